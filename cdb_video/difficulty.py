@@ -238,8 +238,9 @@ def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
     whole = np.rint(ends)
     ends = np.where(np.abs(ends - whole) <= 1e-12 * max(num_draws, 1), whole, ends)
     ends[-1] = num_draws
-    # A draw at offset + k lies before an end e if k < e - offset: ceil(e - offset) of them.
-    before = np.clip(np.ceil(ends - offset), 0, num_draws).astype(np.int64)
+    # Draws at offset + k before an end e: all k < floor(e), and k = floor(e) if offset < e - floor(e).
+    floors = np.floor(ends)
+    before = floors.astype(np.int64) + (offset < ends - floors)
     return np.diff(before, prepend=0)
 
 
