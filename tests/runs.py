@@ -2,6 +2,7 @@
 
 import copy
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from tests.toys import CLASS_NAMES
@@ -49,7 +50,8 @@ def merged(base, changes):
 
 def make_runner(work_dir, name, **changes):
     """A Runner of the toy configuration; `name` must be new within the process."""
-    return Runner(work_dir=str(work_dir), experiment_name=name, **merged(BASE, changes))
+    settings = {'work_dir': str(work_dir), 'experiment_name': name, **merged(BASE, changes)}
+    return Runner.from_cfg(Config(settings))
 
 
 def hook_of(runner, kind='ClassDifficultyHook'):
