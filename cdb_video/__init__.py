@@ -15,7 +15,13 @@ from typing import Any
 __version__ = '0.1.0'
 
 # class -> module of this package that registers it
-_REGISTERED: dict[str, str] = {}
+_REGISTERED: dict[str, str] = {
+    'CDBLoss': 'losses',
+    'CDBSampler': 'samplers',
+    'ClassAccuracy': 'metrics',
+    'ClassDifficultyHook': 'hooks',
+    'ClassSampler': 'samplers',
+}
 
 _HAS_MMENGINE = find_spec('mmengine') is not None
 
