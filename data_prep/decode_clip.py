@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
-from frame_folder import FRAME_NAME, Manifest, Options, Source, write_manifest
+from frame_folder import FRAME_NAME, Manifest, Options, Source, put_in_place, write_manifest
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
@@ -72,24 +72,13 @@ def extract_clip(task: Task, options: Options) -> Outcome:
     try:
         manifest, written = _write_frames(task.source, partial, options)
         write_manifest(partial, manifest)
-        _put_in_place(partial, task.folder)
+        put_in_place(partial, task.folder)
     except (ValueError, av.error.FFmpegError, cv2.error) as error:
         return Outcome(task, damage=str(error))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     tail = max(0, (manifest.announced or 0) - manifest.frames)
     return Outcome(task, frames=manifest.frames, bytes=written, missing_tail=tail)
-
-
-def _put_in_place(partial: Path, folder: Path) -> None:
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    old = folder.with_name(f'.{folder.name}.old')
-    shutil.rmtree(old, ignore_errors=True)
-    folder.rename(old)
-    partial.rename(folder)
-    shutil.rmtree(old)
 
 
 def _write_frames(source: Path, folder: Path, options: Options) -> tuple[Manifest, int]:

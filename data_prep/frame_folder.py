@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,18 @@ def check_frames(folder: Path, manifest: Manifest) -> str | None:
     if not (folder / last).is_file():
         return f'lacks {last}'
     return None
+
+
+def put_in_place(partial: Path, folder: Path) -> None:
+    """Let a complete folder appear under its final name, in place of an earlier one if any."""
+    if not folder.exists():
+        partial.rename(folder)
+        return
+    old = folder.with_name(f'.{folder.name}.old')
+    shutil.rmtree(old, ignore_errors=True)
+    folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old)
 
 
 def foreign_names(folder: Path) -> list[str]:
