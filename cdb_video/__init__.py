@@ -21,6 +21,8 @@ _REGISTERED: dict[str, str] = {
     'ClassAccuracy': 'metrics',
     'ClassDifficultyHook': 'hooks',
     'ClassSampler': 'samplers',
+    'FrameListDataset': 'datasets',
+    'VideoListDataset': 'datasets',
 }
 
 _HAS_MMENGINE = find_spec('mmengine') is not None
