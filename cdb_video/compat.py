@@ -77,11 +77,22 @@ def stub_missing_drn() -> bool:
     package = ModuleType(DRN_MODULE, 'Stand-in for a folder that MMAction2 came without.')
     package.__path__ = []
     module = ModuleType(f'{DRN_MODULE}.drn', 'Stand-in for a file that MMAction2 came without.')
-    module.DRN = type('DRN', (), {'__init__': _refuse_drn})  # type: ignore[attr-defined]
+    module.__getattr__ = _make_drn  # type: ignore[method-assign]
     package.drn = module  # type: ignore[attr-defined]
     sys.modules[DRN_MODULE] = package
     sys.modules[f'{DRN_MODULE}.drn'] = module
     return True
+
+
+def _make_drn(name: str) -> type:
+    """Make and register the stand-in for the class, at the moment MMAction2 imports it."""
+    if name != 'DRN':
+        raise AttributeError(name)
+    from mmaction.registry import MODELS
+
+    drn = type(name, (), {'__init__': _refuse_drn, '__module__': f'{DRN_MODULE}.drn'})
+    MODELS.register_module(module=drn, force=True)
+    return drn
 
 
 def _refuse_drn(self: object, *args: object, **kwargs: object) -> NoReturn:
