@@ -174,7 +174,7 @@ class _Reader:
         """
         if self._stream.frames == 0:
             return None
-        announced = self._stream.frames - self._discarded
+        announced: int = self._stream.frames - self._discarded
         if self._packets < self._stream.frames or decoded < announced - 1:
             raise ClipError(f'{decoded} frames can be decoded, its header announces {announced}')
         return announced
