@@ -29,7 +29,7 @@ def train_as_rank(rank, world_size, port, work_dir, val_counts):
                       LOCAL_RANK=str(rank))
     torch.distributed.init_process_group('gloo', rank=rank, world_size=world_size)
     runner = make_runner(
-        work_dir, uuid.uuid4().hex, train_cfg={'max_epochs': 2}, val_dataloader={'dataset': {'counts': val_counts}},
+        work_dir, uuid.uuid4().hex, launcher='pytorch', train_cfg={'max_epochs': 2}, val_dataloader={'dataset': {'counts': val_counts}},
         model_wrapper_cfg={'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False})
     runner.train()
     state, sampler = hook_of(runner).state_, runner.train_dataloader.sampler
