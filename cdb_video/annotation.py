@@ -207,7 +207,7 @@ class FrameEntry:
 
 @dataclass(frozen=True)
 class VideoEntry:
-    """A line for mmaction2's VideoDataset: the clip's file, relative, and its class, counted from 0."""
+    """A line for mmaction2's VideoDataset: the clip's file, relative, and its label, from 0."""
 
     filename: str
     label: int

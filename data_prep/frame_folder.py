@@ -128,14 +128,14 @@ def check_frames(folder: Path, manifest: Manifest) -> str | None:
 
 def put_in_place(partial: Path, folder: Path) -> None:
     """Let a complete folder appear under its final name, in place of an earlier one if any."""
-    if not folder.exists():
-        partial.rename(folder)
-        return
     old = folder.with_name(f'.{folder.name}.old')
-    shutil.rmtree(old, ignore_errors=True)
-    folder.rename(old)
+    if old.exists():  # left by a run that was killed between the two renames below
+        shutil.rmtree(old)
+    if folder.exists():
+        folder.rename(old)
     partial.rename(folder)
-    shutil.rmtree(old)
+    if old.exists():
+        shutil.rmtree(old)
 
 
 def foreign_names(folder: Path) -> list[str]:

@@ -1,0 +1,301 @@
+"""build_lists: which clip goes where with which label, what is counted, refused and warned of."""
+
+import json
+import shutil
+
+import build_lists
+import extract_frames
+import pytest
+import split_clips
+
+from cdb_video import annotation as ann
+from tests.clips import tree, write_clip
+
+# Subject, start in ms, action, verb, nouns. Verbs: 3 of Take, 2 of Cut, 1 of Wash in train.
+TRAIN = [
+    ('P01', 1000, 1, 1, '1'),
+    ('P01', 3000, 2, 2, '2 1'),
+    ('P02', 1000, 1, 1, '1 2 3'),
+    ('P02', 3000, 3, 3, '3'),
+    ('P20', 1000, 1, 1, '1'),
+    ('P21', 1000, 2, 2, '2'),
+]
+TEST = [('P01', 9000, 1, 1, '1'), ('P21', 9000, 3, 3, '3')]
+FRAMES = 3
+
+
+def clip_name(subject, start):
+    return f'{subject}-R01-Pizza-{start}-{start + 100}-F{start:06d}-F{start + 3:06d}'
+
+
+def write_split(path, rows):
+    lines = [f'{clip_name(row[0], row[1])} {row[2]} {row[3]} {row[4]}\r\n' for row in rows]
+    path.write_text('\ufeff' + ''.join(lines), newline='')
+
+
+@pytest.fixture(scope='module')
+def _extracted(tmp_path_factory):
+    root = tmp_path_factory.mktemp('egtea')
+    annotations = root / 'action_annotation'
+    annotations.mkdir()
+    write_split(annotations / 'train_split1.txt', TRAIN)
+    write_split(annotations / 'test_split1.txt', TEST)
+    ann.write_index(annotations / 'verb_idx.txt', {1: 'Take', 2: 'Cut/Slice', 3: 'Wash'})
+    ann.write_index(annotations / 'noun_idx.txt', {1: 'bowl', 2: 'onion', 3: 'cup', 4: 'sink'})
+    ann.write_index(annotations / 'action_idx.txt', {1: 'Take bowl', 2: 'Cut onion', 3: 'Wash cup'})
+    video = write_clip(root / 'one.mp4', frames=FRAMES)
+    for row in TRAIN + TEST:
+        target = root / 'cropped_clips' / f'{ann.parse_clip_name(clip_name(*row[:2])).path}.mp4'
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(video, target)
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    return root
+
+
+@pytest.fixture
+def root(_extracted, tmp_path):
+    """A data root with annotations, videos and frames of 8 clips, to be changed at will."""
+    return shutil.copytree(_extracted, tmp_path / 'egtea')
+
+
+def run(root, *options, label='verb', hold_out='subjects:P20-P21'):
+    args = ['--data-root', root, '--label', label, '--split', 1, '--hold-out', hold_out, *options]
+    return build_lists.main([str(arg) for arg in args])
+
+
+def test_lists_hold_every_clip_once_with_its_decoded_length_and_label_from_0(root):
+    assert run(root) == 0
+    folder = root / 'lists/verb_split1_subjects-P20-P21'
+    path = 'P01-R01-Pizza/P01-R01-Pizza-1000-1100-F001000-F001003'
+    assert (folder / 'train.txt').read_text().splitlines()[0] == f'{path} {FRAMES} 0'
+    assert (folder / 'train_videos.txt').read_text().splitlines()[0] == f'{path}.mp4 0'
+    labels = {
+        part: [entry.label for entry in ann.read_frame_list(folder / f'{part}.txt')]
+        for part in ('train', 'val', 'test')
+    }
+    assert labels == {'train': [0, 1, 0, 2], 'val': [0, 1], 'test': [0, 2]}
+    subjects = {entry.frame_dir[:3] for entry in ann.read_frame_list(folder / 'val.txt')}
+    assert subjects == {'P20', 'P21'}
+    assert ann.read_class_names(folder / 'classes.txt') == ['Take', 'Cut/Slice', 'Wash']
+    for part, frames in labels.items():
+        videos = ann.read_video_list(folder / f'{part}_videos.txt')
+        assert [entry.label for entry in videos] == frames
+        assert all((root / 'cropped_clips' / entry.filename).is_file() for entry in videos)
+
+
+def test_the_summary_counts_what_the_lists_hold(root):
+    assert run(root) == 0
+    summary = json.loads((root / 'lists/verb_split1_subjects-P20-P21/summary.json').read_text())
+    assert summary['clips'] == {'train': 4, 'val': 2, 'test': 2}
+    assert summary['classes'][0] == {
+        'label': 0,
+        'id': 1,
+        'name': 'Take',
+        'train': 2,
+        'val': 1,
+        'test': 1,
+    }
+    assert summary['imbalance_ratio'] == 2.0
+    assert summary['classes_without_training_clips'] == []
+    assert summary['classes_without_validation_clips'] == ['Wash']
+    assert summary['classes_with_few_validation_clips'] == {'Take': 1, 'Cut/Slice': 1}
+    assert summary['subjects']['val'] == ['P20', 'P21']
+    assert summary['frames_per_clip']['train']['median'] == FRAMES
+    assert summary['missing_clips'] == {}
+
+
+def test_the_table_and_the_warnings_say_what_matters(root, capsys):
+    assert run(root) == 0
+    output = capsys.readouterr()
+    assert '    1  Cut/Slice      1      1      0' in output.out
+    assert 'no validation clip: Wash. Their difficulty is undefined' in output.err
+    assert 'fewer than 5 validation clips: Take (1), Cut/Slice (1)' in output.err
+
+
+def test_the_first_noun_is_the_label_and_a_noun_that_never_comes_first_is_warned_of(root, capsys):
+    assert run(root, label='noun', hold_out='subjects:P20') == 0
+    folder = root / 'lists/noun_split1_subjects-P20'
+    labels = [entry.label for entry in ann.read_frame_list(folder / 'train.txt')]
+    assert labels == [0, 1, 0, 2, 1]
+    assert 'no training clip: sink' in capsys.readouterr().err
+
+
+def test_without_a_hold_out_there_is_no_validation_list_and_that_is_said(root, capsys):
+    assert run(root, label='action', hold_out='none') == 0
+    folder = root / 'lists/action_split1'
+    assert not (folder / 'val.txt').exists()
+    assert len(ann.read_frame_list(folder / 'train.txt')) == len(TRAIN)
+    assert 'nothing is held out' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('source', 'names'),
+    [
+        ('frames', {'train.txt', 'val.txt', 'test.txt'}),
+        ('videos', {'train_videos.txt', 'val_videos.txt', 'test_videos.txt'}),
+    ],
+)
+def test_one_source_needs_and_lists_only_itself(root, source, names):
+    shutil.rmtree(root / ('cropped_clips' if source == 'frames' else 'frames'))
+    assert run(root, '--source', source) == 0
+    folder = root / 'lists/verb_split1_subjects-P20-P21'
+    assert {path.name for path in folder.iterdir()} == names | {'classes.txt', 'summary.json'}
+
+
+@pytest.mark.parametrize(
+    ('harm', 'reason'),
+    [
+        (lambda frames, video: shutil.rmtree(frames), 'no frames'),
+        (lambda frames, video: (frames / 'img_00002.jpg').unlink(), 'holds 2 of 3 frames'),
+        (lambda frames, video: (frames / 'manifest.json').unlink(), 'holds no manifest.json'),
+        (lambda frames, video: (frames / 'manifest.json').write_text('{}'), 'is not a manifest'),
+        (lambda frames, video: video.unlink(), 'no video'),
+    ],
+)
+def test_a_missing_clip_is_an_error_or_listed_with_its_reason(root, capsys, harm, reason):
+    clip = ann.parse_clip_name(clip_name('P02', 3000))
+    harm(root / 'frames' / clip.path, root / 'cropped_clips' / f'{clip.path}.mp4')
+    assert run(root) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('build_lists: 1 of 8 clips are missing: ' + str(clip))
+    assert reason in error
+    assert '--allow-missing' in error
+    assert not (root / 'lists').exists()
+
+    assert run(root, '--allow-missing') == 0
+    folder = root / 'lists/verb_split1_subjects-P20-P21'
+    assert len(ann.read_frame_list(folder / 'train.txt')) == 3
+    missing = json.loads((folder / 'summary.json').read_text())['missing_clips']
+    assert list(missing) == [str(clip)]
+    assert reason in missing[str(clip)]
+    assert '1 clips are missing and left out' in capsys.readouterr().err
+
+
+def test_the_same_lists_again_are_fine_and_others_need_overwrite(root, capsys):
+    assert run(root) == 0
+    before = tree(root / 'lists')
+    assert run(root) == 0
+    assert 'were there already' in capsys.readouterr().out
+    assert run(root, '--source', 'videos') == 2
+    assert '--overwrite' in capsys.readouterr().err
+    assert tree(root / 'lists') == before
+    assert run(root, '--source', 'videos', '--overwrite') == 0
+    folder = root / 'lists/verb_split1_subjects-P20-P21'
+    assert not (folder / 'train.txt').exists()
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_list_folder_that_holds_something_else_is_never_removed(root, capsys):
+    note = root / 'lists/verb_split1_subjects-P20-P21/notes.txt'
+    note.parent.mkdir(parents=True)
+    note.write_text('mine')
+    assert run(root, '--overwrite') == 2
+    assert 'holds something else: notes.txt' in capsys.readouterr().err
+    assert note.read_text() == 'mine'
+
+
+@pytest.mark.parametrize(
+    ('hold_out', 'message'),
+    [
+        ('subject:P20', 'is not none, subjects:P20-P26'),
+        ('subjects:', "'' is not a subject"),
+        ('subjects:P20-', "'P20-' is not a subject"),
+        ('subjects:P21-P20', 'is empty or too long'),
+        ('subjects:P20-OP21', 'is not a subject'),
+        ('subjects:P20,P20-P21', 'names a subject twice'),
+        ('subjects:P20-P26', 'no training clip of P22, P23, P24, P25, P26. The subjects are P01'),
+        ('subjects:P01,P02,P20,P21', 'leaves no clip to train on'),
+    ],
+)
+def test_a_hold_out_that_does_not_fit_is_refused(root, capsys, hold_out, message):
+    assert run(root, hold_out=hold_out) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_hold_outs_are_named_in_the_folder_and_ranges_include_both_ends():
+    hold_out = split_clips.parse_hold_out('subjects:P09-P11,OP01')
+    assert hold_out.subjects == ('P09', 'P10', 'P11', 'OP01')
+    assert hold_out.suffix == '_subjects-P09-P11+OP01'
+    assert split_clips.parse_hold_out('none').suffix == ''
+
+
+def test_an_id_beyond_the_index_file_is_refused_with_file_and_clip(root, capsys):
+    row = ('P03', 1000, 1, 4, '1')
+    write_split(root / 'action_annotation/train_split1.txt', [*TRAIN, row])
+    assert run(root) == 2
+    error = capsys.readouterr().err
+    assert f'train_split1.txt: clip {clip_name("P03", 1000)} has verb 4' in error
+    assert 'its 3 ids run from 1 to 3' in error
+
+
+def test_a_clip_in_train_and_test_is_refused(root, capsys):
+    write_split(root / 'action_annotation/test_split1.txt', [*TEST, TRAIN[0]])
+    assert run(root) == 2
+    assert '1 clips stand in the training and the test split' in capsys.readouterr().err
+
+
+def test_an_annotation_line_that_does_not_parse_is_one_clear_line(root, capsys):
+    path = root / 'action_annotation/train_split1.txt'
+    path.write_text(path.read_text() + 'P01-R01-Pizza 1 1 1\n')
+    assert run(root) == 2
+    error = capsys.readouterr().err
+    assert f"{path}:7: 'P01-R01-Pizza 1 1 1': clip name" in error
+    assert 'Traceback' not in error
+
+
+def test_an_absent_annotation_file_is_named(root, capsys):
+    (root / 'action_annotation/verb_idx.txt').unlink()
+    assert run(root) == 2
+    assert 'verb_idx.txt' in capsys.readouterr().err
+
+
+EGTEA_VERBS = {
+    'train': '429 779 1421 822 129 1335 130 308 223 249 54 54 139 42 78 117 26 15 22',
+    'val': '173 255 447 23 75 396 59 92 112 109 36 36 14 20 30 22 6 15 7',
+    'test': '150 253 454 208 51 420 46 98 81 85 22 22 37 15 26 33 7 7 7',
+}
+
+
+@pytest.fixture(scope='module')
+def real_egtea(shared_folder, tmp_path_factory):
+    """The real annotations with empty files as videos: only their names are looked at."""
+    root = tmp_path_factory.mktemp('real')
+    annotations = root / 'action_annotation'
+    annotations.mkdir()
+    lists = shared_folder / 'egtea'
+    parts = {name: (lists / f'{name}_split.txt').read_bytes() for name in ('train', 'val', 'test')}
+    (annotations / 'train_split1.txt').write_bytes(parts['train'] + parts['val'])
+    (annotations / 'test_split1.txt').write_bytes(parts['test'])
+    for kind, count in (('verb', 19), ('noun', 53), ('action', 106)):
+        names = {number: f'{kind} {number}' for number in range(1, count + 1)}
+        ann.write_index(annotations / f'{kind}_idx.txt', names)
+    for part in ('train', 'test'):
+        for record in ann.read_annotations(annotations / f'{part}_split1.txt'):
+            video = root / 'cropped_clips' / f'{record.clip.path}.mp4'
+            video.parent.mkdir(parents=True, exist_ok=True)
+            video.touch()
+    return root
+
+
+def real_summary(root, label):
+    assert run(root, '--source', 'videos', label=label, hold_out='subjects:P20-P26') == 0
+    return json.loads((root / f'lists/{label}_split1_subjects-P20-P26/summary.json').read_text())
+
+
+def test_the_papers_hold_out_of_real_egtea_has_the_published_counts_per_verb(real_egtea):
+    summary = real_summary(real_egtea, 'verb')
+    assert summary['clips'] == {'train': 6372, 'val': 1927, 'test': 2022}
+    for part, counts in EGTEA_VERBS.items():
+        assert [entry[part] for entry in summary['classes']] == [int(n) for n in counts.split()]
+
+
+def test_the_actions_of_real_egtea_without_validation_clips_are_named(real_egtea, capsys):
+    summary = real_summary(real_egtea, 'action')
+    absent = [f'action {number}' for number in (12, 21, 43, 64, 71, 77, 81, 99)]
+    assert summary['classes_without_validation_clips'] == absent
+    assert len(summary['classes_with_few_validation_clips']) == 15
+    assert f'no validation clip: {", ".join(absent)}.' in capsys.readouterr().err
+
+
+def test_two_nouns_of_real_egtea_never_come_first(real_egtea):
+    assert len(real_summary(real_egtea, 'noun')['classes_without_training_clips']) == 2

@@ -1,0 +1,182 @@
+"""Checked datasets: what they read is what mmaction2 reads; what is wrong stops before training."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from mmengine.registry import DATASETS, DefaultScope
+
+from cdb_video import annotation as ann
+from cdb_video.labels import dataset_class_names, dataset_labels
+from tests.clips import write_clip
+
+CLASSES = ['Take', 'Cut/Slice', 'Wash']
+ENTRIES = [('s1/a', 3, 0), ('s1/b', 1, 2), ('s2/c', 2, 1)]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three clips as frames and as videos, with their lists."""
+    lists = tmp_path / 'lists'
+    lists.mkdir()
+    ann.write_class_names(lists / 'classes.txt', CLASSES)
+    ann.write_frame_list(lists / 'train.txt', [ann.FrameEntry(*entry) for entry in ENTRIES])
+    videos = [ann.VideoEntry(f'{name}.mp4', label) for name, _, label in ENTRIES]
+    ann.write_video_list(lists / 'train_videos.txt', videos)
+    for name, frames, _ in ENTRIES:
+        video = write_clip(tmp_path / f'cropped_clips/{name}.mp4', frames=frames)
+        folder = tmp_path / 'frames' / name
+        folder.mkdir(parents=True)
+        for number in range(1, frames + 1):
+            shutil.copy(video, folder / f'img_{number:05}.jpg')
+    return tmp_path
+
+
+def build(root, kind='FrameListDataset', **options):
+    videos = 'Video' in kind
+    config = {
+        'type': kind,
+        'data_root': str(root),
+        'ann_file': 'lists/train_videos.txt' if videos else 'lists/train.txt',
+        'data_prefix': {'video': 'cropped_clips'} if videos else {'img': 'frames'},
+        'pipeline': [],
+    }
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        return DATASETS.build(config | options)
+
+
+@pytest.mark.parametrize(
+    ('ours', 'host'),
+    [('FrameListDataset', 'RawframeDataset'), ('VideoListDataset', 'VideoDataset')],
+)
+def test_every_sample_is_what_the_hosts_dataset_gives(root, ours, host):
+    import mmaction.datasets  # noqa: F401  (registers the host's classes)
+
+    checked = build(root, ours, classes='lists/classes.txt')
+    plain = build(root, f'mmaction.{host}')
+    assert len(checked) == len(plain) == 3
+    for index in range(3):
+        assert checked.get_data_info(index) == plain.get_data_info(index)
+
+
+@pytest.mark.parametrize('kind', ['FrameListDataset', 'VideoListDataset'])
+@pytest.mark.parametrize('classes', ['lists/classes.txt', CLASSES])
+def test_class_names_get_to_where_loss_and_reports_look(root, kind, classes):
+    dataset = build(root, kind, classes=classes)
+    assert dataset_class_names(dataset) == tuple(CLASSES)
+    assert dataset_labels(dataset).tolist() == [0, 2, 1]
+
+
+def test_class_names_in_an_absolute_file_are_read(root):
+    dataset = build(root, classes=str(root / 'lists/classes.txt'))
+    assert dataset.metainfo['classes'] == tuple(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('s1/a 3 0\ns1/b one 2\n', r"train\.txt:2: 's1/b one 2': number of frames 'one'"),
+        ('s1/a 3 0\ns1/b 1 3\n', r'train\.txt:2: .*label 3 is outside 0\.\.2, the 3 classes'),
+        ('s1/a 3 -1\n', r"train\.txt:1: .*label '-1'"),
+        ('s1/a 3 0\ns1/a 3 0\n', r'train\.txt:2: .*stands in line 1 already'),
+        ('\n', r'train\.txt: the file holds no entry'),
+    ],
+)
+def test_a_list_that_is_wrong_stops_with_file_and_line(root, content, message):
+    (root / 'lists/train.txt').write_text(content)
+    with pytest.raises(ann.AnnotationError, match=message):
+        build(root, classes='lists/classes.txt')
+
+
+def test_a_wrong_label_in_a_video_list_stops_too(root):
+    (root / 'lists/train_videos.txt').write_text('s1/a.mp4 7\n')
+    with pytest.raises(ann.AnnotationError, match=r'label 7 is outside 0\.\.2'):
+        build(root, 'VideoListDataset', classes=CLASSES)
+
+
+def test_labels_are_checked_against_num_classes_and_metainfo_alike(root):
+    with pytest.raises(ann.AnnotationError, match=r'label 2 is outside 0\.\.1'):
+        build(root, num_classes=2)
+    with pytest.raises(ann.AnnotationError, match=r'label 2 is outside 0\.\.1'):
+        build(root, metainfo={'classes': ['Take', 'Cut']})
+
+
+def test_contradicting_class_names_or_counts_are_refused(root):
+    with pytest.raises(ValueError, match=r'num_classes=4, but there are 3 class names'):
+        build(root, classes=CLASSES, num_classes=4)
+    with pytest.raises(ValueError, match=r'gives 3 names.*gives 2 and they differ'):
+        build(root, classes=CLASSES, metainfo={'classes': ['Take', 'Cut']})
+
+
+def test_an_absent_list_or_class_file_is_named(root):
+    with pytest.raises(FileNotFoundError, match='other'):
+        build(root, ann_file='lists/other.txt')
+    with pytest.raises(FileNotFoundError, match='names'):
+        build(root, classes='lists/names.txt')
+
+
+@pytest.mark.parametrize('name', ['img_00001.jpg', 'img_00003.jpg'])
+def test_a_clip_without_its_first_or_last_frame_stops_with_the_count_and_the_name(root, name):
+    (root / 'frames/s1/a' / name).unlink()
+    with pytest.raises(
+        FileNotFoundError, match=rf'1 of the 3 clips in .*s1/a/{name}.*extract_frames'
+    ):
+        build(root)
+    assert len(build(root, check_files=False)) == 3
+
+
+def test_missing_videos_stop_with_the_count_and_the_first_names(root):
+    shutil.rmtree(root / 'cropped_clips/s1')
+    with pytest.raises(FileNotFoundError, match=r'2 of the 3 clips in .*s1/a\.mp4, .*s1/b\.mp4\. '):
+        build(root, 'VideoListDataset')
+    assert len(build(root, 'VideoListDataset', check_files=False)) == 3
+
+
+def test_only_the_first_of_many_missing_clips_are_named(root):
+    entries = [ann.FrameEntry(f's1/{number}', 1, 0) for number in range(50)]
+    ann.write_frame_list(root / 'lists/train.txt', entries)
+    with pytest.raises(FileNotFoundError, match=r'50 of the 50 .* and 47 more\.'):
+        build(root)
+
+
+def test_multi_label_and_offset_lists_are_left_to_the_host(root):
+    (root / 'lists/train.txt').write_text('s1/a 3 0 2\n')
+    dataset = build(root, multi_class=True, num_classes=3)
+    assert dataset.get_data_info(0)['label'].tolist() == [1, 0, 1]
+    (root / 'lists/train.txt').write_text('s1/a 1 2 0\n')
+    assert build(root, with_offset=True).get_data_info(0)['offset'] == 1
+    (root / 'lists/train_videos.txt').write_text('s1/a b.mp4;2\n')
+    dataset = build(root, 'VideoListDataset', delimiter=';')
+    assert dataset.get_data_info(0)['label'] == 2
+
+
+def python(code):
+    return subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+
+
+def test_without_mmaction_the_package_imports_and_the_names_say_what_is_missing():
+    done = python("""
+        import sys
+        sys.modules['mmaction'] = None
+        from mmengine.registry import DATASETS
+        import cdb_video
+        DATASETS.build(dict(type='FrameListDataset', ann_file='a', pipeline=[]))
+    """)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert 'ImportError' in last
+    assert 'FrameListDataset and VideoListDataset need mmaction2' in last
+
+
+def test_the_datasets_do_not_pull_in_the_hosts_models():
+    done = python("""
+        import sys
+        import cdb_video.datasets
+        assert 'mmaction.datasets' in sys.modules
+        assert 'mmaction.models.recognizers' not in sys.modules
+    """)
+    assert done.returncode == 0, done.stderr
