@@ -1,0 +1,1 @@
+"""Class-difficulty-balanced training for video recognition with MMAction2."""
