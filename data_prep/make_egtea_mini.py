@@ -85,7 +85,7 @@ def encode(frames: UInt8Array, path: Path, codec: str) -> None:
     bytes must not depend on the machine's cores.
     """
     if codec == 'libx264':
-        codec_options = {'crf': '14', 'preset': 'veryfast', 'tune': 'zerolatency'}
+        codec_options = {'crf': '18', 'preset': 'superfast', 'tune': 'zerolatency'}
     else:
         codec_options = {'qscale': '2'}
     with av.open(str(path), 'w', format='mp4') as container:

@@ -16,6 +16,8 @@ UInt8Array = NDArray[np.uint8]
 _SHAPES = ('disc', 'square', 'triangle', 'star', 'cross', 'hand')
 _HUES = {'red': (0.97, 1.05), 'blue': (0.56, 0.64)}
 NOUNS = tuple(f'{colour}_{shape}' for shape in _SHAPES for colour in _HUES)
+_NOISE = 5.0
+"""Standard deviation of the sensor noise, in grey levels."""
 _PATCH = 96
 """Side of a sprite's own image in pixels: larger than on screen, so that growing stays sharp."""
 
@@ -78,7 +80,9 @@ def _draw_sprite(noun: str, rng: np.random.Generator) -> FloatImage:
     cv2.rectangle(marked, (middle, middle - 6), (int(_PATCH * 0.84), middle + 6), dark, -1)
     image = np.where(inside, marked, image)
     turned = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 360), 1.0)
-    return np.asarray(cv2.warpAffine(image, turned, (_PATCH, _PATCH)), np.float32)
+    image = cv2.warpAffine(image, turned, (_PATCH, _PATCH))
+    # Blurred here, since a warp that shrinks does not average.
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 1.5), np.float32)
 
 
 def _paste(frame: FloatImage, sprite: FloatImage, place: FloatArray) -> None:
@@ -91,16 +95,17 @@ def _paste(frame: FloatImage, sprite: FloatImage, place: FloatArray) -> None:
             opacity in [0, 1].
     """
     x, y, angle, side, opacity = place
-    if opacity <= 0:
+    reach = int(np.ceil(side * 0.75)) + 1
+    left, top = max(0, int(x) - reach), max(0, int(y) - reach)
+    window = frame[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    if opacity <= 0 or window.size == 0:
         return
     centre = (_PATCH - 1) / 2
     matrix = cv2.getRotationMatrix2D((centre, centre), -angle, side / _PATCH)
-    matrix[:, 2] += (x - centre, y - centre)
-    size = frame.shape[0]
-    # INTER_AREA does not exist for warps; the blurred patch stands in for it.
-    layer = cv2.warpAffine(sprite, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    frame *= 1.0 - opacity * layer[..., 3:]
-    frame += opacity * layer[..., :3]
+    matrix[:, 2] += (x - left - centre, y - top - centre)
+    layer = cv2.warpAffine(sprite, matrix, window.shape[1::-1], flags=cv2.INTER_LINEAR)
+    window *= 1.0 - opacity * layer[..., 3:]
+    window += opacity * layer[..., :3]
 
 
 def _paint_background(kitchen: Kitchen, size: int, rng: np.random.Generator) -> FloatImage:
@@ -181,29 +186,28 @@ def render_clip(
     pose = verb.motion(_progress(num_frames, rng), rng, unit)
     camera = _camera_path(rng.uniform(*verb.camera_pan), num_frames, unit, rng)
     background = _paint_background(kitchen, size, rng)
-    sprite = cv2.GaussianBlur(_draw_sprite(noun, rng), (0, 0), 1.5)
+    sprite = _draw_sprite(noun, rng)
     places = _places(pose, size, rng)
-    layers = [(sprite, place) for place in places]
     if rng.random() < 0.5:
-        layers.insert(0, _make_distractor(num_frames, size, rng))
-    noise = rng.standard_normal((num_frames, size, size, 3), dtype=np.float32) * np.float32(5.0)
+        _add_distractor(background, size, rng)
     frames = np.empty((num_frames, size, size, 3), np.float32)
     for index, (shift_x, shift_y) in enumerate(camera):
         matrix = np.array([[1, 0, shift_x - size / 2], [0, 1, shift_y - size / 2]])
-        frame = cv2.warpAffine(background, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
-        for image, place in layers:
-            _paste(frame, image, place[index] + (shift_x, shift_y, 0, 0, 0))
-        frames[index] = frame
-    return np.clip(np.rint(frames + noise), 0, 255).astype(np.uint8)
+        cv2.warpAffine(
+            background, matrix, (size, size), frames[index], borderMode=cv2.BORDER_REFLECT
+        )
+        for place in places:
+            _paste(frames[index], sprite, place[index] + (shift_x, shift_y, 0, 0, 0))
+    # Grey noise, as a sensor's is mostly; colour noise would be lost in the encoding anyway.
+    noise = rng.standard_normal((num_frames, size, size, 1), dtype=np.float32)
+    frames += noise * np.float32(_NOISE)
+    return np.clip(frames + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
-def _make_distractor(
-    num_frames: int, size: int, rng: np.random.Generator
-) -> tuple[FloatImage, FloatArray]:
-    """A small thing that lies still at the frame's edge."""
+def _add_distractor(background: FloatImage, size: int, rng: np.random.Generator) -> None:
+    """Put a small thing near the frame's edge; it stays where it is in the world."""
     unit = size / 64
-    sprite = cv2.GaussianBlur(_draw_sprite(NOUNS[rng.integers(len(NOUNS))], rng), (0, 0), 1.5)
+    sprite = _draw_sprite(NOUNS[rng.integers(len(NOUNS))], rng)
     heading = rng.uniform(0, 2 * np.pi)
-    x, y = size / 2 + 24 * unit * np.array([np.cos(heading), np.sin(heading)])
-    place = np.array([x, y, 0.0, rng.uniform(12.0, 18.0) * unit, 1.0])
-    return np.asarray(sprite, np.float32), np.tile(place, (num_frames, 1))
+    x, y = size + 24 * unit * np.array([np.cos(heading), np.sin(heading)])
+    _paste(background, sprite, np.array([x, y, 0.0, rng.uniform(12.0, 18.0) * unit, 1.0]))
