@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from mini_clip import FPS
 from mini_motions import VERBS
 from mini_scene import NOUNS
 
 from cdb_video.annotation import Annotation, ClipName
 
-FPS = 24
 NUM_SPLITS = 3
 VAL_COUNT = 15
 TEST_COUNT = 50

@@ -65,7 +65,7 @@ def _outline(shape: str) -> NDArray[np.int32]:
 
 
 def _draw_sprite(noun: str, rng: np.random.Generator) -> FloatImage:
-    """Paint a noun: (_PATCH, _PATCH, 4) float32 premultiplied RGBA, RGB in [0, 255], A in [0, 1]."""
+    """Paint a noun: (_PATCH, _PATCH, 4) float32 RGBA, premultiplied; RGB to 255, A to 1."""
     colour, shape = noun.split('_', 1)
     hue = rng.uniform(*_HUES[colour]) % 1.0
     hsv = np.array([[[hue * 179, rng.uniform(120, 230), rng.uniform(150, 255)]]], dtype=np.uint8)

@@ -1,0 +1,22 @@
+# One cycle of AdamW, stepped every iteration.
+max_epochs = 18
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=4e-3, weight_decay=0.02),
+    clip_grad=dict(max_norm=5, norm_type=2),
+)
+param_scheduler = [
+    dict(
+        type='OneCycleLR',
+        eta_max=4e-3,
+        pct_start=0.15,
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]
