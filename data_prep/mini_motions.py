@@ -181,11 +181,10 @@ def _bounce(progress: FloatArray, rng: np.random.Generator, unit: float) -> Pose
     return pose
 
 
-def _blink(progress: FloatArray, rng: np.random.Generator, unit: float) -> Pose:
-    """Vanish and come back two to four times."""
+def _vanish(progress: FloatArray, rng: np.random.Generator, unit: float) -> Pose:
+    """Be gone from somewhere in the first half of the action on."""
     pose = _rest(progress)
-    phase = progress * rng.integers(2, 5)
-    pose.opacity = np.where((phase % 1.0 > 0.25) & (phase % 1.0 < 0.75), 0.0, 1.0)
+    pose.opacity = np.where(progress > rng.uniform(0.15, 0.5), 0.0, 1.0)
     return pose
 
 
@@ -196,20 +195,20 @@ def _hold(progress: FloatArray, rng: np.random.Generator, unit: float) -> Pose:
 
 # Line k is verb id k + 1, with EGTEA's own count for that id behind its train count.
 VERBS = (
-    Verb('Grow', 73, 4, _resize(1.0)),
+    Verb('Shake fast', 72, 4, _shake(3.3, 6.0)),
     Verb('Shake slowly', 132, 5, _shake(2.0, 4.2)),
     Verb('Rotate clockwise', 240, 6, _rotate(1.0)),
     Verb('Rotate counter-clockwise', 139, 5, _rotate(-1.0)),
     Verb('Move left/right', 22, 4, _swing(1.0, 0.0)),
-    Verb('Move right', 226, 6, _slide(1.0, 0.0)),
+    Verb('Move right', 225, 6, _slide(1.0, 0.0)),
     Verb('Split', 22, 4, _separate(backwards=False)),
     Verb('Zigzag', 52, 4, _zigzag),
-    Verb('Move down', 38, 4, _slide(0.0, 1.0)),
+    Verb('Circle', 38, 4, _circle),
     Verb('Hold still', 42, 4, _hold, camera_pan=(8.0, 20.0)),
+    Verb('Vanish', 9, 3, _vanish),
     Verb('Move up', 9, 3, _slide(0.0, -1.0)),
-    Verb('Blink', 9, 3, _blink),
-    Verb('Shake fast', 24, 4, _shake(3.3, 6.0)),
-    Verb('Circle', 8, 3, _circle),
+    Verb('Grow', 23, 4, _resize(1.0)),
+    Verb('Move down', 8, 3, _slide(0.0, 1.0)),
     Verb('Merge', 13, 4, _separate(backwards=True)),
     Verb('Move left', 20, 4, _slide(-1.0, 0.0)),
     Verb('Move up/down', 8, 3, _swing(0.0, 1.0)),

@@ -1,5 +1,5 @@
-# One cycle of AdamW, stepped every iteration.
-max_epochs = 18
+# AdamW, a short warm-up and a cosine, stepped every iteration.
+max_epochs = 24
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
@@ -11,10 +11,18 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(
-        type='OneCycleLR',
-        eta_max=4e-3,
-        pct_start=0.15,
+        type='LinearLR',
+        start_factor=0.05,
         begin=0,
+        end=2,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=max_epochs - 2,
+        eta_min=0,
+        begin=2,
         end=max_epochs,
         by_epoch=True,
         convert_to_iter_based=True,
