@@ -1,0 +1,158 @@
+"""Mends for faults of today's host libraries.
+
+Each mend looks for its fault and does nothing where the host is sound; each can be applied again.
+
+* MMAction2 1.2.0 was published without ``mmaction/models/localizers/drn``, which its own package
+  imports (https://github.com/open-mmlab/mmaction2/issues/2714).
+* MMAction2 imports ``importlib_metadata`` without declaring it.
+* torch >= 2.6 loads files with ``weights_only=True`` unless told otherwise, and then refuses the
+  checkpoints that mmengine writes (https://github.com/open-mmlab/mmengine/issues/1655), which hold
+  logged scalars beside the weights. The usual advice is to switch that safety off. Here it stays
+  on, and what those checkpoints hold is allowed.
+
+What fails before this package is imported cannot be mended here: ``import mmaction`` refuses
+mmcv >= 2.2, and ``mim`` and configs with an ``mmaction::`` base need ``pkg_resources``, which
+setuptools 82 dropped. ``tools/setup_env.sh`` checks for those.
+"""
+
+import importlib.metadata
+import importlib.util
+import inspect
+import io
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+from cdb_video.safe_checkpoint import allowed_globals
+
+DRN_MODULE = 'mmaction.models.localizers.drn'
+
+
+def apply_mends() -> list[str]:
+    """Apply all mends that this environment needs.
+
+    Returns:
+        The names of the mends that found their fault, for a log or a bug report.
+    """
+    mends: tuple[Callable[[], bool], ...] = (
+        stub_missing_drn,
+        stub_importlib_metadata,
+        allow_mmengine_checkpoints,
+    )
+    return [mend.__name__ for mend in mends if mend()]
+
+
+def _mmaction_folder() -> Path | None:
+    """Return the folder of mmaction without importing it, or None where there is none."""
+    loaded = sys.modules.get('mmaction')
+    spec = loaded.__spec__ if loaded else importlib.util.find_spec('mmaction')
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def stub_missing_drn() -> bool:
+    """Stand in for ``mmaction.models.localizers.drn`` where MMAction2 came without it.
+
+    The folder is looked for on disk: ``find_spec`` of a submodule imports its parents, which is
+    the import that fails, and leaves half of MMAction2's classes registered.
+
+    Returns:
+        Whether the stub was put in place.
+    """
+    folder = _mmaction_folder()
+    if folder is None or DRN_MODULE in sys.modules:
+        return False
+    localizers = folder / 'models' / 'localizers'
+    if not localizers.is_dir() or (localizers / 'drn').is_dir():
+        return False
+
+    package = ModuleType(DRN_MODULE, 'Stand-in for a folder that MMAction2 came without.')
+    package.__path__ = []
+    module = ModuleType(f'{DRN_MODULE}.drn', 'Stand-in for a file that MMAction2 came without.')
+    module.__getattr__ = _make_drn  # type: ignore[method-assign]
+    package.drn = module  # type: ignore[attr-defined]
+    sys.modules[DRN_MODULE] = package
+    sys.modules[f'{DRN_MODULE}.drn'] = module
+    return True
+
+
+def _make_drn(name: str) -> type:
+    """Make and register the stand-in for the class, at the moment MMAction2 imports it."""
+    if name != 'DRN':
+        raise AttributeError(name)
+    from mmaction.registry import MODELS
+
+    drn = type(name, (), {'__init__': _refuse_drn, '__module__': f'{DRN_MODULE}.drn'})
+    MODELS.register_module(module=drn, force=True)
+    return drn
+
+
+def _refuse_drn(self: object, *args: object, **kwargs: object) -> NoReturn:
+    raise NotImplementedError(
+        'DRN cannot be built: the installed MMAction2 came without mmaction/models/localizers/drn '
+        '(https://github.com/open-mmlab/mmaction2/issues/2714). Install MMAction2 from source to '
+        'use DRN.'
+    )
+
+
+def stub_importlib_metadata() -> bool:
+    """Let the standard library stand in for an absent ``importlib_metadata``.
+
+    MMAction2 takes ``distribution`` and ``PackageNotFoundError`` from it, and both have the
+    standard library's meaning there.
+
+    Returns:
+        Whether the standard library's module was put in place.
+    """
+    name = 'importlib_metadata'
+    if name in sys.modules or importlib.util.find_spec(name) or _mmaction_folder() is None:
+        return False
+    sys.modules[name] = importlib.metadata
+    return True
+
+
+def allow_mmengine_checkpoints() -> bool:
+    """Let ``torch.load`` with ``weights_only=True`` read the checkpoints that mmengine writes.
+
+    What is allowed, and why no more, is said in :mod:`cdb_video.safe_checkpoint`. Everything else
+    is refused by torch as before, and no setting of torch is switched off.
+
+    Nothing is done where loading works: torch < 2.6, an mmengine that passes ``weights_only`` or
+    allows its own classes, or an earlier call of this function.
+
+    Returns:
+        Whether anything was allowed.
+    """
+    if _mmengine_decides() or not _torch_refuses_history():
+        return False
+    torch.serialization.add_safe_globals(allowed_globals())
+    return True
+
+
+def _mmengine_decides() -> bool:
+    """Tell whether mmengine says itself how ``torch.load`` is to treat its checkpoints."""
+    from mmengine.runner.checkpoint import load_from_local
+
+    return 'weights_only' in inspect.getsource(load_from_local)
+
+
+def _torch_refuses_history() -> bool:
+    """Tell whether ``torch.load``, as mmengine calls it, refuses a logged scalar."""
+    if tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6):
+        return False  # such a torch would load it, with a warning
+    file = io.BytesIO()
+    torch.save({'loss': HistoryBuffer([1.0], [1]), 'best': np.float64(1.0)}, file)
+    file.seek(0)
+    try:
+        torch.load(file)
+    except pickle.UnpicklingError:
+        return True
+    return False

@@ -1,0 +1,198 @@
+"""Datasets that check their list before training: `FrameListDataset` and `VideoListDataset`.
+
+They are mmaction2's RawframeDataset and VideoDataset and take the same arguments. What they add:
+the list is read by `cdb_video.annotation`, so a line that does not parse, an empty list or a label
+beyond the classes stops the run at once, with file and line; every clip's files must exist; and
+the class names get to `metainfo`, where the loss, the metric and the reports find them.
+
+    dataset=dict(
+        type='FrameListDataset',
+        data_root='data/egtea',
+        ann_file='lists/verb_split1_subjects-P20-P26/train.txt',
+        data_prefix=dict(img='frames'),
+        classes='lists/verb_split1_subjects-P20-P26/classes.txt',
+        pipeline=train_pipeline)
+
+mmaction2 is not needed to import this module: without it, the names are registered with a stand-in
+that says so when a config asks for one of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mmengine.registry import DATASETS
+
+from cdb_video.annotation import read_class_names, read_frame_list, read_video_list
+
+_SHOWN = 3
+
+try:
+    from mmaction.datasets import RawframeDataset, VideoDataset
+except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has a version it knows
+    _why_not = error
+    RawframeDataset = VideoDataset = None
+
+
+class _Classes:
+    """The arguments that both datasets add; the attributes are those of mmaction2's datasets."""
+
+    ann_file: str
+    metainfo: dict[str, Any]
+    num_classes: int | None
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: list[Any],
+        *args: Any,
+        classes: str | os.PathLike[str] | Sequence[str] | None = None,
+        check_files: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.check_files = check_files
+        names = _class_names(classes, kwargs.get('data_root'))
+        if names is not None:
+            metainfo = dict(kwargs.pop('metainfo', None) or {})
+            known = metainfo.setdefault('classes', names)
+            if tuple(known) != names:
+                raise ValueError(
+                    f"classes={classes!r} gives {len(names)} names, metainfo['classes'] gives "
+                    f'{len(known)} and they differ. Give one of the two'
+                )
+            kwargs['metainfo'] = metainfo
+        super().__init__(ann_file, pipeline, *args, **kwargs)  # type: ignore[call-arg]
+
+    def _num_classes(self) -> int | None:
+        """Number of classes that labels are checked against; None = nobody said."""
+        names = self.metainfo.get('classes')
+        if names is None:
+            return self.num_classes
+        if self.num_classes not in (None, len(names)):
+            raise ValueError(
+                f'num_classes={self.num_classes}, but there are {len(names)} class names. Leave '
+                'num_classes out, or use the class names that belong to the list'
+            )
+        return len(names)
+
+    def _raise_for_missing(self, missing: Sequence[str], total: int, remedy: str) -> None:
+        if not missing:
+            return
+        more = f' and {len(missing) - _SHOWN} more' if len(missing) > _SHOWN else ''
+        raise FileNotFoundError(
+            f'{len(missing)} of the {total} clips in {self.ann_file} are not on disk as the list '
+            f'says: {", ".join(missing[:_SHOWN])}{more}. {remedy}, check data_root and '
+            'data_prefix, or set check_files=False'
+        )
+
+
+if RawframeDataset is not None:
+
+    @DATASETS.register_module()
+    class FrameListDataset(_Classes, RawframeDataset):
+        """RawframeDataset over a checked list of `<frame folder> <number of frames> <label>`.
+
+        Args:
+            ann_file: The list; a local file.
+            pipeline: See RawframeDataset, as all arguments not named here.
+            classes: Class names in the order of the labels, or the file that holds them, one a line
+                (relative to `data_root`, like `ann_file`). Labels must be below their number.
+            check_files: Whether the first and the last frame of every clip must exist.
+
+        With `multi_class` or `with_offset` the list has another form: it is left to RawframeDataset
+        and not checked. Frames are looked for with modality 'RGB' only.
+
+        Raises:
+            AnnotationError: If a line does not parse or a label is beyond the last class.
+            FileNotFoundError: If frames, the list or the file of class names are missing.
+            ValueError: If class names and `num_classes` or `metainfo` contradict each other.
+        """
+
+        def load_data_list(self) -> list[dict[str, Any]]:
+            """Read and check the list; `frame_dir`, `total_frames` and `label` of every clip."""
+            if self.multi_class or self.with_offset:
+                return super().load_data_list()
+            prefix = self.data_prefix['img']
+            data_list: list[dict[str, Any]] = [
+                {
+                    'frame_dir': os.path.join(prefix, entry.frame_dir),
+                    'total_frames': entry.total_frames,
+                    'label': entry.label,
+                }
+                for entry in read_frame_list(self.ann_file, self._num_classes())
+            ]
+            if self.check_files and self.modality == 'RGB':
+                absent = [path for info in data_list if (path := self._absent_frame(info))]
+                self._raise_for_missing(
+                    absent,
+                    len(data_list),
+                    'Run data_prep/extract_frames.py and build the list anew',
+                )
+            return data_list
+
+        def _absent_frame(self, info: dict[str, Any]) -> str | None:
+            # Frames are numbered without a gap, so the two ends answer for the clip.
+            for index in (self.start_index, self.start_index + info['total_frames'] - 1):
+                path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
+                if not os.path.isfile(path):
+                    return path
+            return None
+
+    @DATASETS.register_module()
+    class VideoListDataset(_Classes, VideoDataset):
+        """VideoDataset over a checked list of `<video file> <label>`.
+
+        Args:
+            ann_file: The list; a local file.
+            pipeline: See VideoDataset, as all arguments not named here.
+            classes: Class names in the order of the labels, or the file that holds them, one a line
+                (relative to `data_root`, like `ann_file`). Labels must be below their number.
+            check_files: Whether every video must exist.
+
+        With `multi_class` or another `delimiter` than a blank the list has another form: it is left
+        to VideoDataset and not checked.
+
+        Raises:
+            AnnotationError: If a line does not parse or a label is beyond the last class.
+            FileNotFoundError: If videos, the list or the file of class names are missing.
+            ValueError: If class names and `num_classes` or `metainfo` contradict each other.
+        """
+
+        def load_data_list(self) -> list[dict[str, Any]]:
+            """Read and check the list; `filename` and `label` of every clip."""
+            if self.multi_class or self.delimiter != ' ':
+                return super().load_data_list()
+            prefix = self.data_prefix['video']
+            data_list: list[dict[str, Any]] = [
+                {'filename': os.path.join(prefix, entry.filename), 'label': entry.label}
+                for entry in read_video_list(self.ann_file, self._num_classes())
+            ]
+            if self.check_files:
+                names = [info['filename'] for info in data_list]
+                absent = [name for name in names if not os.path.isfile(name)]
+                self._raise_for_missing(absent, len(names), 'Put the clips there')
+            return data_list
+
+else:
+
+    def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+        raise ImportError(
+            f'FrameListDataset and VideoListDataset need mmaction2, which cannot be imported here: '
+            f'{_why_not}. Install mmaction2 1.2.0 with mmcv >= 2.0, < 2.2'
+        ) from _why_not
+
+    for _name in ('FrameListDataset', 'VideoListDataset'):
+        DATASETS.register_module(name=_name, module=_refuse)
+
+
+def _class_names(
+    classes: str | os.PathLike[str] | Sequence[str] | None, data_root: str | None
+) -> tuple[str, ...] | None:
+    if classes is None:
+        return None
+    if isinstance(classes, str | os.PathLike):
+        return tuple(read_class_names(Path(data_root or '', classes)))
+    return tuple(classes)

@@ -1,0 +1,168 @@
+"""The record of difficulty over training: ``class_history.jsonl`` in the work directory.
+
+One JSON object a line. The first is the header (``kind='header'``): class names, training counts and a
+run id. Every validation adds a record (``kind='validation'``). The file is a log, never state: training
+does not read it, and losing it costs nothing but itself. This is the only file that knows the format.
+
+Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
+accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
+consumer's name to its tau and its weight or probability, C numbers), metrics (name to number).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HISTORY_NAME = 'class_history.jsonl'
+FORMAT_VERSION = 1
+
+
+@dataclass
+class History:
+    """A history file as it was read.
+
+    Attributes:
+        header: The header, empty if it is missing or torn.
+        records: The records in the order of the file.
+        num_torn_lines: Lines that are not complete JSON objects and were left out.
+    """
+
+    header: dict[str, Any] = field(default_factory=dict)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    num_torn_lines: int = 0
+
+
+def make_header(
+    run_id: str, num_classes: int, class_names: tuple[str, ...] | None, train_counts: list[int]
+) -> dict[str, Any]:
+    """The first line of a history file."""
+    return {
+        'kind': 'header', 'version': FORMAT_VERSION, 'run_id': run_id, 'num_classes': num_classes,
+        'class_names': None if class_names is None else list(class_names), 'train_counts': list(train_counts),
+    }
+
+
+def append_lines(path: Path, *entries: dict[str, Any]) -> None:
+    """Append entries, each as one line, and see that they reach the disk.
+
+    NaN becomes null, since JSON has no NaN. If the file ends in a torn line, the next starts on its own.
+
+    Raises:
+        OSError: If writing fails.
+        ValueError: If an entry holds an infinite number.
+    """
+    text = ''.join(json.dumps(_plain(entry), allow_nan=False) + '\n' for entry in entries)
+    with path.open('a+b') as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b'\n':
+                text = '\n' + text
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_history(path: Path) -> History:
+    """Read a history file; torn lines are left out, counted and warned about.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it was written by a newer version of the format.
+    """
+    history = History()
+    for line in path.read_bytes().splitlines():
+        if not line.strip():
+            continue
+        entry = _parse(line)
+        if entry is None:
+            history.num_torn_lines += 1
+        elif entry['kind'] == 'header':
+            if entry.get('version', 0) > FORMAT_VERSION:
+                raise ValueError(f'{path}: format version {entry["version"]}, this cdb_video reads up to {FORMAT_VERSION}; '
+                                 'update cdb_video')
+            history.header = entry
+        else:
+            history.records.append(entry)
+    if history.num_torn_lines:
+        warnings.warn(f'{path}: {history.num_torn_lines} lines are torn or not records, and are left out', stacklevel=2)
+    return history
+
+
+def fork_history(path: Path, iteration: int | None) -> Path | None:
+    """Keep aside what a new or resumed run will not continue.
+
+    Args:
+        path: The history file.
+        iteration: The run continues after this training iteration: later records go to a file beside
+            it, the others stay. None = the run starts anew: the whole file goes aside.
+
+    Returns:
+        Where the lines are now, None if there was nothing to move.
+    """
+    if not path.exists():
+        return None
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept: list[bytes] = []
+    moved: list[bytes] = []
+    for line in lines:
+        entry = _parse(line)
+        later = entry is None or (entry['kind'] == 'validation' and entry['iter'] > (iteration or 0))
+        (moved if iteration is None or later else kept).append(line)
+    if not moved:
+        return None
+    aside = _free_name(path)
+    _write_atomically(aside, b''.join(moved))
+    if iteration is None:
+        path.unlink()
+    else:
+        _write_atomically(path, b''.join(kept))
+    return aside
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """The entry in a line, None if it is torn or no entry of ours."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or entry.get('kind') not in ('header', 'validation'):
+        return None
+    if entry['kind'] == 'validation' and not isinstance(entry.get('iter'), int):
+        return None
+    return entry
+
+
+def _plain(value: Any) -> Any:
+    """`value` with NaN replaced by None, and arrays and tuples by lists."""
+    if hasattr(value, 'tolist'):
+        value = value.tolist()
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _free_name(path: Path) -> Path:
+    """The first of ``name.1.jsonl``, ``name.2.jsonl``, ... that does not exist."""
+    number = 1
+    while (candidate := path.with_name(f'{path.stem}.{number}{path.suffix}')).exists():
+        number += 1
+    return candidate
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + '.tmp')
+    with temporary.open('wb') as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,234 @@
+"""Accuracy per class, counted once per clip and summed over the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mmengine.dist import broadcast_object_list, collect_results, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+from numpy.typing import ArrayLike
+
+from cdb_video.difficulty import FloatVector, IntVector, class_accuracy
+
+NOT_A_NUMBER = -1
+"""Stands in the place of a rank where the scores of a clip hold a NaN."""
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """What one evaluation counted.
+
+    Attributes:
+        num_clips: (C,) int64, clips of each class.
+        num_correct: (C,) int64, clips of each class whose class was predicted.
+        num_predicted: (C,) int64, clips for which this class was predicted, rightly or not.
+    """
+
+    num_clips: IntVector
+    num_correct: IntVector
+    num_predicted: IntVector
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.num_clips)
+
+    @property
+    def accuracy(self) -> FloatVector:
+        """(C,) float64 in [0, 1], NaN for a class without clips: recall."""
+        return class_accuracy(self.num_correct, self.num_clips)
+
+    @property
+    def precision(self) -> FloatVector:
+        """(C,) float64 in [0, 1]; 0 for a class that was never predicted."""
+        return _ratio(self.num_correct, self.num_predicted)
+
+    @property
+    def f1(self) -> FloatVector:
+        """(C,) float64 in [0, 1], 2 correct / (clips + predicted); 0 for a class without either."""
+        return _ratio(2 * self.num_correct, self.num_clips + self.num_predicted)
+
+
+@METRICS.register_module()
+class ClassAccuracy(BaseMetric):
+    """Top-k and per-class accuracy, in the place of mmaction2's AccMetric and with its keys.
+
+    Returned as scalars, with the prefix 'acc': ``top1``, ``top5``, ``mean1`` (mean class accuracy),
+    ``mean_precision``, ``macro_f1``, and ``many_shot``, ``medium_shot``, ``few_shot`` (mean class
+    accuracy of the classes with that many training clips) where such classes exist and the training
+    counts are known. Means run over the classes that have clips; AccMetric instead counts a class that
+    is predicted but has no clip as 0.
+
+    Args:
+        num_classes: Number of classes C; None = taken from the scores.
+        topk: The k of the top-k accuracies.
+        shot_thresholds: (few, many): a class with fewer than `few` training clips is few-shot, one with
+            more than `many` is many-shot, the others are medium-shot.
+        class_names: Names of the classes for messages; None = the dataset's.
+        collect_device: 'cpu' or 'gpu', where results of several processes are brought together.
+        prefix: Prefix of the keys; None = 'acc'.
+
+    Attributes:
+        counts_: `ClassCounts` of the last evaluation, the same on every rank; None before the first.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    default_prefix = 'acc'
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        topk: int | Sequence[int] = (1, 5),
+        shot_thresholds: Sequence[int] = (20, 100),
+        class_names: Sequence[str] | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
+        if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
+            raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
+        if len(shot_thresholds) != 2 or not 0 <= shot_thresholds[0] <= shot_thresholds[1]:
+            raise ValueError(f'shot_thresholds={shot_thresholds!r}: must be (few, many) with 0 <= few <= many')
+        if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+            raise ValueError(f'num_classes={num_classes!r}: must be a whole number >= 1, or None to infer it')
+        if class_names is not None and num_classes is not None and len(class_names) != num_classes:
+            raise ValueError(f'class_names: has {len(class_names)} names, num_classes is {num_classes}')
+        self.num_classes = num_classes
+        self.shot_thresholds = tuple(shot_thresholds)
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.counts_: ClassCounts | None = None
+        self._train_counts: IntVector | None = None
+
+    def set_train_counts(self, train_counts: ArrayLike) -> None:
+        """Set the training clips per class, (C,) int >= 0, by which the shot groups are made."""
+        self._train_counts = np.asarray(train_counts, dtype=np.int64)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Reduce each clip of a batch to (label, predicted class, rank of its label, number of classes).
+
+        Args:
+            data_batch: Not read.
+            data_samples: One dict a clip, with 'pred_score' (C,) and 'gt_label' (1,).
+
+        Raises:
+            ValueError: If a clip has several labels, or a label outside 0..C-1.
+            TypeError: If a clip has several kinds of scores.
+        """
+        for sample in data_samples:
+            score = sample['pred_score']
+            if isinstance(score, dict):
+                raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
+            scores = score.detach().float().cpu().numpy()
+            if scores.ndim != 1:
+                raise ValueError(f'pred_score has shape {scores.shape}, ClassAccuracy needs (C,): set average_clips of the '
+                                 "head to 'prob' or 'score'")
+            label = self._label(sample, len(scores))
+            if np.isnan(scores).any():
+                self.results.append((label, 0, NOT_A_NUMBER, len(scores)))
+                continue
+            # Ties go to the lower class, as argmax has it, so that top-1 and the prediction agree.
+            above = (scores > scores[label]).sum() + (scores[:label] == scores[label]).sum()
+            self.results.append((label, int(scores.argmax()), int(above), len(scores)))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Count over all processes, and give the counts and the metrics to each of them.
+
+        Args:
+            size: Clips in the dataset; what the processes were padded with is dropped.
+
+        Returns:
+            The metrics by name, prefix included.
+
+        Raises:
+            ValueError: On every rank, if there is no clip, a score is NaN or classes do not fit.
+        """
+        tmpdir = {'tmpdir': self.collect_dir} if self.collect_device == 'cpu' else {}
+        results = collect_results(self.results, size, self.collect_device, **tmpdir)
+        self.results.clear()
+        outcome: list[Any] = [None]
+        if is_main_process():
+            try:
+                outcome = [(self.compute_metrics(results), self.counts_)]
+            except ValueError as error:
+                outcome = [error]
+        broadcast_object_list(outcome)
+        if isinstance(outcome[0], ValueError):
+            raise outcome[0]
+        metrics, self.counts_ = outcome[0]
+        return {f'{self.prefix}/{name}' if self.prefix else name: value for name, value in metrics.items()}
+
+    def compute_metrics(self, results: list[tuple[int, int, int, int]]) -> dict[str, float]:
+        """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
+
+        Args:
+            results: One (label, predicted class, rank of the label, number of classes) a clip.
+
+        Raises:
+            ValueError: If there is no clip, a score is NaN or the numbers of classes differ.
+        """
+        if not results:
+            raise ValueError('no clip was evaluated: the validation or test set is empty; check ann_file of its dataset')
+        labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
+        not_a_number = int((ranks == NOT_A_NUMBER).sum())
+        if not_a_number:
+            raise ValueError(f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
+                             'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss')
+        num_classes = self.num_classes or int(sizes[0])
+        if (sizes != num_classes).any():
+            raise ValueError(f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
+                             f'{num_classes}: num_classes of the head and of the metric must agree')
+        self.counts_ = ClassCounts(
+            num_clips=np.bincount(labels, minlength=num_classes),
+            num_correct=np.bincount(labels[ranks == 0], minlength=num_classes),
+            num_predicted=np.bincount(predictions, minlength=num_classes),
+        )
+        metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}
+        return metrics | self._class_means(self.counts_)
+
+    def _class_means(self, counts: ClassCounts) -> dict[str, float]:
+        """Means over the classes that have clips."""
+        present = counts.num_clips > 0
+        means = {
+            'mean1': float(counts.accuracy[present].mean()),
+            'mean_precision': float(counts.precision[present].mean()),
+            'macro_f1': float(counts.f1[present].mean()),
+        }
+        if self._train_counts is None:
+            return means
+        if len(self._train_counts) != counts.num_classes:
+            raise ValueError(f'the training counts are for {len(self._train_counts)} classes, the scores for '
+                             f'{counts.num_classes}: num_classes of the head and of the data must agree')
+        few, many = self.shot_thresholds
+        groups = {
+            'many_shot': self._train_counts > many,
+            'medium_shot': (self._train_counts >= few) & (self._train_counts <= many),
+            'few_shot': self._train_counts < few,
+        }
+        return means | {
+            name: float(counts.accuracy[group & present].mean()) for name, group in groups.items() if (group & present).any()
+        }
+
+    @staticmethod
+    def _label(sample: dict[str, Any], num_classes: int) -> int:
+        """The one label of a clip, within 0..C-1."""
+        label = sample['gt_label']
+        if label.numel() != 1:
+            raise ValueError(f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
+                             'is not supported')
+        value = int(label.item())
+        if not 0 <= value < num_classes:
+            raise ValueError(f'a clip has label {value}, but the model scores {num_classes} classes, so labels must be '
+                             f'0..{num_classes - 1}: check the list and num_classes of the head')
+        return value
+
+
+def _ratio(numerator: IntVector, denominator: IntVector) -> FloatVector:
+    """numerator / denominator, 0 where both are 0."""
+    return np.asarray(numerator / np.maximum(denominator, 1), dtype=np.float64)

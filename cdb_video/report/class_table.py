@@ -1,0 +1,115 @@
+"""The table of classes: train count, clips, accuracy, difficulty, weight and probability, hardest first."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+REPORT_VERSION = 1
+_HEADINGS = {
+    'label': 'label', 'name': 'class', 'train_count': 'train', 'num_clips': 'clips', 'accuracy': 'acc %',
+    'difficulty': 'difficulty', 'weight': 'weight', 'probability': 'prob %',
+}
+_FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'probability': '{:.2%}'}
+Row = dict[str, Any]
+
+
+def class_rows(
+    num_clips: Sequence[int],
+    num_correct: Sequence[int],
+    *,
+    class_names: Sequence[str] | None = None,
+    train_counts: Sequence[int] | None = None,
+    difficulty: Sequence[float] | None = None,
+    consumers: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Row]:
+    """One row a class, the least accurate first; classes without clips come last.
+
+    Args:
+        num_clips: C clips evaluated.
+        num_correct: C clips predicted correctly.
+        class_names: C names; None = 'class 0', ...
+        train_counts: C training clips; None = not known, as are the next two.
+        difficulty: C numbers in [0, 1].
+        consumers: As in a history record: name -> {'tau', 'weight' or 'probability'}.
+
+    Returns:
+        Dicts with the keys label, name, train_count, num_clips, num_correct, accuracy, difficulty,
+        weight, probability; None where a value is not known.
+    """
+    vectors: dict[str, Sequence[float]] = {}
+    for consumer in (consumers or {}).values():
+        for key in ('weight', 'probability'):
+            if consumer.get(key) is not None:
+                vectors.setdefault(key, consumer[key])
+    rows = [{
+        'label': label,
+        'name': class_names[label] if class_names is not None else f'class {label}',
+        'train_count': None if train_counts is None else int(train_counts[label]),
+        'num_clips': int(clips),
+        'num_correct': int(correct),
+        'accuracy': int(correct) / int(clips) if clips else None,
+        'difficulty': None if difficulty is None else float(difficulty[label]),
+        'weight': float(vectors['weight'][label]) if 'weight' in vectors else None,
+        'probability': float(vectors['probability'][label]) if 'probability' in vectors else None,
+    } for label, (clips, correct) in enumerate(zip(num_clips, num_correct, strict=True))]
+    return sorted(rows, key=lambda row: (row['accuracy'] is None, row['accuracy'] or 0.0, row['label']))
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """The rows as console text, without the columns of which nothing is known."""
+    columns = [key for key in _HEADINGS if any(row[key] is not None for row in rows)]
+    cells = [[_HEADINGS[key] for key in columns]]
+    cells += [[_cell(row[key], key) for key in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    lines = ['  '.join(cell.ljust(width) if key == 'name' else cell.rjust(width)
+                       for cell, width, key in zip(line, widths, columns, strict=True)).rstrip() for line in cells]
+    lines.insert(1, '  '.join('-' * width for width in widths))
+    return '\n'.join(lines)
+
+
+def format_summary(metrics: Mapping[str, Any]) -> str:
+    """The metrics in one line, as 'acc/top1 61.2 %  acc/mean1 58.0 %'."""
+    return '  '.join(f'{name} {value:.1%}' for name, value in metrics.items()
+                     if isinstance(value, float) and math.isfinite(value))
+
+
+def write_class_report(directory: Path, rows: Sequence[Row], summary: Mapping[str, Any]) -> list[Path]:
+    """Write ``class_report.csv`` and ``class_report.json``, each by renaming a complete file.
+
+    Args:
+        directory: Made if it is missing.
+        rows: From `class_rows`.
+        summary: What was evaluated: split, epoch, iter, metrics, ...; goes into the JSON.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        OSError: If writing fails.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    document = {'version': REPORT_VERSION, **summary, 'classes': list(rows)}
+    contents = {'class_report.csv': table.getvalue(), 'class_report.json': json.dumps(document, indent=1) + '\n'}
+    paths = []
+    for name, text in contents.items():
+        temporary = directory / f'{name}.tmp'
+        temporary.write_text(text, encoding='utf-8')
+        paths.append(temporary.replace(directory / name))
+    return paths
+
+
+def _cell(value: Any, key: str) -> str:
+    if value is None:
+        return '-'
+    text = _FORMATS.get(key, '{}').format(value)
+    return text.removesuffix('%')

@@ -1,0 +1,209 @@
+"""Samplers that draw the class first: the static laws, and CDB-S."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.registry import DATA_SAMPLERS
+from numpy.typing import ArrayLike
+from torch.utils.data import Sampler
+
+from cdb_video.difficulty import (
+    FloatVector,
+    IntVector,
+    Tau,
+    allocate_draws,
+    check_frequency_power,
+    check_tau,
+    class_mass,
+    resolve_tau,
+)
+from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe
+
+
+@DATA_SAMPLERS.register_module()
+class ClassSampler(Sampler):
+    """Draws classes with probability p_c ~ n_c^q, then clips within the class (arXiv 1910.09217).
+
+    One epoch is `num_samples` draws, the same on every rank; each rank takes its slice. The number of
+    draws of a class is its expectation rounded systematically: less than one draw off, and unbiased
+    over the epochs. Within an epoch a class is walked through in shuffled order before any of its
+    clips repeats, anew in every epoch; so q=1 with the default epoch length is plain shuffling.
+
+    Args:
+        dataset: Dataset with `get_data_info`, from which the labels are read once.
+        frequency_power: q >= 0: 1 natural, 0.5 square root, 0 class-balanced.
+        num_samples: Draws in one epoch, over all ranks. None = the number of clips.
+        seed: Seed, the same on all ranks. None = a random one, agreed among the ranks.
+        round_up: Add draws (from the start of the epoch) until the epoch divides by the number of ranks.
+        allow_empty: Whether a class of the class list may be without training clips.
+        shuffle: Accepted as True only, so that ``sampler=dict(type='ClassSampler')`` can be merged
+            over the ``dict(type='DefaultSampler', shuffle=True)`` of a base config.
+
+    Attributes:
+        class_counts: (C,) int64, training clips per class.
+        class_probability: (C,) float64 with sum 1, the law in use.
+
+    Raises:
+        ValueError: If an argument is out of range, a class has no clip, or the data is multi-label.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        frequency_power: float = 1.0,
+        num_samples: int | None = None,
+        seed: int | None = None,
+        round_up: bool = True,
+        allow_empty: bool = False,
+        shuffle: bool = True,
+    ) -> None:
+        check_frequency_power(frequency_power)
+        if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
+            raise ValueError(f'num_samples={num_samples!r}: must be a whole number >= 1 (draws in one epoch over all '
+                             'ranks), or None for the number of clips')
+        if shuffle is not True:
+            raise ValueError(f'shuffle={shuffle!r}: {type(self).__name__} draws at random; use DefaultSampler for a fixed '
+                             'order (validation, test)')
+        self.rank, self.world_size = get_dist_info()
+        self.dataset = dataset
+        self.frequency_power = frequency_power
+        self.seed = sync_random_seed() if seed is None else seed
+        self.epoch = 0
+        self.round_up = round_up
+        self.class_names = dataset_class_names(dataset)
+        labels = dataset_labels(dataset)
+        self.class_counts = self._count(labels, allow_empty)
+        self.num_samples = len(labels) if num_samples is None else num_samples
+        self.total_size = self.num_samples
+        if round_up:
+            self.total_size = math.ceil(self.num_samples / self.world_size) * self.world_size
+        # Clips in the order of their class: those of class c stand at _class_starts[c] and after.
+        self._clips = np.argsort(labels, kind='stable')
+        self._class_starts = np.cumsum(self.class_counts) - self.class_counts
+        self._mass = class_mass(np.ones(self.num_classes), 0.0, self.class_counts, frequency_power)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C: that of the class list, else the largest label plus 1."""
+        return len(self.class_counts)
+
+    @property
+    def class_probability(self) -> FloatVector:
+        """(C,) float64 with sum 1, the probability that a draw takes each class."""
+        return self._mass / self._mass.sum()
+
+    def draw_epoch(self) -> IntVector:
+        """All draws of the current epoch, before padding: (num_samples,) int64 indices of clips.
+
+        Depends on the seed, the epoch and the law alone, so every rank draws the same.
+        """
+        rng = np.random.default_rng([self.seed, self.epoch])
+        draws = allocate_draws(self._mass, self.num_samples, rng.random())
+        classes = rng.permutation(np.repeat(np.arange(self.num_classes), draws))
+        indices = np.empty(self.num_samples, np.int64)
+        indices[np.argsort(classes, kind='stable')] = self._walk(draws, rng)
+        return indices
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over the clips of this rank."""
+        indices = self.draw_epoch()
+        if self.round_up:
+            indices = np.resize(indices, self.total_size)
+        return iter(indices[self.rank::self.world_size].tolist())
+
+    def __len__(self) -> int:
+        """Number of draws of this rank in an epoch; the same in every epoch."""
+        return math.ceil((self.total_size - self.rank) / self.world_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, which makes its draw a different one."""
+        self.epoch = epoch
+
+    def _count(self, labels: IntVector, allow_empty: bool) -> IntVector:
+        """Clips per class; an empty class is an error unless allowed."""
+        num_classes = int(labels.max()) + 1
+        if self.class_names is not None:
+            if num_classes > len(self.class_names):
+                raise ValueError(f'{describe(self.dataset)} has label {num_classes - 1}, but its class list has '
+                                 f'{len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}')
+            num_classes = len(self.class_names)
+        counts = np.bincount(labels, minlength=num_classes)
+        empty = np.flatnonzero(counts == 0)
+        if empty.size and not allow_empty:
+            names = ', '.join(class_label(self.class_names, index) for index in empty[:5])
+            raise ValueError(f'{empty.size} of {num_classes} classes have no clip in {describe(self.dataset)}: {names}'
+                             f'{", ..." if empty.size > 5 else ""}. Remove them from the class list, add clips, or set '
+                             'allow_empty=True in the sampler')
+        return counts
+
+    def _walk(self, draws: IntVector, rng: np.random.Generator) -> IntVector:
+        """The clips drawn, class after class: (num_samples,) int64.
+
+        A class with k draws and n clips is shuffled ceil(k / n) times, one pass after the other, and
+        the first k of these are taken.
+        """
+        passes = -(-draws // np.maximum(self.class_counts, 1))
+        # One entry for every clip in every pass, in the order of class, then pass, then clip.
+        entry_counts = passes * self.class_counts
+        entry_class = np.repeat(np.arange(self.num_classes), entry_counts)
+        entry_starts = np.cumsum(entry_counts) - entry_counts
+        position = np.arange(len(entry_class)) - entry_starts[entry_class]
+        counts = self.class_counts[entry_class]
+        clip = self._clips[self._class_starts[entry_class] + position % counts]
+        # Shuffle within each pass: a global shuffle, then a stable sort by pass.
+        pass_starts = np.cumsum(passes) - passes
+        pass_id = pass_starts[entry_class] + position // counts
+        shuffled = rng.permutation(len(clip))
+        order = shuffled[np.argsort(pass_id[shuffled], kind='stable')]
+        return clip[order][position < draws[entry_class]]
+
+
+@DATA_SAMPLERS.register_module()
+class CDBSampler(ClassSampler):
+    """Class-difficulty based sampling, CDB-S (arXiv 2207.14499): p_c ~ n_c^q d_c^tau.
+
+    The difficulties come from `ClassDifficultyHook` after every validation and act from the next epoch
+    on. Until the first one all classes are equally difficult, and with the default q = 0 that means
+    class-balanced sampling, not natural sampling::
+
+        train_dataloader = dict(sampler=dict(type='CDBSampler', tau=1.0))
+
+    Args:
+        dataset: Dataset with `get_data_info`, from which the labels are read once.
+        tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code).
+        frequency_power: q >= 0: 0 is CDB-S in our reading of the paper; 1 keeps the natural frequencies
+            and lets the difficulty act on top of them.
+        **kwargs: The other arguments of `ClassSampler`.
+
+    Raises:
+        ValueError: If an argument is out of range, a class has no clip, or the data is multi-label.
+    """
+
+    def __init__(self, dataset: Any, tau: Tau = 1.0, frequency_power: float = 0.0, **kwargs: Any) -> None:
+        check_tau(tau)
+        super().__init__(dataset, frequency_power=frequency_power, **kwargs)
+        self.tau = tau
+        self.tau_: float | None = None
+
+    def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
+        """Derive the class probabilities from a new difficulty; called by `ClassDifficultyHook`.
+
+        Args:
+            difficulty: (C,) float in [0, 1].
+            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau.
+
+        Raises:
+            ValueError: If the number of classes differs from the dataset's, or a value is out of range.
+        """
+        if len(np.asarray(difficulty)) != self.num_classes:
+            raise ValueError(f'the difficulty has {len(np.asarray(difficulty))} classes, {describe(self.dataset)} has '
+                             f'{self.num_classes}: give the dataset the full class list (classes=...) and set '
+                             'allow_empty=True in the sampler if some have no training clip')
+        tau = resolve_tau(self.tau, accuracy)
+        self._mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)
+        self.tau_ = tau

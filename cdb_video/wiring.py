@@ -1,0 +1,112 @@
+"""Finding the parts that class difficulty joins, and checking that they fit, before training starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from cdb_video.difficulty import IntVector
+from cdb_video.labels import check_labels, dataset_class_names, dataset_labels, describe
+from cdb_video.metrics import ClassAccuracy
+
+CONSUMER_RECIPE = ("model=dict(cls_head=dict(loss_cls=dict(type='CDBLoss'))) for CDB-W, or "
+                   "train_dataloader=dict(sampler=dict(type='CDBSampler')) for CDB-S")
+METRIC_RECIPE = "val_evaluator=dict(type='ClassAccuracy')"
+
+
+def find_metric(evaluator: Any) -> ClassAccuracy | None:
+    """The first ClassAccuracy of an mmengine Evaluator, None if there is none."""
+    return next((metric for metric in evaluator.metrics if isinstance(metric, ClassAccuracy)), None)
+
+
+def find_sampler(dataloader: Any) -> Any:
+    """The sampler that picks the clips: the dataloader's, or its batch sampler's."""
+    return getattr(dataloader.batch_sampler, 'sampler', None) or dataloader.sampler
+
+
+def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
+    """Everything with `set_class_difficulty` in the model and the sampler, by a unique name.
+
+    The name is that of the class; a second one of the same class is called 'CDBLoss.1', and so on.
+    """
+    found = [module for module in model.modules() if hasattr(module, 'set_class_difficulty')]
+    if hasattr(sampler, 'set_class_difficulty'):
+        found.append(sampler)
+    consumers: dict[str, Any] = {}
+    for consumer in found:
+        name = type(consumer).__name__
+        same = sum(1 for other in consumers.values() if type(other) is type(consumer))
+        consumers[f'{name}.{same}' if same else name] = consumer
+    return consumers
+
+
+def find_prior_consumers(model: nn.Module) -> list[Any]:
+    """Every module of the model with `set_class_prior`."""
+    return [module for module in model.modules() if hasattr(module, 'set_class_prior')]
+
+
+def consumer_tau(consumer: Any) -> float | None:
+    """The exponent that a consumer uses now, None if it does not say."""
+    return getattr(consumer, 'tau_', None)
+
+
+def consumer_vector(consumer: Any) -> tuple[str, list[float]] | None:
+    """What a consumer derived: ('weight' or 'probability', C numbers); None if it does not say."""
+    for attribute, name in (('class_weight', 'weight'), ('class_probability', 'probability')):
+        vector = getattr(consumer, attribute, None)
+        if vector is not None:
+            return name, [float(value) for value in vector]
+    return None
+
+
+def count_train_clips(dataset: Any, sampler: Any) -> IntVector:
+    """Training clips per class, (C,) int64 for the classes that the data shows; the sampler's count if it has one."""
+    counts = getattr(sampler, 'class_counts', None)
+    return np.asarray(counts, np.int64) if counts is not None else np.bincount(dataset_labels(dataset))
+
+
+def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, counts: IntVector) -> int:
+    """The number of classes that the head, the loss, the metric and the data state.
+
+    Raises:
+        ValueError: If they differ; the message lists them all.
+    """
+    stated: dict[str, int] = {}
+    for name, module in model.named_modules():
+        is_head = any(child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children())
+        if (is_head or hasattr(module, 'set_class_difficulty')) and isinstance(getattr(module, 'num_classes', None), int):
+            stated[f'{name or "model"} ({type(module).__name__})'] = module.num_classes
+    if metric.num_classes is not None:
+        stated['val_evaluator (ClassAccuracy)'] = metric.num_classes
+    names = dataset_class_names(dataset)
+    if names is not None:
+        stated[f'class list of {describe(dataset)}'] = len(names)
+    if len(set(stated.values())) > 1:
+        listed = '; '.join(f'{source}: {number}' for source, number in stated.items())
+        raise ValueError(f'the numbers of classes differ: {listed}. Set num_classes of the head (and of loss and metric, or '
+                         'leave these None) to the length of the class list')
+    num_classes = next(iter(stated.values()), len(counts))
+    if len(counts) > num_classes:
+        raise ValueError(f'{describe(dataset)} has label {len(counts) - 1}, but {next(iter(stated))} states {num_classes} '
+                         f'classes: labels must be 0..{num_classes - 1}; check the list and num_classes')
+    return num_classes
+
+
+def check_validation_set(dataset: Any, num_classes: int) -> None:
+    """Raise a ValueError if the validation set is empty or has a label outside 0..C-1."""
+    check_labels(dataset_labels(dataset), num_classes, dataset)
+
+
+def first_names(candidates: Iterable[Any]) -> tuple[str, ...] | None:
+    """The class names of the first dataset that has some."""
+    return next((names for names in map(dataset_class_names, candidates) if names is not None), None)
+
+
+def validation_due(loop: Any, by_epoch: bool) -> bool:
+    """Whether the training loop validates at the point where it stands now, as the loops of mmengine decide it."""
+    loop._decide_current_val_interval()
+    step, last = (loop.epoch, loop.max_epochs) if by_epoch else (loop.iter, loop.max_iters)
+    return step > 0 and step >= loop.val_begin and (step % loop.val_interval == 0 or step == last)

@@ -1,0 +1,150 @@
+"""ClassAccuracy against scikit-learn, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import METRICS
+from sklearn.metrics import f1_score, precision_score, recall_score, top_k_accuracy_score
+
+from cdb_video.metrics import ClassAccuracy
+
+
+def sample(score, label):
+    return {'pred_score': torch.as_tensor(score), 'gt_label': torch.as_tensor([label])}
+
+
+def evaluate(metric, scores, labels, size=None):
+    metric.process(None, [sample(score, label) for score, label in zip(scores, labels, strict=True)])
+    return metric.evaluate(len(labels) if size is None else size)
+
+
+@pytest.mark.parametrize('num_classes', [2, 4, 19, 106])
+def test_equals_scikit_learn_with_absent_classes_left_out(num_classes):
+    rng = np.random.default_rng(num_classes)
+    labels = rng.integers(0, max(2, num_classes * 3 // 4), 300)  # the last quarter of the classes is absent
+    scores = rng.random((300, num_classes))
+    scores[np.arange(300), labels] += 0.3
+    predictions = scores.argmax(1)
+    metric = ClassAccuracy()
+    actual = evaluate(metric, scores, labels)
+    present = np.unique(labels)
+    options = {'labels': present, 'average': 'macro', 'zero_division': 0}
+    expected = {
+        'acc/top1': (predictions == labels).mean(),
+        'acc/top5': top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes)) if num_classes > 5 else 1,
+        'acc/mean1': recall_score(labels, predictions, **options),
+        'acc/mean_precision': precision_score(labels, predictions, **options),
+        'acc/macro_f1': f1_score(labels, predictions, **options),
+    }
+    assert actual == pytest.approx(expected, rel=1e-6)  # scores are compared in float32
+    assert metric.counts_.num_clips.tolist() == np.bincount(labels, minlength=num_classes).tolist()
+    assert metric.counts_.num_predicted.tolist() == np.bincount(predictions, minlength=num_classes).tolist()
+    assert np.isnan(metric.counts_.accuracy[metric.counts_.num_clips == 0]).all()
+
+
+def test_predicted_but_absent_class_does_not_pull_the_mean_down():
+    # Class 2 is predicted once but has no clip; AccMetric would say (1 + 1/2 + 0) / 3.
+    scores = np.eye(3)[[0, 1, 2]]
+    assert evaluate(ClassAccuracy(), scores, [0, 1, 1])['acc/mean1'] == 0.75
+
+
+def test_shot_groups_follow_the_training_counts():
+    metric = ClassAccuracy(shot_thresholds=(10, 50))
+    metric.set_train_counts([51, 50, 10, 9])
+    actual = evaluate(metric, np.eye(4)[[0, 1, 0, 3]], [0, 1, 2, 3])
+    assert actual['acc/many_shot'] == 1
+    assert actual['acc/medium_shot'] == 0.5
+    assert actual['acc/few_shot'] == 1
+
+
+def test_shot_group_without_classes_is_left_out():
+    metric = ClassAccuracy()
+    metric.set_train_counts([200, 300])
+    actual = evaluate(metric, np.eye(2), [0, 1])
+    assert actual['acc/many_shot'] == 1
+    assert not {'acc/medium_shot', 'acc/few_shot'} & set(actual)
+
+
+def test_padding_of_the_last_batch_is_not_counted_twice():
+    metric = ClassAccuracy()
+    actual = evaluate(metric, np.eye(2)[[0, 1, 1]], [0, 1, 0], size=2)
+    assert actual['acc/top1'] == 1
+    assert metric.counts_.num_clips.tolist() == [1, 1]
+
+
+def test_ties_go_to_the_lower_class_in_rank_as_in_prediction():
+    metric = ClassAccuracy(topk=(1, 2))
+    actual = evaluate(metric, np.zeros((2, 3)), [0, 1])
+    assert actual['acc/top1'] == 0.5
+    assert actual['acc/top2'] == 1
+    assert metric.counts_.num_correct.tolist() == [1, 0, 0]
+
+
+def test_second_evaluation_starts_anew():
+    metric = ClassAccuracy()
+    evaluate(metric, np.eye(2), [0, 1])
+    evaluate(metric, np.eye(2), [1, 0])
+    assert metric.counts_.num_correct.tolist() == [0, 0]
+    assert metric.counts_.num_clips.tolist() == [1, 1]
+
+
+def test_half_precision_scores_are_taken():
+    assert evaluate(ClassAccuracy(), torch.eye(2, dtype=torch.bfloat16), [0, 1])['acc/top1'] == 1
+
+
+def test_nan_scores_are_an_error_that_counts_them():
+    with pytest.raises(ValueError, match=r'scores of 1 of 2 clips hold NaN: training has diverged'):
+        evaluate(ClassAccuracy(), np.array([[0.0, 1.0], [np.nan, 1.0]]), [0, 1])
+
+
+def test_empty_evaluation_is_an_error():
+    with pytest.raises(ValueError, match='no clip was evaluated'):
+        ClassAccuracy().evaluate(0)
+
+
+def test_label_outside_the_scores_is_an_error():
+    with pytest.raises(ValueError, match=r'label 2, but the model scores 2 classes, so labels must be 0..1'):
+        evaluate(ClassAccuracy(), np.eye(2), [0, 2])
+
+
+def test_scores_of_another_number_of_classes_are_an_error():
+    with pytest.raises(ValueError, match='model scores 2 classes, ClassAccuracy expects 3'):
+        evaluate(ClassAccuracy(num_classes=3), np.eye(2), [0, 1])
+
+
+def test_train_counts_of_another_number_of_classes_are_an_error():
+    metric = ClassAccuracy()
+    metric.set_train_counts([1, 2, 3])
+    with pytest.raises(ValueError, match='training counts are for 3 classes, the scores for 2'):
+        evaluate(metric, np.eye(2), [0, 1])
+
+
+def test_several_labels_or_several_scores_are_refused():
+    metric = ClassAccuracy()
+    with pytest.raises(ValueError, match='multi-label'):
+        metric.process(None, [{'pred_score': torch.ones(3), 'gt_label': torch.tensor([0, 1])}])
+    with pytest.raises(TypeError, match='parts rgb, pose'):
+        metric.process(None, [{'pred_score': {'rgb': 1, 'pose': 2}, 'gt_label': torch.tensor([0])}])
+    with pytest.raises(ValueError, match='average_clips'):
+        metric.process(None, [{'pred_score': torch.ones(2, 3), 'gt_label': torch.tensor([0])}])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'topk': ()}, r'topk=\(\)'),
+        ({'topk': (0,)}, r'topk=\(0,\)'),
+        ({'shot_thresholds': (100, 20)}, 'shot_thresholds='),
+        ({'num_classes': -1}, 'num_classes=-1'),
+        ({'num_classes': 3, 'class_names': ['cut']}, 'has 1 names, num_classes is 3'),
+    ],
+)
+def test_bad_arguments_are_refused_with_their_value(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ClassAccuracy(**arguments)
+
+
+def test_config_builds_it_in_the_place_of_acc_metric():
+    metric = METRICS.build({'type': 'ClassAccuracy', '_scope_': 'mmaction', 'topk': 1})
+    assert metric.topk == (1,)
+    assert metric.prefix == 'acc'

@@ -1,0 +1,156 @@
+"""Check whether an environment fits the plugin; run by tools/setup_env.sh, also of use by hand.
+
+``python tools/check_env.py`` looks at the versions of what is installed, ``--imports`` imports it
+as well. Each problem is printed with its remedy, and the exit status is 1 if there is any. Faults
+of the hosts that show before the plugin is imported can only be found here, see
+:mod:`cdb_video.compat`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+OPENCV = (
+    'opencv-python',
+    'opencv-contrib-python',
+    'opencv-python-headless',
+    'opencv-contrib-python-headless',
+)
+IMPORTS = ('torch', 'cv2', 'mmengine', 'mmcv', 'pkg_resources', 'mmaction', 'mim')
+CUDA_PACKAGES = re.compile(r'(nvidia|cuda|triton|pytorch-triton)', re.IGNORECASE)
+Versions = Callable[[str], str | None]
+
+
+def installed_version(name: str) -> str | None:
+    """Return the version of an installed distribution, or None where it is absent."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: '2.1.0rc4+cpu' gives (2, 1, 0)."""
+    match = re.match(r'\d+(\.\d+)*', version)
+    return tuple(int(part) for part in match.group().split('.')) if match else ()
+
+
+def find_problems(version_of: Versions, modules: Sequence[str] = ()) -> list[str]:
+    """List what does not fit, each with its remedy.
+
+    Args:
+        version_of: gives the version of a distribution, None where it is absent.
+        modules: names of modules that can be imported, whatever distribution they come from.
+    """
+    problems = []
+    for name in ('mmcv', 'mmcv-lite', 'onedl-mmcv'):
+        version = version_of(name)
+        if version and release(version) >= (2, 2):
+            problems.append(
+                f'{name} {version} is installed, but mmaction2 1.2.0 refuses mmcv >= 2.2: '
+                "pip install 'mmcv-lite==2.1.0' in its place, or use a fresh environment."
+            )
+    if version_of('mmcv') and version_of('mmcv-lite'):
+        problems.append(
+            'mmcv and mmcv-lite are both installed and overwrite each other: pip uninstall both, '
+            'then install the one you need.'
+        )
+    if 'mmengine' in modules and version_of('mmengine') is None:
+        problems.append(
+            'mmengine comes from another distribution than the one named mmengine, which an '
+            'installation would overwrite: use a fresh environment, or install the plugin alone '
+            'with pip install --no-deps.'
+        )
+    return problems + _opencv_problems(version_of) + _setuptools_problems(version_of)
+
+
+def _opencv_problems(version_of: Versions) -> list[str]:
+    found = {name: version for name in OPENCV if (version := version_of(name))}
+    if len(set(found.values())) < 2:
+        return []
+    listed = ', '.join(f'{name} {version}' for name, version in found.items())
+    newest = max(found.values(), key=release)
+    return [
+        f'{listed} are installed: they share the folder cv2, so it is a mixture of versions. '
+        f'pip uninstall {" ".join(found)}, then pip install '
+        f'{" ".join(f"{name}=={newest}" for name in found)}.'
+    ]
+
+
+def _setuptools_problems(version_of: Versions) -> list[str]:
+    version = version_of('setuptools')
+    if version is None or release(version) < (82,) or version_of('openmim') is None:
+        return []
+    return [
+        f'setuptools {version} has no pkg_resources, which mim imports: '
+        "pip install 'setuptools<81'."
+    ]
+
+
+def find_import_problems(names: Sequence[str]) -> list[str]:
+    """Import each module, after the plugin with its mends, and list what failed."""
+    problems = []
+    for name in ('cdb_video', *names):
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # whatever an installation does wrong, it is to be told
+            problems.append(f'{name} cannot be imported: {type(error).__name__}: {error}')
+    return problems
+
+
+def is_cpu_torch(report: dict[str, Any]) -> bool:
+    """Tell from pip's installation report whether the torch it would take comes without CUDA."""
+    from pip._vendor.packaging.requirements import Requirement
+
+    for item in report['install']:
+        torch = item['metadata']
+        if torch['name'] != 'torch' or torch['version'].endswith('+cpu'):
+            continue
+        for line in torch.get('requires_dist', []):
+            need = Requirement(line)
+            active = need.marker is None or need.marker.evaluate({'extra': ''})
+            if active and CUDA_PACKAGES.match(need.name):
+                return False
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one check; the exit status is 0 where the answer is yes."""
+    parser = argparse.ArgumentParser(description='Check whether an environment fits cdb_video.')
+    parser.add_argument('--imports', action='store_true', help='also import the host libraries')
+    parser.add_argument('--has', metavar='NAME', help='only tell whether it is installed')
+    parser.add_argument('--version', metavar='NAME', help='only print its version')
+    parser.add_argument('--pins', metavar='NAME', nargs='+', help='print NAME==VERSION lines')
+    parser.add_argument('--cpu-torch', metavar='FILE', type=Path, help='judge a report of pip')
+    args = parser.parse_args(argv)
+    if args.cpu_torch:
+        return int(not is_cpu_torch(json.loads(args.cpu_torch.read_text())))
+    if args.has or args.version:
+        version = installed_version(args.has or args.version)
+        if args.version and version:
+            print(version)
+        return int(version is None)
+    if args.pins:
+        for name in args.pins:
+            if version := installed_version(name):
+                print(f'{name}=={version}')
+        return 0
+    problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)])
+    if args.imports and not problems:
+        problems = find_import_problems(IMPORTS)
+    for problem in problems:
+        print(f'problem: {problem}', file=sys.stderr)
+    return int(bool(problems))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# From nothing to a per-class report: makes EGTEA-mini, trains a tiny network on it with MMAction2
+# and tests the best checkpoint. Makes or reuses .venv first, see setup_env.sh for its settings.
+# Run again, it goes on where it stopped, and never overwrites a finished training.
+set -euo pipefail
+# shellcheck source=tools/setup_env.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
+
+DATA='data/egtea_mini'
+CONFIGS='configs/egtea/mini'
+
+usage() {
+    cat <<'END'
+usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [CONFIG]
+
+CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs).
+--fresh     train anew, in a new folder beside the earlier ones
+--work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG)
+--seed      of the training (default: 0)
+END
+}
+
+CONFIG='slowfast_cdbs'
+WORK_DIR=''
+SEED=0
+FRESH=false
+while (($#)); do
+    case "$1" in
+        --fresh) FRESH=true ;;
+        --work-dir | --seed)
+            (($# > 1)) || die "$1 needs a value"
+            if [[ "$1" == --seed ]]; then SEED="$2"; else WORK_DIR="$2"; fi
+            shift
+            ;;
+        -h | --help)
+            usage
+            exit
+            ;;
+        -*) die "unknown option $1; tools/quickstart.sh --help lists them" ;;
+        *) CONFIG="$(basename -- "$1" .py)" ;;
+    esac
+    shift
+done
+
+cd -- "$REPOSITORY"
+CONFIG_FILE="$CONFIGS/$CONFIG.py"
+[[ -f "$CONFIG_FILE" ]] || die "there is no $CONFIG_FILE; $CONFIGS has:" \
+    "$(cd -- "$CONFIGS" 2>/dev/null && echo ./*.py)"
+WORK_DIR="${WORK_DIR:-work_dirs/egtea_mini/$CONFIG}"
+
+first_free_folder() {
+    local number=2
+    while [[ -e "$1_$number" ]]; do number=$((number + 1)); done
+    echo "$1_$number"
+}
+if "$FRESH" && [[ -e "$WORK_DIR" ]]; then WORK_DIR="$(first_free_folder "$WORK_DIR")"; fi
+
+TIMES=()
+step() {
+    local name="$1" start="$SECONDS"
+    shift
+    say "$name"
+    printf '$ %s\n' "$*"
+    "$@" || die "failed: $name. It is safe to run this again; what is finished is kept."
+    TIMES+=("$(printf '%6d s  %s' "$((SECONDS - start))" "$name")")
+}
+
+train() {
+    local resume=()
+    if [[ -e "$WORK_DIR/.trained" ]]; then
+        say "Training in $WORK_DIR is finished and kept; --fresh trains anew"
+        return
+    fi
+    # --resume without a checkpoint would make mmengine drop the pretrained weights.
+    if [[ -e "$WORK_DIR/last_checkpoint" ]]; then resume=(--resume); fi
+    step "Training $CONFIG ${resume[*]}" mim train mmaction "$CONFIG_FILE" \
+        --work-dir "$WORK_DIR" --seed "$SEED" --gpus "$GPUS" "${resume[@]}"
+    touch "$WORK_DIR/.trained"
+}
+
+# The newest, should a resumed training have left more than one.
+best_checkpoint() {
+    local newest='' file
+    for file in "$WORK_DIR"/best_acc_mean1_epoch_*.pth; do
+        if [[ -e "$file" ]] && [[ -z "$newest" || "$file" -nt "$newest" ]]; then newest="$file"; fi
+    done
+    [[ -n "$newest" ]] || die "no best_acc_mean1_epoch_*.pth in $WORK_DIR, though training ended"
+    echo "$newest"
+}
+
+setup_env prep
+echo "The environment is ready ($SECONDS s)"
+PATH="$VENV/bin:$PATH"
+export EGTEA_ROOT="$DATA"
+GPUS="$(python -c 'import torch; print(int(torch.cuda.is_available()))')"
+
+step 'Making EGTEA-mini' python data_prep/make_egtea_mini.py --out "$DATA"
+step 'Extracting frames' python data_prep/extract_frames.py --data-root "$DATA"
+step 'Building lists' python data_prep/build_lists.py --data-root "$DATA" --label verb --split 1 \
+    --hold-out subjects:P20-P26
+train
+BEST="$(best_checkpoint)"
+step 'Testing the best checkpoint' mim test mmaction "$CONFIG_FILE" --checkpoint "$BEST" \
+    --work-dir "$WORK_DIR" --gpus "$GPUS" --dump "$WORK_DIR/predictions.pkl"
+
+say 'Done'
+printf '%s\n' "${TIMES[@]}"
+cat <<END
+
+data         $DATA
+training     $WORK_DIR (log, checkpoints, class_history.jsonl, class_report.csv and .json)
+checkpoint   $BEST
+predictions  $WORK_DIR/predictions.pkl
+END

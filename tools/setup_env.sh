@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Makes or reuses the virtual environment of the repository. Sourced by quickstart.sh and test.sh,
+# which call `setup_env EXTRAS`. Environment variables:
+#   VENV        where the environment is or will be (default: .venv in the repository)
+#   PYTHON      the Python 3.11 or 3.12 to make it with (default: the first one found)
+#   TORCH_SPEC  what to install as torch (default: torch==2.13.0, as a CPU build without a GPU);
+#               a version, the path or address of a wheel. A torch that is there already is kept.
+set -euo pipefail
+
+REPOSITORY="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+VENV="${VENV:-$REPOSITORY/.venv}"
+DEFAULT_TORCH='torch==2.13.0'
+CPU_INDEX='https://download.pytorch.org/whl/cpu'
+CPU_SPACE_GB=4
+GPU_SPACE_GB=12
+
+say() { printf '\n==> %s\n' "$*"; }
+
+die() {
+    printf '\nerror: %s\n' "$*" >&2
+    exit 1
+}
+
+has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
+
+is_fit_python() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' >/dev/null 2>&1
+}
+
+find_python() {
+    local candidate
+    if [[ -n "${PYTHON:-}" ]]; then
+        is_fit_python "$PYTHON" ||
+            die "PYTHON=$PYTHON is not a working Python 3.11 or 3.12. Set PYTHON to one that is."
+        return
+    fi
+    for candidate in python3.11 python3.12 python3 python; do
+        if command -v "$candidate" >/dev/null && is_fit_python "$candidate"; then
+            PYTHON="$candidate"
+            return
+        fi
+    done
+    die "no Python 3.11 or 3.12 among python3.11, python3.12, python3 and python. Install one, or" \
+        "set PYTHON to its path."
+}
+
+check_space() {
+    local folder needed free
+    folder="$(dirname -- "$VENV")"
+    [[ -d "$VENV" ]] && folder="$VENV"
+    needed="$CPU_SPACE_GB"
+    if has_gpu; then needed="$GPU_SPACE_GB"; fi
+    free="$(df -Pk "$folder" | awk 'NR == 2 {print int($4 / 1048576)}')"
+    ((free >= needed)) || die "$folder has $free GB free; installing takes up to $needed GB. Make" \
+        "room, or set VENV to a path on another disk."
+}
+
+make_venv() {
+    if [[ -x "$VENV/bin/python" ]]; then
+        is_fit_python "$VENV/bin/python" || die "$VENV does not work with Python 3.11 or 3.12. Remove" \
+            "it, or set VENV to another path."
+        say "Reusing the environment $VENV"
+        return
+    fi
+    if [[ -e "$VENV" ]] && [[ -n "$(ls -A -- "$VENV")" ]]; then
+        die "$VENV exists and is not a virtual environment. Remove it, or set VENV to another path."
+    fi
+    find_python
+    "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || die "$PYTHON cannot make virtual" \
+        "environments: its venv module is missing. On Debian and Ubuntu: apt install python3-venv."
+    say "Making the environment $VENV with $("$PYTHON" --version)"
+    "$PYTHON" -m venv "$VENV"
+    touch "$VENV/.made_by_cdb_video"
+}
+
+pip_install() {
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@"
+}
+
+check_env() { "$VENV/bin/python" "$REPOSITORY/tools/check_env.py" "$@"; }
+
+# Tells whether pip's own choice for the default torch is free of CUDA, without installing it.
+default_torch_is_cpu() {
+    local report="$VENV/torch_report.json"
+    pip_install --dry-run --ignore-installed --no-deps --report "$report" "$DEFAULT_TORCH" \
+        >/dev/null 2>&1 && check_env --cpu-torch "$report"
+}
+
+install_torch() {
+    if "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
+        say "Keeping the torch that is installed"
+    elif [[ -n "${TORCH_SPEC:-}" ]]; then
+        say "Installing torch: $TORCH_SPEC (from TORCH_SPEC)"
+        pip_install "$TORCH_SPEC"
+    elif has_gpu; then
+        say "Installing $DEFAULT_TORCH with CUDA, since this machine has an NVIDIA GPU"
+        pip_install "$DEFAULT_TORCH"
+    elif default_torch_is_cpu; then
+        say "Installing $DEFAULT_TORCH, a CPU build"
+        pip_install "$DEFAULT_TORCH"
+    else
+        say "Installing $DEFAULT_TORCH, a CPU build from $CPU_INDEX"
+        pip_install --index-url "$CPU_INDEX" "$DEFAULT_TORCH" || die "no CPU build of" \
+            "$DEFAULT_TORCH for $("$VENV/bin/python" --version) could be had, and CUDA packages are" \
+            "not installed unasked. Set TORCH_SPEC to the path or address of a wheel, or to" \
+            "$DEFAULT_TORCH to accept what pip chooses."
+    fi
+}
+
+# mmcv and mmcv-lite install the same module: where one is, the other must not come.
+install_rest() {
+    local extras="$1" stack='mmaction'
+    if check_env --has mmcv; then stack='host'; fi
+    say "Installing cdb_video and what it needs ($stack,$extras); this takes some minutes"
+    check_env --pins torch mmcv mmcv-lite mmengine >"$VENV/constraints.txt"
+    pip_install 'setuptools>=77,<81'
+    pip_install --no-build-isolation --constraint "$VENV/constraints.txt" \
+        --editable "${REPOSITORY}[$stack,$extras]" || die "installation failed; pip's message is above." \
+        "It is safe to run this again."
+}
+
+# OpenCV's usual wheels need libGL, which servers often lack; the headless wheels do not.
+mend_opencv() {
+    local version problem
+    if problem="$("$VENV/bin/python" -c 'import cv2' 2>&1)"; then return; fi
+    [[ "$problem" == *lib* ]] || die "OpenCV cannot be imported: $problem"
+    version="$(check_env --version opencv-python)" || die "OpenCV cannot be imported: $problem"
+    [[ -e "$VENV/.made_by_cdb_video" ]] || die "OpenCV cannot be imported: ${problem##*$'\n'}. Install" \
+        "the missing library (Debian and Ubuntu: apt install libgl1 libglib2.0-0), or put" \
+        "opencv-python-headless==$version in the place of opencv-python and opencv-contrib-python."
+    say "OpenCV lacks a system library (${problem##*$'\n'}): swapping in its headless build"
+    "$VENV/bin/python" -m pip uninstall --quiet --yes opencv-python opencv-contrib-python
+    pip_install --no-deps "opencv-python-headless==$version"
+}
+
+# The state that an installation depends on; when it changes, the installation is brought up to date.
+fingerprint() {
+    cat -- "$REPOSITORY/pyproject.toml" "$REPOSITORY/tools/setup_env.sh" | cksum
+    printf '%s %s %s\n' "$REPOSITORY" "$1" "${TORCH_SPEC:-}"
+}
+
+setup_env() {
+    local extras="$1" stamp
+    cd -- "$REPOSITORY"
+    make_venv
+    stamp="$VENV/.set_up_${extras//,/_}"
+    check_env || die "the environment $VENV does not fit; see above."
+    if [[ -e "$stamp" ]] && [[ "$(cat -- "$stamp")" == "$(fingerprint "$extras")" ]]; then
+        return
+    fi
+    check_space
+    install_torch
+    install_rest "$extras"
+    mend_opencv
+    check_env --imports || die "the environment $VENV does not fit; see above."
+    fingerprint "$extras" >"$stamp"
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
+# setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
+# chosen is not judged:  tools/test.sh tests/test_losses.py -k focal
+set -euo pipefail
+# shellcheck source=tools/setup_env.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
+
+MINIMUM_COVERAGE=95
+
+setup_env dev
+PATH="$VENV/bin:$PATH"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+
+FAILED=()
+
+check() {
+    local name="$1" start="$SECONDS"
+    shift
+    say "$name"
+    if "$@" </dev/null; then
+        echo "ok ($((SECONDS - start)) s)"
+    else
+        echo "FAILED: $name ($((SECONDS - start)) s)"
+        FAILED+=("$name")
+    fi
+}
+
+TYPED=(cdb_video tools)
+if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
+COVERAGE=(--cov=cdb_video --cov-report=term)
+if (($# == 0)); then COVERAGE+=("--cov-fail-under=$MINIMUM_COVERAGE"); fi
+
+check 'ruff check' ruff check .
+check 'ruff format' ruff format --check .
+check 'mypy' mypy "${TYPED[@]}"
+check 'codespell' codespell
+check 'pytest' python -m pytest "${COVERAGE[@]}" "$@"
+
+if ((${#FAILED[@]})); then
+    die "failed: $(printf '%s; ' "${FAILED[@]}")see above."
+fi
+say "All checks passed in $SECONDS s"
