@@ -1,0 +1,7 @@
+# Plain cross-entropy with the other backbone.
+_base_ = [
+    '_base_/i3d_tiny.py',
+    '_base_/data.py',
+    '_base_/schedule.py',
+    '../_base_/runtime.py',
+]
