@@ -1,6 +1,7 @@
 """ClassDifficultyHook in whole toy runs: what it hands on, records, restores and refuses."""
 
 import csv
+import itertools
 import json
 import uuid
 from unittest import mock
@@ -44,9 +45,9 @@ def test_difficulty_of_each_validation_drives_loss_and_sampler(run, tmp_path):
 def test_first_epoch_is_class_balanced_and_the_next_follows_the_difficulty(run, tmp_path):
     runner = run(train_cfg={'max_epochs': 2})
     runner.train()
-    first = np.bincount(sum(runner.model.batches[:10], [])[:75], minlength=4)
+    first = np.bincount(list(itertools.chain(*runner.model.batches[:10]))[:75], minlength=4)
     assert (np.abs(first - 75 / 4) < 1).all()
-    second = np.bincount(sum(runner.model.batches[10:], [])[:75], minlength=4)
+    second = np.bincount(list(itertools.chain(*runner.model.batches[10:]))[:75], minlength=4)
     after_first = read_history(tmp_path / 'class_history.jsonl').records[0]
     expected = 75 * np.array(after_first['consumers']['CDBSampler']['probability'])
     assert (np.abs(second - expected) < 1 + 1e-9).all()
@@ -59,8 +60,14 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, save_best, redone):
     straight.train()
     make_runner(tmp_path / 'b', uuid.uuid4().hex, train_cfg={'max_epochs': 2}, default_hooks=hooks).train()
     # epoch_1.pth is saved before validation 1, and once more after it if that is the best so far.
-    resumed = make_runner(tmp_path / 'b', uuid.uuid4().hex, train_cfg={'max_epochs': 4}, resume=True,
-                          load_from=str(tmp_path / 'b' / 'epoch_1.pth'), default_hooks=hooks)
+    resumed = make_runner(
+        tmp_path / 'b',
+        uuid.uuid4().hex,
+        train_cfg={'max_epochs': 4},
+        resume=True,
+        load_from=str(tmp_path / 'b' / 'epoch_1.pth'),
+        default_hooks=hooks,
+    )
     resumed.train()
     assert resumed.model.batches == straight.model.batches[10:]
     for one, other in zip(resumed.model.parameters(), straight.model.parameters(), strict=True):
@@ -103,7 +110,10 @@ def test_class_absent_from_validation_keeps_its_difficulty(run):
 def test_load_from_starts_fresh(run, tmp_path):
     run(train_cfg={'max_epochs': 1}).train()
     runner = run(train_cfg={'max_epochs': 1}, load_from=str(tmp_path / 'epoch_1.pth'))
-    with mock.patch.object(runner.train_loop, 'run_epoch', side_effect=InterruptedError), pytest.raises(InterruptedError):
+    with (
+        mock.patch.object(runner.train_loop, 'run_epoch', side_effect=InterruptedError),
+        pytest.raises(InterruptedError),
+    ):
         runner.train()
     assert hook_of(runner).state_.difficulty.tolist() == [1] * 4
     assert read_history(tmp_path / 'class_history.1.jsonl').records  # the first run's, kept
@@ -146,9 +156,13 @@ def test_damaged_state_in_a_checkpoint_is_refused(run, tmp_path):
 def test_iteration_based_run_validates_by_iteration_and_resumes(tmp_path):
     def iterations(name, max_iters, **changes):
         return make_runner(
-            tmp_path / name, uuid.uuid4().hex, train_cfg={'_delete_': True, 'by_epoch': False, 'max_iters': max_iters,
-                                                         'val_interval': 5},
-            default_hooks={'checkpoint': {'by_epoch': False, 'interval': 5}}, log_processor={'by_epoch': False}, **changes)
+            tmp_path / name,
+            uuid.uuid4().hex,
+            train_cfg={'_delete_': True, 'by_epoch': False, 'max_iters': max_iters, 'val_interval': 5},
+            default_hooks={'checkpoint': {'by_epoch': False, 'interval': 5}},
+            log_processor={'by_epoch': False},
+            **changes,
+        )
 
     straight = iterations('a', 20)
     straight.train()
@@ -162,15 +176,19 @@ def test_iteration_based_run_validates_by_iteration_and_resumes(tmp_path):
 
 def test_balanced_softmax_gets_the_prior_that_training_sees(run):
     loss_cls = {'type': 'CDBLoss', 'tau': 0, 'logit_adjustment': 1.0}
-    natural = run(model={'loss_cls': loss_cls}, train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler'}},
-                  train_cfg={'max_epochs': 1})
+    natural = run(
+        model={'loss_cls': loss_cls},
+        train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler'}},
+        train_cfg={'max_epochs': 1},
+    )
     natural.train()
     log_prior = natural.model.cls_head.loss_cls._log_prior.value
     np.testing.assert_allclose(log_prior.exp(), np.array([40, 20, 10, 5]) / 75)
     resampled = run(model={'loss_cls': loss_cls}, train_cfg={'max_epochs': 1})
     resampled.train()
     np.testing.assert_allclose(
-        resampled.model.cls_head.loss_cls._log_prior.value.exp(), resampled.train_dataloader.sampler.class_probability)
+        resampled.model.cls_head.loss_cls._log_prior.value.exp(), resampled.train_dataloader.sampler.class_probability
+    )
 
 
 def test_batch_sampler_s_sampler_is_found(run):
@@ -180,8 +198,11 @@ def test_batch_sampler_s_sampler_is_found(run):
 
 
 def test_baseline_is_measured_and_reported_but_not_driven(run, tmp_path):
-    runner = run(model={'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}}, custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': True}],
-                 train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}})
+    runner = run(
+        model={'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': True}],
+        train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
+    )
     runner.train()
     assert read_history(tmp_path / 'class_history.jsonl').records[-1]['consumers'] == {}
     assert (tmp_path / 'class_report.csv').exists()
@@ -212,7 +233,9 @@ def test_class_report_after_training_and_after_testing(run, tmp_path):
 
 
 BASE_TEST = {
-    'batch_size': 8, 'num_workers': 0, 'dataset': {'type': 'ToyDataset', 'counts': [12, 12, 12, 12], 'seed': 2},
+    'batch_size': 8,
+    'num_workers': 0,
+    'dataset': {'type': 'ToyDataset', 'counts': [12, 12, 12, 12], 'seed': 2},
     'sampler': {'type': 'DefaultSampler', 'shuffle': False},
 }
 
@@ -237,9 +260,15 @@ def test_scalars_reach_the_visualizer_in_step(run):
     ours = [call for call in add.call_args_list if 'difficulty/mean' in call.args[0]]
     assert [call.kwargs['step'] for call in ours] == [1, 2, 3]
     assert set(ours[0].args[0]) == {
-        'difficulty/mean', 'difficulty/worst_class_acc', 'difficulty/CDBLoss_min_weight', 'difficulty/CDBLoss_max_weight',
-        'difficulty/CDBLoss_tau', 'difficulty/CDBSampler_min_probability', 'difficulty/CDBSampler_max_probability',
-        'difficulty/CDBSampler_tau'}
+        'difficulty/mean',
+        'difficulty/worst_class_acc',
+        'difficulty/CDBLoss_min_weight',
+        'difficulty/CDBLoss_max_weight',
+        'difficulty/CDBLoss_tau',
+        'difficulty/CDBSampler_min_probability',
+        'difficulty/CDBSampler_max_probability',
+        'difficulty/CDBSampler_tau',
+    }
 
 
 @pytest.mark.parametrize('number', [0, 2])
@@ -254,9 +283,11 @@ def test_hardest_and_easiest_classes_are_logged_by_name(run, number):
 
 def test_full_disk_costs_the_record_but_not_the_training(run):
     runner = run()
-    with mock.patch('cdb_video.recording.append_lines', side_effect=OSError(28, 'No space left')), \
-            mock.patch('cdb_video.recording.write_class_report', side_effect=OSError(28, 'No space left')), \
-            mock.patch.object(runner.logger, 'warning') as warning:
+    with (
+        mock.patch('cdb_video.recording.append_lines', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.recording.write_class_report', side_effect=OSError(28, 'No space left')),
+        mock.patch.object(runner.logger, 'warning') as warning,
+    ):
         runner.train()
     said = ' '.join(str(call) for call in warning.call_args_list)
     assert 'class history could not be written' in said
@@ -267,18 +298,41 @@ def test_full_disk_costs_the_record_but_not_the_training(run):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'val_evaluator': {'_delete_': True, 'type': 'ToyMetric'}}, r"no ClassAccuracy.*val_evaluator=dict\(type='ClassAccuracy'\)"),
-        ({'model': {'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
-          'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler'}}},
-         r"nothing to hand the difficulty to.*type='CDBLoss'.*type='CDBSampler'.*observe_only=True"),
-        ({'val_dataloader': ..., 'val_cfg': ..., 'val_evaluator': ...,
-          'default_hooks': {'checkpoint': {'save_best': None}}}, 'needs a validation.*--no-validate'),
-        ({'val_dataloader': {'dataset': {'counts': [], 'serialize_data': False}}}, r'ToyDataset is empty: check its ann_file'),
+        (
+            {'val_evaluator': {'_delete_': True, 'type': 'ToyMetric'}},
+            r"no ClassAccuracy.*val_evaluator=dict\(type='ClassAccuracy'\)",
+        ),
+        (
+            {
+                'model': {'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
+                'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler'}},
+            },
+            r"nothing to hand the difficulty to.*type='CDBLoss'.*type='CDBSampler'.*observe_only=True",
+        ),
+        (
+            {
+                'val_dataloader': ...,
+                'val_cfg': ...,
+                'val_evaluator': ...,
+                'default_hooks': {'checkpoint': {'save_best': None}},
+            },
+            'needs a validation.*--no-validate',
+        ),
+        (
+            {'val_dataloader': {'dataset': {'counts': [], 'serialize_data': False}}},
+            r'ToyDataset is empty: check its ann_file',
+        ),
         ({'val_dataloader': {'dataset': {'counts': [1, 1, 1, 1, 1]}}}, 'has label 4, but there are 4 classes'),
-        ({'model': {'num_classes': 5}}, r'numbers of classes differ: cls_head \(ToyHead\): 5; class list of ToyDataset: 4'),
+        (
+            {'model': {'num_classes': 5}},
+            r'numbers of classes differ: cls_head \(ToyHead\): 5; class list of ToyDataset: 4',
+        ),
         ({'model': {'loss_cls': {'num_classes': 3}}}, r'cls_head.loss_cls \(CDBLoss\): 3'),
         ({'val_evaluator': {'num_classes': 7}}, r'val_evaluator \(ClassAccuracy\): 7'),
-        ({'model': {'num_classes': 3}, 'train_dataloader': {'dataset': {'classes': None}}}, r'label 3.*states 3 classes'),
+        (
+            {'model': {'num_classes': 3}, 'train_dataloader': {'dataset': {'classes': None}}},
+            r'label 3.*states 3 classes',
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_the_first_step(run, changes, message):
@@ -289,8 +343,13 @@ def test_what_does_not_fit_is_refused_before_the_first_step(run, changes, messag
 
 
 def test_observing_run_without_validation_goes_on_with_a_warning(run):
-    runner = run(val_dataloader=..., val_cfg=..., val_evaluator=..., default_hooks={'checkpoint': {'save_best': None}},
-                 custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': True}])
+    runner = run(
+        val_dataloader=...,
+        val_cfg=...,
+        val_evaluator=...,
+        default_hooks={'checkpoint': {'save_best': None}},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': True}],
+    )
     with mock.patch.object(runner.logger, 'warning') as warning:
         runner.train()
     assert any('no validation' in str(call) for call in warning.call_args_list)
@@ -303,7 +362,11 @@ def test_diverged_model_stops_the_run_with_the_reason(run):
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
-    [({'momentum': 1}, 'momentum=1'), ({'log_classes': -1}, 'log_classes=-1'), ({'prior_count': 'x'}, "prior_count='x'")],
+    [
+        ({'momentum': 1}, 'momentum=1'),
+        ({'log_classes': -1}, 'log_classes=-1'),
+        ({'prior_count': 'x'}, "prior_count='x'"),
+    ],
 )
 def test_bad_arguments_are_refused_with_their_value(run, arguments, message):
     with pytest.raises(ValueError, match=message):

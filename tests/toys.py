@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
-from mmengine.model import BaseModel
 from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
 from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS
 from torch import nn
 from torch.utils.data import BatchSampler
@@ -28,8 +28,9 @@ class ToyDataset(BaseDataset):
         super().__init__(metainfo={} if classes is None else {'classes': classes}, **kwargs)
 
     def load_data_list(self):
-        return [{'label': int(label), 'feature': feature}
-                for label, feature in zip(self.labels, self.features, strict=True)]
+        return [
+            {'label': int(label), 'feature': feature} for label, feature in zip(self.labels, self.features, strict=True)
+        ]
 
     def prepare_data(self, index):
         info = self.get_data_info(index)

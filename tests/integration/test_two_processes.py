@@ -1,5 +1,6 @@
 """Two processes with gloo on the CPU: one draw, one count, one difficulty."""
 
+import itertools
 import json
 import os
 import socket
@@ -25,20 +26,30 @@ def train_as_rank(rank, world_size, port, work_dir, val_counts):
     from tests.runs import hook_of, make_runner
 
     torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size),
-                      LOCAL_RANK=str(rank))
+    os.environ.update(
+        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank)
+    )
     torch.distributed.init_process_group('gloo', rank=rank, world_size=world_size)
     runner = make_runner(
-        work_dir, uuid.uuid4().hex, launcher='pytorch', train_cfg={'max_epochs': 2}, val_dataloader={'dataset': {'counts': val_counts}},
-        model_wrapper_cfg={'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False})
+        work_dir,
+        uuid.uuid4().hex,
+        launcher='pytorch',
+        train_cfg={'max_epochs': 2},
+        val_dataloader={'dataset': {'counts': val_counts}},
+        model_wrapper_cfg={'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False},
+    )
     runner.train()
     state, sampler = hook_of(runner).state_, runner.train_dataloader.sampler
     model = runner.model.module
     sampler.set_epoch(0)
     seen = {
-        'difficulty': state.difficulty.tolist(), 'num_clips': state.num_clips.tolist(),
-        'weight': model.cls_head.loss_cls.class_weight.tolist(), 'probability': sampler.class_probability.tolist(),
-        'draw': sampler.draw_epoch().tolist(), 'slice': list(sampler), 'labels': sum(model.batches, []),
+        'difficulty': state.difficulty.tolist(),
+        'num_clips': state.num_clips.tolist(),
+        'weight': model.cls_head.loss_cls.class_weight.tolist(),
+        'probability': sampler.class_probability.tolist(),
+        'draw': sampler.draw_epoch().tolist(),
+        'slice': list(sampler),
+        'labels': list(itertools.chain(*model.batches)),
     }
     Path(work_dir, f'rank_{rank}.json').write_text(json.dumps(seen))
     torch.distributed.destroy_process_group()

@@ -5,3 +5,6 @@ _base_ = [
     '_base_/schedule.py',
     '../_base_/runtime.py',
 ]
+
+# Measured and reported like the others, but nothing is driven by it.
+custom_hooks = [dict(type='ClassDifficultyHook', observe_only=True)]
