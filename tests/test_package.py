@@ -58,19 +58,13 @@ def test_the_base_replaces_nothing_that_a_user_has(project):
 
 def test_only_the_extra_for_fresh_environments_brings_mmcv(project):
     with_mmcv = [
-        extra
-        for extra, lines in project['optional-dependencies'].items()
-        if any('mmcv' in line for line in lines)
+        extra for extra, lines in project['optional-dependencies'].items() if any('mmcv' in line for line in lines)
     ]
     assert with_mmcv == ['mmaction']
 
 
-def test_commits_and_continuous_integration_use_the_checkers_that_the_project_pins(
-    project, repository
-):
-    pins = dict(
-        line.split('==') for line in project['optional-dependencies']['dev'] if '==' in line
-    )
+def test_commits_and_continuous_integration_use_the_checkers_that_the_project_pins(project, repository):
+    pins = dict(line.split('==') for line in project['optional-dependencies']['dev'] if '==' in line)
     assert set(pins) == {'ruff', 'mypy', 'codespell'}
     config = yaml.safe_load((repository / '.pre-commit-config.yaml').read_text())
     local = [hook for repo in config['repos'] if repo['repo'] == 'local' for hook in repo['hooks']]

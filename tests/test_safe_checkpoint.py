@@ -103,9 +103,7 @@ POISONED_CALLS = {
     'pickle.loads': lambda mark: Crafted(pickle.loads, pickle.dumps(Crafted(open, mark, 'w'))),
     'torch.load': lambda mark: Crafted(torch.load, mark),
     'config': lambda mark: Crafted(mmengine.Config.fromfile, mark),
-    'config of text': lambda mark: Crafted(
-        mmengine.Config.fromstring, f'open({mark!r}, "w")', '.py'
-    ),
+    'config of text': lambda mark: Crafted(mmengine.Config.fromstring, f'open({mark!r}, "w")', '.py'),
     'a config': lambda mark: mmengine.Config({'a': 1}),
 }
 

@@ -84,8 +84,7 @@ def test_quickstart_makes_data_trains_and_tests(checkout):
     assert data == [
         'data_prep/make_egtea_mini.py --out data/egtea_mini',
         'data_prep/extract_frames.py --data-root data/egtea_mini',
-        'data_prep/build_lists.py --data-root data/egtea_mini --label verb --split 1 '
-        '--hold-out subjects:P20-P26',
+        'data_prep/build_lists.py --data-root data/egtea_mini --label verb --split 1 --hold-out subjects:P20-P26',
     ]
     assert train == f'mim train mmaction {config} --work-dir {folder} --seed 0 --gpus 0'
     assert f'--checkpoint {folder}/best_acc_mean1_epoch_1.pth' in test
@@ -145,9 +144,7 @@ def test_the_test_script_hands_arguments_to_pytest(checkout):
     assert 'fail-under' not in last
 
 
-@pytest.mark.parametrize(
-    'environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}]
-)
+@pytest.mark.parametrize('environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}])
 def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout, environment):
     output = bash(checkout, 'tools/test.sh', status=1, **environment)
     assert 'error: failed: ' in output

@@ -90,10 +90,7 @@ def _setuptools_problems(version_of: Versions) -> list[str]:
     version = version_of('setuptools')
     if version is None or release(version) < (82,) or version_of('openmim') is None:
         return []
-    return [
-        f'setuptools {version} has no pkg_resources, which mim imports: '
-        "pip install 'setuptools<81'."
-    ]
+    return [f"setuptools {version} has no pkg_resources, which mim imports: pip install 'setuptools<81'."]
 
 
 def find_import_problems(names: Sequence[str]) -> list[str]:
@@ -108,7 +105,11 @@ def find_import_problems(names: Sequence[str]) -> list[str]:
 
 
 def is_cpu_torch(report: dict[str, Any]) -> bool:
-    """Tell from pip's installation report whether the torch it would take comes without CUDA."""
+    """Tell from pip's installation report whether the torch it would take comes without CUDA.
+
+    Uses the reader of requirements within pip, as nothing else is installed at that time; importing
+    pip changes how this process imports, so call it in a process that does nothing more.
+    """
     from pip._vendor.packaging.requirements import Requirement
 
     for item in report['install']:

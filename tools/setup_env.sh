@@ -101,7 +101,8 @@ install_torch() {
         pip_install "$DEFAULT_TORCH"
     else
         say "Installing $DEFAULT_TORCH, a CPU build from $CPU_INDEX"
-        pip_install --index-url "$CPU_INDEX" "$DEFAULT_TORCH" || die "no CPU build of" \
+        # Without what it needs in turn, which comes from the usual index with the rest.
+        pip_install --no-deps --index-url "$CPU_INDEX" "$DEFAULT_TORCH" || die "no CPU build of" \
             "$DEFAULT_TORCH for $("$VENV/bin/python" --version) could be had, and CUDA packages are" \
             "not installed unasked. Set TORCH_SPEC to the path or address of a wheel, or to" \
             "$DEFAULT_TORCH to accept what pip chooses."
