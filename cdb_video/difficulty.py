@@ -59,10 +59,13 @@ def class_accuracy(correct: ArrayLike, total: ArrayLike) -> FloatVector:
     num_correct = _vector(correct, 'correct')
     num_clips = _vector(total, 'total', like=num_correct)
     for name, counts in (('correct', num_correct), ('total', num_clips)):
-        _check(np.isfinite(counts) & (counts >= 0) & (counts == np.floor(counts)), counts, name,
-               'counts are whole numbers >= 0')
-    _check(num_correct <= num_clips, num_correct, 'correct',
-           'a class cannot have more correct clips than clips')
+        _check(
+            np.isfinite(counts) & (counts >= 0) & (counts == np.floor(counts)),
+            counts,
+            name,
+            'counts are whole numbers >= 0',
+        )
+    _check(num_correct <= num_clips, num_correct, 'correct', 'a class cannot have more correct clips than clips')
     accuracy = np.full(num_clips.shape, np.nan)
     np.divide(num_correct, num_clips, out=accuracy, where=num_clips > 0)
     return accuracy
@@ -156,12 +159,11 @@ def class_weights(difficulty: ArrayLike, tau: float) -> FloatVector:
         ValueError: If a value is out of its range.
     """
     powers = _difficulty_power(_unit_vector(difficulty, 'difficulty', nan=False), tau)
-    return powers * (powers.size / powers.sum())
+    weights: FloatVector = powers * (powers.size / powers.sum())
+    return weights
 
 
-def class_mass(
-    difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_power: float = 0.0
-) -> FloatVector:
+def class_mass(difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_power: float = 0.0) -> FloatVector:
     """The class probabilities before they are scaled to sum 1: n_c^q (d_c / max d)^tau.
 
     Kept apart because n_c^1 is a whole number, exactly, while n_c / N is not: `allocate_draws` can
@@ -186,10 +188,11 @@ def class_mass(
     check_frequency_power(frequency_power)
     filled = num_clips > 0
     if not filled.any():
-        raise ValueError('counts: no class has a clip, so there is nothing to sample from; check the list of '
-                         'training clips')
+        raise ValueError(
+            'counts: no class has a clip, so there is nothing to sample from; check the list of training clips'
+        )
     mass = np.zeros_like(values)
-    mass[filled] = num_clips[filled]**frequency_power * _difficulty_power(values[filled], tau)
+    mass[filled] = num_clips[filled] ** frequency_power * _difficulty_power(values[filled], tau)
     return mass
 
 
@@ -205,7 +208,8 @@ def class_probability(
         (C,) float64 >= 0 with sum 1; 0 for a class without clips.
     """
     mass = class_mass(difficulty, tau, counts, frequency_power)
-    return mass / mass.sum()
+    probability: FloatVector = mass / mass.sum()
+    return probability
 
 
 def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
@@ -241,7 +245,8 @@ def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
     # Draws at offset + k before an end e: all k < floor(e), and k = floor(e) if offset < e - floor(e).
     floors = np.floor(ends)
     before = floors.astype(np.int64) + (offset < ends - floors)
-    return np.diff(before, prepend=0)
+    draws: IntVector = np.diff(before, prepend=0)
+    return draws
 
 
 def check_tau(tau: Any) -> None:
@@ -250,15 +255,19 @@ def check_tau(tau: Any) -> None:
         if tau not in DYNAMIC_TAUS:
             raise ValueError(f'tau={tau!r}: must be a number >= 0 or one of {", ".join(map(repr, DYNAMIC_TAUS))}')
     elif not _is_number(tau) or not math.isfinite(tau) or tau < 0:
-        raise ValueError(f'tau={tau!r}: must be a finite number >= 0 (0 turns difficulty off, 1 and 2 are '
-                         f'usual) or one of {", ".join(map(repr, DYNAMIC_TAUS))}')
+        raise ValueError(
+            f'tau={tau!r}: must be a finite number >= 0 (0 turns difficulty off, 1 and 2 are '
+            f'usual) or one of {", ".join(map(repr, DYNAMIC_TAUS))}'
+        )
 
 
 def check_frequency_power(frequency_power: Any) -> None:
     """Raise a ValueError unless `frequency_power` is a finite number >= 0."""
     if not _is_number(frequency_power) or not math.isfinite(frequency_power) or frequency_power < 0:
-        raise ValueError(f'frequency_power={frequency_power!r}: must be a finite number >= 0 (1 natural, 0.5 '
-                         'square root, 0 class-balanced)')
+        raise ValueError(
+            f'frequency_power={frequency_power!r}: must be a finite number >= 0 (1 natural, 0.5 '
+            'square root, 0 class-balanced)'
+        )
 
 
 def check_smoothing(prior_count: Any, momentum: Any, min_difficulty: Any) -> None:
@@ -295,7 +304,7 @@ def _difficulty_power(difficulty: FloatVector, tau: float) -> FloatVector:
     largest = difficulty.max()
     if largest == 0:
         return np.ones_like(difficulty)
-    return np.asarray((difficulty / largest)**tau, dtype=np.float64)
+    return np.asarray((difficulty / largest) ** tau, dtype=np.float64)
 
 
 def _sigmoid(x: float) -> float:
@@ -318,9 +327,7 @@ def _vector(values: ArrayLike, name: str, like: FloatVector | None = None) -> Fl
     return array
 
 
-def _unit_vector(
-    values: ArrayLike, name: str, like: FloatVector | None = None, *, nan: bool = True
-) -> FloatVector:
+def _unit_vector(values: ArrayLike, name: str, like: FloatVector | None = None, *, nan: bool = True) -> FloatVector:
     """A (C,) float64 array with values in [0, 1], NaN allowed or not."""
     array = _vector(values, name, like)
     allowed = (array >= 0) & (array <= 1) | (np.isnan(array) if nan else False)

@@ -43,8 +43,12 @@ def make_header(
 ) -> dict[str, Any]:
     """The first line of a history file."""
     return {
-        'kind': 'header', 'version': FORMAT_VERSION, 'run_id': run_id, 'num_classes': num_classes,
-        'class_names': None if class_names is None else list(class_names), 'train_counts': list(train_counts),
+        'kind': 'header',
+        'version': FORMAT_VERSION,
+        'run_id': run_id,
+        'num_classes': num_classes,
+        'class_names': None if class_names is None else list(class_names),
+        'train_counts': list(train_counts),
     }
 
 
@@ -84,8 +88,10 @@ def read_history(path: Path) -> History:
             history.num_torn_lines += 1
         elif entry['kind'] == 'header':
             if entry.get('version', 0) > FORMAT_VERSION:
-                raise ValueError(f'{path}: format version {entry["version"]}, this cdb_video reads up to {FORMAT_VERSION}; '
-                                 'update cdb_video')
+                raise ValueError(
+                    f'{path}: format version {entry["version"]}, this cdb_video reads up to {FORMAT_VERSION}; '
+                    'update cdb_video'
+                )
             history.header = entry
         else:
             history.records.append(entry)

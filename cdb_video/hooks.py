@@ -83,7 +83,8 @@ class ClassDifficultyHook(Hook):
         """Put the state into the checkpoint."""
         if self.state_ is not None:
             checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
-                'report': {'consumers': self._consumer_vectors(), 'metrics': self._metrics}}
+                'report': {'consumers': self._consumer_vectors(), 'metrics': self._metrics}
+            }
 
     # Training
 
@@ -99,13 +100,17 @@ class ClassDifficultyHook(Hook):
             return
         self._metric = wiring.find_metric(runner.val_loop.evaluator)
         if self._metric is None:
-            raise ValueError(f'ClassDifficultyHook found no ClassAccuracy in val_evaluator: set {wiring.METRIC_RECIPE} in '
-                             'the config (it returns what AccMetric does, under the same names)')
+            raise ValueError(
+                f'ClassDifficultyHook found no ClassAccuracy in val_evaluator: set {wiring.METRIC_RECIPE} in '
+                'the config (it returns what AccMetric does, under the same names)'
+            )
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
         if not consumers and not self.observe_only:
-            raise ValueError('ClassDifficultyHook found nothing to hand the difficulty to: add '
-                             f'{wiring.CONSUMER_RECIPE}; or set observe_only=True to measure and report only')
+            raise ValueError(
+                'ClassDifficultyHook found nothing to hand the difficulty to: add '
+                f'{wiring.CONSUMER_RECIPE}; or set observe_only=True to measure and report only'
+            )
         self._consumers = {} if self.observe_only else consumers
         start = self._starting_state(runner)
         self.state_ = self._resumed_state(runner, start) if runner._resume else start
@@ -113,8 +118,9 @@ class ClassDifficultyHook(Hook):
         self._push(runner)
         if is_main_process():
             recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
-        self._validation_missing = (wiring.validation_due(runner.train_loop, self._by_epoch(runner))
-                                    and self.state_.iteration != runner.iter)
+        self._validation_missing = (
+            wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and self.state_.iteration != runner.iter
+        )
 
     def before_train_epoch(self, runner: Any) -> None:
         """Make up for a validation that the checkpoint does not contain, before the first batch."""
@@ -125,8 +131,9 @@ class ClassDifficultyHook(Hook):
         self._validate_if_missing(runner)
         state = self.state_
         if self.report and state is not None and state.measured.any() and is_main_process():
-            recording.report_classes(runner, 'val', state.num_clips, state.num_correct, state,
-                                     self._consumer_vectors(), self._metrics)
+            recording.report_classes(
+                runner, 'val', state.num_clips, state.num_correct, state, self._consumer_vectors(), self._metrics
+            )
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Turn the counts of a validation into difficulty; hand it on, record and log it."""
@@ -134,9 +141,12 @@ class ClassDifficultyHook(Hook):
             return
         counts = self._metric.counts_
         self.state_ = self.state_.updated(
-            counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing)
+            counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
+        )
         self._validation_missing = False
-        self._metrics = {name: float(value) for name, value in (metrics or {}).items() if isinstance(value, (int, float))}
+        self._metrics = {
+            name: float(value) for name, value in (metrics or {}).items() if isinstance(value, (int, float))
+        }
         self._push(runner)
         if is_main_process():
             vectors = self._consumer_vectors()
@@ -159,8 +169,11 @@ class ClassDifficultyHook(Hook):
         if not self.report or metric is None or metric.counts_ is None or not is_main_process():
             return
         counts, state = metric.counts_, self._tested_state()
-        consumers = (self._loaded or {}).get('report', {}).get('consumers', {}) if self.state_ is None else (
-            self._consumer_vectors())
+        consumers = (
+            (self._loaded or {}).get('report', {}).get('consumers', {})
+            if self.state_ is None
+            else (self._consumer_vectors())
+        )
         if state is None:
             nothing = np.zeros(counts.num_classes, np.int64)
             state = DifficultyState.start(nothing, wiring.first_names([runner.test_dataloader.dataset]))
@@ -177,8 +190,10 @@ class ClassDifficultyHook(Hook):
     def _without_validation(self, runner: Any) -> None:
         """No validation, no difficulty: an error, unless nobody waits for it."""
         if not self.observe_only:
-            raise ValueError('ClassDifficultyHook needs a validation: set val_dataloader, val_cfg and '
-                             f'{wiring.METRIC_RECIPE}, and train without --no-validate')
+            raise ValueError(
+                'ClassDifficultyHook needs a validation: set val_dataloader, val_cfg and '
+                f'{wiring.METRIC_RECIPE}, and train without --no-validate'
+            )
         runner.logger.warning('ClassDifficultyHook: no validation in this run, so nothing is measured or reported')
 
     def _starting_state(self, runner: Any) -> DifficultyState:
@@ -199,23 +214,33 @@ class ClassDifficultyHook(Hook):
             ValueError: If the checkpoint was made with other classes.
         """
         if not runner._has_loaded:
-            runner.logger.warning(f'resume was asked for, but there is no checkpoint in {runner.work_dir}: training starts '
-                                  'anew, and mmengine then ignores load_from (pretrained weights) as well')
+            runner.logger.warning(
+                f'resume was asked for, but there is no checkpoint in {runner.work_dir}: training starts '
+                'anew, and mmengine then ignores load_from (pretrained weights) as well'
+            )
             return start
         if self._loaded is None:
-            runner.logger.warning('the checkpoint has no class difficulty (it was saved without ClassDifficultyHook): every '
-                                  'class starts with difficulty 1')
+            runner.logger.warning(
+                'the checkpoint has no class difficulty (it was saved without ClassDifficultyHook): every '
+                'class starts with difficulty 1'
+            )
             return start
         state = DifficultyState.from_checkpoint(self._loaded)
         if len(state.difficulty) != len(start.difficulty):
-            raise ValueError(f'the checkpoint has the difficulty of {len(state.difficulty)} classes, this run has '
-                             f'{len(start.difficulty)}: resume with the class list of the checkpoint, or start anew with '
-                             'load_from')
+            raise ValueError(
+                f'the checkpoint has the difficulty of {len(state.difficulty)} classes, this run has '
+                f'{len(start.difficulty)}: resume with the class list of the checkpoint, or start anew with '
+                'load_from'
+            )
         if state.class_names is not None and start.class_names is not None and state.class_names != start.class_names:
-            index = next(i for i, pair in enumerate(zip(state.class_names, start.class_names, strict=True)) if len(set(pair)) > 1)
-            raise ValueError(f'class {index} is {state.class_names[index]!r} in the checkpoint and '
-                             f'{start.class_names[index]!r} in this run: resume with the class list of the checkpoint, or '
-                             'start anew with load_from')
+            index = next(
+                i for i, pair in enumerate(zip(state.class_names, start.class_names, strict=True)) if len(set(pair)) > 1
+            )
+            raise ValueError(
+                f'class {index} is {state.class_names[index]!r} in the checkpoint and '
+                f'{start.class_names[index]!r} in this run: resume with the class list of the checkpoint, or '
+                'start anew with load_from'
+            )
         self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
         return replace(state, train_counts=start.train_counts, class_names=start.class_names)
 
@@ -230,7 +255,9 @@ class ClassDifficultyHook(Hook):
 
     def _validate_if_missing(self, runner: Any) -> None:
         if self._validation_missing:
-            runner.logger.info(f'the validation after {runner.iter} iterations is not in the checkpoint: running it now')
+            runner.logger.info(
+                f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
+            )
             runner.val_loop.run()
 
     def _consumer_vectors(self) -> dict[str, dict[str, Any]]:

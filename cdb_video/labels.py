@@ -28,15 +28,19 @@ def dataset_labels(dataset: Any) -> IntVector:
         ValueError: If it is empty, a sample has no label, a negative one, or several (multi-label).
     """
     if not hasattr(dataset, 'get_data_info'):
-        raise TypeError(f'{type(dataset).__name__} has no get_data_info(index), from which the labels are read: use a '
-                        "dataset derived from mmengine's BaseDataset, or give your dataset that method")
+        raise TypeError(
+            f'{type(dataset).__name__} has no get_data_info(index), from which the labels are read: use a '
+            "dataset derived from mmengine's BaseDataset, or give your dataset that method"
+        )
     if len(dataset) == 0:
         raise ValueError(f'{describe(dataset)} is empty: check its ann_file')
     labels = np.fromiter((_label_of(dataset, index) for index in range(len(dataset))), np.int64, len(dataset))
     if labels.min() < 0:
         index = int(labels.argmin())
-        raise ValueError(f'sample {index} of {describe(dataset)} has label {labels[index]}: labels are 0..C-1 (EGTEA '
-                         'ids are 1-based; data_prep/build_lists.py converts them)')
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has label {labels[index]}: labels are 0..C-1 (EGTEA '
+            'ids are 1-based; data_prep/build_lists.py converts them)'
+        )
     return labels
 
 
@@ -62,9 +66,11 @@ def check_labels(labels: IntVector, num_classes: int, dataset: Any) -> None:
     outside = np.flatnonzero((labels < 0) | (labels >= num_classes))
     if outside.size:
         index = int(outside[0])
-        raise ValueError(f'sample {index} of {describe(dataset)} has label {labels[index]}, but there are {num_classes} '
-                         f'classes, so labels must be 0..{num_classes - 1} ({outside.size} such samples): check the list, '
-                         'the class names and num_classes of the head')
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has label {labels[index]}, but there are {num_classes} '
+            f'classes, so labels must be 0..{num_classes - 1} ({outside.size} such samples): check the list, '
+            'the class names and num_classes of the head'
+        )
 
 
 def _label_of(dataset: Any, index: int) -> int:
@@ -75,10 +81,16 @@ def _label_of(dataset: Any, index: int) -> int:
             label = np.asarray(info[key])
             break
     else:
-        raise ValueError(f'sample {index} of {describe(dataset)} has no label; keys: {", ".join(sorted(map(str, info)))}')
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has no label; keys: {", ".join(sorted(map(str, info)))}'
+        )
     if label.size != 1 or getattr(dataset, 'multi_class', False):
-        raise ValueError(f'sample {index} of {describe(dataset)} has the labels {label.tolist()}: class difficulty '
-                         'needs one label a sample; multi-label data is not supported')
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has the labels {label.tolist()}: class difficulty '
+            'needs one label a sample; multi-label data is not supported'
+        )
     if label.dtype.kind not in 'iu':
-        raise ValueError(f'sample {index} of {describe(dataset)} has label {label.item()!r}: must be a whole number 0..C-1')
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has label {label.item()!r}: must be a whole number 0..C-1'
+        )
     return int(label.item())

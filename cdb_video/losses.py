@@ -165,18 +165,25 @@ class CDBLoss(nn.Module):
         """Log prior, shaped to be added to the scores."""
         log_prior = self._log_prior.like(cls_score)
         if log_prior is None:
-            raise RuntimeError(f'CDBLoss(logit_adjustment={self.logit_adjustment}) has no class prior: add '
-                               "custom_hooks=[dict(type='ClassDifficultyHook')] to the config, or call "
-                               'set_class_prior(class_counts)')
+            raise RuntimeError(
+                f'CDBLoss(logit_adjustment={self.logit_adjustment}) has no class prior: add '
+                "custom_hooks=[dict(type='ClassDifficultyHook')] to the config, or call "
+                'set_class_prior(class_counts)'
+            )
         return log_prior.reshape(-1, *(1,) * (cls_score.dim() - 2))
 
     def _check_num_classes(self, num_classes: int, source: str) -> None:
-        expected = {'num_classes of CDBLoss': self.num_classes, 'the class weights of CDBLoss': self._class_weight.size,
-                    'the class prior of CDBLoss': self._log_prior.size}
+        expected = {
+            'num_classes of CDBLoss': self.num_classes,
+            'the class weights of CDBLoss': self._class_weight.size,
+            'the class prior of CDBLoss': self._log_prior.size,
+        }
         for name, value in expected.items():
             if value is not None and value != num_classes:
-                raise ValueError(f'{source} has {num_classes} classes, {name} {value}: num_classes of the head, of '
-                                 'the loss and of the data must agree')
+                raise ValueError(
+                    f'{source} has {num_classes} classes, {name} {value}: num_classes of the head, of '
+                    'the loss and of the data must agree'
+                )
 
 
 class _ClassVector:
@@ -280,7 +287,9 @@ def _check_shapes(cls_score: Tensor, label: Tensor, weight: Tensor | None) -> No
         raise ValueError(f'cls_score: must be (N, C) or (N, C, ...), got {tuple(cls_score.shape)}')
     samples = cls_score.shape[:1] + cls_score.shape[2:]
     if label.shape not in (samples, cls_score.shape):
-        raise ValueError(f'label: must be {tuple(samples)} class indices or {tuple(cls_score.shape)} soft labels for '
-                         f'cls_score {tuple(cls_score.shape)}, got {tuple(label.shape)}')
+        raise ValueError(
+            f'label: must be {tuple(samples)} class indices or {tuple(cls_score.shape)} soft labels for '
+            f'cls_score {tuple(cls_score.shape)}, got {tuple(label.shape)}'
+        )
     if weight is not None and weight.shape != samples:
         raise ValueError(f'weight: must have one factor per sample, {tuple(samples)}, got {tuple(weight.shape)}')

@@ -124,11 +124,15 @@ class ClassAccuracy(BaseMetric):
         for sample in data_samples:
             score = sample['pred_score']
             if isinstance(score, dict):
-                raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
+                raise TypeError(
+                    f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip'
+                )
             scores = score.detach().float().cpu().numpy()
             if scores.ndim != 1:
-                raise ValueError(f'pred_score has shape {scores.shape}, ClassAccuracy needs (C,): set average_clips of the '
-                                 "head to 'prob' or 'score'")
+                raise ValueError(
+                    f'pred_score has shape {scores.shape}, ClassAccuracy needs (C,): set average_clips of the '
+                    "head to 'prob' or 'score'"
+                )
             label = self._label(sample, len(scores))
             if np.isnan(scores).any():
                 self.results.append((label, 0, NOT_A_NUMBER, len(scores)))
@@ -174,16 +178,22 @@ class ClassAccuracy(BaseMetric):
             ValueError: If there is no clip, a score is NaN or the numbers of classes differ.
         """
         if not results:
-            raise ValueError('no clip was evaluated: the validation or test set is empty; check ann_file of its dataset')
+            raise ValueError(
+                'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
+            )
         labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
         not_a_number = int((ranks == NOT_A_NUMBER).sum())
         if not_a_number:
-            raise ValueError(f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
-                             'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss')
+            raise ValueError(
+                f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
+                'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+            )
         num_classes = self.num_classes or int(sizes[0])
         if (sizes != num_classes).any():
-            raise ValueError(f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
-                             f'{num_classes}: num_classes of the head and of the metric must agree')
+            raise ValueError(
+                f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
+                f'{num_classes}: num_classes of the head and of the metric must agree'
+            )
         self.counts_ = ClassCounts(
             num_clips=np.bincount(labels, minlength=num_classes),
             num_correct=np.bincount(labels[ranks == 0], minlength=num_classes),
@@ -203,8 +213,10 @@ class ClassAccuracy(BaseMetric):
         if self._train_counts is None:
             return means
         if len(self._train_counts) != counts.num_classes:
-            raise ValueError(f'the training counts are for {len(self._train_counts)} classes, the scores for '
-                             f'{counts.num_classes}: num_classes of the head and of the data must agree')
+            raise ValueError(
+                f'the training counts are for {len(self._train_counts)} classes, the scores for '
+                f'{counts.num_classes}: num_classes of the head and of the data must agree'
+            )
         few, many = self.shot_thresholds
         groups = {
             'many_shot': self._train_counts > many,
@@ -212,7 +224,9 @@ class ClassAccuracy(BaseMetric):
             'few_shot': self._train_counts < few,
         }
         return means | {
-            name: float(counts.accuracy[group & present].mean()) for name, group in groups.items() if (group & present).any()
+            name: float(counts.accuracy[group & present].mean())
+            for name, group in groups.items()
+            if (group & present).any()
         }
 
     @staticmethod
@@ -220,15 +234,19 @@ class ClassAccuracy(BaseMetric):
         """The one label of a clip, within 0..C-1."""
         label = sample['gt_label']
         if label.numel() != 1:
-            raise ValueError(f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
-                             'is not supported')
+            raise ValueError(
+                f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
+                'is not supported'
+            )
         value = int(label.item())
         if not 0 <= value < num_classes:
-            raise ValueError(f'a clip has label {value}, but the model scores {num_classes} classes, so labels must be '
-                             f'0..{num_classes - 1}: check the list and num_classes of the head')
+            raise ValueError(
+                f'a clip has label {value}, but the model scores {num_classes} classes, so labels must be '
+                f'0..{num_classes - 1}: check the list and num_classes of the head'
+            )
         return value
 
 
 def _ratio(numerator: IntVector, denominator: IntVector) -> FloatVector:
-    """numerator / denominator, 0 where both are 0."""
+    """Numerator over denominator, 0 where both are 0."""
     return np.asarray(numerator / np.maximum(denominator, 1), dtype=np.float64)

@@ -28,8 +28,10 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
         if aside is not None:
             runner.logger.info(f'records that this run does not continue are now in {aside}')
         if not path.exists() or not read_history(path).header:
-            append_lines(path, make_header(uuid.uuid4().hex, len(state.difficulty), state.class_names,
-                                           state.train_counts.tolist()))
+            append_lines(
+                path,
+                make_header(uuid.uuid4().hex, len(state.difficulty), state.class_names, state.train_counts.tolist()),
+            )
 
     _try_writing(runner, 'the class history', start)
 
@@ -37,9 +39,15 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
 def record_validation(runner: Any, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, float]) -> None:
     """Add a validation to the history."""
     record = {
-        'kind': 'validation', 'epoch': state.epoch, 'iter': state.iteration,
-        'num_clips': state.num_clips, 'num_correct': state.num_correct, 'accuracy': state.accuracy,
-        'difficulty': state.difficulty, 'consumers': consumers, 'metrics': metrics,
+        'kind': 'validation',
+        'epoch': state.epoch,
+        'iter': state.iteration,
+        'num_clips': state.num_clips,
+        'num_correct': state.num_correct,
+        'accuracy': state.accuracy,
+        'difficulty': state.difficulty,
+        'consumers': consumers,
+        'metrics': metrics,
     }
     path = Path(runner.work_dir) / HISTORY_NAME
     _try_writing(runner, 'the class history', lambda: append_lines(path, record))
@@ -47,8 +55,10 @@ def record_validation(runner: Any, state: DifficultyState, consumers: Vectors, m
 
 def log_scalars(runner: Any, state: DifficultyState, consumers: Vectors, step: int) -> None:
     """Give a few scalars to the visualizer: by now LoggerHook has run, and would bring them one validation late."""
-    scalars = {'difficulty/mean': float(state.difficulty.mean()),
-               'difficulty/worst_class_acc': float(np.nanmin(state.accuracy))}
+    scalars = {
+        'difficulty/mean': float(state.difficulty.mean()),
+        'difficulty/worst_class_acc': float(np.nanmin(state.accuracy)),
+    }
     for name, entry in consumers.items():
         for key in ('weight', 'probability'):
             if key in entry:
@@ -69,8 +79,10 @@ def log_classes(runner: Any, state: DifficultyState, number: int) -> None:
     def listed(indices: IntVector) -> str:
         return ', '.join(f'{class_label(state.class_names, int(i))} {state.difficulty[i]:.2f}' for i in indices)
 
-    runner.logger.info(f'class difficulty: mean {state.difficulty.mean():.3f} | hardest: {listed(order[:shown])} | '
-                       f'easiest: {listed(order[::-1][:shown])}')
+    runner.logger.info(
+        f'class difficulty: mean {state.difficulty.mean():.3f} | hardest: {listed(order[:shown])} | '
+        f'easiest: {listed(order[::-1][:shown])}'
+    )
 
 
 def report_classes(
@@ -84,9 +96,13 @@ def report_classes(
 ) -> None:
     """Show the class report and write it: the newest in the work directory, a copy in the folder of this run."""
     rows = class_rows(
-        num_clips.tolist(), num_correct.tolist(), class_names=state.class_names,
+        num_clips.tolist(),
+        num_correct.tolist(),
+        class_names=state.class_names,
         train_counts=state.train_counts.tolist() if state.train_counts.any() else None,
-        difficulty=state.difficulty.tolist() if state.measured.any() else None, consumers=consumers)
+        difficulty=state.difficulty.tolist() if state.measured.any() else None,
+        consumers=consumers,
+    )
     summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
     runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
 
@@ -103,5 +119,7 @@ def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as error:
-        runner.logger.warning(f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
-                              'or make the work directory writable')
+        runner.logger.warning(
+            f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
+            'or make the work directory writable'
+        )

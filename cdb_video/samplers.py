@@ -64,11 +64,15 @@ class ClassSampler(Sampler):
     ) -> None:
         check_frequency_power(frequency_power)
         if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
-            raise ValueError(f'num_samples={num_samples!r}: must be a whole number >= 1 (draws in one epoch over all '
-                             'ranks), or None for the number of clips')
+            raise ValueError(
+                f'num_samples={num_samples!r}: must be a whole number >= 1 (draws in one epoch over all '
+                'ranks), or None for the number of clips'
+            )
         if shuffle is not True:
-            raise ValueError(f'shuffle={shuffle!r}: {type(self).__name__} draws at random; use DefaultSampler for a fixed '
-                             'order (validation, test)')
+            raise ValueError(
+                f'shuffle={shuffle!r}: {type(self).__name__} draws at random; use DefaultSampler for a fixed '
+                'order (validation, test)'
+            )
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.frequency_power = frequency_power
@@ -114,7 +118,7 @@ class ClassSampler(Sampler):
         indices = self.draw_epoch()
         if self.round_up:
             indices = np.resize(indices, self.total_size)
-        return iter(indices[self.rank::self.world_size].tolist())
+        return iter(indices[self.rank :: self.world_size].tolist())
 
     def __len__(self) -> int:
         """Number of draws of this rank in an epoch; the same in every epoch."""
@@ -129,16 +133,20 @@ class ClassSampler(Sampler):
         num_classes = int(labels.max()) + 1
         if self.class_names is not None:
             if num_classes > len(self.class_names):
-                raise ValueError(f'{describe(self.dataset)} has label {num_classes - 1}, but its class list has '
-                                 f'{len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}')
+                raise ValueError(
+                    f'{describe(self.dataset)} has label {num_classes - 1}, but its class list has '
+                    f'{len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}'
+                )
             num_classes = len(self.class_names)
         counts = np.bincount(labels, minlength=num_classes)
         empty = np.flatnonzero(counts == 0)
         if empty.size and not allow_empty:
             names = ', '.join(class_label(self.class_names, index) for index in empty[:5])
-            raise ValueError(f'{empty.size} of {num_classes} classes have no clip in {describe(self.dataset)}: {names}'
-                             f'{", ..." if empty.size > 5 else ""}. Remove them from the class list, add clips, or set '
-                             'allow_empty=True in the sampler')
+            raise ValueError(
+                f'{empty.size} of {num_classes} classes have no clip in {describe(self.dataset)}: {names}'
+                f'{", ..." if empty.size > 5 else ""}. Remove them from the class list, add clips, or set '
+                'allow_empty=True in the sampler'
+            )
         return counts
 
     def _walk(self, draws: IntVector, rng: np.random.Generator) -> IntVector:
@@ -201,9 +209,11 @@ class CDBSampler(ClassSampler):
             ValueError: If the number of classes differs from the dataset's, or a value is out of range.
         """
         if len(np.asarray(difficulty)) != self.num_classes:
-            raise ValueError(f'the difficulty has {len(np.asarray(difficulty))} classes, {describe(self.dataset)} has '
-                             f'{self.num_classes}: give the dataset the full class list (classes=...) and set '
-                             'allow_empty=True in the sampler if some have no training clip')
+            raise ValueError(
+                f'the difficulty has {len(np.asarray(difficulty))} classes, {describe(self.dataset)} has '
+                f'{self.num_classes}: give the dataset the full class list (classes=...) and set '
+                'allow_empty=True in the sampler if some have no training clip'
+            )
         tau = resolve_tau(self.tau, accuracy)
         self._mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)
         self.tau_ = tau

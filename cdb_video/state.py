@@ -58,14 +58,21 @@ class DifficultyState:
         accuracy = class_accuracy(num_correct, num_clips)
         previous = np.where(self.measured, self.difficulty, np.nan)
         return replace(
-            self, difficulty=class_difficulty(accuracy, previous, total=num_clips, **smoothing),
-            measured=self.measured | (num_clips > 0), num_clips=num_clips, num_correct=num_correct,
-            epoch=epoch, iteration=iteration)
+            self,
+            difficulty=class_difficulty(accuracy, previous, total=num_clips, **smoothing),
+            measured=self.measured | (num_clips > 0),
+            num_clips=num_clips,
+            num_correct=num_correct,
+            epoch=epoch,
+            iteration=iteration,
+        )
 
     def to_checkpoint(self) -> dict[str, Any]:
         """Tensors and plain Python values only, so that ``weights_only=True`` loads it."""
         return {
-            'version': FORMAT_VERSION, 'epoch': self.epoch, 'iteration': self.iteration,
+            'version': FORMAT_VERSION,
+            'epoch': self.epoch,
+            'iteration': self.iteration,
             'class_names': None if self.class_names is None else list(self.class_names),
             **{name: torch.from_numpy(np.array(getattr(self, name))) for name in _VECTORS},
         }
@@ -84,11 +91,17 @@ class DifficultyState:
             if len({vector.shape for vector in vectors.values()}) != 1 or vectors['difficulty'].ndim != 1:
                 raise ValueError('its vectors have different lengths')
             names = entry['class_names']
-            return cls(class_names=None if names is None else tuple(names), epoch=int(entry['epoch']),
-                       iteration=int(entry['iteration']), **vectors)
+            return cls(
+                class_names=None if names is None else tuple(names),
+                epoch=int(entry['epoch']),
+                iteration=int(entry['iteration']),
+                **vectors,
+            )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"the checkpoint's entry {CHECKPOINT_KEY!r} cannot be read ({error!r}): it is damaged or from "
-                             'another version; resume from another checkpoint, or start anew with load_from') from error
+            raise ValueError(
+                f"the checkpoint's entry {CHECKPOINT_KEY!r} cannot be read ({error!r}): it is damaged or from "
+                'another version; resume from another checkpoint, or start anew with load_from'
+            ) from error
 
 
 _VECTORS = ('difficulty', 'measured', 'num_clips', 'num_correct', 'train_counts')

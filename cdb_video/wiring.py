@@ -12,8 +12,10 @@ from cdb_video.difficulty import IntVector
 from cdb_video.labels import check_labels, dataset_class_names, dataset_labels, describe
 from cdb_video.metrics import ClassAccuracy
 
-CONSUMER_RECIPE = ("model=dict(cls_head=dict(loss_cls=dict(type='CDBLoss'))) for CDB-W, or "
-                   "train_dataloader=dict(sampler=dict(type='CDBSampler')) for CDB-S")
+CONSUMER_RECIPE = (
+    "model=dict(cls_head=dict(loss_cls=dict(type='CDBLoss'))) for CDB-W, or "
+    "train_dataloader=dict(sampler=dict(type='CDBSampler')) for CDB-S"
+)
 METRIC_RECIPE = "val_evaluator=dict(type='ClassAccuracy')"
 
 
@@ -76,8 +78,12 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, co
     """
     stated: dict[str, int] = {}
     for name, module in model.named_modules():
-        is_head = any(child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children())
-        if (is_head or hasattr(module, 'set_class_difficulty')) and isinstance(getattr(module, 'num_classes', None), int):
+        is_head = any(
+            child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children()
+        )
+        if (is_head or hasattr(module, 'set_class_difficulty')) and isinstance(
+            getattr(module, 'num_classes', None), int
+        ):
             stated[f'{name or "model"} ({type(module).__name__})'] = module.num_classes
     if metric.num_classes is not None:
         stated['val_evaluator (ClassAccuracy)'] = metric.num_classes
@@ -86,12 +92,16 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, co
         stated[f'class list of {describe(dataset)}'] = len(names)
     if len(set(stated.values())) > 1:
         listed = '; '.join(f'{source}: {number}' for source, number in stated.items())
-        raise ValueError(f'the numbers of classes differ: {listed}. Set num_classes of the head (and of loss and metric, or '
-                         'leave these None) to the length of the class list')
+        raise ValueError(
+            f'the numbers of classes differ: {listed}. Set num_classes of the head (and of loss and metric, or '
+            'leave these None) to the length of the class list'
+        )
     num_classes = next(iter(stated.values()), len(counts))
     if len(counts) > num_classes:
-        raise ValueError(f'{describe(dataset)} has label {len(counts) - 1}, but {next(iter(stated))} states {num_classes} '
-                         f'classes: labels must be 0..{num_classes - 1}; check the list and num_classes')
+        raise ValueError(
+            f'{describe(dataset)} has label {len(counts) - 1}, but {next(iter(stated))} states {num_classes} '
+            f'classes: labels must be 0..{num_classes - 1}; check the list and num_classes'
+        )
     return num_classes
 
 
@@ -109,4 +119,4 @@ def validation_due(loop: Any, by_epoch: bool) -> bool:
     """Whether the training loop validates at the point where it stands now, as the loops of mmengine decide it."""
     loop._decide_current_val_interval()
     step, last = (loop.epoch, loop.max_epochs) if by_epoch else (loop.iter, loop.max_iters)
-    return step > 0 and step >= loop.val_begin and (step % loop.val_interval == 0 or step == last)
+    return bool(step > 0 and step >= loop.val_begin and (step % loop.val_interval == 0 or step == last))

@@ -103,7 +103,8 @@ def test_focal_and_logit_adjustment_equal_the_slow_reference(reduction, hard):
     loss.set_class_prior(prior)
     adjustment = [0.7 * math.log(n / sum(prior)) for n in prior]
     expected = 3 * reference.loss(
-        scores.tolist(), labels.tolist(), loss.class_weight.tolist(), reduction, 1.5, adjustment)
+        scores.tolist(), labels.tolist(), loss.class_weight.tolist(), reduction, 1.5, adjustment
+    )
     torch.testing.assert_close(loss(scores, labels).item(), expected)
 
 

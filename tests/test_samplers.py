@@ -1,5 +1,6 @@
 """The sampling law, the walk through a class, ranks, epochs, and what is refused."""
 
+import itertools
 from unittest import mock
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_a_class_is_walked_through_before_any_clip_repeats():
         walk = [clip for clip in order if labels[clip] == label]
         size = int((labels == label).sum())
         for start in range(0, len(walk), size):
-            one_pass = walk[start:start + size]
+            one_pass = walk[start : start + size]
             assert len(set(one_pass)) == len(one_pass)
 
 
@@ -105,7 +106,7 @@ def test_ranks_partition_one_draw(world_size, num_samples):
         slices.append(list(sampler))
         assert len(slices[-1]) == len(sampler)
         assert slices[-1] == draw[rank::world_size]
-    assert sorted(sum(slices, [])) == sorted(draw)
+    assert sorted(itertools.chain(*slices)) == sorted(draw)
 
 
 @pytest.mark.parametrize('num_samples', [1, 3, 10])

@@ -3,11 +3,16 @@
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
+from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, MODELS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS
 from torch import nn
+from torch.utils.data import BatchSampler
 
 CLASS_NAMES = ('lift', 'cut', 'wash', 'spread')
+
+
+DATA_SAMPLERS.register_module(module=BatchSampler, force=True)
 
 
 @DATASETS.register_module(force=True)
@@ -23,8 +28,9 @@ class ToyDataset(BaseDataset):
         super().__init__(metainfo={} if classes is None else {'classes': classes}, **kwargs)
 
     def load_data_list(self):
-        return [{'label': int(label), 'feature': feature}
-                for label, feature in zip(self.labels, self.features, strict=True)]
+        return [
+            {'label': int(label), 'feature': feature} for label, feature in zip(self.labels, self.features, strict=True)
+        ]
 
     def prepare_data(self, index):
         info = self.get_data_info(index)
@@ -69,6 +75,17 @@ class ToyModel(BaseModel):
             return {'loss_cls': self.cls_head.loss_cls(scores, labels)}
         scores = scores.softmax(1) * (float('nan') if self.nan else 1)
         return [{'pred_score': score, 'gt_label': one[None]} for score, one in zip(scores, labels, strict=True)]
+
+
+@METRICS.register_module(force=True)
+class ToyMetric(BaseMetric):
+    """A metric that is not ClassAccuracy."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(1)
+
+    def compute_metrics(self, results):
+        return {'acc/mean1': 0.5}
 
 
 class LabelsOnly:

@@ -77,7 +77,8 @@ pip_install() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@"
 }
 
-check_env() { "$VENV/bin/python" "$REPOSITORY/tools/check_env.py" "$@"; }
+# The warnings are the host libraries' own.
+check_env() { "$VENV/bin/python" -W ignore "$REPOSITORY/tools/check_env.py" "$@"; }
 
 # Tells whether pip's own choice for the default torch is free of CUDA, without installing it.
 default_torch_is_cpu() {
@@ -121,16 +122,22 @@ install_rest() {
 
 # OpenCV's usual wheels need libGL, which servers often lack; the headless wheels do not.
 mend_opencv() {
-    local version problem
+    local version problem headless
     if problem="$("$VENV/bin/python" -c 'import cv2' 2>&1)"; then return; fi
-    [[ "$problem" == *lib* ]] || die "OpenCV cannot be imported: $problem"
-    version="$(check_env --version opencv-python)" || die "OpenCV cannot be imported: $problem"
-    [[ -e "$VENV/.made_by_cdb_video" ]] || die "OpenCV cannot be imported: ${problem##*$'\n'}. Install" \
-        "the missing library (Debian and Ubuntu: apt install libgl1 libglib2.0-0), or put" \
-        "opencv-python-headless==$version in the place of opencv-python and opencv-contrib-python."
-    say "OpenCV lacks a system library (${problem##*$'\n'}): swapping in its headless build"
+    if [[ "$problem" != *'cannot open shared object file'* ]] ||
+        ! version="$(check_env --version opencv-python)"; then
+        die "OpenCV cannot be imported: $problem"
+    fi
+    problem="${problem##*$'\n'}"
+    headless="opencv-python-headless==$version"
+    if [[ ! -e "$VENV/.made_by_cdb_video" ]] || ! pip_install --dry-run --no-deps "$headless"; then
+        die "OpenCV cannot be imported: $problem. Install the missing library (Debian and Ubuntu:" \
+            "apt install libgl1 libglib2.0-0), or put $headless in the place of opencv-python and" \
+            "opencv-contrib-python."
+    fi
+    say "OpenCV lacks a system library ($problem): swapping in $headless"
     "$VENV/bin/python" -m pip uninstall --quiet --yes opencv-python opencv-contrib-python
-    pip_install --no-deps "opencv-python-headless==$version"
+    pip_install --no-deps "$headless"
 }
 
 # The state that an installation depends on; when it changes, the installation is brought up to date.

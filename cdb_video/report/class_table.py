@@ -12,8 +12,14 @@ from typing import Any
 
 REPORT_VERSION = 1
 _HEADINGS = {
-    'label': 'label', 'name': 'class', 'train_count': 'train', 'num_clips': 'clips', 'accuracy': 'acc %',
-    'difficulty': 'difficulty', 'weight': 'weight', 'probability': 'prob %',
+    'label': 'label',
+    'name': 'class',
+    'train_count': 'train',
+    'num_clips': 'clips',
+    'accuracy': 'acc %',
+    'difficulty': 'difficulty',
+    'weight': 'weight',
+    'probability': 'prob %',
 }
 _FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'probability': '{:.2%}'}
 Row = dict[str, Any]
@@ -47,17 +53,20 @@ def class_rows(
         for key in ('weight', 'probability'):
             if consumer.get(key) is not None:
                 vectors.setdefault(key, consumer[key])
-    rows = [{
-        'label': label,
-        'name': class_names[label] if class_names is not None else f'class {label}',
-        'train_count': None if train_counts is None else int(train_counts[label]),
-        'num_clips': int(clips),
-        'num_correct': int(correct),
-        'accuracy': int(correct) / int(clips) if clips else None,
-        'difficulty': None if difficulty is None else float(difficulty[label]),
-        'weight': float(vectors['weight'][label]) if 'weight' in vectors else None,
-        'probability': float(vectors['probability'][label]) if 'probability' in vectors else None,
-    } for label, (clips, correct) in enumerate(zip(num_clips, num_correct, strict=True))]
+    rows = [
+        {
+            'label': label,
+            'name': class_names[label] if class_names is not None else f'class {label}',
+            'train_count': None if train_counts is None else int(train_counts[label]),
+            'num_clips': int(clips),
+            'num_correct': int(correct),
+            'accuracy': int(correct) / int(clips) if clips else None,
+            'difficulty': None if difficulty is None else float(difficulty[label]),
+            'weight': float(vectors['weight'][label]) if 'weight' in vectors else None,
+            'probability': float(vectors['probability'][label]) if 'probability' in vectors else None,
+        }
+        for label, (clips, correct) in enumerate(zip(num_clips, num_correct, strict=True))
+    ]
     return sorted(rows, key=lambda row: (row['accuracy'] is None, row['accuracy'] or 0.0, row['label']))
 
 
@@ -67,16 +76,22 @@ def format_table(rows: Sequence[Row]) -> str:
     cells = [[_HEADINGS[key] for key in columns]]
     cells += [[_cell(row[key], key) for key in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    lines = ['  '.join(cell.ljust(width) if key == 'name' else cell.rjust(width)
-                       for cell, width, key in zip(line, widths, columns, strict=True)).rstrip() for line in cells]
+    lines = [
+        '  '.join(
+            cell.ljust(width) if key == 'name' else cell.rjust(width)
+            for cell, width, key in zip(line, widths, columns, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
     lines.insert(1, '  '.join('-' * width for width in widths))
     return '\n'.join(lines)
 
 
 def format_summary(metrics: Mapping[str, Any]) -> str:
     """The metrics in one line, as 'acc/top1 61.2 %  acc/mean1 58.0 %'."""
-    return '  '.join(f'{name} {value:.1%}' for name, value in metrics.items()
-                     if isinstance(value, float) and math.isfinite(value))
+    return '  '.join(
+        f'{name} {value:.1%}' for name, value in metrics.items() if isinstance(value, float) and math.isfinite(value)
+    )
 
 
 def write_class_report(directory: Path, rows: Sequence[Row], summary: Mapping[str, Any]) -> list[Path]:

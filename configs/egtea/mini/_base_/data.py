@@ -1,0 +1,67 @@
+# EGTEA-mini, verbs, split 1; P20-P26 held out of the training list for validation.
+data_root = '{{$EGTEA_ROOT:data/egtea_mini}}'
+list_root = data_root + '/lists/verb_split1_subjects-P20-P26'
+# Clip names must travel with the scores, or a dump of the predictions says nothing.
+meta_keys = ('frame_dir', 'total_frames', 'num_clips')
+
+# 16 frames that cover the whole clip, whatever its length. No flips: they turn one verb into
+# another.
+train_pipeline = [
+    dict(type='UniformSample', clip_len=16),
+    dict(type='RawFrameDecode'),
+    dict(type='RandomCrop', size=56),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', meta_keys=meta_keys),
+]
+test_pipeline = [
+    dict(type='UniformSample', clip_len=16, test_mode=True),
+    dict(type='RawFrameDecode'),
+    dict(type='CenterCrop', crop_size=56),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', meta_keys=meta_keys),
+]
+
+dataset_type = 'RawframeDataset'
+data_prefix = dict(img=data_root + '/frames')
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        ann_file=list_root + '/train.txt',
+        data_prefix=data_prefix,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        ann_file=list_root + '/val.txt',
+        data_prefix=data_prefix,
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        ann_file=list_root + '/test.txt',
+        data_prefix=data_prefix,
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator

@@ -1,0 +1,38 @@
+# I3D cut down for 16 frames of 32 pixels: three stages of one block each, trained from scratch.
+model = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='ResNet3d',
+        pretrained=None,
+        pretrained2d=False,
+        depth=18,
+        base_channels=16,
+        num_stages=3,
+        stage_blocks=(1, 1, 1),
+        spatial_strides=(1, 2, 2),
+        temporal_strides=(1, 1, 1),
+        dilations=(1, 1, 1),
+        out_indices=(2,),
+        conv1_kernel=(3, 3, 3),
+        conv1_stride_t=1,
+        pool1_stride_t=1,
+        with_pool2=True,
+        inflate=(1, 1, 1),
+        norm_eval=False,
+        zero_init_residual=False,
+    ),
+    cls_head=dict(
+        type='I3DHead',
+        in_channels=64,
+        num_classes=19,
+        spatial_type='avg',
+        dropout_ratio=0.2,
+        average_clips='prob',
+    ),
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor',
+        mean=[75.0, 75.0, 75.0],
+        std=[45.0, 45.0, 45.0],
+        format_shape='NCTHW',
+    ),
+)

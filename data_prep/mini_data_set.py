@@ -1,0 +1,173 @@
+"""EGTEA-mini as a folder: what may be written where, clips, annotations, manifest."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from mini_clip import TEMPORARY_SUFFIX, Job, Options, make_clip
+from mini_motions import VERBS
+from mini_plan import NUM_SPLITS, Plan, make_plan
+from mini_scene import NOUNS
+from tqdm import tqdm
+
+from cdb_video.annotation import write_annotations, write_index
+
+VERSION = 1
+"""Counts up when the same options begin to give other clips."""
+MANIFEST = 'egtea_mini.json'
+
+
+def make_data_set(out: Path, options: Options, workers: int) -> str:
+    """Make, complete, or leave alone the data set in ``out``.
+
+    Returns:
+        What was done, for the user.
+
+    Raises:
+        ValueError: If ``out`` holds anything else; nothing has been touched then.
+    """
+    known = check_folder(out, options)
+    plan = make_plan(options.seed, options.scale)
+    all_jobs = _make_jobs(plan, out, options)
+    jobs = [job for job in all_jobs if not job.path.exists()]
+    annotations = [out / 'action_annotation' / name for name in _annotation_names()]
+    whole = not jobs and all(path.exists() for path in annotations)
+    if known and whole and (read_manifest(out) or {}).get('complete') is True:
+        return f'{out} holds this EGTEA-mini already ({len(all_jobs)} clips): nothing to do'
+    out.mkdir(parents=True, exist_ok=True)
+    _write_manifest(out, options, complete=False)
+    for leftover in out.glob(f'cropped_clips/*/*{TEMPORARY_SUFFIX}'):
+        leftover.unlink()
+    _make_clips(jobs, workers)
+    _write_annotations(out, plan)
+    _write_manifest(
+        out,
+        options,
+        complete=True,
+        num_clips=len(all_jobs),
+        num_frames=sum(job.num_frames for job in all_jobs),
+        num_actions=len(plan.actions),
+        sha256=digest(out, [*(job.path for job in all_jobs), *annotations]),
+    )
+    return f'{len(jobs)} of {len(all_jobs)} clips made in {out}'
+
+
+def check_folder(out: Path, options: Options) -> bool:
+    """Say whether ``out`` holds an earlier run, finished or not, with the same options.
+
+    Raises:
+        ValueError: If it holds anything else.
+    """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f'--out {out} is a file; name a folder')
+    record = read_manifest(out)
+    if record is None:
+        if out.exists() and any(out.iterdir()):
+            raise ValueError(
+                f'--out {out} is not empty and holds no EGTEA-mini (it has no {MANIFEST}); '
+                'name an empty or a new folder'
+            )
+        return False
+    wanted = {'version': VERSION, **asdict(options)}
+    found = {'version': record.get('version'), **dict(record.get('options') or {})}
+    if found != wanted:
+        raise ValueError(
+            f'--out {out} holds an EGTEA-mini made with {found}, not {wanted}; '
+            'name another folder, or remove that one first'
+        )
+    return True
+
+
+def read_manifest(out: Path) -> dict[str, Any] | None:
+    """The manifest of an earlier run into ``out``, or None where there is none.
+
+    Raises:
+        ValueError: If the file is there but is no manifest.
+    """
+    path = out / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(
+            f'{path} is not JSON ({error}); remove the folder, or name another'
+        ) from error
+    if not isinstance(record, dict) or record.get('data_set') != 'EGTEA-mini':
+        raise ValueError(f'{path} is no manifest of EGTEA-mini; name another folder')
+    return record
+
+
+def digest(root: Path, paths: Iterable[Path]) -> str:
+    """SHA-256 over the names (relative to ``root``) and bytes of files, in sorted order."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(path.relative_to(root).as_posix().encode() + b'\0')
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _make_jobs(plan: Plan, out: Path, options: Options) -> list[Job]:
+    return [
+        Job(
+            clip.index,
+            clip.annotation.clip.session,
+            clip.annotation.verb,
+            clip.annotation.nouns[0],
+            clip.num_frames,
+            out / 'cropped_clips' / f'{clip.annotation.clip.path}.mp4',
+            options,
+        )
+        for clip in plan.clips
+    ]
+
+
+def _make_clips(jobs: list[Job], workers: int) -> None:
+    def show(results: Iterable[None]) -> None:
+        for _ in tqdm(results, desc='making', unit='clip', total=len(jobs), disable=None):
+            pass
+
+    if workers == 1 or len(jobs) < 2:
+        show(map(make_clip, jobs))
+        return
+    # Spawned, not forked: the encoder's library holds locks that a fork may copy locked.
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context('spawn')) as pool:
+        try:
+            show(pool.map(make_clip, jobs, chunksize=8))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _annotation_names() -> list[str]:
+    splits = range(1, NUM_SPLITS + 1)
+    lists = [f'{part}_split{number}.txt' for number in splits for part in ('train', 'test')]
+    return [*lists, 'action_idx.txt', 'verb_idx.txt', 'noun_idx.txt']
+
+
+def _write_annotations(out: Path, plan: Plan) -> None:
+    folder = out / 'action_annotation'
+    folder.mkdir(exist_ok=True)
+    for number in range(1, NUM_SPLITS + 1):
+        for part in ('train', 'test'):
+            write_annotations(folder / f'{part}_split{number}.txt', plan.split(number, part))
+    verbs = {number: verb.name for number, verb in enumerate(VERBS, start=1)}
+    nouns = dict(enumerate(NOUNS, start=1))
+    actions = {
+        number: f'{verbs[verb]} {nouns[noun]}' for number, (verb, noun) in plan.actions.items()
+    }
+    for name, index in (('verb', verbs), ('noun', nouns), ('action', actions)):
+        write_index(folder / f'{name}_idx.txt', index)
+
+
+def _write_manifest(out: Path, options: Options, **facts: Any) -> None:
+    record = {'data_set': 'EGTEA-mini', 'version': VERSION, 'options': asdict(options), **facts}
+    path = out / MANIFEST
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    temporary.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
+    temporary.replace(path)

@@ -1,0 +1,275 @@
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from cdb_video.annotation import parse_clip_name, read_annotations, read_index
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / 'data_prep'))
+
+import mini_data_set  # noqa: E402  (the scripts of data_prep import each other by plain name)
+from make_egtea_mini import main  # noqa: E402
+from mini_clip import Options, encode  # noqa: E402
+from mini_motions import VERBS  # noqa: E402
+from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan  # noqa: E402
+
+HOLD_OUT = {f'P{number}' for number in range(20, 27)}
+TINY = ['--scale', '0.02', '--size', '32', '--workers', '1']
+
+
+def content(folder):
+    """Path -> bytes of every file below a folder."""
+    files = (path for path in folder.rglob('*') if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope='module')
+def tiny(tmp_path_factory):
+    """A whole EGTEA-mini at scale 0.02; not to be changed."""
+    out = tmp_path_factory.mktemp('tiny') / 'egtea_mini'
+    assert main(['--out', str(out), *TINY]) == 0
+    return out
+
+
+@pytest.fixture(scope='module')
+def plan():
+    return make_plan(seed=0)
+
+
+def by_verb(annotations, keep):
+    return Counter(a.verb for a in annotations if keep(a))
+
+
+@pytest.mark.parametrize('split', [1, 2, 3])
+def test_every_split_has_the_planned_number_of_clips_per_verb(plan, split):
+    train, test = plan.split(split, 'train'), plan.split(split, 'test')
+    held_out = by_verb(train, lambda a: a.clip.subject in HOLD_OUT)
+    others = by_verb(train, lambda a: a.clip.subject not in HOLD_OUT)
+    verbs = range(1, 20)
+    assert held_out == dict.fromkeys(verbs, 15)
+    assert by_verb(test, lambda a: True) == dict.fromkeys(verbs, 50)
+    assert by_verb(test, lambda a: a.clip.subject in HOLD_OUT) == dict.fromkeys(verbs, 12)
+    assert others == {verb: VERBS[verb - 1].train_count for verb in verbs}
+
+
+@pytest.mark.parametrize('split', [1, 2, 3])
+def test_every_split_is_a_partition_of_all_clips(plan, split):
+    train = {str(a.clip) for a in plan.split(split, 'train')}
+    test = {str(a.clip) for a in plan.split(split, 'test')}
+    assert not train & test
+    assert train | test == {str(clip.annotation.clip) for clip in plan.clips}
+    assert len(train) + len(test) == len(plan.clips)
+
+
+def test_test_sets_of_a_large_class_are_disjoint_and_those_of_a_small_one_differ(plan):
+    tests = [{str(a.clip) for a in plan.split(k, 'test') if a.verb == 3} for k in (1, 2, 3)]
+    others = [{name for name in names if name[:3] not in HOLD_OUT} for names in tests]
+    assert not others[0] & others[1]
+    assert not others[1] & others[2]
+    rare = [{str(a.clip) for a in plan.split(k, 'test') if a.verb == 18} for k in (1, 2, 3)]
+    assert rare[0] != rare[1] != rare[2] != rare[0]
+
+
+@pytest.mark.parametrize('split', [1, 2, 3])
+def test_every_action_occurs_in_train_val_and_test_of_every_split(plan, split):
+    train, test = plan.split(split, 'train'), plan.split(split, 'test')
+    parts = (
+        [a for a in train if a.clip.subject not in HOLD_OUT],
+        [a for a in train if a.clip.subject in HOLD_OUT],
+        test,
+    )
+    for part in parts:
+        assert {a.action for a in part} == set(plan.actions)
+
+
+def test_train_counts_are_long_tailed_like_those_of_egtea():
+    egtea = [429, 779, 1421, 822, 129, 1335, 130, 308, 223, 249, 54, 54, 139, 42, 78, 117, 26, 15]
+    counts = [verb.train_count for verb in VERBS]
+    assert counts == [max(8, round(count * 240 / 1421)) for count in [*egtea, 22]]
+    assert max(counts) / min(counts) >= 30
+
+
+def test_an_action_is_one_pair_of_verb_and_noun(plan):
+    assert len(set(plan.actions.values())) == len(plan.actions)
+    for clip in plan.clips:
+        annotation = clip.annotation
+        assert plan.actions[annotation.action] == (annotation.verb, annotation.nouns[0])
+
+
+def test_clip_names_are_unique_and_their_times_and_frames_agree(plan):
+    names = [clip.annotation.clip for clip in plan.clips]
+    assert len(set(names)) == len(names)
+    for clip, name in zip(plan.clips, names, strict=True):
+        assert parse_clip_name(str(name)) == name
+        pad = 0.1 * (name.end_ms - name.start_ms)
+        assert abs(name.start_frame - (name.start_ms - pad) * 0.024) < 1
+        assert abs(name.end_frame - (name.end_ms + pad) * 0.024) < 1
+        assert 15 <= clip.num_frames <= 64
+
+
+def test_clips_of_a_session_do_not_overlap_in_time(plan):
+    ends = {}
+    for name in sorted((c.annotation.clip for c in plan.clips), key=lambda n: n.start_frame):
+        assert name.start_frame > ends.get(name.session, 0)
+        ends[name.session] = name.end_frame
+
+
+def test_lengths_follow_egtea_up_to_the_cut():
+    lengths = np.array(draw_lengths(20_000, np.random.default_rng(0)))
+    assert lengths.min() == 15
+    assert lengths.max() == 64
+    assert abs(np.percentile(lengths, 5) - 20) <= 1
+    assert abs(np.median(lengths) - 56) <= 2
+
+
+def test_another_seed_gives_another_plan_of_the_same_sizes(plan):
+    other = make_plan(seed=1)
+    assert len(other.clips) == len(plan.clips)
+    assert other.clips[0].annotation != plan.clips[0].annotation
+
+
+def test_a_small_scale_keeps_every_verb_in_every_part():
+    for verb in range(1, 20):
+        assert class_sizes(verb, 1.0)[1:] == (VAL_COUNT, TEST_COUNT - 12, 12)
+        assert min(class_sizes(verb, 0.001)) >= 1
+    small = make_plan(seed=0, scale=0.001)
+    assert {a.verb for a in small.split(3, 'train')} == set(range(1, 20))
+
+
+def test_the_folder_has_the_layout_of_egtea(tiny):
+    annotations = tiny / 'action_annotation'
+    verbs = read_index(annotations / 'verb_idx.txt')
+    nouns = read_index(annotations / 'noun_idx.txt')
+    actions = read_index(annotations / 'action_idx.txt')
+    assert verbs[4] == 'Rotate counter-clockwise'
+    assert (len(verbs), len(nouns)) == (19, 12)
+    both = [
+        *read_annotations(annotations / 'train_split1.txt'),
+        *read_annotations(annotations / 'test_split1.txt'),
+    ]
+    files = {path.relative_to(tiny / 'cropped_clips') for path in tiny.rglob('*.mp4')}
+    assert files == {Path(f'{a.clip.path}.mp4') for a in both}
+    for a in both:
+        assert actions[a.action] == f'{verbs[a.verb]} {nouns[a.nouns[0]]}'
+
+
+def test_every_clip_decodes_to_the_frames_that_its_name_promises(tiny):
+    for path in sorted(tiny.rglob('*.mp4')):
+        name = parse_clip_name(path.stem)
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            assert (stream.average_rate, stream.width, stream.height) == (24, 32, 32)
+            assert sum(1 for _ in container.decode(stream)) == name.end_frame - name.start_frame
+
+
+def test_the_same_options_give_the_same_bytes_with_more_workers(tiny, tmp_path):
+    out = tmp_path / 'again'
+    assert main(['--out', str(out), '--scale', '0.02', '--size', '32', '--workers', '2']) == 0
+    assert content(out) == content(tiny)
+
+
+def test_a_second_run_says_that_there_is_nothing_to_do(tiny, capsys):
+    before = {path: path.stat().st_mtime_ns for path in tiny.rglob('*')}
+    assert main(['--out', str(tiny), *TINY]) == 0
+    assert 'nothing to do' in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in tiny.rglob('*')} == before
+
+
+def test_an_interrupted_run_is_completed_to_the_same_bytes(tiny, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'broken'
+    made = []
+
+    def stop_at_the_third(job):
+        if len(made) == 3:
+            job.path.parent.mkdir(parents=True, exist_ok=True)
+            job.path.with_name(job.path.name + '.part').write_bytes(b'half a clip')
+            raise KeyboardInterrupt
+        made.append(job)
+        make_clip(job)
+
+    make_clip = mini_data_set.make_clip
+    monkeypatch.setattr(mini_data_set, 'make_clip', stop_at_the_third)
+    assert main(['--out', str(out), *TINY]) == 130
+    assert 'goes on from here' in capsys.readouterr().err
+    assert not (out / 'action_annotation').exists()
+    monkeypatch.setattr(mini_data_set, 'make_clip', make_clip)
+    assert main(['--out', str(out), *TINY]) == 0
+    total = len(list(tiny.rglob('*.mp4')))
+    assert f'{total - 3} of {total} clips made' in capsys.readouterr().out
+    assert content(out) == content(tiny)
+
+
+def test_a_clip_that_was_lost_is_made_again(tiny, tmp_path):
+    out = tmp_path / 'egtea_mini'
+    assert main(['--out', str(out), *TINY]) == 0
+    next(out.rglob('*.mp4')).unlink()
+    assert main(['--out', str(out), *TINY]) == 0
+    assert content(out) == content(tiny)
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path, capsys):
+    (tmp_path / 'letter.txt').write_text('dear')
+    assert main(['--out', str(tmp_path), *TINY]) == 2
+    assert 'is not empty and holds no EGTEA-mini' in capsys.readouterr().err
+    assert content(tmp_path) == {'letter.txt': b'dear'}
+
+
+def test_a_folder_made_with_other_options_is_refused_and_left_alone(tiny, capsys):
+    before = content(tiny)
+    assert main(['--out', str(tiny), *TINY, '--seed', '1']) == 2
+    assert "'seed': 0" in capsys.readouterr().err
+    assert content(tiny) == before
+
+
+@pytest.mark.parametrize('text', ['{', '[]', '{"data_set": "other"}'])
+def test_a_manifest_of_something_else_is_refused(tmp_path, text):
+    (tmp_path / mini_data_set.MANIFEST).write_text(text)
+    with pytest.raises(ValueError, match=r'egtea_mini\.json is no'):
+        mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    file = tmp_path / 'file'
+    file.touch()
+    with pytest.raises(ValueError, match='is a file'):
+        mini_data_set.check_folder(file, Options(0, 64, 1.0, 'libx264'))
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'message'),
+    [
+        ('--seed', '-1', 'negative'),
+        ('--workers', '0', 'less than 1'),
+        ('--size', '48', 'multiple of 32'),
+        ('--scale', '0', r'outside \(0, 1\]'),
+    ],
+)
+def test_an_option_outside_its_range_is_refused(tmp_path, capsys, option, value, message):
+    with pytest.raises(SystemExit):
+        main(['--out', str(tmp_path / 'out'), option, value])
+    assert value in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_manifest_tells_what_was_made(tiny):
+    record = json.loads((tiny / mini_data_set.MANIFEST).read_text())
+    paths = [*tiny.rglob('*.mp4'), *tiny.rglob('*.txt')]
+    assert record['complete'] is True
+    assert record['num_clips'] == len(list(tiny.rglob('*.mp4')))
+    assert record['sha256'] == mini_data_set.digest(tiny, paths)
+
+
+def test_the_fallback_codec_keeps_every_frame_and_the_picture(tmp_path):
+    ramp = np.linspace(0, 200, 64, dtype=np.uint8)
+    frames = np.stack([np.broadcast_to(ramp[:, None] + k, (64, 64)) for k in range(15)])
+    frames = np.repeat(frames[..., None], 3, axis=-1)
+    encode(frames, tmp_path / 'clip.mp4', 'mpeg4')
+    with av.open(str(tmp_path / 'clip.mp4')) as container:
+        shown = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+    assert len(shown) == 15
+    assert np.abs(np.array(shown, float) - frames).mean() < 4

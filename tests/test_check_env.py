@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from tools import check_env
+
+SOUND = {
+    'mmcv-lite': '2.1.0',
+    'mmengine': '0.10.7',
+    'openmim': '0.3.9',
+    'opencv-python': '4.11.0.86',
+    'opencv-contrib-python': '4.11.0.86',
+    'setuptools': '80.9.0',
+}
+
+
+def problems(*modules, **changes):
+    versions = {**SOUND, **{name.replace('_', '-'): version for name, version in changes.items()}}
+    return check_env.find_problems(versions.get, modules)
+
+
+def test_a_sound_environment_has_no_problems():
+    assert problems('mmengine') == []
+    assert check_env.find_problems(lambda name: None) == []
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'mmcv_lite': '2.2.0'}, 'refuses mmcv >= 2.2'),
+        ({'mmcv_lite': None, 'onedl_mmcv': '2.3.1'}, 'onedl-mmcv 2.3.1'),
+        ({'mmcv': '2.1.0'}, 'overwrite each other'),
+        ({'mmengine': None}, 'pip install --no-deps'),
+        ({'setuptools': '82.0.1'}, "pip install 'setuptools<81'"),
+        ({'opencv_python': '4.9.0.80'}, 'opencv-python==4.11.0.86'),
+    ],
+)
+def test_each_misfit_is_told_with_its_remedy(changes, words):
+    found = problems('mmengine', **changes)
+    assert len(found) == 1
+    assert words in found[0]
+
+
+def test_newer_setuptools_do_not_matter_without_mim():
+    assert problems(setuptools='82.0.1', openmim=None) == []
+
+
+def test_a_module_that_cannot_be_imported_is_named():
+    (problem,) = check_env.find_import_problems(['no_such_module'])
+    assert 'no_such_module cannot be imported: ModuleNotFoundError' in problem
+
+
+@pytest.mark.parametrize(
+    ('text', 'numbers'), [('2.1.0rc4+cpu', (2, 1, 0)), ('2.13.0+cpu', (2, 13, 0)), ('unknown', ())]
+)
+def test_release_reads_the_leading_numbers(text, numbers):
+    assert check_env.release(text) == numbers
+
+
+def report(version, *needs):
+    metadata = {'name': 'torch', 'version': version, 'requires_dist': list(needs)}
+    other = {'name': 'nvidia-something', 'version': '1'}
+    return {'install': [{'metadata': metadata}, {'metadata': other}]}
+
+
+@pytest.mark.parametrize(
+    ('candidate', 'is_cpu'),
+    [
+        (report('2.13.0+cpu', 'nvidia-cublas'), True),
+        (report('2.13.0', 'sympy', 'filelock; extra == "x"'), True),
+        (report('2.13.0', 'sympy', "nvidia-cublas-cu12==12; sys_platform != 'none'"), False),
+        (report('2.13.0', 'cuda-toolkit[nvcc]==13'), False),
+        (report('2.13.0', 'triton==3.7'), False),
+        (report('2.13.0', "nvidia-cublas-cu12==12; sys_platform == 'none'"), True),
+    ],
+)
+def test_a_torch_with_cuda_packages_for_this_machine_is_recognised(candidate, is_cpu, tmp_path):
+    file = tmp_path / 'report.json'
+    file.write_text(json.dumps(candidate))
+    assert (check_env.main(['--cpu-torch', str(file)]) == 0) is is_cpu
+
+
+def test_the_questions_of_the_set_up_are_answered_by_status_and_output(capsys):
+    assert check_env.main(['--has', 'torch']) == 0
+    assert check_env.main(['--has', 'no-such-distribution']) == 1
+    assert check_env.main(['--version', 'pytest']) == 0
+    assert capsys.readouterr().out.strip() == pytest.__version__
+    assert check_env.main(['--pins', 'pytest', 'no-such-distribution']) == 0
+    assert capsys.readouterr().out.strip() == f'pytest=={pytest.__version__}'
+
+
+def test_a_problem_makes_the_exit_status_1(monkeypatch, capsys):
+    monkeypatch.setattr(check_env, 'installed_version', {'mmcv': '2.2.0'}.get)
+    assert check_env.main(['--imports']) == 1
+    assert 'refuses mmcv >= 2.2' in capsys.readouterr().err
+
+
+def test_the_environment_of_these_tests_fits():
+    assert check_env.main([]) == 0

@@ -1,0 +1,373 @@
+"""ClassDifficultyHook in whole toy runs: what it hands on, records, restores and refuses."""
+
+import csv
+import itertools
+import json
+import uuid
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from cdb_video.difficulty import class_probability, class_weights
+from cdb_video.history import read_history
+from tests.runs import CLASS_NAMES, hook_of, make_runner
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Build a runner in the temporary work directory."""
+    return lambda **changes: make_runner(tmp_path, uuid.uuid4().hex, **changes)
+
+
+def test_difficulty_of_each_validation_drives_loss_and_sampler(run, tmp_path):
+    runner = run()
+    runner.train()
+    state = hook_of(runner).state_
+    np.testing.assert_allclose(state.difficulty, 1 - state.num_correct / state.num_clips)
+    assert state.num_clips.tolist() == [9, 8, 7, 6]
+    assert state.train_counts.tolist() == [40, 20, 10, 5]
+    loss, sampler = runner.model.cls_head.loss_cls, runner.train_dataloader.sampler
+    np.testing.assert_allclose(loss.class_weight, class_weights(state.difficulty, 1))
+    np.testing.assert_allclose(sampler.class_probability, class_probability(state.difficulty, 1, [40, 20, 10, 5]))
+    history = read_history(tmp_path / 'class_history.jsonl')
+    assert history.header['class_names'] == list(CLASS_NAMES)
+    assert history.header['train_counts'] == [40, 20, 10, 5]
+    assert [(entry['epoch'], entry['iter']) for entry in history.records] == [(1, 10), (2, 20), (3, 30)]
+    last = history.records[-1]
+    assert last['difficulty'] == state.difficulty.tolist()
+    assert last['consumers']['CDBLoss'] == {'tau': 1.0, 'weight': loss.class_weight.tolist()}
+    assert last['consumers']['CDBSampler']['probability'] == sampler.class_probability.tolist()
+    assert 0 < last['metrics']['acc/mean1'] <= 1
+
+
+def test_first_epoch_is_class_balanced_and_the_next_follows_the_difficulty(run, tmp_path):
+    runner = run(train_cfg={'max_epochs': 2})
+    runner.train()
+    first = np.bincount(list(itertools.chain(*runner.model.batches[:10]))[:75], minlength=4)
+    assert (np.abs(first - 75 / 4) < 1).all()
+    second = np.bincount(list(itertools.chain(*runner.model.batches[10:]))[:75], minlength=4)
+    after_first = read_history(tmp_path / 'class_history.jsonl').records[0]
+    expected = 75 * np.array(after_first['consumers']['CDBSampler']['probability'])
+    assert (np.abs(second - expected) < 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize(('save_best', 'redone'), [(None, [10, 20]), ('acc/mean1', [20])])
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path, save_best, redone):
+    hooks = {'checkpoint': {'save_best': save_best}}
+    straight = make_runner(tmp_path / 'a', uuid.uuid4().hex, train_cfg={'max_epochs': 4})
+    straight.train()
+    make_runner(tmp_path / 'b', uuid.uuid4().hex, train_cfg={'max_epochs': 2}, default_hooks=hooks).train()
+    # epoch_1.pth is saved before validation 1, and once more after it if that is the best so far.
+    resumed = make_runner(
+        tmp_path / 'b',
+        uuid.uuid4().hex,
+        train_cfg={'max_epochs': 4},
+        resume=True,
+        load_from=str(tmp_path / 'b' / 'epoch_1.pth'),
+        default_hooks=hooks,
+    )
+    resumed.train()
+    assert resumed.model.batches == straight.model.batches[10:]
+    for one, other in zip(resumed.model.parameters(), straight.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert (hook_of(resumed).state_.difficulty == hook_of(straight).state_.difficulty).all()
+    a, b = (read_history(tmp_path / name / 'class_history.jsonl') for name in 'ab')
+    assert a.records == b.records
+    aside = read_history(tmp_path / 'b' / 'class_history.1.jsonl')
+    assert [entry['iter'] for entry in aside.records] == redone
+
+
+def test_best_checkpoint_holds_the_state_after_its_own_validation(run, tmp_path):
+    runner = run(train_cfg={'max_epochs': 1})
+    runner.train()
+    state = torch.load(next(tmp_path.glob('best_*.pth')))['class_difficulty']
+    assert state['iteration'] == 10
+    torch.testing.assert_close(state['difficulty'].numpy(), hook_of(runner).state_.difficulty)
+    resumed = run(train_cfg={'max_epochs': 2}, resume=True, load_from=str(next(tmp_path.glob('best_*.pth'))))
+    with mock.patch.object(resumed.val_loop, 'run', wraps=resumed.val_loop.run) as validations:
+        resumed.train()
+    assert validations.call_count == 1  # only that of epoch 2
+
+
+def test_run_killed_before_its_last_validation_makes_up_for_it(run, tmp_path):
+    run(train_cfg={'max_epochs': 2}).train()
+    resumed = run(train_cfg={'max_epochs': 2}, resume=True, load_from=str(tmp_path / 'epoch_2.pth'))
+    resumed.train()
+    assert hook_of(resumed).state_.iteration == 20
+    assert [entry['iter'] for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
+
+
+def test_class_absent_from_validation_keeps_its_difficulty(run):
+    runner = run(val_dataloader={'dataset': {'counts': [9, 0, 7, 6]}})
+    runner.train()
+    state = hook_of(runner).state_
+    assert not state.measured[1]
+    np.testing.assert_allclose(state.difficulty[1], state.difficulty[state.measured].mean())
+
+
+def test_load_from_starts_fresh(run, tmp_path):
+    run(train_cfg={'max_epochs': 1}).train()
+    runner = run(train_cfg={'max_epochs': 1}, load_from=str(tmp_path / 'epoch_1.pth'))
+    with (
+        mock.patch.object(runner.train_loop, 'run_epoch', side_effect=InterruptedError),
+        pytest.raises(InterruptedError),
+    ):
+        runner.train()
+    assert hook_of(runner).state_.difficulty.tolist() == [1] * 4
+    assert read_history(tmp_path / 'class_history.1.jsonl').records  # the first run's, kept
+
+
+def test_resume_without_a_checkpoint_says_that_it_starts_anew(run, tmp_path):
+    runner = run(resume=True)
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    assert any('there is no checkpoint' in str(call) for call in warning.call_args_list)
+
+
+def test_resume_from_a_checkpoint_of_a_run_without_the_hook_validates_first(run, tmp_path):
+    run(custom_hooks=[], train_cfg={'max_epochs': 1}).train()
+    runner = run(train_cfg={'max_epochs': 2}, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
+    runner.train()
+    assert [entry['iter'] for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [(('lift', 'cut', 'rinse', 'spread'), "class 2 is 'wash' in the checkpoint and 'rinse'")],
+)
+def test_resume_with_a_changed_class_list_is_refused(run, tmp_path, classes, message):
+    run(train_cfg={'max_epochs': 1}).train()
+    runner = run(resume=True, train_dataloader={'dataset': {'classes': classes}})
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+
+
+def test_damaged_state_in_a_checkpoint_is_refused(run, tmp_path):
+    run(train_cfg={'max_epochs': 1}).train()
+    checkpoint = torch.load(tmp_path / 'epoch_1.pth')
+    checkpoint['class_difficulty']['measured'] = torch.ones(3)
+    torch.save(checkpoint, tmp_path / 'damaged.pth')
+    with pytest.raises(ValueError, match=r"entry 'class_difficulty' cannot be read.*different lengths"):
+        run(resume=True, load_from=str(tmp_path / 'damaged.pth')).train()
+
+
+def test_iteration_based_run_validates_by_iteration_and_resumes(tmp_path):
+    def iterations(name, max_iters, **changes):
+        return make_runner(
+            tmp_path / name,
+            uuid.uuid4().hex,
+            train_cfg={'_delete_': True, 'by_epoch': False, 'max_iters': max_iters, 'val_interval': 5},
+            default_hooks={'checkpoint': {'by_epoch': False, 'interval': 5}},
+            log_processor={'by_epoch': False},
+            **changes,
+        )
+
+    straight = iterations('a', 20)
+    straight.train()
+    iterations('b', 10).train()
+    resumed = iterations('b', 20, resume=True, load_from=str(tmp_path / 'b' / 'iter_10.pth'))
+    resumed.train()
+    records = read_history(tmp_path / 'a' / 'class_history.jsonl').records
+    assert [entry['iter'] for entry in records] == [5, 10, 15, 20]
+    assert [entry['iter'] for entry in read_history(tmp_path / 'b' / 'class_history.jsonl').records] == [5, 10, 15, 20]
+
+
+def test_balanced_softmax_gets_the_prior_that_training_sees(run):
+    loss_cls = {'type': 'CDBLoss', 'tau': 0, 'logit_adjustment': 1.0}
+    natural = run(
+        model={'loss_cls': loss_cls},
+        train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler'}},
+        train_cfg={'max_epochs': 1},
+    )
+    natural.train()
+    log_prior = natural.model.cls_head.loss_cls._log_prior.value
+    np.testing.assert_allclose(log_prior.exp(), np.array([40, 20, 10, 5]) / 75)
+    resampled = run(model={'loss_cls': loss_cls}, train_cfg={'max_epochs': 1})
+    resampled.train()
+    np.testing.assert_allclose(
+        resampled.model.cls_head.loss_cls._log_prior.value.exp(), resampled.train_dataloader.sampler.class_probability
+    )
+
+
+def test_batch_sampler_s_sampler_is_found(run):
+    runner = run(train_dataloader={'batch_sampler': {'type': 'BatchSampler', 'drop_last': True}, 'batch_size': 8})
+    runner.train()
+    assert 'CDBSampler' in hook_of(runner)._consumers
+
+
+def test_baseline_is_measured_and_reported_but_not_driven(run, tmp_path):
+    runner = run(
+        model={'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': True}],
+        train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
+    )
+    runner.train()
+    assert read_history(tmp_path / 'class_history.jsonl').records[-1]['consumers'] == {}
+    assert (tmp_path / 'class_report.csv').exists()
+
+
+def test_class_report_after_training_and_after_testing(run, tmp_path):
+    runner = run()
+    runner.train()
+    rows = list(csv.DictReader((tmp_path / 'class_report.csv').read_text().splitlines()))
+    assert {row['name'] for row in rows} == set(CLASS_NAMES)
+    accuracy = [float(row['accuracy']) for row in rows]
+    assert accuracy == sorted(accuracy)
+    document = json.loads((tmp_path / 'class_report.json').read_text())
+    assert document['split'] == 'val'
+    assert [row['train_count'] for row in sorted(document['classes'], key=lambda row: row['label'])] == [40, 20, 10, 5]
+
+    best = next(tmp_path.glob('best_*.pth'))
+    tester = run(load_from=str(best), test_dataloader=BASE_TEST, test_cfg={}, test_evaluator={'type': 'ClassAccuracy'})
+    metrics = tester.test()
+    document = json.loads((tmp_path / 'class_report.json').read_text())
+    assert document['split'] == 'test'
+    assert document['metrics']['acc/top1'] == metrics['acc/top1']
+    assert 'acc/few_shot' in metrics  # training counts come from the checkpoint
+    row = document['classes'][0]
+    assert row['train_count'] in (40, 20, 10, 5)
+    assert row['num_clips'] == 12
+    assert None not in (row['difficulty'], row['weight'], row['probability'])
+
+
+BASE_TEST = {
+    'batch_size': 8,
+    'num_workers': 0,
+    'dataset': {'type': 'ToyDataset', 'counts': [12, 12, 12, 12], 'seed': 2},
+    'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+}
+
+
+def test_val_only_and_test_only_runs_are_left_alone(run, tmp_path):
+    without_training = {'train_dataloader': ..., 'train_cfg': ..., 'optim_wrapper': ..., 'default_hooks': ...}
+    runner = run(**without_training)
+    assert set(runner.val()) >= {'acc/top1', 'acc/mean1'}
+    assert runner._train_loop is None
+    tester = run(**without_training, test_dataloader=BASE_TEST, test_cfg={}, test_evaluator={'type': 'ClassAccuracy'})
+    tester.test()
+    assert not (tmp_path / 'class_history.jsonl').exists()
+    row = json.loads((tmp_path / 'class_report.json').read_text())['classes'][0]
+    assert row['difficulty'] is None
+    assert row['train_count'] is None
+
+
+def test_scalars_reach_the_visualizer_in_step(run):
+    runner = run()
+    with mock.patch.object(runner.visualizer, 'add_scalars') as add:
+        runner.train()
+    ours = [call for call in add.call_args_list if 'difficulty/mean' in call.args[0]]
+    assert [call.kwargs['step'] for call in ours] == [1, 2, 3]
+    assert set(ours[0].args[0]) == {
+        'difficulty/mean',
+        'difficulty/worst_class_acc',
+        'difficulty/CDBLoss_min_weight',
+        'difficulty/CDBLoss_max_weight',
+        'difficulty/CDBLoss_tau',
+        'difficulty/CDBSampler_min_probability',
+        'difficulty/CDBSampler_max_probability',
+        'difficulty/CDBSampler_tau',
+    }
+
+
+@pytest.mark.parametrize('number', [0, 2])
+def test_hardest_and_easiest_classes_are_logged_by_name(run, number):
+    runner = run(custom_hooks=[{'type': 'ClassDifficultyHook', 'log_classes': number}], train_cfg={'max_epochs': 1})
+    with mock.patch.object(runner.logger, 'info') as info:
+        runner.train()
+    lines = [str(call.args[0]) for call in info.call_args_list if 'hardest:' in str(call.args[0])]
+    assert len(lines) == (1 if number else 0)
+    assert all(sum(name in line for name in CLASS_NAMES) >= 2 for line in lines)
+
+
+def test_full_disk_costs_the_record_but_not_the_training(run):
+    runner = run()
+    with (
+        mock.patch('cdb_video.recording.append_lines', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.recording.write_class_report', side_effect=OSError(28, 'No space left')),
+        mock.patch.object(runner.logger, 'warning') as warning,
+    ):
+        runner.train()
+    said = ' '.join(str(call) for call in warning.call_args_list)
+    assert 'class history could not be written' in said
+    assert 'class report could not be written' in said
+    assert hook_of(runner).state_.measured.all()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            {'val_evaluator': {'_delete_': True, 'type': 'ToyMetric'}},
+            r"no ClassAccuracy.*val_evaluator=dict\(type='ClassAccuracy'\)",
+        ),
+        (
+            {
+                'model': {'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
+                'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler'}},
+            },
+            r"nothing to hand the difficulty to.*type='CDBLoss'.*type='CDBSampler'.*observe_only=True",
+        ),
+        (
+            {
+                'val_dataloader': ...,
+                'val_cfg': ...,
+                'val_evaluator': ...,
+                'default_hooks': {'checkpoint': {'save_best': None}},
+            },
+            'needs a validation.*--no-validate',
+        ),
+        (
+            {'val_dataloader': {'dataset': {'counts': [], 'serialize_data': False}}},
+            r'ToyDataset is empty: check its ann_file',
+        ),
+        ({'val_dataloader': {'dataset': {'counts': [1, 1, 1, 1, 1]}}}, 'has label 4, but there are 4 classes'),
+        (
+            {'model': {'num_classes': 5}},
+            r'numbers of classes differ: cls_head \(ToyHead\): 5; class list of ToyDataset: 4',
+        ),
+        ({'model': {'loss_cls': {'num_classes': 3}}}, r'cls_head.loss_cls \(CDBLoss\): 3'),
+        ({'val_evaluator': {'num_classes': 7}}, r'val_evaluator \(ClassAccuracy\): 7'),
+        (
+            {'model': {'num_classes': 3}, 'train_dataloader': {'dataset': {'classes': None}}},
+            r'label 3.*states 3 classes',
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_the_first_step(run, changes, message):
+    runner = run(**changes)
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+    assert runner.model.batches == []
+
+
+def test_observing_run_without_validation_goes_on_with_a_warning(run):
+    runner = run(
+        val_dataloader=...,
+        val_cfg=...,
+        val_evaluator=...,
+        default_hooks={'checkpoint': {'save_best': None}},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': True}],
+    )
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    assert any('no validation' in str(call) for call in warning.call_args_list)
+
+
+def test_diverged_model_stops_the_run_with_the_reason(run):
+    with pytest.raises(ValueError, match='clips hold NaN'):
+        run(model={'nan': True}).train()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'momentum': 1}, 'momentum=1'),
+        ({'log_classes': -1}, 'log_classes=-1'),
+        ({'prior_count': 'x'}, "prior_count='x'"),
+    ],
+)
+def test_bad_arguments_are_refused_with_their_value(run, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        run(custom_hooks=[{'type': 'ClassDifficultyHook', **arguments}])

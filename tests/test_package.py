@@ -1,0 +1,89 @@
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+
+import pytest
+import yaml
+
+import cdb_video
+
+WITHOUT_MMENGINE = """
+import sys
+sys.modules['mmengine'] = None  # as if it were not installed
+import cdb_video, cdb_video.annotation, cdb_video.difficulty, cdb_video.history
+print(sorted({'torch', 'cv2'} & set(sys.modules)))
+cdb_video.CDBLoss
+"""
+
+
+@pytest.fixture(scope='module')
+def project(repository):
+    return tomllib.loads((repository / 'pyproject.toml').read_text())['project']
+
+
+@pytest.mark.parametrize('name', sorted(cdb_video._REGISTERED))
+def test_every_registered_class_is_an_attribute_of_the_package(name):
+    assert getattr(cdb_video, name).__name__ == name
+
+
+def test_an_unknown_attribute_is_named():
+    with pytest.raises(AttributeError, match='CDBLos'):
+        _ = cdb_video.CDBLos
+
+
+def test_without_mmengine_a_class_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(cdb_video, '_HAS_MMENGINE', False)
+    with pytest.raises(ImportError, match=r"pip install 'cdb-video\[mmaction\]'"):
+        _ = cdb_video.CDBLoss
+
+
+def test_without_mmengine_the_pure_modules_import_and_load_no_torch(repository):
+    done = subprocess.run(
+        [sys.executable, '-c', WITHOUT_MMENGINE],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == '[]', done.stderr
+    assert 'ImportError: cdb_video.CDBLoss needs mmengine' in done.stderr
+
+
+def test_the_base_replaces_nothing_that_a_user_has(project):
+    names = {line.partition('>')[0] for line in project['dependencies']}
+    assert names == {'numpy', 'torch'}
+    assert not any(set('<=~!') & set(line.replace('>=', '')) for line in project['dependencies'])
+
+
+def test_only_the_extra_for_fresh_environments_brings_mmcv(project):
+    with_mmcv = [
+        extra
+        for extra, lines in project['optional-dependencies'].items()
+        if any('mmcv' in line for line in lines)
+    ]
+    assert with_mmcv == ['mmaction']
+
+
+def test_commits_and_continuous_integration_use_the_checkers_that_the_project_pins(
+    project, repository
+):
+    pins = dict(
+        line.split('==') for line in project['optional-dependencies']['dev'] if '==' in line
+    )
+    assert set(pins) == {'ruff', 'mypy', 'codespell'}
+    config = yaml.safe_load((repository / '.pre-commit-config.yaml').read_text())
+    local = [hook for repo in config['repos'] if repo['repo'] == 'local' for hook in repo['hooks']]
+    assert {hook['entry'].split()[0] for hook in local} == set(pins)
+    assert {hook['language'] for hook in local} == {'system'}
+    script = (repository / 'tools' / 'test.sh').read_text()
+    for name, version in pins.items():
+        assert f"' {name} " in script or f"' {name}\n" in script
+        assert metadata.version(name) == version
+
+
+def test_the_citation_and_the_package_have_one_version(repository):
+    citation = yaml.safe_load((repository / 'CITATION.cff').read_text())
+    assert citation['version'] == cdb_video.__version__
+    papers = {reference['url'].rpartition('/')[2] for reference in citation['references']}
+    assert papers == {'2010.01824', '2207.14499'}

@@ -1,0 +1,200 @@
+"""The shell scripts, with stand-ins for the programs that they start."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
+
+PYTHON_STAND_IN = """#!/bin/sh
+case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
+if [ "$1 $2" = "-m pytest" ]; then shift 2; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
+case "$2" in *torch.cuda*) echo 0; exit;; esac
+exec %s "$@"
+"""
+MIM_STAND_IN = """#!/bin/sh
+echo mim "$@" >> calls
+[ -z "$MIM_FAILS" ] || exit 3
+if [ "$1" = train ]; then
+    folder=work_dirs/egtea_mini/$(echo "$@" | sed 's/.*egtea_mini.\\([^ ]*\\).*/\\1/')
+    mkdir -p "$folder" && touch "$folder/best_acc_mean1_epoch_1.pth" "$folder/last_checkpoint"
+fi
+"""
+CHECKER_STAND_IN = """#!/bin/sh
+echo $(basename "$0") "$@" >> calls
+[ "$FAILING" != "$(basename "$0")" ]
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path, repository):
+    """A checkout whose environment is set up and holds stand-ins that note how they are called."""
+    root = tmp_path / 'a checkout'
+    shutil.copytree(repository / 'tools', root / 'tools')
+    shutil.copy(repository / 'pyproject.toml', root)
+    (root / 'configs' / 'egtea' / 'mini').mkdir(parents=True)
+    for name in ('slowfast_cdbs', 'i3d_ce'):
+        (root / 'configs' / 'egtea' / 'mini' / f'{name}.py').touch()
+    programs = root / '.venv' / 'bin'
+    programs.mkdir(parents=True)
+    stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN}
+    stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell'), CHECKER_STAND_IN)
+    for name, text in stand_ins.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    for extras in ('dev', 'prep'):
+        bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{extras}"')
+    return root
+
+
+def bash(root, command, *, status=0, **environment):
+    """Run a command in a clean environment and return what it printed, errors included."""
+    kept = {name: os.environ[name] for name in ('PATH', 'HOME') if name in os.environ}
+    done = subprocess.run(
+        ['bash', '-c', command],
+        cwd=root,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+def calls(root):
+    """Return the lines noted since the last time."""
+    file = root / 'calls'
+    lines = file.read_text().splitlines() if file.exists() else []
+    file.unlink(missing_ok=True)
+    return lines
+
+
+def test_quickstart_makes_data_trains_and_tests(checkout):
+    output = bash(checkout, 'tools/quickstart.sh')
+    folder = 'work_dirs/egtea_mini/slowfast_cdbs'
+    config = 'configs/egtea/mini/slowfast_cdbs.py'
+    *data, train, test = calls(checkout)
+    assert data == [
+        'data_prep/make_egtea_mini.py --out data/egtea_mini',
+        'data_prep/extract_frames.py --data-root data/egtea_mini',
+        'data_prep/build_lists.py --data-root data/egtea_mini --label verb --split 1 '
+        '--hold-out subjects:P20-P26',
+    ]
+    assert train == f'mim train mmaction {config} --work-dir {folder} --seed 0 --gpus 0'
+    assert f'--checkpoint {folder}/best_acc_mean1_epoch_1.pth' in test
+    assert test.endswith(f'--dump {folder}/predictions.pkl')
+    assert f'{folder}/predictions.pkl' in output
+
+
+def test_quickstart_does_not_repeat_a_finished_training(checkout):
+    bash(checkout, 'tools/quickstart.sh i3d_ce')
+    calls(checkout)
+    output = bash(checkout, 'tools/quickstart.sh i3d_ce')
+    assert [line.split()[1] for line in calls(checkout) if line.startswith('mim')] == ['test']
+    assert '--fresh trains anew' in output
+
+
+def test_quickstart_resumes_an_unfinished_training(checkout):
+    bash(checkout, 'tools/quickstart.sh')
+    (checkout / 'work_dirs/egtea_mini/slowfast_cdbs/.trained').unlink()
+    calls(checkout)
+    bash(checkout, 'tools/quickstart.sh')
+    assert calls(checkout)[-2].endswith('--resume')
+
+
+def test_quickstart_fresh_trains_beside_the_earlier_runs(checkout):
+    bash(checkout, 'tools/quickstart.sh; tools/quickstart.sh --fresh; tools/quickstart.sh --fresh')
+    trained = sorted(path.name for path in (checkout / 'work_dirs' / 'egtea_mini').iterdir())
+    assert trained == ['slowfast_cdbs', 'slowfast_cdbs_2', 'slowfast_cdbs_3']
+
+
+def test_quickstart_stops_when_training_fails(checkout):
+    output = bash(checkout, 'tools/quickstart.sh', status=1, MIM_FAILS='1')
+    assert 'error: failed: Training slowfast_cdbs' in output
+    assert not (checkout / 'work_dirs/egtea_mini/slowfast_cdbs/.trained').exists()
+    assert calls(checkout)[-1].startswith('mim train')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [('no_such', 'slowfast_cdbs.py'), ('--no-such', '--help'), ('--seed', '--seed needs a value')],
+)
+def test_quickstart_tells_what_is_wrong_with_an_argument(checkout, arguments, words):
+    assert words in bash(checkout, f'tools/quickstart.sh {arguments}', status=1)
+    assert calls(checkout) == []
+
+
+def test_the_test_script_runs_every_check(checkout):
+    bash(checkout, 'tools/test.sh', CI='true')
+    noted = calls(checkout)
+    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'pytest']
+    assert '--cov-fail-under=95' in noted[-1]
+
+
+def test_the_test_script_hands_arguments_to_pytest(checkout):
+    bash(checkout, 'tools/test.sh tests/test_x.py -k "one two"')
+    last = calls(checkout)[-1]
+    assert last.endswith('tests/test_x.py -k one two')
+    assert 'fail-under' not in last
+
+
+@pytest.mark.parametrize(
+    'environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}]
+)
+def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout, environment):
+    output = bash(checkout, 'tools/test.sh', status=1, **environment)
+    assert 'error: failed: ' in output
+    assert calls(checkout)[-1].startswith('pytest')
+
+
+def test_set_up_stops_at_a_python_that_does_not_fit(checkout, tmp_path):
+    other = tmp_path / 'python3.9'
+    other.write_text('#!/bin/sh\nexit 1\n')
+    other.chmod(0o755)
+    output = bash(
+        checkout,
+        'source tools/setup_env.sh; setup_env dev',
+        status=1,
+        PYTHON=str(other),
+        VENV=str(tmp_path / 'new'),
+    )
+    assert f'PYTHON={other} is not a working Python 3.11 or 3.12' in output
+
+
+def test_set_up_stops_when_no_python_is_found(checkout, tmp_path):
+    programs = tmp_path / 'programs'
+    programs.mkdir()
+    for name in ('bash', 'dirname', 'ls'):
+        (programs / name).symlink_to(Path(shutil.which(name)).resolve())
+    command = f'PATH={programs}; source tools/setup_env.sh; VENV={tmp_path}/new; setup_env dev'
+    assert 'no Python 3.11 or 3.12 among' in bash(checkout, command, status=1)
+
+
+def test_set_up_leaves_a_folder_alone_that_is_no_environment(checkout, tmp_path):
+    folder = tmp_path / 'mine'
+    folder.mkdir()
+    (folder / 'thesis.txt').touch()
+    command = 'source tools/setup_env.sh; setup_env dev'
+    output = bash(checkout, command, status=1, VENV=str(folder))
+    assert 'is not a virtual environment' in output
+    assert [path.name for path in folder.iterdir()] == ['thesis.txt']
+
+
+def test_set_up_stops_when_the_disk_is_full(checkout):
+    command = 'source tools/setup_env.sh; CPU_SPACE_GB=9999999; GPU_SPACE_GB=9999999; check_space'
+    assert 'GB free; installing takes up to 9999999 GB' in bash(checkout, command, status=1)
+
+
+def test_set_up_refuses_an_environment_whose_libraries_do_not_fit(checkout):
+    (checkout / 'tools' / 'check_env.py').write_text('raise SystemExit("problem: mmcv 2.2")')
+    output = bash(checkout, 'tools/test.sh', status=1)
+    assert 'problem: mmcv 2.2' in output
+    assert 'does not fit' in output
+    assert calls(checkout) == []
