@@ -56,9 +56,7 @@ class AnnotationError(ValueError):
         self.line_number: int | None = None
         self.line: str | None = None
 
-    def at(
-        self, path: _PathLike, line_number: int | None = None, line: str | None = None
-    ) -> AnnotationError:
+    def at(self, path: _PathLike, line_number: int | None = None, line: str | None = None) -> AnnotationError:
         """Add the place and return the same error, ready to raise."""
         self.path, self.line_number, self.line = os.fspath(path), line_number, line
         return self
@@ -124,8 +122,7 @@ def parse_clip_name(name: str) -> ClipName:
     match = _CLIP_NAME.fullmatch(name)
     if match is None:
         raise AnnotationError(
-            f'clip name {name!r} is not '
-            '<subject>-R<nn>-<recipe>-<start ms>-<end ms>-F<frame>-F<frame>',
+            f'clip name {name!r} is not <subject>-R<nn>-<recipe>-<start ms>-<end ms>-F<frame>-F<frame>',
             'Give it the form of P04-R06-GreekSalad-682170-683940-F016368-F016419',
         )
     part = match.groupdict()
@@ -185,9 +182,7 @@ def read_index(path: _PathLike) -> dict[int, str]:
 
 def write_index(path: _PathLike, names: Mapping[int, str]) -> None:
     """Write an index file, sorted by id."""
-    _write_records(
-        path, sorted(names.items()), lambda pair: f'{pair[1]} {pair[0]}', _parse_index_line
-    )
+    _write_records(path, sorted(names.items()), lambda pair: f'{pair[1]} {pair[0]}', _parse_index_line)
 
 
 @dataclass(frozen=True)
@@ -215,23 +210,17 @@ class VideoEntry:
 
 def read_frame_list(path: _PathLike, num_classes: int | None = None) -> list[FrameEntry]:
     """Read a frame list; with `num_classes`, a label beyond the last class is an error too."""
-    return _read_records(
-        path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir
-    )
+    return _read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
 
 
 def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
     """Write a frame list."""
-    _write_records(
-        path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line
-    )
+    _write_records(path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line)
 
 
 def read_video_list(path: _PathLike, num_classes: int | None = None) -> list[VideoEntry]:
     """Read a video list; with `num_classes`, a label beyond the last class is an error too."""
-    return _read_records(
-        path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename
-    )
+    return _read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
 
 
 def write_video_list(path: _PathLike, entries: Iterable[VideoEntry]) -> None:
@@ -249,9 +238,7 @@ def read_class_names(path: _PathLike) -> list[str]:
             continue
         if gap is not None:
             # A blank line among the names would shift every label after it, or name a class ''.
-            raise AnnotationError('a blank line among the class names', 'Remove it').at(
-                path, gap, ''
-            )
+            raise AnnotationError('a blank line among the class names', 'Remove it').at(path, gap, '')
         names.append(line.strip())
         if len(set(names)) < len(names):
             raise AnnotationError(
@@ -324,9 +311,7 @@ def _parse_frame_line(line: str, num_classes: int | None = None) -> FrameEntry:
 def _parse_video_line(line: str, num_classes: int | None = None) -> VideoEntry:
     parts = line.split()
     if len(parts) != 2:
-        raise AnnotationError(
-            f'{len(parts)} parts, expected 2', 'Write <video file> <label>; no blank in a name'
-        )
+        raise AnnotationError(f'{len(parts)} parts, expected 2', 'Write <video file> <label>; no blank in a name')
     return VideoEntry(_parse_path(parts[0]), _parse_label(parts[1], num_classes))
 
 
@@ -342,9 +327,7 @@ def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
     return enumerate(text.split('\n'), start=1)
 
 
-def _read_records(
-    path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str]
-) -> list[_Record]:
+def _read_records(path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str]) -> list[_Record]:
     records: list[_Record] = []
     first_line: dict[str, int] = {}
     for number, line in _lines(path):
@@ -362,9 +345,7 @@ def _read_records(
             raise error.at(path, number, line) from None
         records.append(record)
     if not records:
-        raise AnnotationError(
-            'the file holds no entry', 'Build it anew, or name the right file'
-        ).at(path)
+        raise AnnotationError('the file holds no entry', 'Build it anew, or name the right file').at(path)
     return records
 
 

@@ -79,10 +79,7 @@ def _build(args: argparse.Namespace) -> None:
             f'{_first([f"{clip} ({why})" for clip, why in missing.items()])}. Run extract_frames, '
             'choose --source, or leave them out and have them listed with --allow-missing.'
         )
-    parts = {
-        part: [entry for entry in entries if entry.clip not in missing]
-        for part, entries in parts.items()
-    }
+    parts = {part: [entry for entry in entries if entry.clip not in missing] for part, entries in parts.items()}
     empty = [part for part, entries in parts.items() if not entries]
     if empty:
         raise SplitError(f'no clip is left for {", ".join(empty)}: nothing to list.')
@@ -103,9 +100,7 @@ def _build(args: argparse.Namespace) -> None:
         print(f'warning: {warning}', file=sys.stderr)
 
 
-def _read_split(
-    root: Path, part: str, args: argparse.Namespace, ids: Sequence[int]
-) -> list[LabelledClip]:
+def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[int]) -> list[LabelledClip]:
     path = root / ANNOTATIONS / f'{part}_split{args.split}.txt'
     return label_clips(read_annotations(path), args.label, ids, str(path))
 
@@ -203,9 +198,7 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
             'files: move these away.'
         )
     if not overwrite:
-        raise FolderError(
-            f'{folder} holds other lists than these. Keep them, or replace them with --overwrite.'
-        )
+        raise FolderError(f'{folder} holds other lists than these. Keep them, or replace them with --overwrite.')
 
 
 def _table(summary: Mapping[str, Any]) -> str:
@@ -214,8 +207,7 @@ def _table(summary: Mapping[str, Any]) -> str:
     width = max(5, *(len(entry['name']) for entry in classes))
     lines = [f'{"label":>5}  {"class":<{width}}' + ''.join(f'{part:>7}' for part in parts)]
     lines += [
-        f'{entry["label"]:>5}  {entry["name"]:<{width}}' + ''.join(f'{entry[p]:>7}' for p in parts)
-        for entry in classes
+        f'{entry["label"]:>5}  {entry["name"]:<{width}}' + ''.join(f'{entry[p]:>7}' for p in parts) for entry in classes
     ]
     total = ''.join(f'{summary["clips"][part]:>7}' for part in parts)
     lines.append(f'{"":>5}  {"all":<{width}}{total}')
@@ -232,9 +224,7 @@ def _table(summary: Mapping[str, Any]) -> str:
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
     found = []
     if summary['missing_clips']:
-        found.append(
-            f'{len(summary["missing_clips"])} clips are missing and left out; {SUMMARY} names them.'
-        )
+        found.append(f'{len(summary["missing_clips"])} clips are missing and left out; {SUMMARY} names them.')
     if summary['classes_without_training_clips']:
         found.append(
             f'no training clip: {", ".join(summary["classes_without_training_clips"])}. A sampler '
@@ -268,9 +258,7 @@ def _first(texts: Sequence[str]) -> str:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--data-root', type=Path, required=True, help=f'folder that holds {ANNOTATIONS}/')
     add('--label', choices=LABELS, required=True, help='noun = the first noun of a clip')
@@ -279,8 +267,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--hold-out',
         required=True,
         metavar='WHICH',
-        help='training clips to validate on: subjects:P20-P26 (as in the CDB paper), '
-        'subjects:P20,P23 or none',
+        help='training clips to validate on: subjects:P20-P26 (as in the CDB paper), subjects:P20,P23 or none',
     )
     add(
         '--source',

@@ -20,10 +20,7 @@ _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
 # AREA: a new pixel is the mean of those it covers, so fine patterns do not alias. The other flags
 # make the colours exact: swscale's quick way is 1 to 1.5 levels too dark.
 _CONVERSION = (
-    Interpolation.AREA
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INP
-    | Interpolation.FULL_CHR_H_INT
+    Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
 )
 
 
@@ -155,9 +152,7 @@ class _Reader:
                     self._decoded += 1
                     yield self._to_image(frame, short_side)
         except av.error.FFmpegError as error:
-            raise ClipError(
-                f'cannot be decoded after {self._decoded} frames ({error.strerror})'
-            ) from error
+            raise ClipError(f'cannot be decoded after {self._decoded} frames ({error.strerror})') from error
 
     def _to_image(self, frame: av.VideoFrame, short_side: int) -> np.ndarray:
         width, height = _reduced_size(frame.width, frame.height, short_side)

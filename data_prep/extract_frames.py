@@ -75,16 +75,12 @@ def find_clips(data_root: Path) -> list[Task]:
     """
     clips = data_root / CLIPS
     if not clips.is_dir():
-        raise FolderError(
-            f'{clips} is not a folder. Name the folder that holds {CLIPS}/ with --data-root'
-        )
+        raise FolderError(f'{clips} is not a folder. Name the folder that holds {CLIPS}/ with --data-root')
     tasks: dict[Path, Task] = {}
     for source in sorted(_walk(clips)):
         folder = data_root / FRAMES / source.relative_to(clips).with_suffix('')
         if folder in tasks:
-            raise FolderError(
-                f'{source} and {tasks[folder].source} would share {folder}. Rename or remove one'
-            )
+            raise FolderError(f'{source} and {tasks[folder].source} would share {folder}. Rename or remove one')
         tasks[folder] = Task(source, folder)
     if not tasks:
         raise FolderError(f'{clips} holds no .mp4 file. Put the trimmed clips into it')
@@ -165,9 +161,7 @@ def _run(tasks: Sequence[Task], options: Options, workers: int) -> list[Outcome]
     if not tasks:
         return outcomes
     # Spawned, not forked: the decoders' libraries hold locks that a fork may copy locked.
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=get_context('spawn'), initializer=start_worker
-    )
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context('spawn'), initializer=start_worker)
     try:
         futures: list[Future[Outcome]] = [pool.submit(extract_clip, t, options) for t in tasks]
         bar = tqdm(total=len(tasks), desc='extracting', unit='clip', disable=None)
@@ -204,9 +198,7 @@ def _fail(message: str) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--data-root', type=Path, required=True, help='folder that holds cropped_clips/')
     add(

@@ -107,9 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
         values = json.loads(path.read_text(encoding='utf-8'))
         return _manifest_from(values)
     except FileNotFoundError:
-        raise FolderError(
-            f'{folder} holds no {MANIFEST_NAME}: extract_frames did not make it'
-        ) from None
+        raise FolderError(f'{folder} holds no {MANIFEST_NAME}: extract_frames did not make it') from None
     except (ValueError, TypeError, KeyError) as error:
         raise FolderError(f'{path} is not a manifest of extract_frames: {error!r}') from error
 

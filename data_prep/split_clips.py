@@ -64,9 +64,7 @@ def parse_hold_out(text: str) -> HoldOut:
         return HoldOut(text, ())
     kind, _, names = text.partition(':')
     if kind != 'subjects':
-        raise SplitError(
-            f'hold-out {text!r} is not none, subjects:P20-P26 or subjects:P20,P23 (a list, a range)'
-        )
+        raise SplitError(f'hold-out {text!r} is not none, subjects:P20-P26 or subjects:P20,P23 (a list, a range)')
     subjects = [subject for item in names.split(',') for subject in _expand(item, text)]
     if len(set(subjects)) < len(subjects):
         raise SplitError(f'hold-out {text!r} names a subject twice')
@@ -84,9 +82,7 @@ def _expand(item: str, text: str) -> list[str]:
     return [f'{first[1]}{number:0{digits}d}' for number in range(start, stop + 1)]
 
 
-def label_clips(
-    annotations: Sequence[Annotation], kind: str, ids: Sequence[int], where: str
-) -> list[LabelledClip]:
+def label_clips(annotations: Sequence[Annotation], kind: str, ids: Sequence[int], where: str) -> list[LabelledClip]:
     """Give every clip its label: the position of its id among the sorted ids of the index file.
 
     Args:
@@ -175,18 +171,12 @@ def summarise(
         'classes_without_training_clips': [c['name'] for c in classes if c['train'] == 0],
         'classes_without_validation_clips': [c['name'] for c in classes if not c.get('val')],
         'classes_with_few_validation_clips': {
-            name: val[label]
-            for label, name in enumerate(names.values())
-            if 0 < val[label] < FEW_CLIPS
+            name: val[label] for label, name in enumerate(names.values()) if 0 < val[label] < FEW_CLIPS
         },
         'classes': classes,
-        'subjects': {
-            part: sorted({entry.clip.subject for entry in entries})
-            for part, entries in parts.items()
-        },
+        'subjects': {part: sorted({entry.clip.subject for entry in entries}) for part, entries in parts.items()},
         'frames_per_clip': {
-            part: _distribution([lengths[entry.clip] for entry in entries])
-            for part, entries in parts.items()
+            part: _distribution([lengths[entry.clip] for entry in entries]) for part, entries in parts.items()
         },
     }
 

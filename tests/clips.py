@@ -29,9 +29,7 @@ def write_audio(path):
     """A file with sound and no picture."""
     with av.open(str(path), 'w', format='mp4') as container:
         stream = container.add_stream('aac', rate=44100)
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 44100), np.float32), format='fltp', layout='mono'
-        )
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), format='fltp', layout='mono')
         frame.sample_rate = 44100
         container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -40,15 +40,11 @@ def test_seven_digit_frame_numbers_are_kept():
     ],
 )
 def test_a_name_of_another_form_is_refused(name):
-    with pytest.raises(
-        ann.AnnotationError, match=r'is not <subject>-R<nn>-<recipe>.*Give it the form'
-    ):
+    with pytest.raises(ann.AnnotationError, match=r'is not <subject>-R<nn>-<recipe>.*Give it the form'):
         ann.parse_clip_name(name)
 
 
-@pytest.mark.parametrize(
-    'name', [CLIP.replace('683940', '682170'), CLIP.replace('F016419', 'F016368')]
-)
+@pytest.mark.parametrize('name', [CLIP.replace('683940', '682170'), CLIP.replace('F016419', 'F016368')])
 def test_a_clip_that_ends_before_it_starts_is_refused(name):
     with pytest.raises(ann.AnnotationError, match='before it starts'):
         ann.parse_clip_name(name)
@@ -96,9 +92,7 @@ def test_byte_order_mark_windows_line_ends_and_blank_lines_are_tolerated(tmp_pat
 def test_a_clip_listed_twice_is_refused_with_both_lines(tmp_path):
     path = tmp_path / 'train_split1.txt'
     path.write_text(f'{LINE}\n{CLIP} 12 4 40\n')
-    with pytest.raises(
-        ann.AnnotationError, match=r'train_split1\.txt:2: .*stands in line 1 already'
-    ):
+    with pytest.raises(ann.AnnotationError, match=r'train_split1\.txt:2: .*stands in line 1 already'):
         ann.read_annotations(path)
 
 

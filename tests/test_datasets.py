@@ -120,9 +120,7 @@ def test_an_absent_list_or_class_file_is_named(root):
 @pytest.mark.parametrize('name', ['img_00001.jpg', 'img_00003.jpg'])
 def test_a_clip_without_its_first_or_last_frame_stops_with_the_count_and_the_name(root, name):
     (root / 'frames/s1/a' / name).unlink()
-    with pytest.raises(
-        FileNotFoundError, match=rf'1 of the 3 clips in .*s1/a/{name}.*extract_frames'
-    ):
+    with pytest.raises(FileNotFoundError, match=rf'1 of the 3 clips in .*s1/a/{name}.*extract_frames'):
         build(root)
     assert len(build(root, check_files=False)) == 3
 
@@ -153,9 +151,7 @@ def test_multi_label_and_offset_lists_are_left_to_the_host(root):
 
 
 def python(code):
-    return subprocess.run(
-        [sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True, check=False)
 
 
 def test_without_mmaction_the_package_imports_and_the_names_say_what_is_missing():

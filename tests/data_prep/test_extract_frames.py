@@ -55,17 +55,12 @@ def test_frame_k_of_the_folder_is_frame_k_of_the_video_and_its_colours_are_exact
     shade = [20 * number + 10 for number in range(12)]
     write_clip(tmp_path / 'cropped_clips/s/a.mp4', shade=shade)
     assert run(tmp_path, '--quality', '100') == 0
-    means = [
-        cv2.imread(str(tmp_path / f'frames/s/a/img_{number:05}.jpg')).mean((0, 1))
-        for number in range(1, 13)
-    ]
+    means = [cv2.imread(str(tmp_path / f'frames/s/a/img_{number:05}.jpg')).mean((0, 1)) for number in range(1, 13)]
     # The encoder itself may round a shade by one level on the limited range.
     np.testing.assert_allclose(means, np.repeat(np.array(shade)[:, None], 3, 1), atol=1.5)
 
 
-@pytest.mark.parametrize(
-    ('short_side', 'shape'), [(24, (24, 32)), (48, (48, 64)), (256, (48, 64)), (0, (48, 64))]
-)
+@pytest.mark.parametrize(('short_side', 'shape'), [(24, (24, 32)), (48, (48, 64)), (256, (48, 64)), (0, (48, 64))])
 def test_the_short_side_is_reduced_and_never_enlarged(root, short_side, shape):
     assert run(root, '--short-side', str(short_side)) == 0
     assert cv2.imread(str(root / 'frames/s1/a/img_00001.jpg')).shape[:2] == shape
@@ -228,9 +223,7 @@ def test_an_interrupted_run_leaves_only_finished_clips_and_the_next_one_complete
         os.utime(clips / f'{number}.mp4', ns=(1, 1))
     frames = tmp_path / 'frames/s'
     command = [sys.executable, extract_frames.__file__, '--data-root', str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, '--workers', '1'], stderr=subprocess.PIPE, start_new_session=True
-    )
+    process = subprocess.Popen([*command, '--workers', '1'], stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 60
     while not (frames.is_dir() and len(list(frames.iterdir())) > 2):
         assert time.monotonic() < deadline, 'no clip was finished in time'
@@ -250,10 +243,7 @@ def test_an_interrupted_run_leaves_only_finished_clips_and_the_next_one_complete
     undisturbed = tree(frames / '0')
     assert sorted(path.name for path in frames.iterdir()) == sorted(map(str, range(40)))
     for folder in frames.iterdir():
-        other = {
-            name: data.replace(b'"0.mp4"', f'"{folder.name}.mp4"'.encode())
-            for name, data in undisturbed.items()
-        }
+        other = {name: data.replace(b'"0.mp4"', f'"{folder.name}.mp4"'.encode()) for name, data in undisturbed.items()}
         assert tree(folder) == other
 
 
