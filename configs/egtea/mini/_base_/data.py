@@ -1,6 +1,8 @@
 # EGTEA-mini, verbs, split 1; P20-P26 held out of the training list for validation.
 data_root = '{{$EGTEA_ROOT:data/egtea_mini}}'
 list_root = data_root + '/lists/verb_split1_subjects-P20-P26'
+data_prefix = dict(img=data_root + '/frames')
+classes = list_root + '/classes.txt'
 # Clip names must travel with the scores, or a dump of the predictions says nothing.
 meta_keys = ('frame_dir', 'total_frames', 'num_clips')
 
@@ -23,19 +25,13 @@ test_pipeline = [
     dict(type='PackActionInputs', meta_keys=meta_keys),
 ]
 
-dataset_type = 'RawframeDataset'
-data_prefix = dict(img=data_root + '/frames')
+dataset = dict(type='FrameListDataset', data_prefix=data_prefix, classes=classes)
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        ann_file=list_root + '/train.txt',
-        data_prefix=data_prefix,
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(ann_file=list_root + '/train.txt', pipeline=train_pipeline, **dataset),
 )
 val_dataloader = dict(
     batch_size=16,
@@ -43,25 +39,17 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
-        ann_file=list_root + '/val.txt',
-        data_prefix=data_prefix,
-        pipeline=test_pipeline,
-        test_mode=True,
+        ann_file=list_root + '/val.txt', pipeline=test_pipeline, test_mode=True, **dataset
     ),
 )
 test_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    persistent_workers=False,
+    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
-        ann_file=list_root + '/test.txt',
-        data_prefix=data_prefix,
-        pipeline=test_pipeline,
-        test_mode=True,
+        ann_file=list_root + '/test.txt', pipeline=test_pipeline, test_mode=True, **dataset
     ),
 )
-val_evaluator = dict(type='AccMetric')
+val_evaluator = dict(type='ClassAccuracy')
 test_evaluator = val_evaluator
