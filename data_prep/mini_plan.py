@@ -29,6 +29,8 @@ _RECIPES = (
     ('R07', 'Pizza'),
 )
 _SESSIONS_PER_SUBJECT = 3
+_Session = tuple[str, str, str]
+"""Subject, recipe id, recipe."""
 # EGTEA's own distribution of frames per clip, cut at 64 frames.
 _LENGTH_SHARE = (0.0, 0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.57, 1.0)
 _LENGTH_FRAMES = (15, 17, 20, 26, 32, 40, 48, 56, 64, 64)
@@ -143,9 +145,9 @@ def _nouns_of_verbs(scale: float, rng: np.random.Generator) -> dict[int, list[in
     return nouns
 
 
-def _make_sessions(subjects: tuple[str, ...], rng: np.random.Generator) -> list[tuple[str, ...]]:
-    """(subject, recipe id, recipe) of every session."""
-    sessions: list[tuple[str, ...]] = []
+def _make_sessions(subjects: tuple[str, ...], rng: np.random.Generator) -> list[_Session]:
+    """Give each subject its sessions."""
+    sessions: list[_Session] = []
     for subject in subjects:
         recipes = rng.choice(len(_RECIPES), _SESSIONS_PER_SUBJECT, replace=False)
         sessions += [(subject, *_RECIPES[recipe]) for recipe in sorted(recipes)]
@@ -156,11 +158,9 @@ class _Clock:
     """Gives the clips of a session their place in it, one after the other, at 24 fps."""
 
     def __init__(self) -> None:
-        self._next_frame: dict[tuple[str, ...], int] = {}
+        self._next_frame: dict[_Session, int] = {}
 
-    def name_clip(
-        self, session: tuple[str, ...], num_frames: int, rng: np.random.Generator
-    ) -> ClipName:
+    def name_clip(self, session: _Session, num_frames: int, rng: np.random.Generator) -> ClipName:
         """Name the session's next clip.
 
         The frames are the action's, padded by a tenth of its duration on each side, so the
@@ -171,11 +171,7 @@ class _Clock:
         duration_ms = round(num_frames / 1.2 * 1000 / FPS)
         start_ms = round(start_frame * 1000 / FPS + 0.1 * duration_ms)
         return ClipName(
-            *session,
-            start_ms=start_ms,
-            end_ms=start_ms + duration_ms,
-            start_frame=start_frame,
-            end_frame=start_frame + num_frames,
+            *session, start_ms, start_ms + duration_ms, start_frame, start_frame + num_frames
         )
 
 

@@ -123,8 +123,8 @@ def _camera_path(pan: float, num_frames: int, unit: float, rng: np.random.Genera
     """Where the world is relative to the frame: (T, 2) pixels, a steady pan plus jitter."""
     heading = rng.uniform(0, 2 * np.pi)
     time = np.linspace(-0.5, 0.5, num_frames)[:, None]
-    path = pan * time * np.array([np.cos(heading), np.sin(heading)])
-    return unit * (path + rng.normal(0.0, 0.3, (num_frames, 2)))
+    path: FloatArray = pan * time * np.array([np.cos(heading), np.sin(heading)])
+    return path * unit + rng.normal(0.0, 0.3 * unit, (num_frames, 2))
 
 
 def _progress(num_frames: int, rng: np.random.Generator) -> FloatArray:
@@ -142,7 +142,8 @@ def _places(pose: Pose, size: int, rng: np.random.Generator) -> list[FloatArray]
     drift = rng.uniform(-2.0, 2.0, 2) * unit
     twist = rng.uniform(-7.5, 7.5)
     home = size / 2 + rng.uniform(-5.0, 5.0, 2) * unit
-    side = rng.uniform(20.0, 28.0) * unit * _PATCH / (0.84 * _PATCH)
+    # The shape fills 0.84 of its patch.
+    side = rng.uniform(20.0, 28.0) * unit / 0.84
     place = np.stack(
         [
             home[0] + pose.x + drift[0] * time,
@@ -201,7 +202,8 @@ def render_clip(
     # Grey noise, as a sensor's is mostly; colour noise would be lost in the encoding anyway.
     noise = rng.standard_normal((num_frames, size, size, 1), dtype=np.float32)
     frames += noise * np.float32(_NOISE)
-    return np.clip(frames + np.float32(0.5), 0, 255).astype(np.uint8)
+    shown: UInt8Array = np.clip(frames + np.float32(0.5), 0, 255).astype(np.uint8)
+    return shown
 
 
 def _add_distractor(background: FloatImage, size: int, rng: np.random.Generator) -> None:

@@ -1,22 +1,17 @@
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
 import av
+import mini_data_set
 import numpy as np
 import pytest
+from make_egtea_mini import main
+from mini_clip import Options, encode
+from mini_motions import VERBS
+from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan
 
 from cdb_video.annotation import parse_clip_name, read_annotations, read_index
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / 'data_prep'))
-
-import mini_data_set  # noqa: E402  (the scripts of data_prep import each other by plain name)
-from make_egtea_mini import main  # noqa: E402
-from mini_clip import Options, encode  # noqa: E402
-from mini_motions import VERBS  # noqa: E402
-from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan  # noqa: E402
 
 HOLD_OUT = {f'P{number}' for number in range(20, 27)}
 TINY = ['--scale', '0.02', '--size', '32', '--workers', '1']

@@ -1,4 +1,4 @@
-# SlowFast cut down for 16 frames of 32 pixels: three stages of ResNet-18, trained from scratch.
+# SlowFast cut down for 16 frames of 32 pixels: three stages of one block each, trained from scratch.
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -15,6 +15,7 @@ model = dict(
             fusion_kernel=5,
             base_channels=16,
             num_stages=3,
+            stage_blocks=(1, 1, 1),
             spatial_strides=(1, 2, 2),
             temporal_strides=(1, 1, 1),
             dilations=(1, 1, 1),
@@ -33,6 +34,7 @@ model = dict(
             lateral=False,
             base_channels=8,
             num_stages=3,
+            stage_blocks=(1, 1, 1),
             spatial_strides=(1, 2, 2),
             temporal_strides=(1, 1, 1),
             dilations=(1, 1, 1),

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import build_lists
+import extract_frames
+import make_egtea_mini
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, init_default_scope
+
+import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+
+FOLDER = Path(__file__).resolve().parents[1] / 'configs/egtea/mini'
+LEAVES = sorted(path.stem for path in FOLDER.glob('*.py'))
+
+
+@pytest.fixture(scope='module')
+def load(tmp_path_factory):
+    """Load a mini leaf by name, pointed at an EGTEA-mini of two clips per verb and part."""
+    root = tmp_path_factory.mktemp('egtea_mini')
+    options = ['--scale', '0.001', '--workers', '1']
+    assert make_egtea_mini.main(['--out', str(root), *options]) == 0
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    lists = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
+    assert build_lists.main(['--data-root', str(root), *lists]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('EGTEA_ROOT', str(root))
+        yield lambda leaf: Config.fromfile(FOLDER / f'{leaf}.py')
+
+
+@pytest.fixture
+def mmaction_scope():
+    from mmaction.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    init_default_scope('mmaction')
+
+
+@pytest.mark.parametrize('leaf', LEAVES)
+@pytest.mark.usefixtures('mmaction_scope')
+def test_a_leaf_reads_clips_and_learns_from_them(load, leaf):
+    from mmaction.registry import MODELS
+
+    config = load(leaf)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    assert len(dataset) == 19 * 2
+    model = MODELS.build(config.model)
+    assert model.cls_head.num_classes == len(dataset.metainfo['classes']) == 19
+    batch = pseudo_collate([dataset[0], dataset[20]])
+    data = model.data_preprocessor(batch, training=True)
+    losses = model(**data, mode='loss')
+    losses['loss_cls'].backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize('leaf', LEAVES)
+@pytest.mark.usefixtures('mmaction_scope')
+def test_a_leaf_scores_test_clips_and_keeps_their_names(load, leaf):
+    from mmaction.registry import MODELS
+
+    config = load(leaf)
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    model = MODELS.build(config.model).eval()
+    with torch.no_grad():
+        (sample,) = model.test_step(pseudo_collate([dataset[3]]))
+    torch.testing.assert_close(sample.pred_score.sum(), torch.tensor(1.0))
+    assert sample.pred_score.shape == (19,)
+    assert sample.frame_dir == dataset.get_data_info(3)['frame_dir']
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+def test_sixteen_frames_cover_a_clip_of_any_length(load):
+    sample = DATASETS.build(load('slowfast_ce').test_dataloader.dataset)[0]
+    assert sample['inputs'].shape == (1, 3, 16, 32, 32)
+    pipeline = load('slowfast_ce').test_pipeline
+    from mmaction.registry import TRANSFORMS
+
+    pick = TRANSFORMS.build(pipeline[0])
+    for length in (15, 30, 64):
+        frames = pick({'total_frames': length, 'start_index': 1})['frame_inds']
+        assert frames[0] == 1 + (length - 1) // 32
+        assert length * 0.9 <= frames[-1] <= length
