@@ -95,9 +95,7 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise ValueError(
-            f'{path} is not JSON ({error}); remove the folder, or name another'
-        ) from error
+        raise ValueError(f'{path} is not JSON ({error}); remove the folder, or name another') from error
     if not isinstance(record, dict) or record.get('data_set') != 'EGTEA-mini':
         raise ValueError(f'{path} is no manifest of EGTEA-mini; name another folder')
     return record
@@ -158,9 +156,7 @@ def _write_annotations(out: Path, plan: Plan) -> None:
             write_annotations(folder / f'{part}_split{number}.txt', plan.split(number, part))
     verbs = {number: verb.name for number, verb in enumerate(VERBS, start=1)}
     nouns = dict(enumerate(NOUNS, start=1))
-    actions = {
-        number: f'{verbs[verb]} {nouns[noun]}' for number, (verb, noun) in plan.actions.items()
-    }
+    actions = {number: f'{verbs[verb]} {nouns[noun]}' for number, (verb, noun) in plan.actions.items()}
     for name, index in (('verb', verbs), ('noun', nouns), ('action', actions)):
         write_index(folder / f'{name}_idx.txt', index)
 

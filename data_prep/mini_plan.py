@@ -170,9 +170,7 @@ class _Clock:
         self._next_frame[session] = start_frame + num_frames
         duration_ms = round(num_frames / 1.2 * 1000 / FPS)
         start_ms = round(start_frame * 1000 / FPS + 0.1 * duration_ms)
-        return ClipName(
-            *session, start_ms, start_ms + duration_ms, start_frame, start_frame + num_frames
-        )
+        return ClipName(*session, start_ms, start_ms + duration_ms, start_frame, start_frame + num_frames)
 
 
 def draw_lengths(count: int, rng: np.random.Generator) -> list[int]:

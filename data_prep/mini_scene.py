@@ -194,9 +194,7 @@ def render_clip(
     frames = np.empty((num_frames, size, size, 3), np.float32)
     for index, (shift_x, shift_y) in enumerate(camera):
         matrix = np.array([[1, 0, shift_x - size / 2], [0, 1, shift_y - size / 2]])
-        cv2.warpAffine(
-            background, matrix, (size, size), frames[index], borderMode=cv2.BORDER_REFLECT
-        )
+        cv2.warpAffine(background, matrix, (size, size), frames[index], borderMode=cv2.BORDER_REFLECT)
         for place in places:
             _paste(frames[index], sprite, place[index] + (shift_x, shift_y, 0, 0, 0))
     # Grey noise, as a sensor's is mostly; colour noise would be lost in the encoding anyway.

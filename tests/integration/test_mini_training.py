@@ -43,12 +43,19 @@ def train(data_root, tmp_path, monkeypatch):
 
     def run(leaf, **settings):
         config = Config.fromfile(MINI / f'{leaf}.py')
-        config.merge_from_dict({
-            'work_dir': str(tmp_path), 'train_cfg.max_epochs': 2, 'train_dataloader.num_workers': 0,
-            'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
-            'val_dataloader.persistent_workers': False, 'experiment_name': uuid.uuid4().hex,
-            'randomness': {'seed': 0}, **settings,
-        })
+        config.merge_from_dict(
+            {
+                'work_dir': str(tmp_path),
+                'train_cfg.max_epochs': 2,
+                'train_dataloader.num_workers': 0,
+                'train_dataloader.persistent_workers': False,
+                'val_dataloader.num_workers': 0,
+                'val_dataloader.persistent_workers': False,
+                'experiment_name': uuid.uuid4().hex,
+                'randomness': {'seed': 0},
+                **settings,
+            }
+        )
         runner = Runner.from_cfg(config)
         runner.train()
         return runner

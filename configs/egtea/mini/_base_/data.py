@@ -38,18 +38,14 @@ val_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        ann_file=list_root + '/val.txt', pipeline=test_pipeline, test_mode=True, **dataset
-    ),
+    dataset=dict(ann_file=list_root + '/val.txt', pipeline=test_pipeline, test_mode=True, **dataset),
 )
 test_dataloader = dict(
     batch_size=16,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        ann_file=list_root + '/test.txt', pipeline=test_pipeline, test_mode=True, **dataset
-    ),
+    dataset=dict(ann_file=list_root + '/test.txt', pipeline=test_pipeline, test_mode=True, **dataset),
 )
 val_evaluator = dict(type='ClassAccuracy')
 test_evaluator = val_evaluator
