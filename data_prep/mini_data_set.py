@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from cdb_video.annotation import write_annotations, write_index
 
-VERSION = 1
+VERSION = 2
 """Counts up when the same options begin to give other clips."""
 MANIFEST = 'egtea_mini.json'
 

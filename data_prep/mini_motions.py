@@ -117,11 +117,11 @@ def _shake(low_cycles: float, high_cycles: float) -> Motion:
 
 
 def _rotate(sign: float) -> Motion:
-    """Turn by 8 to 70 degrees: small turns hide in the drift that every clip has."""
+    """Turn by 6 to 55 degrees: small turns hide in the drift that every clip has."""
 
     def motion(progress: FloatArray, rng: np.random.Generator, unit: float) -> Pose:
         pose = _rest(progress)
-        pose.angle = sign * rng.uniform(8.0, 70.0) * (_ease(progress) - 0.5)
+        pose.angle = sign * rng.uniform(6.0, 55.0) * (_ease(progress) - 0.5)
         return pose
 
     return motion

@@ -1,5 +1,5 @@
 # AdamW, a short warm-up and a cosine, stepped every iteration.
-max_epochs = 24
+max_epochs = 18
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
