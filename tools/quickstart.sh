@@ -61,7 +61,7 @@ step() {
     shift
     say "$name"
     printf '$ %s\n' "$*"
-    "$@" || die "failed: $name. It is safe to run this again; what is finished is kept."
+    "$@" || die "failed: $name; its message is above. Run this again to go on: what is finished is kept."
     TIMES+=("$(printf '%6d s  %s' "$((SECONDS - start))" "$name")")
     echo "took $((SECONDS - start)) s"
 }
