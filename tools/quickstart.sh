@@ -61,19 +61,23 @@ step() {
     shift
     say "$name"
     printf '$ %s\n' "$*"
-    "$@" || die "failed: $name. It is safe to run this again; what is finished is kept."
+    "$@" || die "failed: $name; its message is above. Run this again to go on: what is finished is kept."
     TIMES+=("$(printf '%6d s  %s' "$((SECONDS - start))" "$name")")
+    echo "took $((SECONDS - start)) s"
 }
 
 train() {
-    local resume=()
+    local resume=() name="Training $CONFIG"
     if [[ -e "$WORK_DIR/.trained" ]]; then
         say "Training in $WORK_DIR is finished and kept; --fresh trains anew"
         return
     fi
     # --resume without a checkpoint would make mmengine drop the pretrained weights.
-    if [[ -e "$WORK_DIR/last_checkpoint" ]]; then resume=(--resume); fi
-    step "Training $CONFIG ${resume[*]}" mim train mmaction "$CONFIG_FILE" \
+    if [[ -e "$WORK_DIR/last_checkpoint" ]]; then
+        resume=(--resume)
+        name="Going on with training $CONFIG"
+    fi
+    step "$name" mim train mmaction "$CONFIG_FILE" \
         --work-dir "$WORK_DIR" --seed "$SEED" --gpus "$GPUS" "${resume[@]}"
     touch "$WORK_DIR/.trained"
 }
