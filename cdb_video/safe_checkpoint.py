@@ -1,8 +1,9 @@
 """What a checkpoint of mmengine may hold beside tensors, told to torch's ``weights_only`` loader.
 
 mmengine saves its logged scalars with the weights: ``HistoryBuffer`` objects, whose state holds
-numpy arrays and refers to four of the class's own methods through ``builtins.getattr``. torch >=
-2.6 refuses such files (https://github.com/open-mmlab/mmengine/issues/1655).
+numpy arrays and refers to four of the class's own methods through ``builtins.getattr``. A one-cycle
+schedule refers to one of its two annealing functions in the same way. torch >= 2.6 refuses such files
+(https://github.com/open-mmlab/mmengine/issues/1655).
 
 Allowing ``numpy.ndarray``, ``numpy.dtype`` and ``getattr`` themselves, as is often advised, gives a
 file more than it needs: ``numpy.ndarray((1,), 'O', some_bytes)`` takes bytes for a pointer to an
@@ -21,8 +22,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 STATISTICS = ('min', 'max', 'mean', 'current')
+ANNEALINGS = ('_annealing_cos', '_annealing_linear')
 # numpy keeps one object of each of these dtypes and never lets a state change it.
 NUMBERS: dict[object, np.dtype[Any]] = {
     f'{kind}{size}': np.dtype(f'{kind}{size}')  # such as 'f8': the kind and the size in bytes
@@ -44,7 +47,8 @@ def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str
     history = f'{HistoryBuffer.__module__}.{HistoryBuffer.__qualname__}'
     allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
         (_History, history),
-        (_history_statistic, 'builtins.getattr'),
+        (_one_cycle, f'{OneCycleParamScheduler.__module__}.{OneCycleParamScheduler.__qualname__}'),
+        (_known_function, 'builtins.getattr'),
         (_no_bytes, 'builtins.bytes'),
         (_array_name, 'numpy.ndarray'),
         (_number_dtype, 'numpy.dtype'),
@@ -95,11 +99,19 @@ def _statistics() -> dict[str, Any]:
     return {name: HistoryBuffer.__dict__[name] for name in STATISTICS}
 
 
-def _history_statistic(owner: object, name: object) -> Any:
-    """Stand in for ``getattr``: serve four methods of ``HistoryBuffer``."""
-    if owner is not _History or type(name) is not str or name not in STATISTICS:
-        _refuse(f'getattr({owner!r}, {name!r})')
-    return _statistics()[name]
+def _known_function(owner: object, name: object) -> Any:
+    """Stand in for ``getattr``: serve four methods of HistoryBuffer and two functions of the one-cycle schedule."""
+    if type(name) is str:
+        if owner is _History and name in STATISTICS:
+            return _statistics()[name]
+        if owner is _one_cycle and name in ANNEALINGS:
+            return getattr(OneCycleParamScheduler, name)
+    return _refuse(f'getattr({owner!r}, {name!r})')
+
+
+def _one_cycle(*args: object) -> NoReturn:
+    """Stand in for the one-cycle schedule, of which an honest file names two functions and calls nothing."""
+    _refuse(f'OneCycleParamScheduler{args!r}')
 
 
 def _no_bytes(*args: object) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 from cdb_video import safe_checkpoint
 
@@ -71,6 +72,17 @@ def test_an_empty_history_comes_back():
     assert len(load(HistoryBuffer()).data[0]) == 0
 
 
+@pytest.mark.parametrize('strategy', ['cos', 'linear'])
+def test_the_state_of_a_one_cycle_schedule_comes_back(strategy):
+    from mmengine.optim import OneCycleLR
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    state = OneCycleLR(optimizer, eta_max=0.1, total_steps=10, anneal_strategy=strategy).state_dict()
+    loaded = load(state)
+    assert loaded['anneal_func'] is state['anneal_func']
+    assert loaded['total_steps'] == 10
+
+
 @pytest.mark.parametrize('core', [b'numpy.core.', b'numpy._core.'])
 def test_files_of_numpy_1_and_numpy_2_both_load(core):
     file = io.BytesIO()
@@ -125,6 +137,8 @@ POISONED_GETATTR = {
     'an array class': (np.ndarray, 'min'),
     'one argument': (HistoryBuffer,),
     'a default': (HistoryBuffer, 'absent', 'min'),
+    'another function of the schedule': (OneCycleParamScheduler, 'state_dict'),
+    'the constructor of the schedule': (OneCycleParamScheduler, '__init__'),
 }
 
 POISONED_NUMPY = {
@@ -173,9 +187,9 @@ def test_a_poisoned_call_is_refused_and_not_made(name, tmp_path):
 def test_a_poisoned_getattr_is_refused(name):
     if name == 'module':  # a module does not pickle: the file names it as a global
         with pytest.raises(pickle.UnpicklingError, match='Refused getattr'):
-            safe_checkpoint._history_statistic(*POISONED_GETATTR[name])
+            safe_checkpoint._known_function(*POISONED_GETATTR[name])
         return
-    with pytest.raises((pickle.UnpicklingError, TypeError), match=r'Refused|_history_statistic'):
+    with pytest.raises((pickle.UnpicklingError, TypeError), match=r'Refused|_known_function'):
         load(Crafted(getattr, *POISONED_GETATTR[name]))
 
 
