@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash
 
 PYTHON_STAND_IN = """#!/bin/sh
 case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
+case "$1" in tools/report.py) echo "the report of $2"; exit 0;; esac
 if [ "$1 $2" = "-m pytest" ]; then shift 2; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
 case "$2" in *torch.cuda*) echo 0; exit;; esac
 exec %s "$@"
@@ -90,6 +91,7 @@ def test_quickstart_makes_data_trains_and_tests(checkout):
     assert f'--checkpoint {folder}/best_acc_mean1_epoch_1.pth' in test
     assert test.endswith(f'--dump {folder}/predictions.pkl')
     assert f'{folder}/predictions.pkl' in output
+    assert output.splitlines()[-1] == f'the report of {folder}'
 
 
 def test_quickstart_does_not_repeat_a_finished_training(checkout):

@@ -112,7 +112,10 @@ printf '%s\n' "${TIMES[@]}"
 cat <<END
 
 data         $DATA
-training     $WORK_DIR (log, checkpoints, class_history.jsonl, class_report.csv and .json)
+training     $WORK_DIR (log, checkpoints, class_history.jsonl)
 checkpoint   $BEST
 predictions  $WORK_DIR/predictions.pkl
+report       $WORK_DIR/class_report.csv and .json
+
 END
+python tools/report.py "$WORK_DIR"
