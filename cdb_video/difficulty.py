@@ -164,7 +164,7 @@ def class_weights(difficulty: ArrayLike, tau: float) -> FloatVector:
 
 
 def class_mass(difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_power: float = 0.0) -> FloatVector:
-    """The class probabilities before they are scaled to sum 1: n_c^q (d_c / max d)^tau.
+    """The class probabilities before they are scaled to sum 1: ~ n_c^q d_c^tau.
 
     Kept apart because n_c^1 is a whole number, exactly, while n_c / N is not: `allocate_draws` can
     then give every clip exactly one draw where the law says so.
@@ -192,7 +192,9 @@ def class_mass(difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_p
             'counts: no class has a clip, so there is nothing to sample from; check the list of training clips'
         )
     mass = np.zeros_like(values)
-    mass[filled] = num_clips[filled] ** frequency_power * _difficulty_power(values[filled], tau)
+    # Whole numbers for q = 1; scaled for all others, so that no power overflows.
+    frequency = num_clips if frequency_power == 1 else num_clips / num_clips.max()
+    mass[filled] = frequency[filled] ** frequency_power * _difficulty_power(values[filled], tau)
     return mass
 
 

@@ -1,8 +1,9 @@
 """The record of difficulty over training: ``class_history.jsonl`` in the work directory.
 
 One JSON object a line. The first is the header (``kind='header'``): class names, training counts and a
-run id. Every validation adds a record (``kind='validation'``). The file is a log, never state: training
-does not read it, and losing it costs nothing but itself. This is the only file that knows the format.
+run id; a run that is resumed with other training clips adds another. Every validation adds a record
+(``kind='validation'``). The file is a log, never state: training takes nothing from it, and losing it costs
+nothing but itself. This is the only file that knows the format.
 
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
 accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
@@ -12,12 +13,13 @@ consumer's name to its tau and its weight or probability, C numbers), metrics (n
 from __future__ import annotations
 
 import json
-import math
 import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from cdb_video.serialise import plain, write_atomically
 
 HISTORY_NAME = 'class_history.jsonl'
 FORMAT_VERSION = 1
@@ -28,7 +30,7 @@ class History:
     """A history file as it was read.
 
     Attributes:
-        header: The header, empty if it is missing or torn.
+        header: The last header, empty if it is missing or torn.
         records: The records in the order of the file.
         num_torn_lines: Lines that are not complete JSON objects and were left out.
     """
@@ -55,13 +57,12 @@ def make_header(
 def append_lines(path: Path, *entries: dict[str, Any]) -> None:
     """Append entries, each as one line, and see that they reach the disk.
 
-    NaN becomes null, since JSON has no NaN. If the file ends in a torn line, the next starts on its own.
+    NaN and infinity become null, since JSON has neither. If the file ends in a torn line, the next starts on its own.
 
     Raises:
         OSError: If writing fails.
-        ValueError: If an entry holds an infinite number.
     """
-    text = ''.join(json.dumps(_plain(entry), allow_nan=False) + '\n' for entry in entries)
+    text = ''.join(json.dumps(plain(entry)) + '\n' for entry in entries)
     with path.open('a+b') as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
@@ -123,11 +124,11 @@ def fork_history(path: Path, iteration: int | None) -> Path | None:
     if not moved:
         return None
     aside = _free_name(path)
-    _write_atomically(aside, b''.join(moved))
+    write_atomically(aside, b''.join(moved))
     if iteration is None:
         path.unlink()
     else:
-        _write_atomically(path, b''.join(kept))
+        write_atomically(path, b''.join(kept))
     return aside
 
 
@@ -144,31 +145,9 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return entry
 
 
-def _plain(value: Any) -> Any:
-    """`value` with NaN replaced by None, and arrays and tuples by lists."""
-    if hasattr(value, 'tolist'):
-        value = value.tolist()
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
 def _free_name(path: Path) -> Path:
     """The first of ``name.1.jsonl``, ``name.2.jsonl``, ... that does not exist."""
     number = 1
     while (candidate := path.with_name(f'{path.stem}.{number}{path.suffix}')).exists():
         number += 1
     return candidate
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + '.tmp')
-    with temporary.open('wb') as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

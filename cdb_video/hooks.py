@@ -14,7 +14,9 @@ from mmengine.runner import IterBasedTrainLoop
 
 from cdb_video import recording, wiring
 from cdb_video.difficulty import check_smoothing
+from cdb_video.labels import check_same_names, dataset_class_names, describe
 from cdb_video.metrics import ClassAccuracy
+from cdb_video.serialise import plain
 from cdb_video.state import CHECKPOINT_KEY, DifficultyState
 
 
@@ -70,7 +72,8 @@ class ClassDifficultyHook(Hook):
         self._metric: ClassAccuracy | None = None
         self._consumers: dict[str, Any] = {}
         self._sampler: Any = None
-        self._metrics: dict[str, float] = {}
+        self._metrics: dict[str, Any] = {}
+        self._is_training = False
         self._validation_missing = False
 
     # Checkpoints
@@ -95,7 +98,7 @@ class ClassDifficultyHook(Hook):
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
         """
         self.state_, self._metric, self._consumers = None, None, {}
-        if runner._val_loop is None:
+        if runner._val_loop is None or wiring.first_validation(runner.train_loop, self._by_epoch(runner)) is None:
             self._without_validation(runner)
             return
         self._metric = wiring.find_metric(runner.val_loop.evaluator)
@@ -105,19 +108,14 @@ class ClassDifficultyHook(Hook):
                 'the config (it returns what AccMetric does, under the same names)'
             )
         self._sampler = wiring.find_sampler(runner.train_dataloader)
-        consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
-        if not consumers and not self.observe_only:
-            raise ValueError(
-                'ClassDifficultyHook found nothing to hand the difficulty to: add '
-                f'{wiring.CONSUMER_RECIPE}; or set observe_only=True to measure and report only'
-            )
-        self._consumers = {} if self.observe_only else consumers
+        self._find_consumers(runner)
         start = self._starting_state(runner)
         self.state_ = self._resumed_state(runner, start) if runner._resume else start
         self._metric.set_train_counts(self.state_.train_counts)
         self._push(runner)
         if is_main_process():
             recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
+        self._is_training = True
         self._validation_missing = (
             wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and self.state_.iteration != runner.iter
         )
@@ -129,55 +127,68 @@ class ClassDifficultyHook(Hook):
     def after_train(self, runner: Any) -> None:
         """Write the class report of the last validation."""
         self._validate_if_missing(runner)
+        self._is_training = False
         state = self.state_
         if self.report and state is not None and state.measured.any() and is_main_process():
             recording.report_classes(
                 runner, 'val', state.num_clips, state.num_correct, state, self._consumer_vectors(), self._metrics
             )
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Turn the counts of a validation into difficulty; hand it on, record and log it."""
-        if self.state_ is None or self._metric is None or self._metric.counts_ is None:
+        if not self._is_training or self.state_ is None or self._metric is None or self._metric.counts_ is None:
             return
         counts = self._metric.counts_
         self.state_ = self.state_.updated(
             counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
         )
         self._validation_missing = False
-        self._metrics = {
-            name: float(value) for name, value in (metrics or {}).items() if isinstance(value, (int, float))
-        }
+        self._metrics = plain(metrics or {})
         self._push(runner)
         if is_main_process():
             vectors = self._consumer_vectors()
             recording.record_validation(runner, self.state_, vectors, self._metrics)
             recording.log_scalars(runner, self.state_, vectors, runner.epoch if self._by_epoch(runner) else runner.iter)
-            recording.log_classes(runner, self.state_, self.log_classes)
+            recording.log_classes(runner, self.state_, vectors, self.log_classes)
 
     # Testing
 
     def before_test(self, runner: Any) -> None:
-        """Give the metric the training counts of the checkpoint, for the accuracies by shot."""
+        """Check the class lists, and give the metric the training counts, for the accuracies by shot.
+
+        Raises:
+            ValueError: If the test set, the model, the metric and the checkpoint have different classes.
+        """
         metric = wiring.find_metric(runner.test_loop.evaluator)
-        state = self._tested_state()
-        if metric is not None and state is not None:
+        if metric is None:
+            return
+        dataset, state = runner.test_dataloader.dataset, self._tested_state()
+        stated = wiring.stated_num_classes(runner.model, metric, dataset, 'test')
+        if stated:
+            wiring.check_evaluated_set(dataset, next(iter(stated.values())))
+        if state is not None:
+            check_same_names(dataset_class_names(dataset), state.class_names, describe(dataset), 'the checkpoint')
             metric.set_train_counts(state.train_counts)
 
-    def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Write the class report of the test set."""
+        if not self.report or not is_main_process():
+            return
         metric = wiring.find_metric(runner.test_loop.evaluator)
-        if not self.report or metric is None or metric.counts_ is None or not is_main_process():
+        if metric is None or metric.counts_ is None:
+            runner.logger.info("no class report: it needs test_evaluator=dict(type='ClassAccuracy')")
             return
         counts, state = metric.counts_, self._tested_state()
-        consumers = (
-            (self._loaded or {}).get('report', {}).get('consumers', {})
-            if self.state_ is None
-            else (self._consumer_vectors())
-        )
         if state is None:
             nothing = np.zeros(counts.num_classes, np.int64)
-            state = DifficultyState.start(nothing, wiring.first_names([runner.test_dataloader.dataset]))
-        recording.report_classes(runner, 'test', counts.num_clips, counts.num_correct, state, consumers, metrics or {})
+            state = DifficultyState.start(nothing, wiring.names_of(metric, runner.test_dataloader.dataset))
+        trained_here = self.state_ is not None
+        consumers = (
+            self._consumer_vectors() if trained_here else (self._loaded or {}).get('report', {}).get('consumers')
+        )
+        recording.report_classes(
+            runner, 'test', counts.num_clips, counts.num_correct, state, consumers or {}, plain(metrics or {})
+        )
 
     # Parts
 
@@ -191,21 +202,44 @@ class ClassDifficultyHook(Hook):
         """No validation, no difficulty: an error, unless nobody waits for it."""
         if not self.observe_only:
             raise ValueError(
-                'ClassDifficultyHook needs a validation: set val_dataloader, val_cfg and '
-                f'{wiring.METRIC_RECIPE}, and train without --no-validate'
+                'ClassDifficultyHook needs a validation before the end of training: set val_dataloader, val_cfg and '
+                f'{wiring.METRIC_RECIPE}, let val_begin be at most the length of training, and train without '
+                '--no-validate'
             )
         runner.logger.warning('ClassDifficultyHook: no validation in this run, so nothing is measured or reported')
 
+    def _find_consumers(self, runner: Any) -> None:
+        """Find who gets the difficulty, and say what is likely not meant."""
+        consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
+        if self.observe_only:
+            self._consumers = {}
+            if consumers:
+                runner.logger.warning(f'observe_only=True: {", ".join(consumers)} will be handed no difficulty')
+            return
+        if not consumers:
+            raise ValueError(
+                'ClassDifficultyHook found nothing to hand the difficulty to: add '
+                f'{wiring.CONSUMER_RECIPE}; or set observe_only=True to measure and report only'
+            )
+        self._consumers = consumers
+        loop, by_epoch = runner.train_loop, self._by_epoch(runner)
+        if wiring.first_validation(loop, by_epoch) == (loop.max_epochs if by_epoch else loop.max_iters):
+            runner.logger.warning(
+                f'the only validation is at the end of training (val_begin={loop.val_begin}, val_interval='
+                f'{loop.val_interval}), so no difficulty will act: set train_cfg.val_interval=1'
+            )
+
     def _starting_state(self, runner: Any) -> DifficultyState:
-        """The state before any validation, with every label and number of classes checked."""
+        """The state before any validation, with every label and class list checked."""
         train_set, val_set = runner.train_dataloader.dataset, runner.val_dataloader.dataset
         counts = wiring.count_train_clips(train_set, self._sampler)
         assert self._metric is not None
         num_classes = wiring.agreed_num_classes(runner.model, self._metric, train_set, counts)
-        wiring.check_validation_set(val_set, num_classes)
+        val_names = dataset_class_names(val_set)
+        check_same_names(dataset_class_names(train_set), val_names, 'the training set', 'the validation set')
+        wiring.check_evaluated_set(val_set, num_classes)
         counts = np.pad(counts, (0, num_classes - len(counts)))
-        names = wiring.first_names([train_set, val_set]) or self._metric.class_names
-        return DifficultyState.start(counts, names)
+        return DifficultyState.start(counts, wiring.names_of(self._metric, train_set, val_set))
 
     def _resumed_state(self, runner: Any, start: DifficultyState) -> DifficultyState:
         """The state of the checkpoint; `start` where there is none.
@@ -232,15 +266,7 @@ class ClassDifficultyHook(Hook):
                 f'{len(start.difficulty)}: resume with the class list of the checkpoint, or start anew with '
                 'load_from'
             )
-        if state.class_names is not None and start.class_names is not None and state.class_names != start.class_names:
-            index = next(
-                i for i, pair in enumerate(zip(state.class_names, start.class_names, strict=True)) if len(set(pair)) > 1
-            )
-            raise ValueError(
-                f'class {index} is {state.class_names[index]!r} in the checkpoint and '
-                f'{start.class_names[index]!r} in this run: resume with the class list of the checkpoint, or '
-                'start anew with load_from'
-            )
+        check_same_names(state.class_names, start.class_names, 'the checkpoint', 'this run, which resumes it,')
         self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
         return replace(state, train_counts=start.train_counts, class_names=start.class_names)
 

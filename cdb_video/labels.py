@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from cdb_video.difficulty import IntVector
 
@@ -50,9 +53,39 @@ def dataset_class_names(dataset: Any) -> tuple[str, ...] | None:
     return None if classes is None else tuple(str(name) for name in classes)
 
 
-def class_label(class_names: tuple[str, ...] | None, index: int) -> str:
+def class_label(class_names: Sequence[str] | None, index: int) -> str:
     """How to call class `index` in messages and tables."""
     return class_names[index] if class_names is not None else f'class {index}'
+
+
+def check_num_classes(num_classes: Any) -> None:
+    """Raise a ValueError unless `num_classes` is a whole number >= 1 or None."""
+    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+        raise ValueError(f'num_classes={num_classes!r}: must be a whole number >= 1, or None to infer it')
+
+
+def check_same_names(names: Sequence[str] | None, others: Sequence[str] | None, who: str, whose: str) -> None:
+    """Raise a ValueError that names the first class in which two class lists differ; None agrees with all."""
+    if names is None or others is None or tuple(names) == tuple(others):
+        return
+    if len(names) != len(others):
+        raise ValueError(f'{who} has {len(names)} classes, {whose} {len(others)}: both need the same class list')
+    index = next(i for i, (name, other) in enumerate(zip(names, others, strict=True)) if name != other)
+    raise ValueError(
+        f'class {index} is {names[index]!r} in {who} and {others[index]!r} in {whose}: both need the same class '
+        'list in the same order'
+    )
+
+
+def warn_undriven(part: Any, acts_as: str) -> None:
+    """Log that nobody hands difficulty to a loss or sampler."""
+    print_log(
+        f'{type(part).__name__} has been handed no class difficulty, so it acts as {acts_as}: put '
+        "dict(type='ClassDifficultyHook') into custom_hooks (a list in a child config replaces that of its base), "
+        'without observe_only; or call set_class_difficulty',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def describe(dataset: Any) -> str:

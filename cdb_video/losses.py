@@ -12,8 +12,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from cdb_video.difficulty import Tau, check_tau, class_weights, resolve_tau
+from cdb_video.labels import check_num_classes, warn_undriven
 
 REDUCTIONS = ('none', 'mean', 'weighted_mean', 'sum')
+# F.cross_entropy skips labels of this value in silence. None has it: a wrong label must be an error.
+_NO_LABEL = torch.iinfo(torch.int64).min
 
 
 @MODELS.register_module()
@@ -58,8 +61,7 @@ class CDBLoss(nn.Module):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
-            raise ValueError(f'num_classes={num_classes!r}: must be a whole number >= 1, or None to infer it')
+        check_num_classes(num_classes)
         check_tau(tau)
         _check_reduction(reduction)
         _check_not_negative(focal_gamma=focal_gamma, logit_adjustment=logit_adjustment, loss_weight=loss_weight)
@@ -70,6 +72,7 @@ class CDBLoss(nn.Module):
         self.logit_adjustment = logit_adjustment
         self.loss_weight = loss_weight
         self.tau_: float | None = None
+        self._warned = False
         self._class_weight = _ClassVector()
         self._log_prior = _ClassVector()
         if num_classes is not None:
@@ -126,10 +129,12 @@ class CDBLoss(nn.Module):
         Args:
             cls_score: (N, C) or (N, C, ...) floating, scores before softmax. Half precision is computed
                 in float32.
-            label: (N) or (N, ...) int64 in [0, C), or soft labels of the shape of `cls_score`.
+            label: (N) or (N, ...) integers in [0, C), or soft labels of the shape of `cls_score`. There is
+                no label to be ignored: give such samples the `weight` 0 and a label in range.
             weight: (N) or (N, ...), a factor per sample, as mmpretrain's and mmdet's heads pass it.
             avg_factor: What 'mean' divides by instead of the number of samples. 'weighted_mean' divides
                 by `avg_factor` times the mean class weight of the samples, so that it stays what it is.
+                'none' does not read it, as in mmdet.
             reduction_override: Used instead of `reduction` in this call.
 
         Returns:
@@ -143,8 +148,11 @@ class CDBLoss(nn.Module):
         _check_reduction(reduction)
         _check_shapes(cls_score, label, weight)
         self._check_num_classes(cls_score.shape[1], 'cls_score')
+        if self.tau_ is None and self.tau != 0 and self.training and not self._warned:
+            self._warn_undriven()
         if cls_score.dtype in (torch.float16, torch.bfloat16):
             cls_score = cls_score.float()
+        label = label.to(cls_score.dtype) if label.shape == cls_score.shape else label.long()
         if self.logit_adjustment:
             cls_score = cls_score + self.logit_adjustment * self._prior_term(cls_score)
         class_weight = self._class_weight.like(cls_score)
@@ -155,6 +163,11 @@ class CDBLoss(nn.Module):
             losses, weights = _losses_and_weights(cls_score, label, class_weight, self.focal_gamma)
             loss = _reduce(losses, weights, weight, avg_factor, reduction)
         return loss * self.loss_weight
+
+    @torch.compiler.disable
+    def _warn_undriven(self) -> None:
+        self._warned = True
+        warn_undriven(self, 'plain cross-entropy')
 
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
@@ -199,27 +212,28 @@ class _ClassVector:
 
     def set(self, values: ArrayLike) -> None:
         """Take new values, in place where there are old ones, so that compiled graphs stay valid."""
-        new = torch.from_numpy(np.array(values, dtype=np.float64))
-        if self.value is None:
-            self.value = new
-        else:
-            self.value.copy_(new)
-        if self._copy is not None:
-            self._copy.copy_(new)
+        with torch.inference_mode(False):
+            new = torch.from_numpy(np.array(values, dtype=np.float64))
+            if self.value is None:
+                self.value = new
+            else:
+                self.value.copy_(new)
+            if self._copy is not None:
+                self._copy.copy_(new)
 
     def like(self, tensor: Tensor) -> Tensor | None:
         """The values with the device and dtype of `tensor`, copied there once."""
         if self.value is None:
             return None
         if self._copy is None or self._copy.device != tensor.device or self._copy.dtype != tensor.dtype:
-            self._copy = self.value.to(device=tensor.device, dtype=tensor.dtype, copy=True)
+            with torch.inference_mode(False):
+                self._copy = self.value.to(device=tensor.device, dtype=tensor.dtype, copy=True)
         return self._copy
 
 
 def _weighted_sum(cls_score: Tensor, label: Tensor, class_weight: Tensor | None) -> Tensor:
     """Sum of w_y l over all samples, by the fused kernel: with w = 1 it is cross-entropy to the last bit."""
-    soft = label.shape == cls_score.shape
-    return F.cross_entropy(cls_score, label.to(cls_score.dtype) if soft else label, class_weight, reduction='sum')
+    return F.cross_entropy(cls_score, label, class_weight, reduction='sum', ignore_index=_NO_LABEL)
 
 
 def _losses_and_weights(
@@ -233,7 +247,7 @@ def _losses_and_weights(
     if class_weight is None:
         class_weight = cls_score.new_ones(cls_score.shape[1])
     if label.shape == cls_score.shape:
-        share = label.to(cls_score.dtype) * class_weight.reshape(-1, *(1,) * (cls_score.dim() - 2))
+        share = label * class_weight.reshape(-1, *(1,) * (cls_score.dim() - 2))
         return -(share * _focal(log_p, focal_gamma)).sum(dim=1), share.sum(dim=1)
     weights = class_weight[label]
     return -weights * _focal(log_p.gather(1, label.unsqueeze(1)).squeeze(1), focal_gamma), weights
@@ -251,8 +265,8 @@ def _reduce(
     losses: Tensor, weights: Tensor, sample_weight: Tensor | None, avg_factor: float | Tensor | None, reduction: str
 ) -> Tensor:
     """Apply the sample weights and reduce; `losses` and `weights` are (N, ...) and hold the class weight."""
-    if avg_factor is not None and reduction not in ('mean', 'weighted_mean'):
-        raise ValueError(f"avg_factor goes with the reductions 'mean' and 'weighted_mean', not with {reduction!r}")
+    if avg_factor is not None and reduction == 'sum':
+        raise ValueError(f"avg_factor={avg_factor!r} with reduction 'sum': a sum is not divided; use 'mean'")
     if sample_weight is None:
         sample_weight = torch.ones_like(losses)
     else:
@@ -265,10 +279,17 @@ def _reduce(
     denominator: Any = losses.numel() if avg_factor is None else avg_factor
     if reduction == 'weighted_mean':
         weight_sum = (weights * sample_weight).sum()
-        denominator = weight_sum if avg_factor is None else avg_factor * weight_sum / sample_weight.sum()
-        # A batch of perfect classes only weighs nothing: its loss is 0, not 0/0.
-        denominator = denominator + (denominator == 0)
+        denominator = weight_sum
+        if avg_factor is not None:
+            denominator = avg_factor * weight_sum / _no_zero(sample_weight.sum())
+        # A batch of perfect classes, or of samples that do not count, weighs nothing: its loss is 0, not 0/0.
+        denominator = _no_zero(denominator)
     return losses.sum() / denominator
+
+
+def _no_zero(number: Tensor) -> Tensor:
+    """1 in the place of 0."""
+    return number + (number == 0)
 
 
 def _check_reduction(reduction: str) -> None:

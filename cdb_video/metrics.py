@@ -13,6 +13,7 @@ from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
 
 from cdb_video.difficulty import FloatVector, IntVector, class_accuracy
+from cdb_video.labels import check_num_classes
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
@@ -68,7 +69,7 @@ class ClassAccuracy(BaseMetric):
         topk: The k of the top-k accuracies.
         shot_thresholds: (few, many): a class with fewer than `few` training clips is few-shot, one with
             more than `many` is many-shot, the others are medium-shot.
-        class_names: Names of the classes for messages; None = the dataset's.
+        class_names: Names of the classes for messages and reports; None = the dataset's.
         collect_device: 'cpu' or 'gpu', where results of several processes are brought together.
         prefix: Prefix of the keys; None = 'acc'.
 
@@ -94,10 +95,15 @@ class ClassAccuracy(BaseMetric):
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
             raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
-        if len(shot_thresholds) != 2 or not 0 <= shot_thresholds[0] <= shot_thresholds[1]:
+        if (
+            isinstance(shot_thresholds, int)
+            or len(shot_thresholds) != 2
+            or not 0 <= shot_thresholds[0] <= shot_thresholds[1]
+        ):
             raise ValueError(f'shot_thresholds={shot_thresholds!r}: must be (few, many) with 0 <= few <= many')
-        if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
-            raise ValueError(f'num_classes={num_classes!r}: must be a whole number >= 1, or None to infer it')
+        check_num_classes(num_classes)
+        if isinstance(class_names, str):
+            raise ValueError(f'class_names={class_names!r}: must be a list of names, one a class')
         if class_names is not None and num_classes is not None and len(class_names) != num_classes:
             raise ValueError(f'class_names: has {len(class_names)} names, num_classes is {num_classes}')
         self.num_classes = num_classes

@@ -11,8 +11,7 @@ import numpy as np
 
 from cdb_video.difficulty import IntVector
 from cdb_video.history import HISTORY_NAME, append_lines, fork_history, make_header, read_history
-from cdb_video.labels import class_label
-from cdb_video.report import class_rows, format_summary, format_table, write_class_report
+from cdb_video.report.class_table import Row, class_rows, format_summary, format_table, write_class_report
 from cdb_video.state import DifficultyState
 
 Vectors = Mapping[str, Mapping[str, Any]]
@@ -24,14 +23,12 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
 
     def start() -> None:
         path = Path(runner.work_dir) / HISTORY_NAME
-        aside = fork_history(path, state.iteration if resumed else None)
+        aside = fork_history(path, state.iteration if resumed and _is_readable(path) else None)
         if aside is not None:
             runner.logger.info(f'records that this run does not continue are now in {aside}')
-        if not path.exists() or not read_history(path).header:
-            append_lines(
-                path,
-                make_header(uuid.uuid4().hex, len(state.difficulty), state.class_names, state.train_counts.tolist()),
-            )
+        counts = state.train_counts.tolist()
+        if not path.exists() or read_history(path).header.get('train_counts') != counts:
+            append_lines(path, make_header(uuid.uuid4().hex, len(counts), state.class_names, counts))
 
     _try_writing(runner, 'the class history', start)
 
@@ -69,19 +66,18 @@ def log_scalars(runner: Any, state: DifficultyState, consumers: Vectors, step: i
     runner.visualizer.add_scalars(scalars, step=step)
 
 
-def log_classes(runner: Any, state: DifficultyState, number: int) -> None:
-    """Log the `number` hardest and the `number` easiest classes by name."""
-    order = np.argsort(-state.difficulty, kind='stable')
-    shown = min(number, len(order))
-    if shown == 0:
+def log_classes(runner: Any, state: DifficultyState, consumers: Vectors, number: int) -> None:
+    """Log a table of the `number` hardest and the `number` easiest classes."""
+    if number == 0:
         return
-
-    def listed(indices: IntVector) -> str:
-        return ', '.join(f'{class_label(state.class_names, int(i))} {state.difficulty[i]:.2f}' for i in indices)
-
+    rows = sorted(_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -row['difficulty'])
+    hidden = len(rows) - 2 * number
+    lines = format_table(rows if hidden <= 0 else rows[:number] + rows[-number:]).splitlines()
+    if hidden > 0:
+        # Two lines of heading, then the hardest.
+        lines.insert(2 + number, f'... {hidden} more')
     runner.logger.info(
-        f'class difficulty: mean {state.difficulty.mean():.3f} | hardest: {listed(order[:shown])} | '
-        f'easiest: {listed(order[::-1][:shown])}'
+        f'class difficulty, mean {state.difficulty.mean():.3f}, hardest and easiest classes\n' + '\n'.join(lines)
     )
 
 
@@ -95,7 +91,21 @@ def report_classes(
     metrics: Mapping[str, Any],
 ) -> None:
     """Show the class report and write it: the newest in the work directory, a copy in the folder of this run."""
-    rows = class_rows(
+    rows = _rows(state, num_clips, num_correct, consumers)
+    summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
+    runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
+
+    def write() -> None:
+        write_class_report(Path(runner.log_dir), rows, summary, f'class_report_{split}')
+        paths = write_class_report(Path(runner.work_dir), rows, summary)
+        runner.logger.info('class report: ' + ', '.join(map(str, paths)))
+
+    _try_writing(runner, 'the class report', write)
+
+
+def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[Row]:
+    """The rows of the class table, without what the state does not know."""
+    return class_rows(
         num_clips.tolist(),
         num_correct.tolist(),
         class_names=state.class_names,
@@ -103,15 +113,14 @@ def report_classes(
         difficulty=state.difficulty.tolist() if state.measured.any() else None,
         consumers=consumers,
     )
-    summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
-    runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
 
-    def write() -> None:
-        for directory in (Path(runner.log_dir), Path(runner.work_dir)):
-            paths = write_class_report(directory, rows, summary)
-        runner.logger.info('class report: ' + ', '.join(map(str, paths)))
 
-    _try_writing(runner, 'the class report', write)
+def _is_readable(path: Path) -> bool:
+    """Whether the history can be continued: not if a newer version wrote it."""
+    try:
+        return not path.exists() or read_history(path) is not None
+    except ValueError:
+        return False
 
 
 def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> None:

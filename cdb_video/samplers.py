@@ -22,7 +22,7 @@ from cdb_video.difficulty import (
     class_mass,
     resolve_tau,
 )
-from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe
+from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, warn_undriven
 
 
 @DATA_SAMPLERS.register_module()
@@ -68,6 +68,10 @@ class ClassSampler(Sampler):
                 f'num_samples={num_samples!r}: must be a whole number >= 1 (draws in one epoch over all '
                 'ranks), or None for the number of clips'
             )
+        if seed is not None and (not isinstance(seed, int) or seed < 0):
+            raise ValueError(f'seed={seed!r}: must be a whole number >= 0, or None for a random one')
+        if not isinstance(round_up, bool):
+            raise ValueError(f'round_up={round_up!r}: must be True or False')
         if shuffle is not True:
             raise ValueError(
                 f'shuffle={shuffle!r}: {type(self).__name__} draws at random; use DefaultSampler for a fixed '
@@ -83,6 +87,11 @@ class ClassSampler(Sampler):
         labels = dataset_labels(dataset)
         self.class_counts = self._count(labels, allow_empty)
         self.num_samples = len(labels) if num_samples is None else num_samples
+        if not round_up and self.num_samples < self.world_size:
+            raise ValueError(
+                f'num_samples={self.num_samples} is less than the {self.world_size} processes, some of which would '
+                'wait for ever without a clip: set round_up=True, or use fewer processes'
+            )
         self.total_size = self.num_samples
         if round_up:
             self.total_size = math.ceil(self.num_samples / self.world_size) * self.world_size
@@ -197,6 +206,14 @@ class CDBSampler(ClassSampler):
         super().__init__(dataset, frequency_power=frequency_power, **kwargs)
         self.tau = tau
         self.tau_: float | None = None
+        self._warned = False
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over the clips of this rank."""
+        if self.tau_ is None and self.tau != 0 and not self._warned:
+            self._warned = True
+            warn_undriven(self, 'sampling with equal difficulties')
+        return super().__iter__()
 
     def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
         """Derive the class probabilities from a new difficulty; called by `ClassDifficultyHook`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
     consumers: dict[str, Any] = {}
     for consumer in found:
         name = type(consumer).__name__
-        same = sum(1 for other in consumers.values() if type(other) is type(consumer))
+        same = sum(type(other).__name__ == name for other in consumers.values())
         consumers[f'{name}.{same}' if same else name] = consumer
     return consumers
 
@@ -70,49 +69,77 @@ def count_train_clips(dataset: Any, sampler: Any) -> IntVector:
     return np.asarray(counts, np.int64) if counts is not None else np.bincount(dataset_labels(dataset))
 
 
-def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, counts: IntVector) -> int:
-    """The number of classes that the head, the loss, the metric and the data state.
+def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, role: str) -> dict[str, int]:
+    """The number of classes that the head, the loss, the metric and the data state, by who states it.
+
+    Args:
+        model: Heads are modules with a loss in them; their losses may state a number too.
+        metric: Of the same evaluation.
+        dataset: States the length of its class list.
+        role: 'val' or 'test', for messages.
 
     Raises:
         ValueError: If they differ; the message lists them all.
     """
     stated: dict[str, int] = {}
     for name, module in model.named_modules():
-        is_head = any(
+        has_loss = any(
             child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children()
         )
-        if (is_head or hasattr(module, 'set_class_difficulty')) and isinstance(
-            getattr(module, 'num_classes', None), int
-        ):
-            stated[f'{name or "model"} ({type(module).__name__})'] = module.num_classes
+        number = getattr(module, 'num_classes', None)
+        if (has_loss or hasattr(module, 'set_class_difficulty')) and isinstance(number, int):
+            stated[f'{name or "model"} ({type(module).__name__})'] = number
     if metric.num_classes is not None:
-        stated['val_evaluator (ClassAccuracy)'] = metric.num_classes
+        stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes
+    if metric.class_names is not None:
+        stated[f'class_names of {role}_evaluator'] = len(metric.class_names)
     names = dataset_class_names(dataset)
     if names is not None:
         stated[f'class list of {describe(dataset)}'] = len(names)
     if len(set(stated.values())) > 1:
         listed = '; '.join(f'{source}: {number}' for source, number in stated.items())
         raise ValueError(
-            f'the numbers of classes differ: {listed}. Set num_classes of the head (and of loss and metric, or '
-            'leave these None) to the length of the class list'
+            f'the numbers of classes differ: {listed}. Set num_classes of the head (and of loss and metric, or leave '
+            'these None) to the length of the class list'
         )
+    return stated
+
+
+def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, counts: IntVector) -> int:
+    """The number of classes C in training, at least the largest training label plus 1.
+
+    Raises:
+        ValueError: If those who state a number differ, or a training label is beyond it.
+    """
+    stated = stated_num_classes(model, metric, dataset, 'val')
     num_classes = next(iter(stated.values()), len(counts))
     if len(counts) > num_classes:
         raise ValueError(
-            f'{describe(dataset)} has label {len(counts) - 1}, but {next(iter(stated))} states {num_classes} '
-            f'classes: labels must be 0..{num_classes - 1}; check the list and num_classes'
+            f'{describe(dataset)} has label {len(counts) - 1}, but {next(iter(stated))} states {num_classes} classes: '
+            f'labels must be 0..{num_classes - 1}; check the list and num_classes'
         )
     return num_classes
 
 
-def check_validation_set(dataset: Any, num_classes: int) -> None:
-    """Raise a ValueError if the validation set is empty or has a label outside 0..C-1."""
+def check_evaluated_set(dataset: Any, num_classes: int) -> None:
+    """Raise a ValueError if the validation or test set is empty or has a label outside 0..C-1."""
     check_labels(dataset_labels(dataset), num_classes, dataset)
 
 
-def first_names(candidates: Iterable[Any]) -> tuple[str, ...] | None:
-    """The class names of the first dataset that has some."""
-    return next((names for names in map(dataset_class_names, candidates) if names is not None), None)
+def names_of(metric: ClassAccuracy, *datasets: Any) -> tuple[str, ...] | None:
+    """The class names that the metric was given, else those of the first dataset that has some."""
+    if metric.class_names is not None:
+        return metric.class_names
+    return next((names for names in map(dataset_class_names, datasets) if names is not None), None)
+
+
+def first_validation(loop: Any, by_epoch: bool) -> int | None:
+    """The epoch or iteration of the first validation; None if the run ends before `val_begin`."""
+    last = loop.max_epochs if by_epoch else loop.max_iters
+    if loop.val_begin > last:
+        return None
+    first_due = max(1, -(-loop.val_begin // loop.val_interval)) * loop.val_interval
+    return int(min(first_due, last))
 
 
 def validation_due(loop: Any, by_epoch: bool) -> bool:

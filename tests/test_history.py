@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from cdb_video.history import append_lines, fork_history, make_header, read_history
 
@@ -51,11 +52,11 @@ def test_newer_format_is_refused(tmp_path):
         read_history(path)
 
 
-def test_infinite_number_is_not_written(path):
-    before = path.read_bytes()
-    with pytest.raises(ValueError, match='JSON'):
-        append_lines(path, {'kind': 'validation', 'iter': 1, 'metrics': {'loss': math.inf}})
-    assert path.read_bytes() == before
+@pytest.mark.parametrize('value', [math.inf, np.float32('nan'), torch.tensor(-math.inf)])
+def test_number_that_json_has_not_becomes_null(tmp_path, value):
+    path = tmp_path / 'class_history.jsonl'
+    append_lines(path, {'kind': 'validation', 'iter': 1, 'metrics': {'loss': value, 'other': torch.ones(2)}})
+    assert read_history(path).records[0]['metrics'] == {'loss': None, 'other': [1.0, 1.0]}
 
 
 def test_restart_keeps_later_records_aside(path):

@@ -12,7 +12,9 @@ import torch
 
 from cdb_video.difficulty import class_probability, class_weights
 from cdb_video.history import read_history
-from tests.runs import CLASS_NAMES, hook_of, make_runner
+from cdb_video.losses import CDBLoss
+from cdb_video.wiring import find_difficulty_consumers
+from tests.runs import CLASS_NAMES, hook_of, make_runner, merged
 
 
 @pytest.fixture
@@ -135,11 +137,12 @@ def test_resume_from_a_checkpoint_of_a_run_without_the_hook_validates_first(run,
 
 @pytest.mark.parametrize(
     ('classes', 'message'),
-    [(('lift', 'cut', 'rinse', 'spread'), "class 2 is 'wash' in the checkpoint and 'rinse'")],
+    [(('lift', 'cut', 'rinse', 'spread'), "class 2 is 'wash' in the checkpoint and 'rinse' in this run")],
 )
 def test_resume_with_a_changed_class_list_is_refused(run, tmp_path, classes, message):
     run(train_cfg={'max_epochs': 1}).train()
-    runner = run(resume=True, train_dataloader={'dataset': {'classes': classes}})
+    both = {'dataset': {'classes': classes}}
+    runner = run(resume=True, train_dataloader=both, val_dataloader=both)
     with pytest.raises(ValueError, match=message):
         runner.train()
 
@@ -271,14 +274,19 @@ def test_scalars_reach_the_visualizer_in_step(run):
     }
 
 
-@pytest.mark.parametrize('number', [0, 2])
+@pytest.mark.parametrize('number', [0, 1, 2, 9])
 def test_hardest_and_easiest_classes_are_logged_by_name(run, number):
     runner = run(custom_hooks=[{'type': 'ClassDifficultyHook', 'log_classes': number}], train_cfg={'max_epochs': 1})
     with mock.patch.object(runner.logger, 'info') as info:
         runner.train()
-    lines = [str(call.args[0]) for call in info.call_args_list if 'hardest:' in str(call.args[0])]
-    assert len(lines) == (1 if number else 0)
-    assert all(sum(name in line for name in CLASS_NAMES) >= 2 for line in lines)
+    tables = [str(call.args[0]) for call in info.call_args_list if 'hardest and easiest' in str(call.args[0])]
+    assert len(tables) == (1 if number else 0)
+    for table in tables:
+        lines = table.splitlines()[3:]
+        assert [name in ' '.join(lines) for name in CLASS_NAMES].count(True) == (2 if number == 1 else 4)
+        difficulty = [float(line.split()[5]) for line in lines if '...' not in line]
+        assert difficulty == sorted(difficulty, reverse=True)
+        assert ('... 2 more' in table) == (number == 1)
 
 
 def test_full_disk_costs_the_record_but_not_the_training(run):
@@ -323,6 +331,16 @@ def test_full_disk_costs_the_record_but_not_the_training(run):
             r'ToyDataset is empty: check its ann_file',
         ),
         ({'val_dataloader': {'dataset': {'counts': [1, 1, 1, 1, 1]}}}, 'has label 4, but there are 4 classes'),
+        (
+            {'val_dataloader': {'dataset': {'classes': CLASS_NAMES[::-1]}}},
+            "class 0 is 'lift' in the training set and 'spread'",
+        ),
+        (
+            {'val_dataloader': {'dataset': {'classes': CLASS_NAMES[:3]}}},
+            'training set has 4 classes, the validation set 3',
+        ),
+        ({'val_evaluator': {'class_names': ['a', 'b']}}, 'class_names of val_evaluator: 2'),
+        ({'train_cfg': {'val_begin': 9}}, 'needs a validation before the end of training.*val_begin'),
         (
             {'model': {'num_classes': 5}},
             r'numbers of classes differ: cls_head \(ToyHead\): 5; class list of ToyDataset: 4',
@@ -371,3 +389,125 @@ def test_diverged_model_stops_the_run_with_the_reason(run):
 def test_bad_arguments_are_refused_with_their_value(run, arguments, message):
     with pytest.raises(ValueError, match=message):
         run(custom_hooks=[{'type': 'ClassDifficultyHook', **arguments}])
+
+
+def add_other_metrics(metric, results):
+    """What metrics of other libraries return beside plain numbers."""
+    other = {'half': np.float32(0.5), 'tensor': torch.tensor(2.0), 'endless': float('inf'), 'words': 'none'}
+    return {'matrix': torch.eye(2), **other}
+
+
+def test_metrics_of_other_kinds_reach_history_and_report_as_json(run, tmp_path):
+    both = [{'type': 'ClassAccuracy'}, {'type': 'ToyMetric'}]
+    with mock.patch('tests.toys.ToyMetric.compute_metrics', add_other_metrics):
+        runner = run(
+            val_evaluator=both,
+            default_hooks={'checkpoint': {'save_best': None}},
+            train_cfg={'max_epochs': 1},
+            test_dataloader=BASE_TEST,
+            test_cfg={},
+            test_evaluator=both,
+        )
+        logger = type(hook_of(runner, 'LoggerHook'))
+        with mock.patch.object(logger, 'after_val_epoch'), mock.patch.object(logger, 'after_test_epoch'):
+            runner.train()
+            runner.test()
+    recorded = read_history(tmp_path / 'class_history.jsonl').records[0]['metrics']
+    written = json.loads((tmp_path / 'class_report.json').read_text(), parse_constant=pytest.fail)['metrics']
+    for found in (recorded, written):
+        assert found['matrix'] == [[1, 0], [0, 1]]
+        assert (found['half'], found['tensor'], found['endless'], found['words']) == (0.5, 2.0, None, 'none')
+
+
+def test_each_run_keeps_its_reports_of_both_sets_in_its_own_folder(run, tmp_path):
+    test = {'test_dataloader': BASE_TEST, 'test_cfg': {}, 'test_evaluator': {'type': 'ClassAccuracy'}}
+    runner = run(train_cfg={'max_epochs': 1}, **test)
+    runner.train()
+    runner.test()
+    for split in ('val', 'test'):
+        (path,) = tmp_path.glob(f'2*/class_report_{split}.json')
+        assert json.loads(path.read_text())['split'] == split
+
+
+def test_validation_after_training_changes_nothing(run, tmp_path):
+    runner = run(train_cfg={'max_epochs': 1})
+    runner.train()
+    before = (tmp_path / 'class_history.jsonl').read_bytes()
+    runner.val()
+    assert (tmp_path / 'class_history.jsonl').read_bytes() == before
+
+
+def test_history_of_a_newer_version_is_kept_aside_and_does_not_stop_a_resume(run, tmp_path):
+    run(train_cfg={'max_epochs': 1}).train()
+    path = tmp_path / 'class_history.jsonl'
+    path.write_text('{"kind": "header", "version": 99}\n')
+    run(train_cfg={'max_epochs': 2}, resume=True).train()
+    assert [entry['epoch'] for entry in read_history(path).records] == [2]
+    assert '99' in (tmp_path / 'class_history.1.jsonl').read_text()
+
+
+def test_resume_with_other_training_clips_writes_a_new_header(run, tmp_path):
+    run(train_cfg={'max_epochs': 1}).train()
+    run(train_cfg={'max_epochs': 2}, resume=True, train_dataloader={'dataset': {'counts': [41, 20, 10, 5]}}).train()
+    history = read_history(tmp_path / 'class_history.jsonl')
+    assert history.header['train_counts'] == [41, 20, 10, 5]
+    assert [entry['epoch'] for entry in history.records] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'expected'),
+    [
+        ([], ['CDBLoss has been handed no class difficulty', 'CDBSampler has been handed no class difficulty']),
+        ([{'type': 'ClassDifficultyHook', 'observe_only': True}], ['CDBLoss, CDBSampler will be handed no difficulty']),
+        ([{'type': 'ClassDifficultyHook'}], []),
+    ],
+)
+def test_parts_that_nobody_drives_say_so_once(run, tmp_path, hooks, expected):
+    run(custom_hooks=hooks).train()
+    (log,) = tmp_path.glob('2*/*.log')
+    said = log.read_text()
+    for words in expected:
+        assert said.count(words) == 1
+    if not expected:
+        assert 'no class difficulty' not in said
+
+
+def test_validation_at_the_end_only_is_warned_about(run):
+    runner = run(train_cfg={'val_interval': 7})
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    assert any('the only validation is at the end' in str(call) for call in warning.call_args_list)
+
+
+def test_test_set_with_other_classes_is_refused_before_testing(run, tmp_path):
+    run(train_cfg={'max_epochs': 1}).train()
+    best = str(next(tmp_path.glob('best_*.pth')))
+    settings = {'load_from': best, 'test_cfg': {}, 'test_evaluator': {'type': 'ClassAccuracy'}}
+    other = merged(BASE_TEST, {'dataset': {'classes': ('p', 'q', 'r', 's')}})
+    with pytest.raises(ValueError, match="class 0 is 'p' in ToyDataset and 'lift' in the checkpoint"):
+        run(**settings, test_dataloader=other).test()
+    short = merged(BASE_TEST, {'dataset': {'classes': CLASS_NAMES[:3]}})
+    with pytest.raises(ValueError, match='numbers of classes differ'):
+        run(**settings, test_dataloader=short).test()
+
+
+def test_names_given_to_the_metric_are_reported(run, tmp_path):
+    unnamed = merged(BASE_TEST, {'dataset': {'classes': None}})
+    metric = {'type': 'ClassAccuracy', 'class_names': list('abcd')}
+    run(test_dataloader=unnamed, test_cfg={}, test_evaluator=metric).test()
+    rows = json.loads((tmp_path / 'class_report.json').read_text())['classes']
+    assert {row['name'] for row in rows} == set('abcd')
+
+
+def test_test_without_class_accuracy_says_what_the_report_needs(run, tmp_path):
+    runner = run(test_dataloader=BASE_TEST, test_cfg={}, test_evaluator={'type': 'ToyMetric'})
+    with mock.patch.object(runner.logger, 'info') as info:
+        runner.test()
+    assert any('no class report: it needs' in str(call) for call in info.call_args_list)
+    assert not (tmp_path / 'class_report.json').exists()
+
+
+def test_two_losses_of_one_name_are_both_driven():
+    one, other = type('CDBLoss', (CDBLoss,), {}), type('CDBLoss', (CDBLoss,), {})
+    model = torch.nn.ModuleList([one(), other(), CDBLoss()])
+    assert list(find_difficulty_consumers(model, None)) == ['CDBLoss', 'CDBLoss.1', 'CDBLoss.2']

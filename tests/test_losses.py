@@ -152,6 +152,44 @@ def test_weighted_mean_stays_one_where_the_head_passes_the_batch_size():
     torch.testing.assert_close(loss(scores, labels, weight, avg_factor=weight.sum()), loss(scores, labels, weight))
 
 
+def test_none_does_not_read_avg_factor_as_in_mmdet():
+    scores, labels = batch()
+    each = F.cross_entropy(scores, labels, reduction='none')
+    torch.testing.assert_close(CDBLoss()(scores, labels, avg_factor=3, reduction_override='none'), each)
+
+
+def test_batch_without_samples_that_count_has_loss_zero():
+    scores, labels = batch()
+    loss = CDBLoss(reduction='weighted_mean')
+    assert loss(scores, labels, torch.zeros(16), avg_factor=1.0).item() == 0
+    assert loss(scores, labels, torch.zeros(16)).item() == 0
+
+
+@pytest.mark.parametrize('arguments', [{}, {'weight': torch.ones(16)}])
+def test_label_out_of_range_is_an_error_also_if_torch_would_ignore_it(arguments):
+    scores, labels = batch()
+    labels[3] = -100
+    with pytest.raises((IndexError, RuntimeError)):
+        CDBLoss()(scores, labels, **arguments)
+
+
+@pytest.mark.parametrize('arguments', [{}, {'weight': torch.ones(16)}])
+def test_labels_of_any_integer_kind_are_taken(arguments):
+    scores, labels = batch()
+    torch.testing.assert_close(CDBLoss()(scores, labels.int(), **arguments), F.cross_entropy(scores, labels))
+
+
+def test_difficulty_can_follow_a_call_in_inference_mode():
+    scores, labels = batch()
+    loss = CDBLoss(num_classes=6)
+    with torch.inference_mode():
+        loss(scores, labels)
+    loss.set_class_difficulty([0.1, 0.9, 0.4, 0.2, 1, 0.6])
+    torch.testing.assert_close(
+        loss(scores, labels), F.cross_entropy(scores, labels, loss.class_weight, reduction='sum') / 16
+    )
+
+
 def test_batch_of_perfect_classes_has_loss_zero_not_nan():
     scores, _ = batch(4, 3)
     loss = CDBLoss(reduction='weighted_mean')
@@ -242,7 +280,7 @@ def test_shapes_that_do_not_fit_are_refused():
         loss(scores[:, 0], labels)
     with pytest.raises(ValueError, match='weight: must have one factor per sample'):
         loss(scores, labels, torch.ones(3))
-    with pytest.raises(ValueError, match='avg_factor goes with'):
+    with pytest.raises(ValueError, match="avg_factor=3 with reduction 'sum'"):
         loss(scores, labels, avg_factor=3, reduction_override='sum')
     with pytest.raises(ValueError, match='reduction='):
         loss(scores, labels, reduction_override='max')

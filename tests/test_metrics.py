@@ -135,6 +135,8 @@ def test_several_labels_or_several_scores_are_refused():
         ({'topk': ()}, r'topk=\(\)'),
         ({'topk': (0,)}, r'topk=\(0,\)'),
         ({'shot_thresholds': (100, 20)}, 'shot_thresholds='),
+        ({'shot_thresholds': 20}, 'shot_thresholds=20'),
+        ({'class_names': 'abc'}, "class_names='abc'"),
         ({'num_classes': -1}, 'num_classes=-1'),
         ({'num_classes': 3, 'class_names': ['cut']}, 'has 1 names, num_classes is 3'),
     ],

@@ -200,6 +200,8 @@ def test_dataset_without_labels_is_refused():
         ({'frequency_power': -0.5}, 'frequency_power=-0.5'),
         ({'num_samples': 0}, 'num_samples=0'),
         ({'shuffle': False}, 'shuffle=False: CDBSampler draws at random'),
+        ({'seed': -1}, 'seed=-1: must be a whole number >= 0'),
+        ({'round_up': 3}, 'round_up=3'),
     ],
 )
 def test_bad_arguments_are_refused_with_their_value(arguments, message):
@@ -217,6 +219,16 @@ def test_recipe_merges_over_the_default_sampler_of_a_base_config():
     merged = {'type': 'CDBSampler', 'shuffle': True}
     sampler = DATA_SAMPLERS.build(merged, default_args={'dataset': LabelsOnly([0, 1]), 'seed': 0})
     assert isinstance(sampler, CDBSampler)
+
+
+def test_more_ranks_than_draws_are_refused_unless_padded():
+    with as_rank(0, 4), pytest.raises(ValueError, match='num_samples=3 is less than the 4 processes'):
+        CDBSampler(LabelsOnly([0, 1, 2]), round_up=False)
+
+
+def test_large_frequency_power_does_not_overflow():
+    sampler = ClassSampler(LabelsOnly([0] * 300 + [1] * 200), frequency_power=500, seed=0)
+    assert set(sampler) <= set(range(300))
 
 
 def test_without_a_seed_one_is_agreed_on():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from cdb_video.labels import class_label
+from cdb_video.serialise import plain, write_atomically
 
 REPORT_VERSION = 1
 _HEADINGS = {
@@ -22,6 +25,8 @@ _HEADINGS = {
     'probability': 'prob %',
 }
 _FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'probability': '{:.2%}'}
+# The metrics of ClassAccuracy, which are shares of 1.
+_SHARE = re.compile(r'(^|/)(top\d+|mean1|mean_precision|macro_f1|(many|medium|few)_shot)$')
 Row = dict[str, Any]
 
 
@@ -56,7 +61,7 @@ def class_rows(
     rows = [
         {
             'label': label,
-            'name': class_names[label] if class_names is not None else f'class {label}',
+            'name': class_label(class_names, label),
             'train_count': None if train_counts is None else int(train_counts[label]),
             'num_clips': int(clips),
             'num_correct': int(correct),
@@ -88,19 +93,24 @@ def format_table(rows: Sequence[Row]) -> str:
 
 
 def format_summary(metrics: Mapping[str, Any]) -> str:
-    """The metrics in one line, as 'acc/top1 61.2 %  acc/mean1 58.0 %'."""
-    return '  '.join(
-        f'{name} {value:.1%}' for name, value in metrics.items() if isinstance(value, float) and math.isfinite(value)
-    )
+    """The metrics in one line, as 'acc/top1 61.2%  acc/mean1 58.0%'; those of others as they are."""
+    words = []
+    for name, value in metrics.items():
+        if isinstance(value, float | int):
+            words.append(f'{name} {value:.1%}' if _SHARE.search(name) else f'{name} {value:.4g}')
+    return '  '.join(words)
 
 
-def write_class_report(directory: Path, rows: Sequence[Row], summary: Mapping[str, Any]) -> list[Path]:
-    """Write ``class_report.csv`` and ``class_report.json``, each by renaming a complete file.
+def write_class_report(
+    directory: Path, rows: Sequence[Row], summary: Mapping[str, Any], name: str = 'class_report'
+) -> list[Path]:
+    """Write ``<name>.csv`` and ``<name>.json``, each by renaming a complete file.
 
     Args:
         directory: Made if it is missing.
         rows: From `class_rows`.
         summary: What was evaluated: split, epoch, iter, metrics, ...; goes into the JSON.
+        name: Name of the files without ending.
 
     Returns:
         The two paths.
@@ -113,14 +123,9 @@ def write_class_report(directory: Path, rows: Sequence[Row], summary: Mapping[st
     writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
-    document = {'version': REPORT_VERSION, **summary, 'classes': list(rows)}
-    contents = {'class_report.csv': table.getvalue(), 'class_report.json': json.dumps(document, indent=1) + '\n'}
-    paths = []
-    for name, text in contents.items():
-        temporary = directory / f'{name}.tmp'
-        temporary.write_text(text, encoding='utf-8')
-        paths.append(temporary.replace(directory / name))
-    return paths
+    document = plain({'version': REPORT_VERSION, **summary, 'classes': rows})
+    contents = {'csv': table.getvalue(), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
+    return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]
 
 
 def _cell(value: Any, key: str) -> str:

@@ -1,0 +1,38 @@
+"""Values as JSON can hold them, and files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """`value` in plain Python types: arrays and tensors become lists or numbers, NaN and infinity None."""
+    if hasattr(value, 'tolist'):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write a file under a temporary name, see it reach the disk, and rename it.
+
+    Raises:
+        OSError: If writing fails; a file that was there is then unchanged.
+    """
+    temporary = path.with_name(f'{path.name}.tmp')
+    with temporary.open('wb') as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary.replace(path)
