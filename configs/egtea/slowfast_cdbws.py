@@ -1,0 +1,4 @@
+# SlowFast R50 with CDB-W and CDB-S: difficult classes are drawn more often and weigh more.
+_base_ = 'slowfast_cdbw.py'
+
+train_dataloader = dict(sampler=dict(type='CDBSampler', tau=1.0))
