@@ -25,7 +25,8 @@ def find_metric(evaluator: Any) -> ClassAccuracy | None:
 
 def find_sampler(dataloader: Any) -> Any:
     """The sampler that picks the clips: the dataloader's, or its batch sampler's."""
-    return getattr(dataloader.batch_sampler, 'sampler', None) or dataloader.sampler
+    inner = getattr(dataloader.batch_sampler, 'sampler', None)
+    return dataloader.sampler if inner is None else inner
 
 
 def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
