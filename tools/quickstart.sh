@@ -96,6 +96,8 @@ setup_env prep
 echo "The environment is ready ($SECONDS s)"
 PATH="$VENV/bin:$PATH"
 export EGTEA_ROOT="$DATA"
+# The network is so small that a second thread costs more than it gives; the clips are read beside it.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 GPUS="$(python -c 'import torch; print(int(torch.cuda.is_available()))')"
 
 step 'Making EGTEA-mini' python data_prep/make_egtea_mini.py --out "$DATA"
