@@ -41,6 +41,7 @@ class _Classes:
     """The arguments that both datasets add; the attributes are those of mmaction2's datasets."""
 
     ann_file: str
+    data_prefix: dict[str, str]
     metainfo: dict[str, Any]
     num_classes: int | None
 
@@ -77,6 +78,14 @@ class _Classes:
                 'num_classes out, or use the class names that belong to the list'
             )
         return len(names)
+
+    def _prefix(self, key: str) -> str:
+        if key not in self.data_prefix:
+            raise ValueError(
+                f'data_prefix={dict(self.data_prefix)}: {type(self).__name__} needs the folder of its clips as '
+                f'data_prefix=dict({key}=...)'
+            )
+        return self.data_prefix[key]
 
     def _raise_for_missing(self, missing: Sequence[str], total: int, remedy: str) -> None:
         if not missing:
@@ -115,7 +124,7 @@ if RawframeDataset is not None:
             """Read and check the list; `frame_dir`, `total_frames` and `label` of every clip."""
             if self.multi_class or self.with_offset:
                 return super().load_data_list()
-            prefix = self.data_prefix['img']
+            prefix = self._prefix('img')
             data_list: list[dict[str, Any]] = [
                 {
                     'frame_dir': os.path.join(prefix, entry.frame_dir),
@@ -150,7 +159,7 @@ if RawframeDataset is not None:
             pipeline: See VideoDataset, as all arguments not named here.
             classes: Class names in the order of the labels, or the file that holds them, one a line
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether every video must exist.
+            check_files: Whether every video must exist and not be empty.
 
         With `multi_class` or another `delimiter` than a blank the list has another form: it is left
         to VideoDataset and not checked.
@@ -165,14 +174,14 @@ if RawframeDataset is not None:
             """Read and check the list; `filename` and `label` of every clip."""
             if self.multi_class or self.delimiter != ' ':
                 return super().load_data_list()
-            prefix = self.data_prefix['video']
+            prefix = self._prefix('video')
             data_list: list[dict[str, Any]] = [
                 {'filename': os.path.join(prefix, entry.filename), 'label': entry.label}
                 for entry in read_video_list(self.ann_file, self._num_classes())
             ]
             if self.check_files:
                 names = [info['filename'] for info in data_list]
-                absent = [name for name in names if not os.path.isfile(name)]
+                absent = [name for name in names if not os.path.isfile(name) or os.path.getsize(name) == 0]
                 self._raise_for_missing(absent, len(names), 'Put the clips there')
             return data_list
 
@@ -195,4 +204,6 @@ def _class_names(
         return None
     if isinstance(classes, str | os.PathLike):
         return tuple(read_class_names(Path(data_root or '', classes)))
+    if not classes:
+        raise ValueError(f'classes={classes!r}: must hold at least one name, or be None')
     return tuple(classes)

@@ -132,6 +132,19 @@ def test_missing_videos_stop_with_the_count_and_the_first_names(root):
     assert len(build(root, 'VideoListDataset', check_files=False)) == 3
 
 
+def test_an_empty_video_counts_as_missing(root):
+    (root / 'cropped_clips/s1/b.mp4').write_bytes(b'')
+    with pytest.raises(FileNotFoundError, match=r'1 of the 3 clips.*s1/b\.mp4'):
+        build(root, 'VideoListDataset')
+
+
+def test_an_empty_class_list_and_a_missing_prefix_are_refused(root):
+    with pytest.raises(ValueError, match=r'classes=\[\]: must hold at least one name'):
+        build(root, classes=[])
+    with pytest.raises(ValueError, match=r'needs the folder of its clips as data_prefix=dict\(img=\.\.\.\)'):
+        build(root, data_prefix={'video': 'frames'})
+
+
 def test_only_the_first_of_many_missing_clips_are_named(root):
     entries = [ann.FrameEntry(f's1/{number}', 1, 0) for number in range(50)]
     ann.write_frame_list(root / 'lists/train.txt', entries)

@@ -116,6 +116,29 @@ def test_quickstart_fresh_trains_beside_the_earlier_runs(checkout):
     assert trained == ['slowfast_cdbs', 'slowfast_cdbs_2', 'slowfast_cdbs_3']
 
 
+@pytest.mark.parametrize('finished', [True, False])
+def test_quickstart_does_not_mix_seeds_in_one_folder(checkout, finished):
+    bash(checkout, 'tools/quickstart.sh --seed 3')
+    if not finished:
+        (checkout / 'work_dirs/egtea_mini/slowfast_cdbs/.trained').unlink()
+    output = bash(checkout, 'tools/quickstart.sh --seed 4', status=1)
+    assert 'slowfast_cdbs was trained with --seed 3' in output
+    assert '--seed 4' in bash(checkout, 'tools/quickstart.sh --seed 4 --fresh')
+
+
+def test_quickstart_takes_a_config_by_its_path(checkout):
+    bash(checkout, 'tools/quickstart.sh configs/egtea/mini/i3d_ce.py --work-dir work_dirs/egtea_mini/x/')
+    assert any(
+        'train mmaction configs/egtea/mini/i3d_ce.py --work-dir work_dirs/egtea_mini/x ' in c for c in calls(checkout)
+    )
+
+
+def test_set_up_names_an_environment_that_was_not_finished(checkout, tmp_path):
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', str(tmp_path / 'half')], check=True)
+    output = bash(checkout, 'source tools/setup_env.sh; setup_env dev', status=1, VENV=str(tmp_path / 'half'))
+    assert 'has no working pip' in output
+
+
 def test_quickstart_stops_when_training_fails(checkout):
     output = bash(checkout, 'tools/quickstart.sh', status=1, MIM_FAILS='1')
     assert 'error: failed: Training slowfast_cdbs' in output
@@ -125,7 +148,14 @@ def test_quickstart_stops_when_training_fails(checkout):
 
 @pytest.mark.parametrize(
     ('arguments', 'words'),
-    [('no_such', 'slowfast_cdbs.py'), ('--no-such', '--help'), ('--seed', '--seed needs a value')],
+    [
+        ('no_such', 'slowfast_cdbs.py'),
+        ('configs/egtea/no_such.py', 'there is no configs/egtea/no_such.py'),
+        ('--no-such', '--help'),
+        ('--seed', '--seed needs a value'),
+        ('--seed abc', '--seed abc is not a whole number'),
+        ('i3d_ce slowfast_cdbs', 'two configs, i3d_ce and slowfast_cdbs'),
+    ],
 )
 def test_quickstart_tells_what_is_wrong_with_an_argument(checkout, arguments, words):
     assert words in bash(checkout, f'tools/quickstart.sh {arguments}', status=1)

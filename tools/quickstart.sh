@@ -13,14 +13,14 @@ usage() {
     cat <<'END'
 usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [CONFIG]
 
-CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs).
+CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs), or a path with a slash.
 --fresh     train anew, in a new folder beside the earlier ones
---work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG)
+--work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG); relative to the repository
 --seed      of the training (default: 0)
 END
 }
 
-CONFIG='slowfast_cdbs'
+CONFIG=''
 WORK_DIR=''
 SEED=0
 FRESH=false
@@ -29,7 +29,7 @@ while (($#)); do
         --fresh) FRESH=true ;;
         --work-dir | --seed)
             (($# > 1)) || die "$1 needs a value"
-            if [[ "$1" == --seed ]]; then SEED="$2"; else WORK_DIR="$2"; fi
+            if [[ "$1" == --seed ]]; then SEED="$2"; else WORK_DIR="${2%/}"; fi
             shift
             ;;
         -h | --help)
@@ -37,13 +37,20 @@ while (($#)); do
             exit
             ;;
         -*) die "unknown option $1; tools/quickstart.sh --help lists them" ;;
-        *) CONFIG="$(basename -- "$1" .py)" ;;
+        *)
+            [[ -z "$CONFIG" ]] || die "two configs, $CONFIG and $1; give one"
+            CONFIG="$1"
+            ;;
     esac
     shift
 done
 
+[[ "$SEED" =~ ^[0-9]+$ ]] || die "--seed $SEED is not a whole number"
+
 cd -- "$REPOSITORY"
-CONFIG_FILE="$CONFIGS/$CONFIG.py"
+CONFIG="${CONFIG:-slowfast_cdbs}"
+if [[ "$CONFIG" == */* ]]; then CONFIG_FILE="$CONFIG"; else CONFIG_FILE="$CONFIGS/${CONFIG%.py}.py"; fi
+CONFIG="$(basename -- "$CONFIG" .py)"
 [[ -f "$CONFIG_FILE" ]] || die "there is no $CONFIG_FILE; $CONFIGS has:" \
     "$(cd -- "$CONFIGS" 2>/dev/null && echo ./*.py)"
 WORK_DIR="${WORK_DIR:-work_dirs/egtea_mini/$CONFIG}"
@@ -67,11 +74,18 @@ step() {
 }
 
 train() {
-    local resume=() name="Training $CONFIG"
+    local resume=() name="Training $CONFIG" earlier
+    if [[ -e "$WORK_DIR/.seed" ]]; then
+        earlier="$(cat -- "$WORK_DIR/.seed")"
+        [[ "$earlier" == "$SEED" ]] || die "$WORK_DIR was trained with --seed $earlier. Use --fresh or" \
+            "another --work-dir for --seed $SEED."
+    fi
     if [[ -e "$WORK_DIR/.trained" ]]; then
         say "Training in $WORK_DIR is finished and kept; --fresh trains anew"
         return
     fi
+    mkdir -p -- "$WORK_DIR"
+    echo "$SEED" >"$WORK_DIR/.seed"
     # --resume without a checkpoint would make mmengine drop the pretrained weights.
     if [[ -e "$WORK_DIR/last_checkpoint" ]]; then
         resume=(--resume)

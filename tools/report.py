@@ -21,17 +21,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = parser.parse_args(argv).work_dir / 'class_report.json'
     try:
         report = json.loads(path.read_text(encoding='utf-8'))
+        lines = [
+            f'{path} ({report["split"]} set, epoch {report["epoch"]})',
+            format_summary(report['metrics']),
+            format_table(report['classes']),
+        ]
     except FileNotFoundError:
         print(
             f'report: {path} does not exist. Train with ClassDifficultyHook, or run mim test, first.', file=sys.stderr
         )
         return 2
-    except ValueError as error:
-        print(f'report: {path} cannot be read ({error}). Run mim test to write it anew.', file=sys.stderr)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        print(f'report: {path} cannot be read ({error!r}). Run mim test to write it anew.', file=sys.stderr)
         return 2
-    print(f'{path} ({report["split"]} set, epoch {report["epoch"]})')
-    print(format_summary(report['metrics']))
-    print(format_table(report['classes']))
+    print('\n'.join(lines))
     return 0
 
 

@@ -59,6 +59,8 @@ make_venv() {
     if [[ -x "$VENV/bin/python" ]]; then
         is_fit_python "$VENV/bin/python" || die "$VENV does not work with Python 3.11 or 3.12. Remove" \
             "it, or set VENV to another path."
+        "$VENV/bin/python" -m pip --version >/dev/null 2>&1 || die "$VENV has no working pip: making it was" \
+            "interrupted, most likely. Remove it, or set VENV to another path."
         say "Reusing the environment $VENV"
         return
     fi
@@ -156,7 +158,7 @@ setup_env() {
     if [[ -e "$stamp" ]] && [[ "$(cat -- "$stamp")" == "$(fingerprint "$extras")" ]]; then
         return
     fi
-    check_space
+    if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then check_space; fi
     install_torch
     install_rest "$extras"
     mend_opencv

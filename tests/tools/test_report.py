@@ -58,7 +58,10 @@ def test_newest_report_is_printed(report, tmp_path, capsys):
     assert format_table(ROWS) in printed
 
 
-@pytest.mark.parametrize(('content', 'message'), [(None, 'does not exist'), ('{"split', 'cannot be read')])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [(None, 'does not exist'), ('{"split', 'cannot be read'), ('{}', 'cannot be read'), ('[]', 'cannot be read')],
+)
 def test_missing_or_torn_report_is_an_error(report, tmp_path, capsys, content, message):
     if content is not None:
         (tmp_path / 'class_report.json').write_text(content)
