@@ -41,8 +41,8 @@ def train(data_root, tmp_path, monkeypatch):
     """Train a leaf for two epochs in this process; further settings as dotted keys."""
     monkeypatch.setenv('EGTEA_ROOT', str(data_root))
 
-    def run(leaf, **settings):
-        config = Config.fromfile(MINI / f'{leaf}.py')
+    def run(leaf, folder=MINI, **settings):
+        config = Config.fromfile(folder / f'{leaf}.py')
         config.merge_from_dict(
             {
                 'work_dir': str(tmp_path),
@@ -85,6 +85,24 @@ def test_leaf_trains_two_epochs_and_leaves_history_report_and_checkpoint(train, 
     assert len(rows) == 19
     state = torch.load(next(tmp_path.glob('best_acc_mean1_*.pth')))['class_difficulty']
     assert state['difficulty'].shape == (19,)
+
+
+@pytest.mark.slow
+def test_full_config_takes_two_steps_on_egtea_mini(train, tmp_path):
+    runner = train(
+        'slowfast_cdbs',
+        folder=MINI.parent,
+        **{
+            'load_from': None,
+            'train_cfg.max_epochs': 1,
+            'train_dataloader.batch_size': 1,
+            'train_dataloader.sampler.num_samples': 2,
+            'val_dataloader.dataset.indices': 1,
+        },
+    )
+    assert runner.iter == 2
+    (record,) = read_history(tmp_path / 'class_history.jsonl').records
+    assert sum(record['num_clips']) == 1
 
 
 @pytest.mark.slow
