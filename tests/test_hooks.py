@@ -147,12 +147,20 @@ def test_resume_with_a_changed_class_list_is_refused(run, tmp_path, classes, mes
         runner.train()
 
 
-def test_damaged_state_in_a_checkpoint_is_refused(run, tmp_path):
+@pytest.mark.parametrize(
+    ('entry', 'message'),
+    [
+        ({'measured': torch.ones(3)}, 'different lengths'),
+        ({'version': 99}, 'version 99 is newer'),
+        ({'difficulty': None}, 'AttributeError'),
+    ],
+)
+def test_damaged_state_in_a_checkpoint_is_refused(run, tmp_path, entry, message):
     run(train_cfg={'max_epochs': 1}).train()
     checkpoint = torch.load(tmp_path / 'epoch_1.pth')
-    checkpoint['class_difficulty']['measured'] = torch.ones(3)
+    checkpoint['class_difficulty'].update(entry)
     torch.save(checkpoint, tmp_path / 'damaged.pth')
-    with pytest.raises(ValueError, match=r"entry 'class_difficulty' cannot be read.*different lengths"):
+    with pytest.raises(ValueError, match=rf"entry 'class_difficulty' cannot be read.*{message}"):
         run(resume=True, load_from=str(tmp_path / 'damaged.pth')).train()
 
 
