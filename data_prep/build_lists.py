@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from command_parts import first_few
 from frame_folder import FolderError, check_frames, put_in_place, read_manifest
 from split_clips import (
     FEW_CLIPS,
@@ -48,7 +49,6 @@ from cdb_video.annotation import (
 ANNOTATIONS, CLIPS, FRAMES, LISTS = 'action_annotation', 'cropped_clips', 'frames', 'lists'
 CLASSES, SUMMARY = 'classes.txt', 'summary.json'
 _FORMAT = 1
-_SHOWN = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _build(args: argparse.Namespace) -> None:
     if missing and not args.allow_missing:
         raise FolderError(
             f'{len(missing)} of {sum(map(len, parts.values()))} clips are missing: '
-            f'{_first([f"{clip} ({why})" for clip, why in missing.items()])}. Run extract_frames, '
+            f'{first_few([f"{clip} ({why})" for clip, why in missing.items()])}. Run extract_frames, '
             'choose --source, or leave them out and have them listed with --allow-missing.'
         )
     parts = {part: [entry for entry in entries if entry.clip not in missing] for part, entries in parts.items()}
@@ -194,7 +194,7 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
     if foreign:
         raise FolderError(
-            f'{folder} holds something else: {_first(foreign)}. build_lists replaces only its own '
+            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
             'files: move these away.'
         )
     if not overwrite:
@@ -250,11 +250,6 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
             'prior_count or momentum of ClassDifficultyHook, or hold out other subjects.'
         )
     return found
-
-
-def _first(texts: Sequence[str]) -> str:
-    more = f'; and {len(texts) - _SHOWN} more' if len(texts) > _SHOWN else ''
-    return '; '.join(texts[:_SHOWN]) + more
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -7,7 +7,7 @@ stopped and a second run does only what is missing. A damaged clip is named and 
     python data_prep/extract_frames.py --data-root data/egtea
 
 Exit code: 0 all clips are there; 1 some clips are damaged; 2 nothing was done, or the run stopped,
-because of something that you have to decide or mend; 130 Ctrl-C.
+because of something that you have to decide or mend; 130 Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from command_parts import LockedError, count_cores, first_few, lock_folder, sigterm_as_ctrl_c
 from decode_clip import Outcome, Task, extract_clip, start_worker
 from frame_folder import FolderError, Options, check_frames, foreign_names, read_manifest
 from tqdm import tqdm
 
 CLIPS, FRAMES = 'cropped_clips', 'frames'
-_SHOWN = 5
 
 
 @dataclass
@@ -53,16 +53,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(argv)
     options = Options(args.short_side, args.quality)
     try:
-        plan = make_plan(find_clips(args.data_root), options)
-        tasks = _tasks_allowed(plan, args.overwrite)
-        started = time.monotonic()
-        outcomes = _run(tasks, options, args.workers)
+        clips = find_clips(args.data_root)
+        with sigterm_as_ctrl_c(), lock_folder(args.data_root / FRAMES):
+            plan = make_plan(clips, options)
+            tasks = _tasks_allowed(plan, args.overwrite)
+            started = time.monotonic()
+            outcomes = _run(tasks, options, args.workers)
     except KeyboardInterrupt:
         print('\nStopped. The finished clips stay; run again to go on.', file=sys.stderr)
         return 130
     except BrokenProcessPool:
         return _fail('a worker process died, most likely for want of memory. Use fewer --workers')
-    except (OSError, FolderError) as error:
+    except (OSError, FolderError, LockedError) as error:
         return _fail(str(error))
     return _report(outcomes, plan.kept, time.monotonic() - started)
 
@@ -139,21 +141,16 @@ def _words(options: Options) -> str:
 def _tasks_allowed(plan: Plan, overwrite: bool) -> list[Task]:
     if plan.foreign:
         raise FolderError(
-            f'{_first(plan.foreign)}. Something else lies where frames belong, and extract_frames '
+            f'{first_few(plan.foreign)}. Something else lies where frames belong, and extract_frames '
             'removes only what it made: move it away'
         )
     if plan.stale and not overwrite:
         reasons = [f'{task.folder}: {reason}' for task, reason in plan.stale]
         raise FolderError(
-            f'{_first(reasons)}. Use the options that these frames were made with, or --overwrite '
+            f'{first_few(reasons)}. Use the options that these frames were made with, or --overwrite '
             f'to make the {len(reasons)} anew'
         )
     return [*plan.missing, *(task for task, _ in plan.stale)]
-
-
-def _first(lines: Sequence[str]) -> str:
-    more = f'; and {len(lines) - _SHOWN} more' if len(lines) > _SHOWN else ''
-    return '; '.join(lines[:_SHOWN]) + more
 
 
 def _run(tasks: Sequence[Task], options: Options, workers: int) -> list[Outcome]:
@@ -208,11 +205,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help='reduce the shorter side to this many pixels, never enlarge; 0 = keep (default 256)',
     )
     add('--quality', type=_whole_number(1, 100), default=90, help='of the JPEGs (default 90)')
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     add(
         '--workers',
         type=_whole_number(1),
-        default=cores or 1,
+        default=count_cores(),
         help='processes (default: one per core, here %(default)s)',
     )
     add('--overwrite', action='store_true', help='make frames anew that no longer fit')

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from command_parts import start_worker
 from mini_clip import TEMPORARY_SUFFIX, Job, Options, make_clip
 from mini_motions import VERBS
 from mini_plan import NUM_SPLITS, Plan, make_plan
@@ -74,7 +75,10 @@ def check_folder(out: Path, options: Options) -> bool:
             )
         return False
     wanted = {'version': VERSION, **asdict(options)}
-    found = {'version': record.get('version'), **dict(record.get('options') or {})}
+    stated = record.get('options')
+    if not isinstance(stated, dict):
+        raise ValueError(f'{out / MANIFEST} states the options {stated!r}, which are none; name another folder')
+    found = {'version': record.get('version'), **stated}
     if found != wanted:
         raise ValueError(
             f'--out {out} holds an EGTEA-mini made with {found}, not {wanted}; '
@@ -134,7 +138,8 @@ def _make_clips(jobs: list[Job], workers: int) -> None:
         show(map(make_clip, jobs))
         return
     # Spawned, not forked: the encoder's library holds locks that a fork may copy locked.
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context('spawn')) as pool:
+    context = get_context('spawn')
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
         try:
             show(pool.map(make_clip, jobs, chunksize=8))
         except BaseException:

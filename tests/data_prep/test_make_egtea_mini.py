@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import av
@@ -226,6 +227,26 @@ def test_a_manifest_of_something_else_is_refused(tmp_path, text):
     (tmp_path / mini_data_set.MANIFEST).write_text(text)
     with pytest.raises(ValueError, match=r'egtea_mini\.json is no'):
         mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+
+
+@pytest.mark.parametrize('options', [[1], 'abc', None])
+def test_options_of_a_manifest_that_are_none_are_refused(tmp_path, options):
+    (tmp_path / mini_data_set.MANIFEST).write_text(json.dumps({'data_set': 'EGTEA-mini', 'options': options}))
+    with pytest.raises(ValueError, match=r'states the options .* which are none'):
+        mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+
+
+@pytest.mark.parametrize(
+    ('error', 'message'),
+    [(OSError(28, 'No space left on device'), 'No space left'), (BrokenProcessPool(), 'use fewer --workers')],
+)
+def test_a_full_disk_or_a_lost_worker_is_one_line(tmp_path, monkeypatch, capsys, error, message):
+    def fail(job):
+        raise error
+
+    monkeypatch.setattr(mini_data_set, 'make_clip', fail)
+    assert main(['--out', str(tmp_path / 'out'), *TINY]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
