@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
@@ -12,7 +13,7 @@ from mini_clip import Options, encode
 from mini_motions import VERBS
 from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan
 
-from cdb_video.annotation import parse_clip_name, read_annotations, read_index
+from cdb_video.annotation import format_annotation_line, parse_clip_name, read_annotations, read_index
 
 HOLD_OUT = {f'P{number}' for number in range(20, 27)}
 TINY = ['--scale', '0.02', '--size', '32', '--workers', '1']
@@ -135,6 +136,21 @@ def test_a_small_scale_keeps_every_verb_in_every_part():
         assert min(class_sizes(verb, 0.001)) >= 1
     small = make_plan(seed=0, scale=0.001)
     assert {a.verb for a in small.split(3, 'train')} == set(range(1, 20))
+
+
+@pytest.mark.parametrize(('seed', 'scale'), [(33, 0.02), (146, 0.02), (31, 0.05), (2, 0.1), (0, 0.001)])
+def test_every_hold_out_subject_has_a_training_clip_at_a_small_scale(seed, scale):
+    small = make_plan(seed, scale)
+    for split in (1, 2, 3):
+        assert {a.clip.subject for a in small.split(split, 'train')} >= HOLD_OUT
+
+
+def test_the_whole_data_set_is_the_one_that_the_results_were_made_with(plan):
+    lines = [
+        f'{format_annotation_line(a)}\n' for k in (1, 2, 3) for part in ('train', 'test') for a in plan.split(k, part)
+    ]
+    found = hashlib.sha256(''.join(lines).encode()).hexdigest()
+    assert found == 'f59186449a0260d5c7890ca6afe4924e02112178c754ee32ade6a080c43d5055'
 
 
 def test_the_folder_has_the_layout_of_egtea(tiny):
