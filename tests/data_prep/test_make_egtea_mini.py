@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -222,6 +223,53 @@ def test_a_clip_that_was_lost_is_made_again(tiny, tmp_path):
     next(out.rglob('*.mp4')).unlink()
     assert main(['--out', str(out), *TINY]) == 0
     assert content(out) == content(tiny)
+
+
+@pytest.fixture
+def own(tiny, tmp_path):
+    """A copy of the tiny data set, to be changed at will."""
+    return shutil.copytree(tiny, tmp_path / 'own')
+
+
+def test_an_emptied_clip_is_made_again(tiny, own):
+    next(own.rglob('*.mp4')).write_bytes(b'')
+    assert main(['--out', str(own), *TINY]) == 0
+    assert content(own) == content(tiny)
+
+
+@pytest.mark.parametrize('harm', [lambda data: data[: len(data) // 2], lambda data: bytes(len(data))])
+def test_a_damaged_clip_is_named_and_made_again_once_it_is_removed(tiny, own, capsys, harm):
+    clip = sorted(own.rglob('*.mp4'))[3]
+    clip.write_bytes(harm(clip.read_bytes()))
+    assert main(['--out', str(own), *TINY]) == 2
+    assert f'1 clips are damaged: {clip}. Remove them' in capsys.readouterr().err
+    clip.unlink()
+    assert main(['--out', str(own), *TINY]) == 0
+    assert content(own) == content(tiny)
+
+
+def test_a_clip_that_was_exchanged_for_another_is_noticed(own, capsys):
+    one, other, *_ = (path for path in sorted(own.rglob('*.mp4')) if _frames(path) == 64)
+    shutil.copy(one, other)
+    assert main(['--out', str(own), *TINY]) == 2
+    assert 'are not the ones that egtea_mini.json was written for' in capsys.readouterr().err
+
+
+def _frames(path):
+    name = parse_clip_name(path.stem)
+    return name.end_frame - name.start_frame
+
+
+@pytest.mark.parametrize('lost', [False, True])
+def test_an_edited_annotation_is_never_overwritten(own, capsys, lost):
+    edited = own / 'action_annotation/train_split2.txt'
+    edited.write_text(edited.read_text().split('\n', 1)[1])
+    if lost:
+        next(own.rglob('*.mp4')).unlink()
+    before = content(own)
+    assert main(['--out', str(own), *TINY]) == 2
+    assert f'{edited} differ from what these options give' in capsys.readouterr().err
+    assert content(own) == before
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path, capsys):
