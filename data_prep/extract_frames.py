@@ -128,14 +128,10 @@ def _is_empty_folder(folder: Path) -> bool:
 def _why_stale(task: Task, options: Options) -> str | None:
     manifest = read_manifest(task.folder)
     if manifest.options != options:
-        return f'made with {_words(manifest.options)}, now {_words(options)}'
+        return f'made with {manifest.options.words}, now {options.words}'
     if not manifest.source.is_same_file(task.source):
         return f'{task.source} has changed since'
     return check_frames(task.folder, manifest)
-
-
-def _words(options: Options) -> str:
-    return f'--short-side {options.short_side} --quality {options.quality}'
 
 
 def _tasks_allowed(plan: Plan, overwrite: bool) -> list[Task]:
