@@ -39,12 +39,14 @@ class Plan:
         missing: Clips that have no folder yet.
         stale: Clips whose folder no longer fits, each with the reason.
         foreign: Folders that extract_frames did not make, each with the reason.
+        unreadable: Clips that are no file, such as links that lead nowhere, each with what is wrong.
         kept: Number of clips that are there already.
     """
 
     missing: list[Task] = field(default_factory=list)
     stale: list[tuple[Task, str]] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    unreadable: list[Outcome] = field(default_factory=list)
     kept: int = 0
 
 
@@ -66,14 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail('a worker process died, most likely for want of memory. Use fewer --workers')
     except (OSError, FolderError, LockedError) as error:
         return _fail(str(error))
-    return _report(outcomes, plan.kept, time.monotonic() - started)
+    return _report([*outcomes, *plan.unreadable], plan.kept, time.monotonic() - started)
 
 
 def find_clips(data_root: Path) -> list[Task]:
     """All clips below `data_root`/cropped_clips, sorted by name.
 
     Raises:
-        FolderError: If there are none, or two of them would share a folder.
+        FolderError: If there are none, or two of them would share a folder or have one in the other's.
     """
     clips = data_root / CLIPS
     if not clips.is_dir():
@@ -86,6 +88,13 @@ def find_clips(data_root: Path) -> list[Task]:
         tasks[folder] = Task(source, folder)
     if not tasks:
         raise FolderError(f'{clips} holds no .mp4 file. Put the trimmed clips into it')
+    for folder, task in tasks.items():
+        outer = next((parent for parent in folder.parents if parent in tasks), None)
+        if outer is not None:
+            # To make the outer clip anew would take the inner one's frames along.
+            raise FolderError(
+                f'the frames of {task.source} would lie among those of {tasks[outer].source}. Rename or move one'
+            )
     return list(tasks.values())
 
 
@@ -104,6 +113,14 @@ def make_plan(tasks: Sequence[Task], options: Options) -> Plan:
     """Sort the clips by what has to be done for them; changes nothing on disk."""
     plan = Plan()
     for task in tqdm(tasks, desc='checking', unit='clip', leave=False, disable=None):
+        if task.folder.is_symlink():
+            plan.foreign.append(f'{task.folder} is a link')
+            continue
+        if not task.source.is_file():
+            # Not left to a worker: to open a pipe is to wait for its writer.
+            what = 'a link that leads nowhere' if task.source.is_symlink() else 'not a regular file'
+            plan.unreadable.append(Outcome(task, damage=what))
+            continue
         if not task.folder.exists() or _is_empty_folder(task.folder):
             plan.missing.append(task)
             continue
