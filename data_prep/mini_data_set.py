@@ -154,7 +154,7 @@ def _check_annotations(out: Path, plan: Plan) -> None:
 
 
 def _describe_changed_clips(out: Path, jobs: list[Job]) -> str:
-    """Find the clips that no longer decode to the frames in their names; takes about a minute at full scale."""
+    """Find the clips that no longer decode to the frames in their names: half a minute at full scale."""
     bad = [str(job.path) for job in tqdm(jobs, desc='looking for the damage', disable=None) if not _is_sound(job)]
     if not bad:
         return (
