@@ -1,7 +1,8 @@
 """The line formats: EGTEA annotation files, training lists, class names.
 
 The only file that knows how a line looks. It uses the standard library alone, so that data
-preparation and its worker processes can use it without torch. Every reader accepts a byte order
+preparation needs no torch where mmengine is absent; where it is there, `import cdb_video` registers
+the components, which imports torch too. Worker processes do not import it. Every reader accepts a byte order
 mark, Windows line ends and blank lines, and answers anything else that it cannot read with an
 `AnnotationError`; nothing is skipped silently.
 
@@ -250,8 +251,12 @@ def read_class_names(path: _PathLike) -> list[str]:
     return names
 
 
-def write_class_names(path: _PathLike, names: Sequence[str]) -> None:
-    """Write class names, one a line, in the order of the labels."""
+def check_class_names(names: Sequence[str]) -> None:
+    """See that the names can be written as a file of class names.
+
+    Raises:
+        AnnotationError: If one is empty, a repetition or oddly spaced; without a place in a file.
+    """
     for label, name in enumerate(names):
         if not name or name != ' '.join(name.split()) or name in names[:label]:
             raise AnnotationError(
@@ -259,6 +264,11 @@ def write_class_names(path: _PathLike, names: Sequence[str]) -> None:
                 'holds blanks other than single spaces between words',
                 'Give every class a name of its own, on one line',
             )
+
+
+def write_class_names(path: _PathLike, names: Sequence[str]) -> None:
+    """Write class names, one a line, in the order of the labels."""
+    check_class_names(names)
     _write_lines(path, names)
 
 

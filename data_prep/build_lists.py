@@ -20,7 +20,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from frame_folder import FolderError, check_frames, put_in_place, read_manifest
+from clip_media import Media, look_for_media
+from command_parts import first_few
+from frame_folder import FolderError, put_in_place
 from split_clips import (
     FEW_CLIPS,
     LABELS,
@@ -32,12 +34,13 @@ from split_clips import (
     parse_hold_out,
     summarise,
 )
-from tqdm import tqdm
 
 from cdb_video.annotation import (
+    AnnotationError,
     ClipName,
     FrameEntry,
     VideoEntry,
+    check_class_names,
     read_annotations,
     read_index,
     write_class_names,
@@ -45,10 +48,9 @@ from cdb_video.annotation import (
     write_video_list,
 )
 
-ANNOTATIONS, CLIPS, FRAMES, LISTS = 'action_annotation', 'cropped_clips', 'frames', 'lists'
+ANNOTATIONS, LISTS = 'action_annotation', 'lists'
 CLASSES, SUMMARY = 'classes.txt', 'summary.json'
 _FORMAT = 1
-_SHOWN = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,14 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build(args: argparse.Namespace) -> None:
     root: Path = args.data_root
     hold_out = parse_hold_out(args.hold_out)
-    names = read_index(root / ANNOTATIONS / f'{args.label}_idx.txt')
+    names = _read_names(root / ANNOTATIONS / f'{args.label}_idx.txt')
     train, test = (_read_split(root, part, args, list(names)) for part in ('train', 'test'))
     parts = hold_out_clips(train, test, hold_out)
-    lengths, missing = _look_for_media(root, parts, args.source)
+    media = look_for_media(root, [entry.clip for entries in parts.values() for entry in entries], args.source)
+    lengths, missing = media.lengths, media.missing
     if missing and not args.allow_missing:
         raise FolderError(
             f'{len(missing)} of {sum(map(len, parts.values()))} clips are missing: '
-            f'{_first([f"{clip} ({why})" for clip, why in missing.items()])}. Run extract_frames, '
+            f'{first_few([f"{clip} ({why})" for clip, why in missing.items()])}. Run extract_frames, '
             'choose --source, or leave them out and have them listed with --allow-missing.'
         )
     parts = {part: [entry for entry in entries if entry.clip not in missing] for part, entries in parts.items()}
@@ -90,54 +93,29 @@ def _build(args: argparse.Namespace) -> None:
         'hold_out': hold_out.text,
         'source': args.source,
         **summarise(parts, names, lengths),
+        'clips_of_other_length_than_named': len(media.other_lengths),
         'missing_clips': {str(clip): why for clip, why in missing.items()},
     }
     folder = root / LISTS / f'{args.label}_split{args.split}{hold_out.suffix}'
     news = _write_folder(folder, parts, lengths, list(names.values()), summary, args)
     print(_table(summary))
     print(f'{folder}: {news}')
-    for warning in _warnings(summary):
+    for warning in [*_length_warnings(media), *_warnings(summary)]:
         print(f'warning: {warning}', file=sys.stderr)
+
+
+def _read_names(path: Path) -> dict[int, str]:
+    names = read_index(path)
+    try:
+        check_class_names(list(names.values()))
+    except AnnotationError as error:
+        raise error.at(path) from None
+    return names
 
 
 def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[int]) -> list[LabelledClip]:
     path = root / ANNOTATIONS / f'{part}_split{args.split}.txt'
     return label_clips(read_annotations(path), args.label, ids, str(path))
-
-
-def _look_for_media(
-    root: Path, parts: Mapping[str, Sequence[LabelledClip]], source: str
-) -> tuple[dict[ClipName, int], dict[ClipName, str]]:
-    """Frames per clip, and the clips that lack something, with the reason.
-
-    Without frames the length is the one that the clip's name states.
-    """
-    lengths: dict[ClipName, int] = {}
-    missing: dict[ClipName, str] = {}
-    clips = [entry.clip for entries in parts.values() for entry in entries]
-    for clip in tqdm(clips, desc='checking', unit='clip', leave=False, disable=None):
-        video = root / CLIPS / f'{clip.path}.mp4'
-        if source != 'frames' and not video.is_file():
-            missing[clip] = 'no video'
-        elif source == 'videos':
-            lengths[clip] = clip.end_frame - clip.start_frame
-        else:
-            count, why = _count_frames(root / FRAMES / clip.path)
-            if why is None:
-                lengths[clip] = count
-            else:
-                missing[clip] = why
-    return lengths, missing
-
-
-def _count_frames(folder: Path) -> tuple[int, str | None]:
-    if not folder.is_dir():
-        return 0, 'no frames'
-    try:
-        manifest = read_manifest(folder)
-    except FolderError as error:
-        return 0, str(error)
-    return manifest.frames, check_frames(folder, manifest)
 
 
 def _write_folder(
@@ -194,7 +172,7 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
     if foreign:
         raise FolderError(
-            f'{folder} holds something else: {_first(foreign)}. build_lists replaces only its own '
+            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
             'files: move these away.'
         )
     if not overwrite:
@@ -219,6 +197,19 @@ def _table(summary: Mapping[str, Any]) -> str:
         f'median {length["median"]:g}, mean {length["mean"]:g}'
     )
     return '\n'.join(lines)
+
+
+def _length_warnings(media: Media) -> list[str]:
+    if not media.other_lengths:
+        return []
+    described = [
+        f'{clip} ({media.lengths[clip]} frames, named {clip.end_frame - clip.start_frame})'
+        for clip in media.other_lengths
+    ]
+    return [
+        f'{len(described)} clips have two or more frames more or fewer than their names state: '
+        f'{first_few(described)}. Are they the clips that were annotated? Decoded frames count.'
+    ]
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
@@ -250,11 +241,6 @@ def _warnings(summary: Mapping[str, Any]) -> list[str]:
             'prior_count or momentum of ClassDifficultyHook, or hold out other subjects.'
         )
     return found
-
-
-def _first(texts: Sequence[str]) -> str:
-    more = f'; and {len(texts) - _SHOWN} more' if len(texts) > _SHOWN else ''
-    return '; '.join(texts[:_SHOWN]) + more
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import av
 import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
+from command_parts import start_worker as start_any_worker
 from frame_folder import FRAME_NAME, Manifest, Options, Source, put_in_place, write_manifest
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
@@ -48,8 +48,8 @@ class Outcome:
 
 
 def start_worker() -> None:
-    """Prepare a worker: Ctrl-C is the parent's affair, and one process uses one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker of the pool: one process uses one core, and the decoders are silent."""
+    start_any_worker()
     cv2.setNumThreads(1)
     av.logging.set_level(None)
 

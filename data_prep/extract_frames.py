@@ -7,7 +7,7 @@ stopped and a second run does only what is missing. A damaged clip is named and 
     python data_prep/extract_frames.py --data-root data/egtea
 
 Exit code: 0 all clips are there; 1 some clips are damaged; 2 nothing was done, or the run stopped,
-because of something that you have to decide or mend; 130 Ctrl-C.
+because of something that you have to decide or mend; 130 Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from command_parts import LockedError, count_cores, first_few, lock_folder, sigterm_as_ctrl_c
 from decode_clip import Outcome, Task, extract_clip, start_worker
 from frame_folder import FolderError, Options, check_frames, foreign_names, read_manifest
 from tqdm import tqdm
 
 CLIPS, FRAMES = 'cropped_clips', 'frames'
-_SHOWN = 5
 
 
 @dataclass
@@ -39,12 +39,14 @@ class Plan:
         missing: Clips that have no folder yet.
         stale: Clips whose folder no longer fits, each with the reason.
         foreign: Folders that extract_frames did not make, each with the reason.
+        unreadable: Clips that are no file, such as links that lead nowhere, each with what is wrong.
         kept: Number of clips that are there already.
     """
 
     missing: list[Task] = field(default_factory=list)
     stale: list[tuple[Task, str]] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    unreadable: list[Outcome] = field(default_factory=list)
     kept: int = 0
 
 
@@ -53,25 +55,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(argv)
     options = Options(args.short_side, args.quality)
     try:
-        plan = make_plan(find_clips(args.data_root), options)
-        tasks = _tasks_allowed(plan, args.overwrite)
-        started = time.monotonic()
-        outcomes = _run(tasks, options, args.workers)
+        clips = find_clips(args.data_root)
+        with sigterm_as_ctrl_c(), lock_folder(args.data_root / FRAMES):
+            plan = make_plan(clips, options)
+            tasks = _tasks_allowed(plan, args.overwrite)
+            started = time.monotonic()
+            outcomes = _run(tasks, options, args.workers)
     except KeyboardInterrupt:
         print('\nStopped. The finished clips stay; run again to go on.', file=sys.stderr)
         return 130
     except BrokenProcessPool:
         return _fail('a worker process died, most likely for want of memory. Use fewer --workers')
-    except (OSError, FolderError) as error:
+    except (OSError, FolderError, LockedError) as error:
         return _fail(str(error))
-    return _report(outcomes, plan.kept, time.monotonic() - started)
+    return _report([*outcomes, *plan.unreadable], plan.kept, time.monotonic() - started)
 
 
 def find_clips(data_root: Path) -> list[Task]:
     """All clips below `data_root`/cropped_clips, sorted by name.
 
     Raises:
-        FolderError: If there are none, or two of them would share a folder.
+        FolderError: If there are none, or two of them would share a folder or have one in the other's.
     """
     clips = data_root / CLIPS
     if not clips.is_dir():
@@ -84,6 +88,13 @@ def find_clips(data_root: Path) -> list[Task]:
         tasks[folder] = Task(source, folder)
     if not tasks:
         raise FolderError(f'{clips} holds no .mp4 file. Put the trimmed clips into it')
+    for folder, task in tasks.items():
+        outer = next((parent for parent in folder.parents if parent in tasks), None)
+        if outer is not None:
+            # To make the outer clip anew would take the inner one's frames along.
+            raise FolderError(
+                f'the frames of {task.source} would lie among those of {tasks[outer].source}. Rename or move one'
+            )
     return list(tasks.values())
 
 
@@ -102,6 +113,14 @@ def make_plan(tasks: Sequence[Task], options: Options) -> Plan:
     """Sort the clips by what has to be done for them; changes nothing on disk."""
     plan = Plan()
     for task in tqdm(tasks, desc='checking', unit='clip', leave=False, disable=None):
+        if task.folder.is_symlink():
+            plan.foreign.append(f'{task.folder} is a link')
+            continue
+        if not task.source.is_file():
+            # Not left to a worker: to open a pipe is to wait for its writer.
+            what = 'a link that leads nowhere' if task.source.is_symlink() else 'not a regular file'
+            plan.unreadable.append(Outcome(task, damage=what))
+            continue
         if not task.folder.exists() or _is_empty_folder(task.folder):
             plan.missing.append(task)
             continue
@@ -126,34 +145,25 @@ def _is_empty_folder(folder: Path) -> bool:
 def _why_stale(task: Task, options: Options) -> str | None:
     manifest = read_manifest(task.folder)
     if manifest.options != options:
-        return f'made with {_words(manifest.options)}, now {_words(options)}'
+        return f'made with {manifest.options.words}, now {options.words}'
     if not manifest.source.is_same_file(task.source):
         return f'{task.source} has changed since'
     return check_frames(task.folder, manifest)
 
 
-def _words(options: Options) -> str:
-    return f'--short-side {options.short_side} --quality {options.quality}'
-
-
 def _tasks_allowed(plan: Plan, overwrite: bool) -> list[Task]:
     if plan.foreign:
         raise FolderError(
-            f'{_first(plan.foreign)}. Something else lies where frames belong, and extract_frames '
+            f'{first_few(plan.foreign)}. Something else lies where frames belong, and extract_frames '
             'removes only what it made: move it away'
         )
     if plan.stale and not overwrite:
         reasons = [f'{task.folder}: {reason}' for task, reason in plan.stale]
         raise FolderError(
-            f'{_first(reasons)}. Use the options that these frames were made with, or --overwrite '
+            f'{first_few(reasons)}. Use the options that these frames were made with, or --overwrite '
             f'to make the {len(reasons)} anew'
         )
     return [*plan.missing, *(task for task, _ in plan.stale)]
-
-
-def _first(lines: Sequence[str]) -> str:
-    more = f'; and {len(lines) - _SHOWN} more' if len(lines) > _SHOWN else ''
-    return '; '.join(lines[:_SHOWN]) + more
 
 
 def _run(tasks: Sequence[Task], options: Options, workers: int) -> list[Outcome]:
@@ -208,11 +218,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help='reduce the shorter side to this many pixels, never enlarge; 0 = keep (default 256)',
     )
     add('--quality', type=_whole_number(1, 100), default=90, help='of the JPEGs (default 90)')
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     add(
         '--workers',
         type=_whole_number(1),
-        default=cores or 1,
+        default=count_cores(),
         help='processes (default: one per core, here %(default)s)',
     )
     add('--overwrite', action='store_true', help='make frames anew that no longer fit')

@@ -38,6 +38,11 @@ class Options:
     short_side: int = 256
     quality: int = 90
 
+    @property
+    def words(self) -> str:
+        """As on the command line."""
+        return f'--short-side {self.short_side} --quality {self.quality}'
+
 
 @dataclass(frozen=True)
 class Source:

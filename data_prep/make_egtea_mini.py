@@ -8,15 +8,16 @@ long-tailed like EGTEA's, and how hard a verb is does not follow its count. The 
 the same bytes in the same environment, whatever the number of workers. A run that was interrupted
 is completed by the same command.
 
-Exit code: 0 the data set is there; 2 the options or the folder do not fit; 130 Ctrl-C.
+Exit code: 0 the data set is there; 2 the options or the folder do not fit; 130 Ctrl-C or SIGTERM.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from command_parts import count_cores, sigterm_as_ctrl_c
 from mini_clip import Options, pick_codec
 
 
@@ -28,8 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     options = Options(arguments.seed, arguments.size, arguments.scale, pick_codec())
     try:
-        print(make_data_set(arguments.out, options, arguments.workers))
-    except ValueError as error:
+        with sigterm_as_ctrl_c():
+            print(make_data_set(arguments.out, options, arguments.workers))
+    except BrokenProcessPool:
+        print(
+            'make_egtea_mini: a worker process died, most likely for want of memory; use fewer --workers.',
+            file=sys.stderr,
+        )
+        return 2
+    except (OSError, ValueError) as error:
         print(f'make_egtea_mini: {error}.', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -43,7 +51,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add('--out', type=Path, required=True, help='folder to write, new or empty')
     add('--seed', type=int, default=0, help='decides everything (default: 0)')
-    add('--workers', type=int, default=_cores(), help='processes (default: one per core)')
+    add('--workers', type=int, default=count_cores(), help='processes (default: one per core)')
     add('--size', type=int, default=64, help='side of the frame in pixels (default: 64)')
     add(
         '--scale',
@@ -61,13 +69,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if not 0 < arguments.scale <= 1:
         parser.error(f'--scale {arguments.scale} is outside (0, 1]; give 1 for the full set')
     return arguments
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 if __name__ == '__main__':

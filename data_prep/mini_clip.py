@@ -88,6 +88,17 @@ def encode(frames: UInt8Array, path: Path, codec: str) -> None:
         container.mux(stream.encode())
 
 
+def count_frames(path: Path) -> int:
+    """Decode a clip and count.
+
+    Raises:
+        av.error.FFmpegError: If it cannot be decoded to the end.
+    """
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.options = {'err_detect': 'explode'}
+        return sum(1 for _ in container.decode(video=0))
+
+
 def make_clip(job: Job) -> None:
     """Write one clip under a temporary name and rename it: a file that bears its name is whole."""
     cv2.setNumThreads(0)

@@ -7,9 +7,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from mini_clip import TEMPORARY_SUFFIX, Job, Options, make_clip
+import av
+from command_parts import first_few, start_worker
+from mini_clip import TEMPORARY_SUFFIX, Job, Options, count_frames, make_clip
 from mini_motions import VERBS
 from mini_plan import NUM_SPLITS, Plan, make_plan
 from mini_scene import NOUNS
@@ -20,31 +23,40 @@ from cdb_video.annotation import write_annotations, write_index
 VERSION = 2
 """Counts up when the same options begin to give other clips."""
 MANIFEST = 'egtea_mini.json'
+ANNOTATIONS = 'action_annotation'
 
 
 def make_data_set(out: Path, options: Options, workers: int) -> str:
     """Make, complete, or leave alone the data set in ``out``.
 
+    A data set that is complete already is read as a whole (130 MB at full scale) and compared with
+    its manifest. An empty clip counts as missing.
+
     Returns:
         What was done, for the user.
 
     Raises:
-        ValueError: If ``out`` holds anything else; nothing has been touched then.
+        ValueError: If ``out`` holds anything else, or files that were changed; nothing has been
+            touched then.
     """
     known = check_folder(out, options)
     plan = make_plan(options.seed, options.scale)
     all_jobs = _make_jobs(plan, out, options)
-    jobs = [job for job in all_jobs if not job.path.exists()]
-    annotations = [out / 'action_annotation' / name for name in _annotation_names()]
+    jobs = [job for job in all_jobs if not job.path.exists() or job.path.stat().st_size == 0]
+    annotations = [out / ANNOTATIONS / name for name in _annotation_names()]
+    _check_annotations(out, plan)
     whole = not jobs and all(path.exists() for path in annotations)
-    if known and whole and (read_manifest(out) or {}).get('complete') is True:
+    record = read_manifest(out) or {}
+    if known and whole and record.get('complete') is True:
+        if digest(out, [*(job.path for job in all_jobs), *annotations]) != record.get('sha256'):
+            raise ValueError(_describe_changed_clips(out, all_jobs))
         return f'{out} holds this EGTEA-mini already ({len(all_jobs)} clips): nothing to do'
     out.mkdir(parents=True, exist_ok=True)
     _write_manifest(out, options, complete=False)
     for leftover in out.glob(f'cropped_clips/*/*{TEMPORARY_SUFFIX}'):
         leftover.unlink()
     _make_clips(jobs, workers)
-    _write_annotations(out, plan)
+    _write_annotations(out / ANNOTATIONS, plan)
     _write_manifest(
         out,
         options,
@@ -74,7 +86,10 @@ def check_folder(out: Path, options: Options) -> bool:
             )
         return False
     wanted = {'version': VERSION, **asdict(options)}
-    found = {'version': record.get('version'), **dict(record.get('options') or {})}
+    stated = record.get('options')
+    if not isinstance(stated, dict):
+        raise ValueError(f'{out / MANIFEST} states the options {stated!r}, which are none; name another folder')
+    found = {'version': record.get('version'), **stated}
     if found != wanted:
         raise ValueError(
             f'--out {out} holds an EGTEA-mini made with {found}, not {wanted}; '
@@ -125,6 +140,37 @@ def _make_jobs(plan: Plan, out: Path, options: Options) -> list[Job]:
     ]
 
 
+def _check_annotations(out: Path, plan: Plan) -> None:
+    """Refuse annotation files that are not as planned: someone has edited them, so they stay."""
+    with TemporaryDirectory() as name:
+        _write_annotations(Path(name), plan)
+        files = [(out / ANNOTATIONS / planned.name, planned) for planned in sorted(Path(name).iterdir())]
+        changed = [str(path) for path, planned in files if path.exists() and path.read_bytes() != planned.read_bytes()]
+    if changed:
+        raise ValueError(
+            f'{first_few(changed)} differ from what these options give and are not overwritten; '
+            'move them away, or name another folder'
+        )
+
+
+def _describe_changed_clips(out: Path, jobs: list[Job]) -> str:
+    """Find the clips that no longer decode to the frames in their names: half a minute at full scale."""
+    bad = [str(job.path) for job in tqdm(jobs, desc='looking for the damage', disable=None) if not _is_sound(job)]
+    if not bad:
+        return (
+            f'the clips in {out} are not the ones that {MANIFEST} was written for, though all can be played; '
+            'remove the folder to make it anew, or name another one'
+        )
+    return f'{len(bad)} clips are damaged: {first_few(bad)}. Remove them and run the same command again'
+
+
+def _is_sound(job: Job) -> bool:
+    try:
+        return count_frames(job.path) == job.num_frames
+    except (av.error.FFmpegError, IndexError):  # IndexError: no video stream in it
+        return False
+
+
 def _make_clips(jobs: list[Job], workers: int) -> None:
     def show(results: Iterable[None]) -> None:
         for _ in tqdm(results, desc='making', unit='clip', total=len(jobs), disable=None):
@@ -134,7 +180,8 @@ def _make_clips(jobs: list[Job], workers: int) -> None:
         show(map(make_clip, jobs))
         return
     # Spawned, not forked: the encoder's library holds locks that a fork may copy locked.
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context('spawn')) as pool:
+    context = get_context('spawn')
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
         try:
             show(pool.map(make_clip, jobs, chunksize=8))
         except BaseException:
@@ -148,8 +195,7 @@ def _annotation_names() -> list[str]:
     return [*lists, 'action_idx.txt', 'verb_idx.txt', 'noun_idx.txt']
 
 
-def _write_annotations(out: Path, plan: Plan) -> None:
-    folder = out / 'action_annotation'
+def _write_annotations(folder: Path, plan: Plan) -> None:
     folder.mkdir(exist_ok=True)
     for number in range(1, NUM_SPLITS + 1):
         for part in ('train', 'test'):

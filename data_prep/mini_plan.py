@@ -1,5 +1,6 @@
 """Which clips EGTEA-mini has, and how the three splits share them out; no pixels here."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,19 +155,50 @@ def _make_sessions(subjects: tuple[str, ...], rng: np.random.Generator) -> list[
     return sessions
 
 
+def _train_splits(position: int, group: _Group) -> frozenset[int]:
+    return frozenset(range(1, NUM_SPLITS + 1)) - _test_splits(position, group)
+
+
+def _cover_subjects(
+    session_of: dict[int, _Session], train_splits: dict[int, frozenset[int]], sessions: list[_Session]
+) -> None:
+    """See that every subject of `sessions` has a training clip in every split, in place.
+
+    Chance leaves a subject without one only where there are few clips (a small scale). Then clips of
+    those who have most move to it; nothing else changes, and no random number is drawn.
+    """
+    counts = {session[0]: Counter[int]() for session in sessions}
+    for index, splits in train_splits.items():
+        counts[session_of[index][0]].update(splits)
+    for split in range(1, NUM_SPLITS + 1):
+        for subject in counts:
+            if counts[subject][split] > 0:
+                continue
+            # A clip that leaves its subject with another one in all splits that it serves.
+            spare = [
+                index
+                for index, splits in train_splits.items()
+                if split in splits and all(counts[session_of[index][0]][s] > 1 for s in splits)
+            ]
+            moved = max(spare, key=lambda index: (counts[session_of[index][0]][split], -index))
+            counts[session_of[moved][0]].subtract(train_splits[moved])
+            counts[subject].update(train_splits[moved])
+            session_of[moved] = next(session for session in sessions if session[0] == subject)
+
+
 class _Clock:
     """Gives the clips of a session their place in it, one after the other, at 24 fps."""
 
     def __init__(self) -> None:
         self._next_frame: dict[_Session, int] = {}
 
-    def name_clip(self, session: _Session, num_frames: int, rng: np.random.Generator) -> ClipName:
-        """Name the session's next clip.
+    def name_clip(self, session: _Session, num_frames: int, gap: int) -> ClipName:
+        """Name the session's next clip, which starts `gap` frames after the last one's end.
 
         The frames are the action's, padded by a tenth of its duration on each side, so the
         action takes 1 / 1.2 of the clip.
         """
-        start_frame = self._next_frame.get(session, 0) + int(rng.integers(24, 240))
+        start_frame = self._next_frame.get(session, 0) + gap
         self._next_frame[session] = start_frame + num_frames
         duration_ms = round(num_frames / 1.2 * 1000 / FPS)
         start_ms = round(start_frame * 1000 / FPS + 0.1 * duration_ms)
@@ -196,13 +228,21 @@ def make_plan(seed: int, scale: float = 1.0) -> Plan:
     }
     places = [(group, position) for group in _groups(scale) for position in range(group.size)]
     lengths = draw_lengths(len(places), rng)
+    # A session's clips follow each other in time in random order, not verb by verb.
+    order = rng.permutation(len(places)).tolist()
+    session_of: dict[int, _Session] = {}
+    gaps: dict[int, int] = {}
+    for index in order:
+        choices = sessions[places[index][0].hold_out]
+        session_of[index] = choices[rng.integers(len(choices))]
+        gaps[index] = int(rng.integers(24, 240))
+    held_out = {i: _train_splits(position, group) for i, (group, position) in enumerate(places) if group.hold_out}
+    _cover_subjects(session_of, held_out, sessions[True])
     clock = _Clock()
     clips: dict[int, PlannedClip] = {}
-    # A session's clips follow each other in time in random order, not verb by verb.
-    for index in rng.permutation(len(places)).tolist():
+    for index in order:
         group, position = places[index]
-        choices = sessions[group.hold_out]
-        name = clock.name_clip(choices[rng.integers(len(choices))], lengths[index], rng)
+        name = clock.name_clip(session_of[index], lengths[index], gaps[index])
         hand = nouns[group.verb]
         noun = hand[position % len(hand)]
         annotation = Annotation(name, action_of[group.verb, noun], group.verb, (noun,))

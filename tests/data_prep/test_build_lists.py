@@ -150,6 +150,7 @@ def test_one_source_needs_and_lists_only_itself(root, source, names):
         (lambda frames, video: (frames / 'manifest.json').unlink(), 'holds no manifest.json'),
         (lambda frames, video: (frames / 'manifest.json').write_text('{}'), 'is not a manifest'),
         (lambda frames, video: video.unlink(), 'no video'),
+        (lambda frames, video: video.write_bytes(b''), 'the video is empty'),
     ],
 )
 def test_a_missing_clip_is_an_error_or_listed_with_its_reason(root, capsys, harm, reason):
@@ -169,6 +170,45 @@ def test_a_missing_clip_is_an_error_or_listed_with_its_reason(root, capsys, harm
     assert list(missing) == [str(clip)]
     assert reason in missing[str(clip)]
     assert '1 clips are missing and left out' in capsys.readouterr().err
+
+
+def change_manifest(root, subject, start, **values):
+    path = root / 'frames' / ann.parse_clip_name(clip_name(subject, start)).path / 'manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+@pytest.mark.parametrize('options', [[], ['--allow-missing']])
+def test_frames_that_were_made_with_different_options_are_refused(root, capsys, options):
+    change_manifest(root, 'P02', 3000, options={'short_side': 128, 'quality': 90})
+    assert run(root, *options) == 2
+    error = capsys.readouterr().err
+    assert '7 clips with --short-side 256 --quality 90; 1 clips with --short-side 128 --quality 90' in error
+    assert 'extract_frames with it and --overwrite' in error
+    assert run(root, '--source', 'videos') == 0
+
+
+@pytest.mark.parametrize(('shift', 'found'), [(-2, 1), (-1, 0), (1, 0), (2, 1)])
+def test_a_length_that_the_clips_name_does_not_state_is_warned_of(root, capsys, shift, found):
+    clip = ann.parse_clip_name(clip_name('P02', 3000))
+    folder = root / 'frames' / clip.path
+    for path in folder.glob('*.jpg'):
+        path.unlink()
+    for number in range(1, FRAMES + shift + 1):
+        (folder / f'img_{number:05}.jpg').touch()
+    change_manifest(root, 'P02', 3000, frames=FRAMES + shift)
+    assert run(root) == 0
+    error = capsys.readouterr().err
+    assert (f'1 clips have two or more frames more or fewer than their names state: {clip}' in error) == bool(found)
+    summary = json.loads((root / 'lists/verb_split1_subjects-P20-P21/summary.json').read_text())
+    assert summary['clips_of_other_length_than_named'] == found
+
+
+@pytest.mark.parametrize('name', ['Take', 'Cut  twice'])
+def test_names_that_cannot_be_class_names_are_refused_with_the_index_file(root, capsys, name):
+    index = root / 'action_annotation/verb_idx.txt'
+    index.write_text(f'Take 1\n{name} 2\nWash 3\n')
+    assert run(root) == 2
+    assert f'{index}: class name {name!r} of label 1' in capsys.readouterr().err
 
 
 def test_the_same_lists_again_are_fine_and_others_need_overwrite(root, capsys):
@@ -258,7 +298,7 @@ EGTEA_VERBS = {
 
 @pytest.fixture(scope='module')
 def real_egtea(shared_folder, tmp_path_factory):
-    """The real annotations with empty files as videos: only their names are looked at."""
+    """The real annotations with files of one byte as videos: only their names are looked at."""
     root = tmp_path_factory.mktemp('real')
     annotations = root / 'action_annotation'
     annotations.mkdir()
@@ -273,7 +313,7 @@ def real_egtea(shared_folder, tmp_path_factory):
         for record in ann.read_annotations(annotations / f'{part}_split1.txt'):
             video = root / 'cropped_clips' / f'{record.clip.path}.mp4'
             video.parent.mkdir(parents=True, exist_ok=True)
-            video.touch()
+            video.write_bytes(b'0')
     return root
 
 

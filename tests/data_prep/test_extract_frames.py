@@ -158,6 +158,44 @@ def test_damaged_files_are_named_and_cost_only_themselves(root, capsys):
     assert [path.name for path in (root / 'frames/s1').iterdir()] == ['a']
 
 
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs named pipes')
+def test_a_pipe_named_like_a_clip_is_reported_and_not_waited_for(root, capsys):
+    pipe = root / 'cropped_clips/s1/pipe.mp4'
+    os.mkfifo(pipe)
+    assert run(root) == 1
+    output = capsys.readouterr()
+    assert f'damaged: {pipe}: not a regular file' in output.err
+    assert '1 clips extracted (12 frames' in output.out
+
+
+def test_a_link_that_leads_nowhere_costs_only_itself(root, capsys):
+    link, target = root / 'cropped_clips/s1/link.mp4', write_clip(root / 'target.mp4', frames=4)
+    link.symlink_to(target)
+    assert run(root) == 0
+    target.unlink()
+    write_clip(root / 'cropped_clips/s1/new.mp4', frames=5)
+    capsys.readouterr()
+    assert run(root) == 1
+    output = capsys.readouterr()
+    assert f'damaged: {link}: a link that leads nowhere' in output.err
+    assert '1 clips extracted (5 frames' in output.out
+    assert '1 were there already, 1 damaged' in output.out
+    assert len(frame_names(root / 'frames/s1/link')) == 4
+
+
+@pytest.mark.parametrize('options', [[], ['--overwrite', '--quality', '80']])
+def test_a_link_in_place_of_a_clips_folder_is_refused_and_left_alone(root, capsys, options):
+    run(root)
+    folder, elsewhere = root / 'frames/s1/a', root / 'elsewhere'
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = tree(elsewhere)
+    assert run(root, *options) == 2
+    assert f'{folder} is a link' in capsys.readouterr().err
+    assert folder.is_symlink()
+    assert tree(elsewhere) == before
+
+
 def test_frames_hidden_by_an_edit_list_are_no_damage(tmp_path):
     whole = write_clip(tmp_path / 'whole.mp4', frames=72, size=(160, 120))
     clip = tmp_path / 'cropped_clips/s/a.mp4'
@@ -181,6 +219,7 @@ def test_names_with_blanks_and_unicode_are_extracted(tmp_path):
         ((), 'cropped_clips is not a folder.*--data-root'),
         (('cropped_clips/s/readme.txt',), r'holds no \.mp4 file'),
         (('cropped_clips/s/a.mp4', 'cropped_clips/s/a.MP4'), 'would share'),
+        (('cropped_clips/s.mp4', 'cropped_clips/s/t/a.mp4'), r's/t/a\.mp4 would lie among those of .*s\.mp4'),
     ],
 )
 def test_a_data_root_without_usable_clips_is_refused(tmp_path, capsys, layout, message):

@@ -1,5 +1,8 @@
+import hashlib
 import json
+import shutil
 from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import av
@@ -11,7 +14,7 @@ from mini_clip import Options, encode
 from mini_motions import VERBS
 from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan
 
-from cdb_video.annotation import parse_clip_name, read_annotations, read_index
+from cdb_video.annotation import format_annotation_line, parse_clip_name, read_annotations, read_index
 
 HOLD_OUT = {f'P{number}' for number in range(20, 27)}
 TINY = ['--scale', '0.02', '--size', '32', '--workers', '1']
@@ -136,6 +139,21 @@ def test_a_small_scale_keeps_every_verb_in_every_part():
     assert {a.verb for a in small.split(3, 'train')} == set(range(1, 20))
 
 
+@pytest.mark.parametrize(('seed', 'scale'), [(33, 0.02), (146, 0.02), (31, 0.05), (2, 0.1), (0, 0.001)])
+def test_every_hold_out_subject_has_a_training_clip_at_a_small_scale(seed, scale):
+    small = make_plan(seed, scale)
+    for split in (1, 2, 3):
+        assert {a.clip.subject for a in small.split(split, 'train')} >= HOLD_OUT
+
+
+def test_the_whole_data_set_is_the_one_that_the_results_were_made_with(plan):
+    lines = [
+        f'{format_annotation_line(a)}\n' for k in (1, 2, 3) for part in ('train', 'test') for a in plan.split(k, part)
+    ]
+    found = hashlib.sha256(''.join(lines).encode()).hexdigest()
+    assert found == 'f59186449a0260d5c7890ca6afe4924e02112178c754ee32ade6a080c43d5055'
+
+
 def test_the_folder_has_the_layout_of_egtea(tiny):
     annotations = tiny / 'action_annotation'
     verbs = read_index(annotations / 'verb_idx.txt')
@@ -207,6 +225,53 @@ def test_a_clip_that_was_lost_is_made_again(tiny, tmp_path):
     assert content(out) == content(tiny)
 
 
+@pytest.fixture
+def own(tiny, tmp_path):
+    """A copy of the tiny data set, to be changed at will."""
+    return shutil.copytree(tiny, tmp_path / 'own')
+
+
+def test_an_emptied_clip_is_made_again(tiny, own):
+    next(own.rglob('*.mp4')).write_bytes(b'')
+    assert main(['--out', str(own), *TINY]) == 0
+    assert content(own) == content(tiny)
+
+
+@pytest.mark.parametrize('harm', [lambda data: data[: len(data) // 2], lambda data: bytes(len(data))])
+def test_a_damaged_clip_is_named_and_made_again_once_it_is_removed(tiny, own, capsys, harm):
+    clip = sorted(own.rglob('*.mp4'))[3]
+    clip.write_bytes(harm(clip.read_bytes()))
+    assert main(['--out', str(own), *TINY]) == 2
+    assert f'1 clips are damaged: {clip}. Remove them' in capsys.readouterr().err
+    clip.unlink()
+    assert main(['--out', str(own), *TINY]) == 0
+    assert content(own) == content(tiny)
+
+
+def test_a_clip_that_was_exchanged_for_another_is_noticed(own, capsys):
+    one, other, *_ = (path for path in sorted(own.rglob('*.mp4')) if _frames(path) == 64)
+    shutil.copy(one, other)
+    assert main(['--out', str(own), *TINY]) == 2
+    assert 'are not the ones that egtea_mini.json was written for' in capsys.readouterr().err
+
+
+def _frames(path):
+    name = parse_clip_name(path.stem)
+    return name.end_frame - name.start_frame
+
+
+@pytest.mark.parametrize('lost', [False, True])
+def test_an_edited_annotation_is_never_overwritten(own, capsys, lost):
+    edited = own / 'action_annotation/train_split2.txt'
+    edited.write_text(edited.read_text().split('\n', 1)[1])
+    if lost:
+        next(own.rglob('*.mp4')).unlink()
+    before = content(own)
+    assert main(['--out', str(own), *TINY]) == 2
+    assert f'{edited} differ from what these options give' in capsys.readouterr().err
+    assert content(own) == before
+
+
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path, capsys):
     (tmp_path / 'letter.txt').write_text('dear')
     assert main(['--out', str(tmp_path), *TINY]) == 2
@@ -226,6 +291,26 @@ def test_a_manifest_of_something_else_is_refused(tmp_path, text):
     (tmp_path / mini_data_set.MANIFEST).write_text(text)
     with pytest.raises(ValueError, match=r'egtea_mini\.json is no'):
         mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+
+
+@pytest.mark.parametrize('options', [[1], 'abc', None])
+def test_options_of_a_manifest_that_are_none_are_refused(tmp_path, options):
+    (tmp_path / mini_data_set.MANIFEST).write_text(json.dumps({'data_set': 'EGTEA-mini', 'options': options}))
+    with pytest.raises(ValueError, match=r'states the options .* which are none'):
+        mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+
+
+@pytest.mark.parametrize(
+    ('error', 'message'),
+    [(OSError(28, 'No space left on device'), 'No space left'), (BrokenProcessPool(), 'use fewer --workers')],
+)
+def test_a_full_disk_or_a_lost_worker_is_one_line(tmp_path, monkeypatch, capsys, error, message):
+    def fail(job):
+        raise error
+
+    monkeypatch.setattr(mini_data_set, 'make_clip', fail)
+    assert main(['--out', str(tmp_path / 'out'), *TINY]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
