@@ -14,7 +14,7 @@ from mmengine.runner import IterBasedTrainLoop
 
 from cdb_video import recording, wiring
 from cdb_video.difficulty import check_smoothing
-from cdb_video.labels import check_same_names, dataset_class_names, describe
+from cdb_video.labels import check_same_names, dataset_class_names, dataset_labels, describe
 from cdb_video.metrics import ClassAccuracy
 from cdb_video.serialise import plain
 from cdb_video.state import CHECKPOINT_KEY, DifficultyState
@@ -226,7 +226,8 @@ class ClassDifficultyHook(Hook):
         if wiring.first_validation(loop, by_epoch) == (loop.max_epochs if by_epoch else loop.max_iters):
             runner.logger.warning(
                 f'the only validation is at the end of training (val_begin={loop.val_begin}, val_interval='
-                f'{loop.val_interval}), so no difficulty will act: set train_cfg.val_interval=1'
+                f'{loop.val_interval}, {loop.max_epochs} epochs), so no difficulty will act: validate earlier '
+                '(train_cfg.val_interval=1) or train longer'
             )
 
     def _starting_state(self, runner: Any) -> DifficultyState:
@@ -239,6 +240,12 @@ class ClassDifficultyHook(Hook):
         check_same_names(dataset_class_names(train_set), val_names, 'the training set', 'the validation set')
         wiring.check_evaluated_set(val_set, num_classes)
         counts = np.pad(counts, (0, num_classes - len(counts)))
+        unseen = np.flatnonzero((counts == 0) & (np.bincount(dataset_labels(val_set), minlength=num_classes) == 0))
+        if unseen.size:
+            runner.logger.warning(
+                f'{unseen.size} of {num_classes} classes have neither training nor validation clips, the first is '
+                f'{unseen[0]}: is num_classes of the head right?'
+            )
         return DifficultyState.start(counts, wiring.names_of(self._metric, train_set, val_set))
 
     def _resumed_state(self, runner: Any, start: DifficultyState) -> DifficultyState:

@@ -41,7 +41,8 @@ def dataset_labels(dataset: Any) -> IntVector:
     if labels.min() < 0:
         index = int(labels.argmin())
         raise ValueError(
-            f'sample {index} of {describe(dataset)} has label {labels[index]}: labels are 0..C-1 (EGTEA '
+            f'sample {index} of {describe(dataset)} has label {labels[index]}: labels are 0..C-1; does its line in the '
+            'list have one? (EGTEA '
             'ids are 1-based; data_prep/build_lists.py converts them)'
         )
     return labels

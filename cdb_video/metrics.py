@@ -72,6 +72,9 @@ class ClassAccuracy(BaseMetric):
         class_names: Names of the classes for messages and reports; None = the dataset's.
         collect_device: 'cpu' or 'gpu', where results of several processes are brought together.
         prefix: Prefix of the keys; None = 'acc'.
+        metric_list: AccMetric's argument, accepted so that a config can be merged over one with AccMetric:
+            'top_k_accuracy' and 'mean_class_accuracy' are always returned.
+        metric_options: AccMetric's argument; its ``top_k_accuracy.topk`` goes before `topk`.
 
     Attributes:
         counts_: `ClassCounts` of the last evaluation, the same on every rank; None before the first.
@@ -90,8 +93,11 @@ class ClassAccuracy(BaseMetric):
         class_names: Sequence[str] | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
+        metric_list: str | Sequence[str] | None = None,
+        metric_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        topk = _acc_metric_topk(metric_list, metric_options) or topk
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
             raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
@@ -251,6 +257,18 @@ class ClassAccuracy(BaseMetric):
                 f'0..{num_classes - 1}: check the list and num_classes of the head'
             )
         return value
+
+
+def _acc_metric_topk(metric_list: str | Sequence[str] | None, metric_options: dict[str, Any] | None) -> Any:
+    """The topk among the arguments of AccMetric, None if they give none; what ClassAccuracy has not is refused."""
+    wanted = [metric_list] if isinstance(metric_list, str) else list(metric_list or [])
+    unknown = sorted({*wanted, *(metric_options or {})} - {'top_k_accuracy', 'mean_class_accuracy'})
+    if unknown:
+        raise ValueError(
+            f'metric_list or metric_options ask for {", ".join(unknown)}, which ClassAccuracy does not compute: add '
+            '_delete_=True to its dict to drop what the base config asks for, or list AccMetric beside it'
+        )
+    return (metric_options or {}).get('top_k_accuracy', {}).get('topk')
 
 
 def _ratio(numerator: IntVector, denominator: IntVector) -> FloatVector:

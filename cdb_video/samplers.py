@@ -228,8 +228,8 @@ class CDBSampler(ClassSampler):
         if len(np.asarray(difficulty)) != self.num_classes:
             raise ValueError(
                 f'the difficulty has {len(np.asarray(difficulty))} classes, {describe(self.dataset)} has '
-                f'{self.num_classes}: give the dataset the full class list (classes=...) and set '
-                'allow_empty=True in the sampler if some have no training clip'
+                f'{self.num_classes}: check num_classes of the head; if it is right, give the data its full class list '
+                '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
             )
         tau = resolve_tau(self.tau, accuracy)
         self._mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)

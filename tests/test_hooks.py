@@ -519,3 +519,13 @@ def test_two_losses_of_one_name_are_both_driven():
     one, other = type('CDBLoss', (CDBLoss,), {}), type('CDBLoss', (CDBLoss,), {})
     model = torch.nn.ModuleList([one(), other(), CDBLoss()])
     assert list(find_difficulty_consumers(model, None)) == ['CDBLoss', 'CDBLoss.1', 'CDBLoss.2']
+
+
+def test_classes_that_no_clip_has_are_warned_about(run):
+    unnamed = {'dataset': {'classes': None}}
+    plain = {'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}, **unnamed}
+    runner = run(model={'num_classes': 5}, train_dataloader=plain, val_dataloader=unnamed)
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    assert any('1 of 5 classes have neither training nor validation clips, the first is 4' in str(call)
+               for call in warning.call_args_list)  # fmt: skip

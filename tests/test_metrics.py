@@ -146,6 +146,18 @@ def test_bad_arguments_are_refused_with_their_value(arguments, message):
         ClassAccuracy(**arguments)
 
 
+def test_arguments_left_over_from_acc_metric_are_taken():
+    metric = ClassAccuracy(metric_list=('top_k_accuracy',), metric_options={'top_k_accuracy': {'topk': (1, 3)}})
+    assert metric.topk == (1, 3)
+    assert ClassAccuracy(metric_list='mean_class_accuracy').topk == (1, 5)
+
+
+@pytest.mark.parametrize('arguments', [{'metric_list': ('mean_average_precision',)}, {'metric_options': {'mmit': {}}}])
+def test_what_acc_metric_has_and_it_has_not_is_refused(arguments):
+    with pytest.raises(ValueError, match=r'which ClassAccuracy does not compute: add _delete_=True'):
+        ClassAccuracy(**arguments)
+
+
 def test_config_builds_it_in_the_place_of_acc_metric():
     metric = METRICS.build({'type': 'ClassAccuracy', '_scope_': 'mmaction', 'topk': 1})
     assert metric.topk == (1,)
