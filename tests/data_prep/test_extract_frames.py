@@ -262,7 +262,13 @@ def test_an_interrupted_run_leaves_only_finished_clips_and_the_next_one_complete
         os.utime(clips / f'{number}.mp4', ns=(1, 1))
     frames = tmp_path / 'frames/s'
     command = [sys.executable, extract_frames.__file__, '--data-root', str(tmp_path)]
-    process = subprocess.Popen([*command, '--workers', '1'], stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        [*command, '--workers', '1'],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # Tests that a shell runs in the background inherit an ignored SIGINT, and would hand it on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (frames.is_dir() and len(list(frames.iterdir())) > 2):
         assert time.monotonic() < deadline, 'no clip was finished in time'
