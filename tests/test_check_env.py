@@ -34,13 +34,29 @@ def test_a_sound_environment_has_no_problems():
         ({'mmcv': '2.1.0'}, 'overwrite each other'),
         ({'mmengine': None}, 'pip install --no-deps'),
         ({'setuptools': '82.0.1'}, "pip install 'setuptools<81'"),
-        ({'opencv_python': '4.9.0.80'}, 'opencv-python==4.11.0.86'),
+        ({'opencv_python': '4.9.0.80'}, 'pip install opencv-python==4.9.0.80 opencv-contrib-python==4.9.0.80'),
     ],
 )
 def test_each_misfit_is_told_with_its_remedy(changes, words):
     found = problems('mmengine', **changes)
     assert len(found) == 1
     assert words in found[0]
+
+
+@pytest.mark.parametrize(
+    ('versions', 'wanted'),
+    [
+        ({'opencv-python': '5.0.0.93', 'opencv-contrib-python': '5.1.0.95'}, 2 * ['5.0.0.93']),
+        ({'opencv-python': '4.10.0.84', 'opencv-contrib-python': '4.9.0.80'}, 2 * ['4.9.0.80']),
+        ({'opencv-python': '5.0.0.93', 'opencv-contrib-python': '5.0.0.93'}, []),
+        ({'opencv-python': '5.0.0.93'}, []),
+        ({}, []),
+    ],
+)
+def test_opencv_is_brought_to_the_oldest_version_found(versions, wanted):
+    found = check_env.one_opencv(versions.get)
+    assert [line.split('==')[1] for line in found] == wanted
+    assert [line.split('==')[0] for line in found] == (list(versions) if wanted else [])
 
 
 def test_newer_setuptools_do_not_matter_without_mim():

@@ -227,3 +227,25 @@ def test_set_up_refuses_an_environment_whose_libraries_do_not_fit(checkout):
     assert 'problem: mmcv 2.2' in output
     assert 'does not fit' in output
     assert calls(checkout) == []
+
+
+CHECK_ENV_STAND_IN = """
+import sys
+if sys.argv[1:] == ['--one-opencv']:
+    print('opencv-python==5.0.0.93\\nopencv-contrib-python==5.0.0.93')
+"""
+
+
+@pytest.mark.parametrize('ours', [True, False])
+def test_set_up_brings_opencv_to_one_version_in_its_own_environment_only(checkout, ours):
+    (checkout / 'tools' / 'check_env.py').write_text(CHECK_ENV_STAND_IN)
+    python = checkout / '.venv' / 'bin' / 'python'
+    python.write_text('#!/bin/sh\nif [ "$2" = pip ]; then shift 2; echo pip "$@" >> calls; exit; fi\n' + python.read_text())
+    if ours:
+        (checkout / '.venv' / '.made_by_cdb_video').touch()
+    bash(checkout, 'source tools/setup_env.sh; setup_env dev')
+    changes = [line for line in calls(checkout) if line.split()[1] in ('install', 'uninstall')]
+    assert [line.split()[1] for line in changes] == (['uninstall', 'install'] if ours else [])
+    if ours:
+        assert changes[0].endswith(' opencv-python opencv-contrib-python')
+        assert changes[1].endswith(' --no-deps opencv-python==5.0.0.93 opencv-contrib-python==5.0.0.93')

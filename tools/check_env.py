@@ -73,16 +73,28 @@ def find_problems(version_of: Versions, modules: Sequence[str] = ()) -> list[str
     return problems + _opencv_problems(version_of) + _setuptools_problems(version_of)
 
 
-def _opencv_problems(version_of: Versions) -> list[str]:
+def one_opencv(version_of: Versions) -> list[str]:
+    """Requirements that bring all OpenCV distributions to one version; none where they have one.
+
+    The oldest of the versions found: the distributions are not released on one day, so the newest of
+    one is often not to be had yet for the others.
+    """
     found = {name: version for name in OPENCV if (version := version_of(name))}
     if len(set(found.values())) < 2:
         return []
-    listed = ', '.join(f'{name} {version}' for name, version in found.items())
-    newest = max(found.values(), key=release)
+    oldest = min(found.values(), key=release)
+    return [f'{name}=={oldest}' for name in found]
+
+
+def _opencv_problems(version_of: Versions) -> list[str]:
+    wanted = one_opencv(version_of)
+    if not wanted:
+        return []
+    names = [line.partition('==')[0] for line in wanted]
+    listed = ', '.join(f'{name} {version_of(name)}' for name in names)
     return [
         f'{listed} are installed: they share the folder cv2, so it is a mixture of versions. '
-        f'pip uninstall {" ".join(found)}, then pip install '
-        f'{" ".join(f"{name}=={newest}" for name in found)}.'
+        f'pip uninstall {" ".join(names)}, then pip install {" ".join(wanted)}.'
     ]
 
 
@@ -131,6 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--has', metavar='NAME', help='only tell whether it is installed')
     parser.add_argument('--version', metavar='NAME', help='only print its version')
     parser.add_argument('--pins', metavar='NAME', nargs='+', help='print NAME==VERSION lines')
+    parser.add_argument('--one-opencv', action='store_true', help='print what makes OpenCV one version')
     parser.add_argument('--cpu-torch', metavar='FILE', type=Path, help='judge a report of pip')
     args = parser.parse_args(argv)
     if args.cpu_torch:
@@ -144,6 +157,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in args.pins:
             if version := installed_version(name):
                 print(f'{name}=={version}')
+        return 0
+    if args.one_opencv:
+        print('\n'.join(one_opencv(installed_version)))
         return 0
     problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)])
     if args.imports and not problems:

@@ -123,6 +123,18 @@ install_rest() {
         "It is safe to run this again."
 }
 
+# mmcv and mmaction2 ask for two distributions of OpenCV that share one folder and are not released on one
+# day: where their versions differ, all take the oldest of these.
+align_opencv() {
+    local wanted=()
+    mapfile -t wanted < <(check_env --one-opencv)
+    if [[ ! -e "$VENV/.made_by_cdb_video" || -z "${wanted[*]}" ]]; then return; fi
+    say "Bringing OpenCV to one version: ${wanted[*]}"
+    "$VENV/bin/python" -m pip uninstall --quiet --yes "${wanted[@]%%==*}"
+    pip_install --no-deps "${wanted[@]}" || die "${wanted[*]} could not be installed; pip's message is above." \
+        "Run this again, or remove $VENV."
+}
+
 # OpenCV's usual wheels need libGL, which servers often lack; the headless wheels do not.
 mend_opencv() {
     local version problem headless
@@ -154,6 +166,7 @@ setup_env() {
     cd -- "$REPOSITORY"
     make_venv
     stamp="$VENV/.set_up_${extras//,/_}"
+    align_opencv
     check_env || die "the environment $VENV does not fit; see above."
     if [[ -e "$stamp" ]] && [[ "$(cat -- "$stamp")" == "$(fingerprint "$extras")" ]]; then
         return
@@ -161,6 +174,7 @@ setup_env() {
     if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then check_space; fi
     install_torch
     install_rest "$extras"
+    align_opencv
     mend_opencv
     check_env --imports || die "the environment $VENV does not fit; see above."
     fingerprint "$extras" >"$stamp"
