@@ -14,7 +14,7 @@ from mmengine.runner import IterBasedTrainLoop
 
 from cdb_video import recording, wiring
 from cdb_video.difficulty import check_smoothing
-from cdb_video.labels import check_same_names, dataset_class_names, dataset_labels, describe
+from cdb_video.labels import check_same_names, dataset_class_names, describe
 from cdb_video.metrics import ClassAccuracy
 from cdb_video.serialise import plain
 from cdb_video.state import CHECKPOINT_KEY, DifficultyState
@@ -109,9 +109,8 @@ class ClassDifficultyHook(Hook):
             )
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self._find_consumers(runner)
-        start = self._starting_state(runner)
+        start = self._starting_state(runner, self._metric)
         self.state_ = self._resumed_state(runner, start) if runner._resume else start
-        self._metric.set_train_counts(self.state_.train_counts)
         self._push(runner)
         if is_main_process():
             recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
@@ -165,7 +164,7 @@ class ClassDifficultyHook(Hook):
         dataset, state = runner.test_dataloader.dataset, self._tested_state()
         stated = wiring.stated_num_classes(runner.model, metric, dataset, 'test')
         if stated:
-            wiring.check_evaluated_set(dataset, next(iter(stated.values())))
+            wiring.count_evaluated_clips(dataset, next(iter(stated.values())))
         if state is not None:
             check_same_names(dataset_class_names(dataset), state.class_names, describe(dataset), 'the checkpoint')
             metric.set_train_counts(state.train_counts)
@@ -230,23 +229,24 @@ class ClassDifficultyHook(Hook):
                 '(train_cfg.val_interval=1) or train longer'
             )
 
-    def _starting_state(self, runner: Any) -> DifficultyState:
-        """The state before any validation, with every label and class list checked."""
+    def _starting_state(self, runner: Any, metric: ClassAccuracy) -> DifficultyState:
+        """The state before any validation, with labels, class lists and monitored results checked."""
         train_set, val_set = runner.train_dataloader.dataset, runner.val_dataloader.dataset
         counts = wiring.count_train_clips(train_set, self._sampler)
-        assert self._metric is not None
-        num_classes = wiring.agreed_num_classes(runner.model, self._metric, train_set, counts)
+        num_classes = wiring.agreed_num_classes(runner.model, metric, train_set, counts)
         val_names = dataset_class_names(val_set)
         check_same_names(dataset_class_names(train_set), val_names, 'the training set', 'the validation set')
-        wiring.check_evaluated_set(val_set, num_classes)
+        val_counts = wiring.count_evaluated_clips(val_set, num_classes)
         counts = np.pad(counts, (0, num_classes - len(counts)))
-        unseen = np.flatnonzero((counts == 0) & (np.bincount(dataset_labels(val_set), minlength=num_classes) == 0))
+        metric.set_train_counts(counts)
+        wiring.check_monitored(runner, metric, metric.result_keys(val_counts))
+        unseen = np.flatnonzero((counts == 0) & (val_counts == 0))
         if unseen.size:
             runner.logger.warning(
                 f'{unseen.size} of {num_classes} classes have neither training nor validation clips, the first is '
                 f'{unseen[0]}: is num_classes of the head right?'
             )
-        return DifficultyState.start(counts, wiring.names_of(self._metric, train_set, val_set))
+        return DifficultyState.start(counts, wiring.names_of(metric, train_set, val_set))
 
     def _resumed_state(self, runner: Any, start: DifficultyState) -> DifficultyState:
         """The state of the checkpoint; `start` where there is none.

@@ -17,6 +17,8 @@ from cdb_video.labels import check_num_classes
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
+_CLASS_MEANS = {'mean1': 'accuracy', 'mean_precision': 'precision', 'macro_f1': 'f1'}
+"""Means over the classes: key -> vector of `ClassCounts`."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class ClassAccuracy(BaseMetric):
         if isinstance(outcome[0], ValueError):
             raise outcome[0]
         metrics, self.counts_ = outcome[0]
-        return {f'{self.prefix}/{name}' if self.prefix else name: value for name, value in metrics.items()}
+        return {self._key(name): value for name, value in metrics.items()}
 
     def compute_metrics(self, results: list[tuple[int, int, int, int]]) -> dict[str, float]:
         """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
@@ -217,28 +219,41 @@ class ClassAccuracy(BaseMetric):
     def _class_means(self, counts: ClassCounts) -> dict[str, float]:
         """Means over the classes that have clips."""
         present = counts.num_clips > 0
-        means = {
-            'mean1': float(counts.accuracy[present].mean()),
-            'mean_precision': float(counts.precision[present].mean()),
-            'macro_f1': float(counts.f1[present].mean()),
+        means = {name: float(getattr(counts, vector)[present].mean()) for name, vector in _CLASS_MEANS.items()}
+        return means | {
+            name: float(counts.accuracy[group & present].mean())
+            for name, group in self._shot_groups(counts.num_classes).items()
+            if (group & present).any()
         }
+
+    def result_keys(self, num_clips: IntVector) -> list[str]:
+        """The keys that `evaluate` will return for a set of clips, in their order.
+
+        Args:
+            num_clips: (C,) int >= 0, clips of each class in the set.
+        """
+        groups = self._shot_groups(len(num_clips))
+        shots = [name for name, group in groups.items() if (group & (num_clips > 0)).any()]
+        names = [*(f'top{k}' for k in self.topk), *_CLASS_MEANS, *shots]
+        return [self._key(name) for name in names]
+
+    def _key(self, name: str) -> str:
+        return f'{self.prefix}/{name}' if self.prefix else name
+
+    def _shot_groups(self, num_classes: int) -> dict[str, np.ndarray]:
+        """(C,) bool masks of many-, medium- and few-shot classes; none while the training counts are not known."""
         if self._train_counts is None:
-            return means
-        if len(self._train_counts) != counts.num_classes:
+            return {}
+        if len(self._train_counts) != num_classes:
             raise ValueError(
                 f'the training counts are for {len(self._train_counts)} classes, the scores for '
-                f'{counts.num_classes}: num_classes of the head and of the data must agree'
+                f'{num_classes}: num_classes of the head and of the data must agree'
             )
         few, many = self.shot_thresholds
-        groups = {
+        return {
             'many_shot': self._train_counts > many,
             'medium_shot': (self._train_counts >= few) & (self._train_counts <= many),
             'few_shot': self._train_counts < few,
-        }
-        return means | {
-            name: float(counts.accuracy[group & present].mean())
-            for name, group in groups.items()
-            if (group & present).any()
         }
 
     @staticmethod

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from torch import nn
 
 from cdb_video.difficulty import IntVector
@@ -122,9 +124,51 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, co
     return num_classes
 
 
-def check_evaluated_set(dataset: Any, num_classes: int) -> None:
-    """Raise a ValueError if the validation or test set is empty or has a label outside 0..C-1."""
-    check_labels(dataset_labels(dataset), num_classes, dataset)
+def count_evaluated_clips(dataset: Any, num_classes: int) -> IntVector:
+    """Clips per class of a validation or test set, (C,) int64.
+
+    Raises:
+        ValueError: If the set is empty or has a label outside 0..C-1.
+    """
+    labels = dataset_labels(dataset)
+    check_labels(labels, num_classes, dataset)
+    return np.bincount(labels, minlength=num_classes)
+
+
+def check_monitored(runner: Any, metric: ClassAccuracy, keys: list[str]) -> None:
+    """Check that what waits for a result of the validation waits for one that there will be.
+
+    Looks at save_best of CheckpointHook, monitor of EarlyStoppingHook and monitor of schedulers such as
+    ReduceOnPlateauLR; mmengine itself finds a misspelt key only after the first validation.
+
+    Args:
+        runner: With hooks, schedulers and validation loop built.
+        metric: The ClassAccuracy of the validation.
+        keys: What `metric` will return.
+
+    Raises:
+        ValueError: If neither `metric` nor another metric of the validation can return a key that is waited for.
+    """
+    others = [one for one in runner.val_loop.evaluator.metrics if one is not metric]
+    for source, key in _monitored(runner):
+        if key in keys or any(not one.prefix or key.startswith(f'{one.prefix}/') for one in others):
+            continue
+        raise ValueError(f'{source}={key!r}: the validation will not return that; it returns {", ".join(keys)}')
+
+
+def _monitored(runner: Any) -> Iterator[tuple[str, str]]:
+    """Who waits for which key of the validation's results."""
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            yield from (('save_best of CheckpointHook', key) for key in hook.save_best or () if key != 'auto')
+        elif isinstance(hook, EarlyStoppingHook):
+            yield 'monitor of EarlyStoppingHook', hook.monitor
+    schedulers = runner.param_schedulers or []
+    if isinstance(schedulers, dict):
+        schedulers = [one for group in schedulers.values() for one in group]
+    for scheduler in schedulers:
+        if getattr(scheduler, 'need_val_args', False) and scheduler.by_epoch:
+            yield f'monitor of {type(scheduler).__name__}', scheduler.monitor
 
 
 def names_of(metric: ClassAccuracy, *datasets: Any) -> tuple[str, ...] | None:

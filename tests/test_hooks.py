@@ -356,6 +356,23 @@ def test_full_disk_costs_the_record_but_not_the_training(run):
         ({'model': {'loss_cls': {'num_classes': 3}}}, r'cls_head.loss_cls \(CDBLoss\): 3'),
         ({'val_evaluator': {'num_classes': 7}}, r'val_evaluator \(ClassAccuracy\): 7'),
         (
+            {'default_hooks': {'checkpoint': {'save_best': 'acc/mean'}}},
+            "save_best of CheckpointHook='acc/mean'.*returns acc/top1, acc/top5, acc/mean1, acc/mean_precision, "
+            'acc/macro_f1, acc/medium_shot, acc/few_shot$',
+        ),
+        (
+            {'default_hooks': {'checkpoint': {'save_best': ['acc/top1', 'acc/many_shot'], 'rule': ['greater'] * 2}}},
+            "save_best of CheckpointHook='acc/many_shot'",
+        ),
+        (
+            {'custom_hooks': [{'type': 'ClassDifficultyHook'}, {'type': 'EarlyStoppingHook', 'monitor': 'acc/top2'}]},
+            "monitor of EarlyStoppingHook='acc/top2'",
+        ),
+        (
+            {'param_scheduler': {'type': 'ReduceOnPlateauLR', 'monitor': 'loss'}},
+            "monitor of ReduceOnPlateauLR='loss'",
+        ),
+        (
             {'model': {'num_classes': 3}, 'train_dataloader': {'dataset': {'classes': None}}},
             r'label 3.*states 3 classes',
         ),
@@ -366,6 +383,34 @@ def test_what_does_not_fit_is_refused_before_the_first_step(run, changes, messag
     with pytest.raises(ValueError, match=message):
         runner.train()
     assert runner.model.batches == []
+
+
+@pytest.mark.parametrize(
+    ('save_best', 'evaluator'),
+    [
+        ('auto', {}),
+        ('acc/few_shot', {}),
+        ('mine/mean1', {'prefix': 'mine'}),
+        ('acc/top3', {'topk': (1, 3)}),
+    ],
+)
+def test_keys_that_the_validation_returns_can_be_monitored(run, tmp_path, save_best, evaluator):
+    runner = run(
+        train_cfg={'max_epochs': 1}, val_evaluator=evaluator, default_hooks={'checkpoint': {'save_best': save_best}}
+    )
+    runner.train()
+    assert list(tmp_path.glob('best_*.pth'))
+
+
+def test_key_of_another_metric_can_be_monitored(run, tmp_path):
+    both = [{'type': 'ClassAccuracy', 'prefix': 'mine'}, {'type': 'ToyMetric'}]
+    run(train_cfg={'max_epochs': 1}, val_evaluator=both).train()
+    assert list(tmp_path.glob('best_acc_mean1_*.pth'))
+
+
+def test_metric_of_an_unknown_type_stops_before_the_first_step(run):
+    with pytest.raises(KeyError, match='ClassAccurcy is not in the mmengine::metric registry'):
+        run(val_evaluator={'_delete_': True, 'type': 'ClassAccurcy'}).train()
 
 
 def test_observing_run_without_validation_goes_on_with_a_warning(run):

@@ -162,3 +162,13 @@ def test_config_builds_it_in_the_place_of_acc_metric():
     metric = METRICS.build({'type': 'ClassAccuracy', '_scope_': 'mmaction', 'topk': 1})
     assert metric.topk == (1,)
     assert metric.prefix == 'acc'
+
+
+@pytest.mark.parametrize('train_counts', [None, [500, 50, 5, 5], [500, 400, 300, 5]])
+def test_announced_keys_are_those_that_evaluate_returns(train_counts):
+    metric = ClassAccuracy(topk=(1, 2))
+    if train_counts is not None:
+        metric.set_train_counts(train_counts)
+    labels = [0, 0, 1, 2]  # no clip of class 3
+    announced = metric.result_keys(np.bincount(labels, minlength=4))
+    assert list(evaluate(metric, np.eye(4)[labels], labels)) == announced
