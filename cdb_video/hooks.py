@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-from mmengine.runner import IterBasedTrainLoop
 
 from cdb_video import recording, wiring
 from cdb_video.difficulty import check_smoothing
-from cdb_video.labels import check_same_names, dataset_class_names, describe
 from cdb_video.metrics import ClassAccuracy
+from cdb_video.owner import DifficultyOwner
 from cdb_video.serialise import plain
-from cdb_video.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.starting import resumed_state, starting_state
 
 
 @HOOKS.register_module()
-class ClassDifficultyHook(Hook):
+class ClassDifficultyHook(DifficultyOwner):
     """Measures the difficulty of every class after each validation and hands it to loss and sampler.
 
     The sole owner of the difficulty vector. It needs a `ClassAccuracy` in ``val_evaluator`` and at least
@@ -48,9 +43,6 @@ class ClassDifficultyHook(Hook):
         ValueError: If an argument is out of range.
     """
 
-    # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
-    priority = 'LOW'
-
     def __init__(
         self,
         prior_count: float = 0.0,
@@ -61,35 +53,12 @@ class ClassDifficultyHook(Hook):
         report: bool = True,
     ) -> None:
         check_smoothing(prior_count, momentum, min_difficulty)
-        if not isinstance(log_classes, int) or log_classes < 0:
-            raise ValueError(f'log_classes={log_classes!r}: must be a whole number >= 0')
+        super().__init__(log_classes, report)
         self.smoothing = {'prior_count': prior_count, 'momentum': momentum, 'min_difficulty': min_difficulty}
-        self.log_classes = log_classes
         self.observe_only = observe_only
-        self.report = report
-        self.state_: DifficultyState | None = None
-        self._loaded: Mapping[str, Any] | None = None
         self._metric: ClassAccuracy | None = None
-        self._consumers: dict[str, Any] = {}
-        self._sampler: Any = None
-        self._metrics: dict[str, Any] = {}
         self._is_training = False
         self._validation_missing = False
-
-    # Checkpoints
-
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Keep the entry for later: whether it is resumed from or only loaded is not known yet."""
-        self._loaded = checkpoint.get(CHECKPOINT_KEY)
-
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Put the state into the checkpoint."""
-        if self.state_ is not None:
-            checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
-                'report': {'consumers': self._consumer_vectors(), 'metrics': self._metrics}
-            }
-
-    # Training
 
     def before_train(self, runner: Any) -> None:
         """Find and check everything that takes part, before the first step.
@@ -108,9 +77,11 @@ class ClassDifficultyHook(Hook):
                 'the config (it returns what AccMetric does, under the same names)'
             )
         self._sampler = wiring.find_sampler(runner.train_dataloader)
-        self._find_consumers(runner)
-        start = self._starting_state(runner, self._metric)
-        self.state_ = self._resumed_state(runner, start) if runner._resume else start
+        self._choose_consumers(runner)
+        start = starting_state(runner, self._sampler, self._metric)
+        self.state_ = resumed_state(runner, self._loaded, start) if runner._resume else start
+        if self.state_ is not start and self._loaded is not None:
+            self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
         self._push(runner)
         if is_main_process():
             recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
@@ -145,57 +116,7 @@ class ClassDifficultyHook(Hook):
         self._metrics = plain(metrics or {})
         self._push(runner)
         if is_main_process():
-            vectors = self._consumer_vectors()
-            recording.record_validation(runner, self.state_, vectors, self._metrics)
-            recording.log_scalars(runner, self.state_, vectors, runner.epoch if self._by_epoch(runner) else runner.iter)
-            recording.log_classes(runner, self.state_, vectors, self.log_classes)
-
-    # Testing
-
-    def before_test(self, runner: Any) -> None:
-        """Check the class lists, and give the metric the training counts, for the accuracies by shot.
-
-        Raises:
-            ValueError: If the test set, the model, the metric and the checkpoint have different classes.
-        """
-        metric = wiring.find_metric(runner.test_loop.evaluator)
-        if metric is None:
-            return
-        dataset, state = runner.test_dataloader.dataset, self._tested_state()
-        stated = wiring.stated_num_classes(runner.model, metric, dataset, 'test')
-        if stated:
-            wiring.count_evaluated_clips(dataset, next(iter(stated.values())))
-        if state is not None:
-            check_same_names(dataset_class_names(dataset), state.class_names, describe(dataset), 'the checkpoint')
-            metric.set_train_counts(state.train_counts)
-
-    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Write the class report of the test set."""
-        if not self.report or not is_main_process():
-            return
-        metric = wiring.find_metric(runner.test_loop.evaluator)
-        if metric is None or metric.counts_ is None:
-            runner.logger.info("no class report: it needs test_evaluator=dict(type='ClassAccuracy')")
-            return
-        counts, state = metric.counts_, self._tested_state()
-        if state is None:
-            nothing = np.zeros(counts.num_classes, np.int64)
-            state = DifficultyState.start(nothing, wiring.names_of(metric, runner.test_dataloader.dataset))
-        trained_here = self.state_ is not None
-        consumers = (
-            self._consumer_vectors() if trained_here else (self._loaded or {}).get('report', {}).get('consumers')
-        )
-        recording.report_classes(
-            runner, 'test', counts.num_clips, counts.num_correct, state, consumers or {}, plain(metrics or {})
-        )
-
-    # Parts
-
-    def _tested_state(self) -> DifficultyState | None:
-        """The state of the model that is tested: this run's, or the checkpoint's; None if it has none."""
-        if self.state_ is not None or self._loaded is None:
-            return self.state_
-        return DifficultyState.from_checkpoint(self._loaded)
+            self._record(runner, self._step(runner))
 
     def _without_validation(self, runner: Any) -> None:
         """No validation, no difficulty: an error, unless nobody waits for it."""
@@ -203,24 +124,18 @@ class ClassDifficultyHook(Hook):
             raise ValueError(
                 'ClassDifficultyHook needs a validation before the end of training: set val_dataloader, val_cfg and '
                 f'{wiring.METRIC_RECIPE}, let val_begin be at most the length of training, and train without '
-                '--no-validate'
+                '--no-validate; or replay the difficulty of an earlier run with DifficultyReplayHook'
             )
         runner.logger.warning('ClassDifficultyHook: no validation in this run, so nothing is measured or reported')
 
-    def _find_consumers(self, runner: Any) -> None:
+    def _choose_consumers(self, runner: Any) -> None:
         """Find who gets the difficulty, and say what is likely not meant."""
-        consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
         if self.observe_only:
-            self._consumers = {}
+            consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
             if consumers:
                 runner.logger.warning(f'observe_only=True: {", ".join(consumers)} will be handed no difficulty')
             return
-        if not consumers:
-            raise ValueError(
-                'ClassDifficultyHook found nothing to hand the difficulty to: add '
-                f'{wiring.CONSUMER_RECIPE}; or set observe_only=True to measure and report only'
-            )
-        self._consumers = consumers
+        self._consumers = self._find_consumers(runner, '; or set observe_only=True to measure and report only')
         loop, by_epoch = runner.train_loop, self._by_epoch(runner)
         if wiring.first_validation(loop, by_epoch) == (loop.max_epochs if by_epoch else loop.max_iters):
             runner.logger.warning(
@@ -229,78 +144,9 @@ class ClassDifficultyHook(Hook):
                 '(train_cfg.val_interval=1) or train longer'
             )
 
-    def _starting_state(self, runner: Any, metric: ClassAccuracy) -> DifficultyState:
-        """The state before any validation, with labels, class lists and monitored results checked."""
-        train_set, val_set = runner.train_dataloader.dataset, runner.val_dataloader.dataset
-        counts = wiring.count_train_clips(train_set, self._sampler)
-        num_classes = wiring.agreed_num_classes(runner.model, metric, train_set, counts)
-        val_names = dataset_class_names(val_set)
-        check_same_names(dataset_class_names(train_set), val_names, 'the training set', 'the validation set')
-        val_counts = wiring.count_evaluated_clips(val_set, num_classes)
-        counts = np.pad(counts, (0, num_classes - len(counts)))
-        metric.set_train_counts(counts)
-        wiring.check_monitored(runner, metric, metric.result_keys(val_counts))
-        unseen = np.flatnonzero((counts == 0) & (val_counts == 0))
-        if unseen.size:
-            runner.logger.warning(
-                f'{unseen.size} of {num_classes} classes have neither training nor validation clips, the first is '
-                f'{unseen[0]}: is num_classes of the head right?'
-            )
-        return DifficultyState.start(counts, wiring.names_of(metric, train_set, val_set))
-
-    def _resumed_state(self, runner: Any, start: DifficultyState) -> DifficultyState:
-        """The state of the checkpoint; `start` where there is none.
-
-        Raises:
-            ValueError: If the checkpoint was made with other classes.
-        """
-        if not runner._has_loaded:
-            runner.logger.warning(
-                f'resume was asked for, but there is no checkpoint in {runner.work_dir}: training starts '
-                'anew, and mmengine then ignores load_from (pretrained weights) as well'
-            )
-            return start
-        if self._loaded is None:
-            runner.logger.warning(
-                'the checkpoint has no class difficulty (it was saved without ClassDifficultyHook): every '
-                'class starts with difficulty 1'
-            )
-            return start
-        state = DifficultyState.from_checkpoint(self._loaded)
-        if len(state.difficulty) != len(start.difficulty):
-            raise ValueError(
-                f'the checkpoint has the difficulty of {len(state.difficulty)} classes, this run has '
-                f'{len(start.difficulty)}: resume with the class list of the checkpoint, or start anew with '
-                'load_from'
-            )
-        check_same_names(state.class_names, start.class_names, 'the checkpoint', 'this run, which resumes it,')
-        self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
-        return replace(state, train_counts=start.train_counts, class_names=start.class_names)
-
-    def _push(self, runner: Any) -> None:
-        """Hand difficulty, accuracy and the frequencies that training sees to whatever takes them."""
-        assert self.state_ is not None
-        for consumer in self._consumers.values():
-            consumer.set_class_difficulty(self.state_.difficulty, self.state_.accuracy)
-        prior = getattr(self._sampler, 'class_probability', self.state_.train_counts)
-        for consumer in wiring.find_prior_consumers(runner.model):
-            consumer.set_class_prior(prior)
-
     def _validate_if_missing(self, runner: Any) -> None:
         if self._validation_missing:
             runner.logger.info(
                 f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
             )
             runner.val_loop.run()
-
-    def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
-        """Tau and weight or probability of every consumer, as the history has them."""
-        vectors = {}
-        for name, consumer in self._consumers.items():
-            vector = wiring.consumer_vector(consumer)
-            vectors[name] = {'tau': wiring.consumer_tau(consumer)} | ({} if vector is None else dict([vector]))
-        return vectors
-
-    @staticmethod
-    def _by_epoch(runner: Any) -> bool:
-        return not isinstance(runner.train_loop, IterBasedTrainLoop)

@@ -72,12 +72,12 @@ def count_train_clips(dataset: Any, sampler: Any) -> IntVector:
     return np.asarray(counts, np.int64) if counts is not None else np.bincount(dataset_labels(dataset))
 
 
-def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, role: str) -> dict[str, int]:
+def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: Any, role: str) -> dict[str, int]:
     """The number of classes that the head, the loss, the metric and the data state, by who states it.
 
     Args:
         model: Heads are modules with a loss in them; their losses may state a number too.
-        metric: Of the same evaluation.
+        metric: Of the same evaluation, if there is one.
         dataset: States the length of its class list.
         role: 'val' or 'test', for messages.
 
@@ -92,9 +92,9 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, ro
         number = getattr(module, 'num_classes', None)
         if (has_loss or hasattr(module, 'set_class_difficulty')) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number
-    if metric.num_classes is not None:
+    if metric is not None and metric.num_classes is not None:
         stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes
-    if metric.class_names is not None:
+    if metric is not None and metric.class_names is not None:
         stated[f'class_names of {role}_evaluator'] = len(metric.class_names)
     names = dataset_class_names(dataset)
     if names is not None:
@@ -108,7 +108,7 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, ro
     return stated
 
 
-def agreed_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, counts: IntVector) -> int:
+def agreed_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: Any, counts: IntVector) -> int:
     """The number of classes C in training, at least the largest training label plus 1.
 
     Raises:

@@ -1,0 +1,147 @@
+"""What the hooks that own a difficulty share: handing it on, keeping it in checkpoints, the report of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
+
+from cdb_video import recording, wiring
+from cdb_video.labels import check_same_names, dataset_class_names, describe
+from cdb_video.serialise import plain
+from cdb_video.state import CHECKPOINT_KEY, DifficultyState
+
+
+class DifficultyOwner(Hook):
+    """The base of ClassDifficultyHook and DifficultyReplayHook; a run has one of them.
+
+    Args:
+        log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
+        report: Whether to write the class report.
+
+    Attributes:
+        state_: `DifficultyState`, None before training.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
+    priority = 'LOW'
+
+    def __init__(self, log_classes: int, report: bool) -> None:
+        if not isinstance(log_classes, int) or log_classes < 0:
+            raise ValueError(f'log_classes={log_classes!r}: must be a whole number >= 0')
+        self.log_classes = log_classes
+        self.report = report
+        self.state_: DifficultyState | None = None
+        self._loaded: Mapping[str, Any] | None = None
+        self._consumers: dict[str, Any] = {}
+        self._sampler: Any = None
+        self._metrics: dict[str, Any] = {}
+
+    # Checkpoints
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Keep the entry for later: whether it is resumed from or only loaded is not known yet."""
+        self._loaded = checkpoint.get(CHECKPOINT_KEY)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Put the state into the checkpoint."""
+        if self.state_ is not None:
+            checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
+                'report': {'consumers': self._consumer_vectors(), 'metrics': self._metrics}
+            }
+
+    # Testing
+
+    def before_test(self, runner: Any) -> None:
+        """Check the class lists, and give the metric the training counts, for the accuracies by shot.
+
+        Raises:
+            ValueError: If the test set, the model, the metric and the checkpoint have different classes.
+        """
+        metric = wiring.find_metric(runner.test_loop.evaluator)
+        if metric is None:
+            return
+        dataset, state = runner.test_dataloader.dataset, self._tested_state()
+        stated = wiring.stated_num_classes(runner.model, metric, dataset, 'test')
+        if stated:
+            wiring.count_evaluated_clips(dataset, next(iter(stated.values())))
+        if state is not None:
+            check_same_names(dataset_class_names(dataset), state.class_names, describe(dataset), 'the checkpoint')
+            metric.set_train_counts(state.train_counts)
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        """Write the class report of the test set."""
+        if not self.report or not is_main_process():
+            return
+        metric = wiring.find_metric(runner.test_loop.evaluator)
+        if metric is None or metric.counts_ is None:
+            runner.logger.info("no class report: it needs test_evaluator=dict(type='ClassAccuracy')")
+            return
+        counts, state = metric.counts_, self._tested_state()
+        if state is None:
+            nothing = np.zeros(counts.num_classes, np.int64)
+            state = DifficultyState.start(nothing, wiring.names_of(metric, runner.test_dataloader.dataset))
+        trained_here = self.state_ is not None
+        consumers = (
+            self._consumer_vectors() if trained_here else (self._loaded or {}).get('report', {}).get('consumers')
+        )
+        recording.report_classes(
+            runner, 'test', counts.num_clips, counts.num_correct, state, consumers or {}, plain(metrics or {})
+        )
+
+    # For those who derive from it
+
+    def _tested_state(self) -> DifficultyState | None:
+        """The state of the model that is tested: this run's, or the checkpoint's; None if it has none."""
+        if self.state_ is not None or self._loaded is None:
+            return self.state_
+        return DifficultyState.from_checkpoint(self._loaded)
+
+    def _find_consumers(self, runner: Any, remedy: str) -> dict[str, Any]:
+        """Who takes the difficulty; an error with the `remedy` if nobody does."""
+        consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
+        if not consumers:
+            raise ValueError(
+                f'{type(self).__name__} found nothing to hand the difficulty to: add {wiring.CONSUMER_RECIPE}{remedy}'
+            )
+        return consumers
+
+    def _push(self, runner: Any) -> None:
+        """Hand difficulty, accuracy and the frequencies that training sees to whatever takes them."""
+        assert self.state_ is not None
+        for consumer in self._consumers.values():
+            consumer.set_class_difficulty(self.state_.difficulty, self.state_.accuracy)
+        prior = getattr(self._sampler, 'class_probability', self.state_.train_counts)
+        for consumer in wiring.find_prior_consumers(runner.model):
+            consumer.set_class_prior(prior)
+
+    def _record(self, runner: Any, step: int) -> None:
+        """Add the state to the history, the visualizer and the log; on the main process only."""
+        assert self.state_ is not None
+        vectors = self._consumer_vectors()
+        recording.record_validation(runner, self.state_, vectors, self._metrics)
+        recording.log_scalars(runner, self.state_, vectors, step)
+        recording.log_classes(runner, self.state_, vectors, self.log_classes)
+
+    def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
+        """Tau and weight or probability of every consumer, as the history has them."""
+        vectors = {}
+        for name, consumer in self._consumers.items():
+            vector = wiring.consumer_vector(consumer)
+            vectors[name] = {'tau': wiring.consumer_tau(consumer)} | ({} if vector is None else dict([vector]))
+        return vectors
+
+    @staticmethod
+    def _by_epoch(runner: Any) -> bool:
+        return not isinstance(runner.train_loop, IterBasedTrainLoop)
+
+    def _step(self, runner: Any) -> int:
+        """What the visualizer counts in: epochs, or iterations where the loop is by iteration."""
+        return int(runner.epoch if self._by_epoch(runner) else runner.iter)
