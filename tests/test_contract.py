@@ -12,7 +12,14 @@ import cdb_video
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/egtea'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
-REGISTRIES = {'losses': MODELS, 'samplers': DATA_SAMPLERS, 'metrics': METRICS, 'hooks': HOOKS, 'datasets': DATASETS}
+REGISTRIES = {
+    'losses': MODELS,
+    'samplers': DATA_SAMPLERS,
+    'metrics': METRICS,
+    'hooks': HOOKS,
+    'replay': HOOKS,
+    'datasets': DATASETS,
+}
 
 
 @pytest.mark.parametrize('name', sorted(cdb_video._REGISTERED))

@@ -1,0 +1,154 @@
+"""The hook that replays the class difficulty which another run recorded."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.registry import HOOKS
+
+from cdb_video import recording, wiring
+from cdb_video.labels import check_same_names
+from cdb_video.owner import DifficultyOwner
+from cdb_video.schedule import DifficultySchedule, Step, read_schedule
+from cdb_video.starting import resumed_state, starting_state
+from cdb_video.state import DifficultyState
+
+
+@HOOKS.register_module()
+class DifficultyReplayHook(DifficultyOwner):
+    """Hands loss and sampler the difficulty of a recorded run, by iteration, in ClassDifficultyHook's place.
+
+    For training on all clips, the held-out ones included: measure the difficulty once in a run with a
+    hold-out, then replay its history. Our choice; see `cdb_video.schedule`. The run needs no validation,
+    and one that it has changes nothing::
+
+        custom_hooks = [dict(type='DifficultyReplayHook', history='work_dirs/measured/class_history.jsonl')]
+
+    A recorded validation acts from the iteration on at which it was made; on CDBSampler from the next epoch
+    on, as always. Before the first one every difficulty is 1, as in the recorded run. What is replayed goes
+    into this run's own history, log and checkpoints. A resumed run takes up the schedule where it is.
+
+    Args:
+        history: The ``class_history.jsonl`` to replay. With several processes the first one reads it.
+        stretch: Iterations of this run for one of the recorded run. An epoch over more clips has more
+            iterations: epochs of 8299 and 6372 clips align with ``stretch=8299 / 6372``.
+        log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
+        report: Whether to write the class report after testing.
+
+    Attributes:
+        state_: `DifficultyState`, None before training.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, history: str | Path, stretch: float = 1.0, log_classes: int = 5, report: bool = True) -> None:
+        super().__init__(log_classes, report)
+        if isinstance(stretch, bool) or not isinstance(stretch, int | float) or not 0 < stretch < math.inf:
+            raise ValueError(f'stretch={stretch!r}: must be a finite number > 0 (1 = iteration by iteration)')
+        self.history = Path(history)
+        self.stretch = stretch
+        self._schedule: DifficultySchedule | None = None
+        self._start: DifficultyState | None = None
+        self._position: int | None = None
+
+    def before_train(self, runner: Any) -> None:
+        """Read the schedule, find and check everything that takes part, before the first step.
+
+        Raises:
+            FileNotFoundError: If there is no such history.
+            ValueError: If history, consumers, labels, class lists or numbers of classes do not fit.
+        """
+        self._schedule = _read_on_main_process(self.history)
+        metric = None if runner._val_loop is None else wiring.find_metric(runner.val_loop.evaluator)
+        self._sampler = wiring.find_sampler(runner.train_dataloader)
+        self._consumers = self._find_consumers(runner, '')
+        start = starting_state(runner, self._sampler, metric)
+        self._check_classes(self._schedule, start)
+        if runner._resume:
+            resumed_state(runner, self._loaded, start)  # checks the classes of the checkpoint
+        self._start = self.state_ = start
+        # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
+        self._position = self._schedule.at(runner.iter - 1, self.stretch)
+        if self._position is not None:
+            self.state_ = self._state_of(self._position)
+        self._push(runner)
+        self._say_what_is_replayed(runner, self._schedule)
+        if is_main_process():
+            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Take the step that is due before the sampler draws the epoch."""
+        self._follow(runner)
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Take the step that is due."""
+        self._follow(runner)
+
+    def _follow(self, runner: Any) -> None:
+        if self._schedule is None:
+            return
+        position = self._schedule.at(runner.iter, self.stretch)
+        if position == self._position or position is None:
+            return
+        self._position = position
+        self.state_ = self._state_of(position)
+        self._push(runner)
+        if is_main_process():
+            self._record(runner, self._step(runner))
+
+    def _state_of(self, position: int) -> DifficultyState:
+        """The state that a step of the schedule stands for: iterations are of this run, the epoch is as recorded."""
+        assert self._schedule is not None
+        assert self._start is not None
+        step: Step = self._schedule.steps[position]
+        measured = np.any([one.num_clips > 0 for one in self._schedule.steps[: position + 1]], axis=0)
+        return DifficultyState(
+            difficulty=step.difficulty,
+            measured=measured,
+            num_clips=step.num_clips,
+            num_correct=step.num_correct,
+            train_counts=self._start.train_counts,
+            class_names=self._start.class_names,
+            epoch=step.epoch,
+            iteration=self._schedule.due(self.stretch)[position],
+        )
+
+    def _check_classes(self, schedule: DifficultySchedule, start: DifficultyState) -> None:
+        if schedule.num_classes != len(start.difficulty):
+            raise ValueError(
+                f'{self.history} is of {schedule.num_classes} classes, this run has {len(start.difficulty)}: replay '
+                'the history of a run with the same class list'
+            )
+        check_same_names(schedule.class_names, start.class_names, str(self.history), 'this run')
+
+    def _say_what_is_replayed(self, runner: Any, schedule: DifficultySchedule) -> None:
+        due, last = schedule.due(self.stretch), runner.max_iters
+        runner.logger.info(
+            f'replaying {len(due)} validations of {self.history}, from iteration {due[0]} to {due[-1]} of {last}'
+        )
+        late = sum(iteration >= last for iteration in due)
+        if late == len(due):
+            runner.logger.warning(
+                f'the first recorded validation is due at iteration {due[0]}, and this run has {last}: no difficulty '
+                f'will act; stretch={self.stretch} is too large, or the run is too short'
+            )
+
+
+def _read_on_main_process(path: Path) -> DifficultySchedule:
+    """Read the schedule on the main process, and give it, or the error, to all."""
+    outcome: list[Any] = [None]
+    if is_main_process():
+        try:
+            outcome = [read_schedule(path)]
+        except (OSError, ValueError) as error:
+            outcome = [error]
+    broadcast_object_list(outcome)
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    schedule: DifficultySchedule = outcome[0]
+    return schedule
