@@ -1,0 +1,68 @@
+import json
+import statistics
+
+import pytest
+
+from tools.average_splits import main
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    """Write a class report into a folder of its own."""
+
+    def write(name, accuracies, split='test', **metrics):
+        folder = tmp_path / name
+        folder.mkdir()
+        rows = [{'label': i, 'name': n, 'accuracy': a} for i, (n, a) in enumerate(accuracies.items())]
+        report = {'split': split, 'metrics': metrics, 'classes': rows}
+        (folder / 'class_report.json').write_text(json.dumps(report))
+        return str(folder)
+
+    return write
+
+
+def test_mean_and_deviation_of_three_splits(work_dir, tmp_path, capsys):
+    dirs = [
+        work_dir('a', {'cut': 0.5, 'wash': None}, **{'acc/top1': 0.6, 'acc/few_shot': 0.1}),
+        work_dir('b', {'cut': 0.7, 'wash': 0.2}, **{'acc/top1': 0.7, 'words': 'x'}),
+        work_dir('c', {'cut': 0.9, 'wash': 0.4}, **{'acc/top1': 0.9}),
+    ]
+    assert main([*dirs, '--out', str(tmp_path / 'out.json')]) == 0
+    printed = capsys.readouterr().out
+    assert '| acc/top1 | 60.0 | 70.0 | 90.0 | 73.3 | 15.3 |' in printed
+    assert printed.index('| wash | - | 20.0 | 40.0 | 30.0 |') < printed.index('| cut | 50.0 | 70.0 | 90.0 | 70.0 |')
+    written = json.loads((tmp_path / 'out.json').read_text())
+    assert list(written['metrics']) == ['acc/top1']  # few_shot is not in all, words are no number
+    assert written['metrics']['acc/top1']['sd'] == pytest.approx(statistics.stdev([0.6, 0.7, 0.9]))
+
+
+def test_name_with_a_bar_stays_in_its_cell(work_dir, capsys):
+    assert main([work_dir(name, {'cut|slice': 0.5}) for name in 'ab']) == 0
+    assert '| cut\\|slice | 50.0 | 50.0 | 50.0 |' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('second', 'message'),
+    [
+        ({'accuracies': {'wash': 0.1, 'cut': 0.2}}, 'has other classes than'),
+        ({'accuracies': {'cut': 0.1}, 'split': 'val'}, 'is of the val set: run mim test'),
+    ],
+)
+def test_reports_that_do_not_go_together_are_refused(work_dir, capsys, second, message):
+    assert main([work_dir('a', {'cut': 0.1}), work_dir('b', **second)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_missing_doubled_single_and_damaged_reports_are_refused(work_dir, tmp_path, capsys):
+    one = work_dir('a', {'cut': 0.1})
+    for others, message in [
+        ([str(tmp_path / 'none')], 'does not exist: run mim test'),
+        ([one + '/'], 'given twice'),
+        ([], 'at least two'),
+    ]:
+        assert main([one, *others]) == 2
+        assert message in capsys.readouterr().err
+    other = work_dir('b', {'cut': 0.1})
+    (tmp_path / 'b/class_report.json').write_text('{"split": "test"}')
+    assert main([one, other]) == 2
+    assert "cannot be read (KeyError('classes'))" in capsys.readouterr().err

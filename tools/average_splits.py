@@ -1,0 +1,125 @@
+"""Average test results over splits, as published numbers on EGTEA are: mean and standard deviation.
+
+    python tools/average_splits.py work_dirs/split1 work_dirs/split2 work_dirs/split3 [--out average.json]
+
+Reads `class_report.json` of each work directory, which `mim test` wrote for the test set of its split, and
+prints each metric for each split with mean and standard deviation (of the sample, n - 1) over the splits, then
+the mean accuracy of every class, hardest first. `--out` writes the same as JSON. Exit code 2 if a report is
+missing, is not of a test set, or has other classes than the first.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cdb_video.serialise import plain, write_atomically
+
+Report = dict[str, Any]
+
+
+class ReportError(ValueError):
+    """A report cannot be averaged with the others; the message names it and the rule."""
+
+
+def read_report(work_dir: Path) -> Report:
+    """The report of a test set.
+
+    Raises:
+        ReportError: If there is none, or it cannot be read.
+    """
+    path = work_dir / 'class_report.json'
+    try:
+        report: Report = json.loads(path.read_text(encoding='utf-8'))
+        part = report['split']
+        report['names'] = [row['name'] for row in sorted(report['classes'], key=lambda row: row['label'])]
+        report['accuracy'] = {row['name']: row['accuracy'] for row in report['classes']}
+        metrics = report['metrics'].items()
+        report['numbers'] = {name: value for name, value in metrics if isinstance(value, int | float)}
+    except FileNotFoundError:
+        raise ReportError(f'{path} does not exist: run mim test with this work directory first') from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReportError(f'{path} cannot be read ({error!r}): run mim test to write it anew') from error
+    if part != 'test':
+        raise ReportError(f'{path} is of the {part} set: run mim test, whose report takes its place')
+    return report
+
+
+def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
+    """Metrics and class accuracies of the splits, and their means.
+
+    Returns:
+        'runs' (work directories), 'metrics' (name -> values, mean, sd) of the metrics that all have, 'classes'
+        (name, values, mean over the splits in which the class has clips, None = in none), hardest first.
+
+    Raises:
+        ReportError: If there are fewer than two, one is given twice, or they do not go together.
+    """
+    if len(work_dirs) < 2:
+        raise ReportError(f'{len(work_dirs)} work directory: an average needs at least two')
+    if len({path.resolve() for path in work_dirs}) < len(work_dirs):
+        raise ReportError('a work directory is given twice; name one for each split')
+    reports = [read_report(path) for path in work_dirs]
+    first = reports[0]
+    for path, report in zip(work_dirs, reports, strict=True):
+        if report['names'] != first['names']:
+            raise ReportError(f'{path} has other classes than {work_dirs[0]}: average runs with the same class list')
+    shared = [name for name in first['numbers'] if all(name in report['numbers'] for report in reports)]
+    classes = [_class_entry(name, [report['accuracy'][name] for report in reports]) for name in first['names']]
+    return {
+        'runs': [str(path) for path in work_dirs],
+        'metrics': {name: _spread([report['numbers'][name] for report in reports]) for name in shared},
+        'classes': sorted(classes, key=lambda entry: (entry['mean'] is None, entry['mean'] or 0.0)),
+    }
+
+
+def format_average(result: dict[str, Any]) -> str:
+    """Two Markdown tables, in percent."""
+    heads = [f'split {i}' for i in range(1, len(result['runs']) + 1)]
+    lines = [f'split {i}: {run}' for i, run in enumerate(result['runs'], 1)] + ['']
+    lines += [f'| metric | {" | ".join(heads)} | mean | sd |', '|---' * (len(heads) + 3) + '|']
+    for name, entry in result['metrics'].items():
+        cells = [*entry['values'], entry['mean'], entry['sd']]
+        lines.append(f'| {name} | ' + ' | '.join(map(_percent, cells)) + ' |')
+    lines += ['', f'| class, accuracy | {" | ".join(heads)} | mean |', '|---' * (len(heads) + 2) + '|']
+    for entry in result['classes']:
+        name = entry['name'].replace('|', '\\|')
+        lines.append(f'| {name} | ' + ' | '.join(map(_percent, [*entry['values'], entry['mean']])) + ' |')
+    return '\n'.join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('work_dirs', nargs='+', type=Path, metavar='WORK_DIR')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the averages as JSON')
+    args = parser.parse_args(argv)
+    try:
+        result = average(args.work_dirs)
+        if args.out:
+            write_atomically(args.out, (json.dumps(plain(result), indent=1, ensure_ascii=False) + '\n').encode())
+    except (ReportError, OSError) as error:
+        print(f'average_splits: {error}.', file=sys.stderr)
+        return 2
+    print(format_average(result))
+    return 0
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    return {'values': values, 'mean': statistics.fmean(values), 'sd': statistics.stdev(values)}
+
+
+def _class_entry(name: str, values: list[float | None]) -> dict[str, Any]:
+    known = [value for value in values if value is not None]
+    return {'name': name, 'values': values, 'mean': statistics.fmean(known) if known else None}
+
+
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{100 * value:.1f}'
+
+
+if __name__ == '__main__':
+    sys.exit(main())
