@@ -34,24 +34,32 @@ class DifficultyReplayHook(DifficultyOwner):
 
     Args:
         history: The ``class_history.jsonl`` to replay. With several processes the first one reads it.
-        stretch: Iterations of this run for one of the recorded run. An epoch over more clips has more
-            iterations: epochs of 8299 and 6372 clips align with ``stretch=8299 / 6372``.
+        stretch: Iterations of this run for one of the recorded run, > 0. 'epoch' = so many that epochs align:
+            an epoch over more clips, or with smaller batches, has more iterations.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         report: Whether to write the class report after testing.
 
     Attributes:
         state_: `DifficultyState`, None before training.
+        stretch_: The stretch in use, None before training.
 
     Raises:
         ValueError: If an argument is out of range.
     """
 
-    def __init__(self, history: str | Path, stretch: float = 1.0, log_classes: int = 5, report: bool = True) -> None:
+    def __init__(
+        self, history: str | Path, stretch: float | str = 1.0, log_classes: int = 5, report: bool = True
+    ) -> None:
         super().__init__(log_classes, report)
-        if isinstance(stretch, bool) or not isinstance(stretch, int | float) or not 0 < stretch < math.inf:
-            raise ValueError(f'stretch={stretch!r}: must be a finite number > 0 (1 = iteration by iteration)')
+        if stretch != 'epoch' and (
+            isinstance(stretch, bool | str) or not isinstance(stretch, int | float) or not 0 < stretch < math.inf
+        ):
+            raise ValueError(
+                f"stretch={stretch!r}: must be a finite number > 0 (1 = as recorded) or 'epoch' (epochs align)"
+            )
         self.history = Path(history)
         self.stretch = stretch
+        self.stretch_: float | None = None
         self._schedule: DifficultySchedule | None = None
         self._start: DifficultyState | None = None
         self._position: int | None = None
@@ -69,11 +77,12 @@ class DifficultyReplayHook(DifficultyOwner):
         self._consumers = self._find_consumers(runner, '')
         start = starting_state(runner, self._sampler, metric)
         self._check_classes(self._schedule, start)
+        self.stretch_ = self._find_stretch(runner, self._schedule)
         if runner._resume:
             resumed_state(runner, self._loaded, start)  # checks the classes of the checkpoint
         self._start = self.state_ = start
         # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
-        self._position = self._schedule.at(runner.iter - 1, self.stretch)
+        self._position = self._schedule.at(runner.iter - 1, self.stretch_)
         if self._position is not None:
             self.state_ = self._state_of(self._position)
         self._push(runner)
@@ -90,9 +99,9 @@ class DifficultyReplayHook(DifficultyOwner):
         self._follow(runner)
 
     def _follow(self, runner: Any) -> None:
-        if self._schedule is None:
+        if self._schedule is None or self.stretch_ is None:
             return
-        position = self._schedule.at(runner.iter, self.stretch)
+        position = self._schedule.at(runner.iter, self.stretch_)
         if position == self._position or position is None:
             return
         self._position = position
@@ -105,6 +114,7 @@ class DifficultyReplayHook(DifficultyOwner):
         """The state that a step of the schedule stands for: iterations are of this run, the epoch is as recorded."""
         assert self._schedule is not None
         assert self._start is not None
+        assert self.stretch_ is not None
         step: Step = self._schedule.steps[position]
         measured = np.any([one.num_clips > 0 for one in self._schedule.steps[: position + 1]], axis=0)
         return DifficultyState(
@@ -115,7 +125,7 @@ class DifficultyReplayHook(DifficultyOwner):
             train_counts=self._start.train_counts,
             class_names=self._start.class_names,
             epoch=step.epoch,
-            iteration=self._schedule.due(self.stretch)[position],
+            iteration=self._schedule.due(self.stretch_)[position],
         )
 
     def _check_classes(self, schedule: DifficultySchedule, start: DifficultyState) -> None:
@@ -126,8 +136,22 @@ class DifficultyReplayHook(DifficultyOwner):
             )
         check_same_names(schedule.class_names, start.class_names, str(self.history), 'this run')
 
+    def _find_stretch(self, runner: Any, schedule: DifficultySchedule) -> float:
+        if not isinstance(self.stretch, str):
+            return self.stretch
+        if not self._by_epoch(runner):
+            raise ValueError(
+                f'stretch={self.stretch!r}: this run is trained by iteration, so there are no epochs to align; give '
+                'stretch as a number'
+            )
+        try:
+            return len(runner.train_dataloader) / schedule.iterations_per_epoch()
+        except ValueError as error:
+            raise ValueError(f'{self.history}: {error}') from error
+
     def _say_what_is_replayed(self, runner: Any, schedule: DifficultySchedule) -> None:
-        due, last = schedule.due(self.stretch), runner.max_iters
+        assert self.stretch_ is not None
+        due, last = schedule.due(self.stretch_), runner.max_iters
         runner.logger.info(
             f'replaying {len(due)} validations of {self.history}, from iteration {due[0]} to {due[-1]} of {last}'
         )
@@ -135,7 +159,7 @@ class DifficultyReplayHook(DifficultyOwner):
         if late == len(due):
             runner.logger.warning(
                 f'the first recorded validation is due at iteration {due[0]}, and this run has {last}: no difficulty '
-                f'will act; stretch={self.stretch} is too large, or the run is too short'
+                f'will act; stretch={self.stretch_:g} is too large, or the run is too short'
             )
 
 

@@ -70,6 +70,20 @@ class DifficultySchedule:
         found = bisect.bisect_right(self.due(stretch), iteration)
         return found - 1 if found else None
 
+    def iterations_per_epoch(self) -> float:
+        """Training iterations in an epoch of the recorded run.
+
+        Raises:
+            ValueError: If it does not say: a run by iteration has epoch 0 throughout.
+        """
+        last = self.steps[-1]
+        if last.epoch < 1:
+            raise ValueError(
+                f'the recorded run was trained by iteration (epoch {last.epoch} at iteration {last.iteration}), so '
+                'there are no epochs to align; give stretch as a number'
+            )
+        return last.iteration / last.epoch
+
     def due(self, stretch: float = 1.0) -> list[int]:
         """From which iteration of the replaying run on each step is in force."""
         # 130.00000000000003 is 130: the rounding of a product must not cost an iteration.

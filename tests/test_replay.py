@@ -62,8 +62,10 @@ def test_replay_on_the_same_clips_repeats_the_training_to_the_bit(measured, repl
             assert one[key] == other[key]
 
 
-def test_replay_on_more_clips_acts_at_the_stretched_iterations(replay, measured, tmp_path):
-    runner = replay({'stretch': 1.5}, train_dataloader={'dataset': {'counts': [60, 30, 15, 10]}})
+@pytest.mark.parametrize('stretch', [1.5, 'epoch'])
+def test_replay_on_more_clips_acts_at_the_stretched_iterations(replay, measured, tmp_path, stretch):
+    # 115 clips in batches of 8 are 15 iterations an epoch, those of the recorded run were 10.
+    runner = replay({'stretch': stretch}, train_dataloader={'dataset': {'counts': [60, 30, 15, 10]}})
     weights = []
     step = runner.model.train_step
     with mock.patch.object(runner.model, 'train_step') as observed:
@@ -123,6 +125,12 @@ def test_validation_of_the_replaying_run_changes_no_difficulty(replay, measured)
     [
         ({'stretch': 0}, {}, 'stretch=0'),
         ({'stretch': float('inf')}, {}, 'stretch=inf'),
+        ({'stretch': 'epochs'}, {}, "stretch='epochs'"),
+        (
+            {'stretch': 'epoch'},
+            {'train_cfg': {'_delete_': True, 'by_epoch': False, 'max_iters': 4}},
+            "stretch='epoch': this run is trained by iteration",
+        ),
         ({'log_classes': -1}, {}, 'log_classes=-1'),
         (
             {},

@@ -47,6 +47,12 @@ def test_stretch_moves_the_steps(read, stretch, due):
     assert [schedule.at(due[0] - 1, stretch), schedule.at(due[0], stretch)] == [None, 0]
 
 
+def test_length_of_an_epoch_comes_from_the_last_record(read):
+    assert read(header(), record(10), record(20)).iterations_per_epoch() == 10
+    with pytest.raises(ValueError, match='trained by iteration'):
+        read(header(), record(10, epoch=0)).iterations_per_epoch()
+
+
 def test_torn_last_line_is_left_out_with_a_warning(read):
     with pytest.warns(UserWarning, match='1 lines are torn'):
         assert len(read(header(), record(10), '{"kind": "valid').steps) == 1
