@@ -1,0 +1,134 @@
+"""MMAction2's train and test commands for tools/: the same options, on GPUs and, with gloo, on CPUs.
+
+``mim train`` and ``mim test`` run MMAction2's own commands. With ``--launcher pytorch`` these end in
+``torch.cuda.set_device`` on a machine without GPU, and they take ``--resume`` at its word where there is
+nothing to resume. Here the host's command line and merging of options are used as they are, and what it
+lacks is done before the Runner is built.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_distributed
+from mmengine.logging import print_log
+from mmengine.runner import Runner, find_latest_checkpoint
+
+
+def train() -> None:
+    """Train the config of the command line, which is that of MMAction2's tools/train.py.
+
+    ``--resume`` without a path goes on from the newest checkpoint of the work directory; where there is
+    none yet, training starts, and the pretrained weights of `load_from` are kept: mmengine drops them.
+    """
+    host = _host_tool('train')
+    args = host.parse_args()
+    config = Config.fromfile(args.config)
+    work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    if args.resume == 'auto' and not _has_checkpoint(work_dir):
+        print_log(f'--resume: there is no checkpoint in {work_dir} yet, so training starts', logger='current')
+        args.resume = None
+    config = host.merge_args(config, args)
+    prepare_processes(config, args.launcher)
+    _build(config).train()
+
+
+def test() -> None:
+    """Test the config and checkpoint of the command line, which is that of MMAction2's tools/test.py."""
+    host = _host_tool('test')
+    args = host.parse_args()
+    config = host.merge_args(Config.fromfile(args.config), args)
+    if args.cfg_options is not None:
+        config.merge_from_dict(args.cfg_options)
+    config.work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    config.launcher = args.launcher
+    config.load_from = args.checkpoint
+    prepare_processes(config, args.launcher)
+    _build(config).test()
+
+
+def prepare_processes(config: Config, launcher: str) -> None:
+    """Start the group of processes with gloo where there is no GPU; with one, the Runner starts it.
+
+    Args:
+        config: Its model_wrapper_cfg is set to one without devices, unless it has one.
+        launcher: 'none', 'pytorch' or 'slurm'; of 'mpi' on CPUs there is no support.
+
+    Raises:
+        ValueError: If the launcher cannot be served without a GPU.
+        RuntimeError: If the environment variables of the launcher are missing.
+    """
+    if launcher == 'none' or torch.cuda.is_available() or is_distributed():
+        return
+    if launcher == 'slurm':
+        _take_names_from_slurm()
+    elif launcher != 'pytorch':
+        raise ValueError(f'--launcher {launcher}: without a GPU it must be none, pytorch or slurm')
+    missing = [
+        name for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT') if name not in os.environ
+    ]
+    if missing:
+        raise RuntimeError(
+            f'--launcher {launcher}: the environment lacks {", ".join(missing)}; start with tools/dist_train.sh, '
+            'tools/dist_test.sh or torchrun'
+        )
+    timeout = config.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    torch.distributed.init_process_group(
+        'gloo', timeout=None if timeout is None else datetime.timedelta(seconds=timeout)
+    )
+    if config.get('model_wrapper_cfg') is None:
+        config.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel',
+            'device_ids': None,
+            'broadcast_buffers': False,
+            'find_unused_parameters': config.get('find_unused_parameters', False),
+        }
+
+
+def _take_names_from_slurm() -> None:
+    """Translate Slurm's names for processes into torch's, as mmengine does for GPUs."""
+    for theirs, ours in (('SLURM_PROCID', 'RANK'), ('SLURM_NTASKS', 'WORLD_SIZE'), ('SLURM_LOCALID', 'LOCAL_RANK')):
+        if theirs not in os.environ:
+            raise RuntimeError(f'--launcher slurm: the environment lacks {theirs}; start with srun')
+        os.environ[ours] = os.environ[theirs]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if 'MASTER_ADDR' not in os.environ:
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+        hosts = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        os.environ['MASTER_ADDR'] = hosts[0]
+
+
+def _has_checkpoint(work_dir: str) -> bool:
+    """Whether mmengine would find a checkpoint to resume from."""
+    return (Path(work_dir) / 'last_checkpoint').is_file() and find_latest_checkpoint(work_dir) is not None
+
+
+def _host_tool(name: str) -> ModuleType:
+    """MMAction2's command `name`, as it lies in the installed package for mim."""
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("mmaction2 is not installed: pip install 'cdb-video[mmaction]'")
+    path = Path(next(iter(spec.submodule_search_locations)), '.mim', 'tools', f'{name}.py')
+    tool_spec = importlib.util.spec_from_file_location(f'mmaction_tool_{name}', path)
+    if tool_spec is None or tool_spec.loader is None or not path.is_file():
+        raise ImportError(f'{path} is missing: install mmaction2 1.2.0 from a wheel, or with `mim install`')
+    module = importlib.util.module_from_spec(tool_spec)
+    tool_spec.loader.exec_module(module)
+    return module
+
+
+def _build(config: Config) -> Any:
+    """The Runner, or what `runner_type` names."""
+    if 'runner_type' not in config:
+        return Runner.from_cfg(config)
+    from mmengine.registry import RUNNERS
+
+    return RUNNERS.build(config)
