@@ -32,7 +32,7 @@ if _HAS_MMENGINE:
     from cdb_video.compat import apply_mends
 
     apply_mends()
-    for _name in sorted(set(_REGISTERED.values())):
+    for _name in ('atomic_files', *sorted(set(_REGISTERED.values()))):
         import_module(f'cdb_video.{_name}')
 
 

@@ -20,7 +20,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 
 def train() -> None:
@@ -33,9 +33,10 @@ def train() -> None:
     args = host.parse_args()
     config = Config.fromfile(args.config)
     work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
-    if args.resume == 'auto' and not _has_checkpoint(work_dir):
-        print_log(f'--resume: there is no checkpoint in {work_dir} yet, so training starts', logger='current')
-        args.resume = None
+    if args.resume == 'auto':
+        args.resume = newest_checkpoint(Path(work_dir))
+        if args.resume is None:
+            print_log(f'--resume: there is no checkpoint in {work_dir} yet, so training starts', logger='current')
     config = host.merge_args(config, args)
     prepare_processes(config, args.launcher)
     _build(config).train()
@@ -106,9 +107,21 @@ def _take_names_from_slurm() -> None:
         os.environ['MASTER_ADDR'] = hosts[0]
 
 
-def _has_checkpoint(work_dir: str) -> bool:
-    """Whether mmengine would find a checkpoint to resume from."""
-    return (Path(work_dir) / 'last_checkpoint').is_file() and find_latest_checkpoint(work_dir) is not None
+def newest_checkpoint(work_dir: Path) -> str | None:
+    """What to resume from: the file that ``last_checkpoint`` names, else the last of epoch_*.pth or iter_*.pth.
+
+    mmengine writes ``last_checkpoint`` in place, so a kill can leave it empty.
+    """
+    note = work_dir / 'last_checkpoint'
+    if note.is_file():
+        named = note.read_text(encoding='utf-8').strip()
+        if named and Path(named).exists():
+            return named
+    for kind in ('epoch', 'iter'):
+        numbers = [int(n) for path in work_dir.glob(f'{kind}_*.pth') if (n := path.stem.split('_')[1]).isdecimal()]
+        if numbers:
+            return str(work_dir / f'{kind}_{max(numbers)}.pth')
+    return None
 
 
 def _host_tool(name: str) -> ModuleType:

@@ -12,6 +12,8 @@ default_hooks = dict(
         max_keep_ckpts=2,
         save_best='acc/mean1',
         rule='greater',
+        # Written under a temporary name and renamed: a kill leaves no torn checkpoint.
+        backend_args=dict(backend='atomic'),
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
