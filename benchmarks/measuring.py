@@ -66,6 +66,19 @@ def timed(work: Callable[[], Any]) -> tuple[Seconds, Any]:
     return Seconds(time.perf_counter() - wall, time.process_time() - cpu), result
 
 
+def take_turns(works: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[Seconds]]:
+    """The times of each work in `rounds` rounds, in changing order, after one to warm up."""
+    times: dict[str, list[Seconds]] = {name: [] for name in works}
+    names = list(works)
+    for number in range(rounds + 1):
+        names.append(names.pop(0))
+        for name in names:
+            seconds, _ = timed(works[name])
+            if number > 0:
+                times[name].append(seconds)
+    return times
+
+
 def peak_memory(work: Callable[[], Any], baseline: int) -> tuple[int, Any]:
     """Run `work` once; the largest resident memory meanwhile, in bytes above `baseline`, and its result.
 
