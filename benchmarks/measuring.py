@@ -108,7 +108,8 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of every benchmark."""
+    """The arguments of every benchmark; the commit is taken now, before the measurements."""
+    parser.set_defaults(commit=_commit())
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--out', type=Path, default=RESULTS, help='folder of the results (default: %(default)s)')
 
@@ -119,7 +120,7 @@ def write_results(name: str, args: argparse.Namespace, text: str, numbers: dict[
         'command': shlex.join(['python', f'benchmarks/{Path(sys.argv[0]).name}', *sys.argv[1:]]),
         'seed': args.seed,
         'date': time.strftime('%Y-%m-%d'),
-        'commit': _commit(),
+        'commit': args.commit,
         'machine': _machine(),
     }
     listed = '\n'.join(f'- {key}: {_sentence(value)}' for key, value in origin.items())
