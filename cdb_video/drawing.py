@@ -17,13 +17,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from cdb_video.difficulty import IntVector
 
 BLOCK_ENTRIES = 1 << 18
 """Clips that are shuffled together, repeats included; it changes speed and memory, not the draw."""
+BUCKET_ENTRIES = 1 << 15
+"""Positions that are shuffled together, unless that makes more than 256 buckets."""
+_CHUNK = 1 << 20
 
 Indices = NDArray[Any]
 """Indices of clips or positions: int32, or int64 where that is too small."""
@@ -57,8 +59,7 @@ def draw_clips(clips: Indices, counts: IntVector, draws: IntVector, rng: np.rand
         (draws.sum(),) of the dtype of `clips`, the clips of an epoch in order.
     """
     total = int(draws.sum())
-    positions = np.arange(total, dtype=_index_type(total))
-    rng.shuffle(positions)
+    positions = _shuffled_range(total, rng)
     order = np.empty(total, clips.dtype)
     # Where every clip of a class is taken once, there is nothing to choose.
     whole = draws == counts
@@ -77,6 +78,29 @@ def draw_clips(clips: Indices, counts: IntVector, draws: IntVector, rng: np.rand
     return order
 
 
+def _shuffled_range(total: int, rng: np.random.Generator) -> Indices:
+    """The numbers below `total`, shuffled: each goes to a random bucket, and each bucket is shuffled.
+
+    As uniform as one shuffle of all (Rao 1961, Sandelius 1962), but a bucket fits the processor's cache,
+    which makes it twice as fast. Chunk by chunk, so that nothing but the keys and the result is large.
+    """
+    num_buckets = min(256, 1 + total // BUCKET_ENTRIES)
+    keys = rng.integers(0, num_buckets, total, dtype=np.uint8)
+    firsts = range(0, max(total, 1), _CHUNK)
+    counts = np.stack([np.bincount(keys[first : first + _CHUNK], minlength=num_buckets) for first in firsts])
+    ends = np.cumsum(counts.sum(axis=0))
+    # Where the numbers of each chunk begin in each bucket: (chunks, buckets).
+    begins = ends - counts.sum(axis=0) + np.cumsum(counts, axis=0) - counts
+    shuffled = np.empty(total, _index_type(total))
+    for first, count, begin in zip(firsts, counts, begins, strict=True):
+        order = np.argsort(keys[first : first + _CHUNK], kind='stable')
+        places = np.arange(len(order)) + np.repeat(begin - (np.cumsum(count) - count), count)
+        shuffled[places] = order + first
+    for bucket in np.split(shuffled, ends[:-1]):
+        rng.shuffle(bucket)
+    return shuffled
+
+
 def _blocks(counts: IntVector, passes: IntVector, classes: IntVector) -> Iterator[IntVector]:
     """Split `classes` into blocks that share their number of clips and of passes."""
     if not len(classes):
@@ -91,7 +115,8 @@ def _blocks(counts: IntVector, passes: IntVector, classes: IntVector) -> Iterato
 
 def _walks(clips: Indices, starts: IntVector, count: int, passes: int, rng: np.random.Generator) -> Indices:
     """The clips of classes with `count` clips each, in `passes` shuffled passes: (classes, passes * count)."""
-    of_class = sliding_window_view(clips, count)[starts]
+    one_class = len(starts) == 1
+    of_class = clips[starts[0] : starts[0] + count][None] if one_class else clips[starts[:, None] + np.arange(count)]
     walks = np.repeat(of_class[:, None], passes, axis=1)
     rng.permuted(walks, axis=2, out=walks)
     return walks.reshape(len(starts), passes * count)

@@ -71,6 +71,25 @@ def test_every_admissible_order_is_equally_likely(labels, draws):
     check_uniform(drawn, len(orders))
 
 
+@pytest.mark.parametrize(('bucket_entries', 'chunk'), [(1, 1 << 20), (2, 1 << 20), (1, 3)])
+def test_shuffle_by_buckets_gives_every_order_equally_often(monkeypatch, bucket_entries, chunk):
+    monkeypatch.setattr(drawing, 'BUCKET_ENTRIES', bucket_entries)
+    monkeypatch.setattr(drawing, '_CHUNK', chunk)
+    rng = np.random.default_rng(1)
+    orders = [drawing._shuffled_range(5, rng) for _ in range(6000)]
+    assert set(map(tuple, orders)) == set(itertools.permutations(range(5)))
+    check_uniform(orders, 120)
+
+
+@pytest.mark.parametrize('total', [0, 1, (1 << 20) - 1, (1 << 21) + 3])
+def test_shuffle_holds_every_number_once_and_spreads_it(total):
+    shuffled = drawing._shuffled_range(total, np.random.default_rng(0))
+    assert (np.sort(shuffled) == np.arange(total)).all()
+    if total > 1:
+        # A shuffle moves a number by a third of the length, on average.
+        assert abs(np.abs(shuffled - np.arange(total)).mean() / total - 1 / 3) < 0.002
+
+
 def test_every_clip_is_equally_likely_at_every_position():
     # Classes of 7 clips that take 3, of 5 that take 5, and of 2 that take 7: expectations 3/7, 1 and 7/2.
     labels = np.repeat([0, 1, 2], [7, 5, 2])
