@@ -149,6 +149,21 @@ def test_clips_are_in_the_order_of_their_class_whatever_the_number_of_classes(nu
     assert clips.dtype == np.int32
 
 
+def test_large_draw_walks_through_every_class_across_blocks_and_buckets():
+    rng = np.random.default_rng(0)
+    counts = np.concatenate([rng.integers(1, 3000, 200), np.full(300, 1000), [400_000]])
+    draws = np.concatenate([rng.integers(0, 5000, 200), rng.integers(900, 1100, 300), [300_000]])
+    labels = rng.permutation(np.repeat(np.arange(501), counts))
+    order = draw_clips(clips_by_class(labels, 501), counts, draws, rng)
+    assert (np.bincount(labels[order], minlength=501) == draws).all()
+    # Clips class after class, in the order in which they were drawn, with the number of the pass they are in.
+    walks = order[np.argsort(labels[order], kind='stable')]
+    of_class = labels[walks]
+    one_pass = (np.arange(len(walks)) - (np.cumsum(draws) - draws)[of_class]) // counts[of_class]
+    assert one_pass.max() > 100
+    assert len(np.unique(one_pass * len(labels) + walks)) == len(walks)
+
+
 def test_indices_beyond_int32_get_int64():
     assert drawing._index_type((1 << 31) - 1) is np.int32
     assert drawing._index_type(1 << 31) is np.int64
