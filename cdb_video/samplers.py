@@ -39,7 +39,8 @@ class ClassSampler(Sampler):
     clips repeats, anew in every epoch; so q=1 with the default epoch length is plain shuffling.
 
     Args:
-        dataset: Dataset with `get_data_info`, from which the labels are read once.
+        dataset: Dataset with `get_data_info`, from which the labels are read once; faster if it also has
+            `get_labels()`, see `cdb_video.labels.dataset_labels`.
         frequency_power: q >= 0: 1 natural, 0.5 square root, 0 class-balanced.
         num_samples: Draws in one epoch, over all ranks. None = the number of clips.
         seed: Seed, the same on all ranks. None = a random one, agreed among the ranks.
