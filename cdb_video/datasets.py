@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 from mmengine.registry import DATASETS
 
 from cdb_video.annotation import read_class_names, read_frame_list, read_video_list
+from cdb_video.labels import KEEPS_LABELS
 
 _SHOWN = 3
 
@@ -99,6 +100,8 @@ class _Classes:
 
 
 if RawframeDataset is not None:
+    # They add to an entry and leave its label alone, unless multi_class is set.
+    KEEPS_LABELS.update((RawframeDataset.get_data_info, VideoDataset.get_data_info))
 
     @DATASETS.register_module()
     class FrameListDataset(_Classes, RawframeDataset):

@@ -162,7 +162,7 @@ class CDBLoss(nn.Module):
         else:
             losses, weights = _losses_and_weights(cls_score, label, class_weight, self.focal_gamma)
             loss = _reduce(losses, weights, weight, avg_factor, reduction)
-        return loss * self.loss_weight
+        return loss if self.loss_weight == 1 else loss * self.loss_weight
 
     @torch.compiler.disable
     def _warn_undriven(self) -> None:
@@ -186,15 +186,12 @@ class CDBLoss(nn.Module):
         return log_prior.reshape(-1, *(1,) * (cls_score.dim() - 2))
 
     def _check_num_classes(self, num_classes: int, source: str) -> None:
-        expected = {
-            'num_classes of CDBLoss': self.num_classes,
-            'the class weights of CDBLoss': self._class_weight.size,
-            'the class prior of CDBLoss': self._log_prior.size,
-        }
-        for name, value in expected.items():
+        expected = (self.num_classes, self._class_weight.size, self._log_prior.size)
+        names = ('num_classes', 'the class weights', 'the class prior')
+        for name, value in zip(names, expected, strict=True):
             if value is not None and value != num_classes:
                 raise ValueError(
-                    f'{source} has {num_classes} classes, {name} {value}: num_classes of the head, of '
+                    f'{source} has {num_classes} classes, {name} of CDBLoss {value}: num_classes of the head, of '
                     'the loss and of the data must agree'
                 )
 
@@ -204,18 +201,15 @@ class _ClassVector:
 
     def __init__(self) -> None:
         self.value: Tensor | None = None
+        self.size: int | None = None
         self._copy: Tensor | None = None
-
-    @property
-    def size(self) -> int | None:
-        return None if self.value is None else len(self.value)
 
     def set(self, values: ArrayLike) -> None:
         """Take new values, in place where there are old ones, so that compiled graphs stay valid."""
         with torch.inference_mode(False):
             new = torch.from_numpy(np.array(values, dtype=np.float64))
             if self.value is None:
-                self.value = new
+                self.value, self.size = new, len(new)
             else:
                 self.value.copy_(new)
             if self._copy is not None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dist import broadcast_object_list, collect_results, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from cdb_video.difficulty import FloatVector, IntVector, class_accuracy
 from cdb_video.labels import check_num_classes
@@ -135,25 +137,27 @@ class ClassAccuracy(BaseMetric):
             ValueError: If a clip has several labels, or a label outside 0..C-1.
             TypeError: If a clip has several kinds of scores.
         """
-        for sample in data_samples:
-            score = sample['pred_score']
-            if isinstance(score, dict):
-                raise TypeError(
-                    f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip'
-                )
-            scores = score.detach().float().cpu().numpy()
-            if scores.ndim != 1:
-                raise ValueError(
-                    f'pred_score has shape {scores.shape}, ClassAccuracy needs (C,): set average_clips of the '
-                    "head to 'prob' or 'score'"
-                )
-            label = self._label(sample, len(scores))
-            if np.isnan(scores).any():
-                self.results.append((label, 0, NOT_A_NUMBER, len(scores)))
-                continue
-            # Ties go to the lower class, as argmax has it, so that top-1 and the prediction agree.
-            above = (scores > scores[label]).sum() + (scores[:label] == scores[label]).sum()
-            self.results.append((label, int(scores.argmax()), int(above), len(scores)))
+        if not data_samples:
+            return
+        # One transfer of scores and one of labels a batch: each waits for the device.
+        scores = _stacked_scores(data_samples).detach().float().cpu().numpy()
+        labels = torch.cat([_one_label(sample) for sample in data_samples]).long().cpu().numpy()
+        num_clips, num_classes = scores.shape
+        outside = (labels < 0) | (labels >= num_classes)
+        if outside.any():
+            raise ValueError(
+                f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
+                f'0..{num_classes - 1}: check the list and num_classes of the head'
+            )
+        column = labels[:, None]
+        own = np.take_along_axis(scores, column, axis=1)
+        # Ties go to the lower class, as argmax has it, so that top-1 and the prediction agree.
+        ranks = ((scores > own) | ((scores == own) & (np.arange(num_classes) < column))).sum(axis=1)
+        predictions = scores.argmax(axis=1)
+        diverged = np.isnan(scores).any(axis=1)
+        ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
+        sizes = [num_classes] * num_clips
+        self.results.extend(zip(labels.tolist(), predictions.tolist(), ranks.tolist(), sizes, strict=True))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Count over all processes, and give the counts and the metrics to each of them.
@@ -256,22 +260,35 @@ class ClassAccuracy(BaseMetric):
             'few_shot': self._train_counts < few,
         }
 
-    @staticmethod
-    def _label(sample: dict[str, Any], num_classes: int) -> int:
-        """The one label of a clip, within 0..C-1."""
-        label = sample['gt_label']
-        if label.numel() != 1:
+
+def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:
+    """The scores of a batch, (N, C)."""
+    scores = [sample['pred_score'] for sample in data_samples]
+    for score in scores:
+        if isinstance(score, dict):
+            raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
+        if score.ndim != 1:
             raise ValueError(
-                f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
-                'is not supported'
+                f'pred_score has shape {tuple(score.shape)}, ClassAccuracy needs (C,): set average_clips of the '
+                "head to 'prob' or 'score'"
             )
-        value = int(label.item())
-        if not 0 <= value < num_classes:
+        if score.shape != scores[0].shape:
             raise ValueError(
-                f'a clip has label {value}, but the model scores {num_classes} classes, so labels must be '
-                f'0..{num_classes - 1}: check the list and num_classes of the head'
+                f'the model scores {len(scores[0])} and {len(score)} classes in one batch: ClassAccuracy needs the '
+                'same number of scores for every clip'
             )
-        return value
+    return torch.stack(scores)
+
+
+def _one_label(sample: dict[str, Any]) -> Tensor:
+    """The one label of a clip, (1,)."""
+    label: Tensor = sample['gt_label']
+    if label.numel() != 1:
+        raise ValueError(
+            f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
+            'is not supported'
+        )
+    return label.reshape(1)
 
 
 def _acc_metric_topk(metric_list: str | Sequence[str] | None, metric_options: dict[str, Any] | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ from cdb_video.difficulty import (
     class_mass,
     resolve_tau,
 )
+from cdb_video.drawing import Indices, clips_by_class, draw_clips
 from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, warn_undriven
+
+_CHUNK = 1 << 14
 
 
 @DATA_SAMPLERS.register_module()
@@ -35,7 +39,8 @@ class ClassSampler(Sampler):
     clips repeats, anew in every epoch; so q=1 with the default epoch length is plain shuffling.
 
     Args:
-        dataset: Dataset with `get_data_info`, from which the labels are read once.
+        dataset: Dataset with `get_data_info`, from which the labels are read once; faster if it also has
+            `get_labels()`, see `cdb_video.labels.dataset_labels`.
         frequency_power: q >= 0: 1 natural, 0.5 square root, 0 class-balanced.
         num_samples: Draws in one epoch, over all ranks. None = the number of clips.
         seed: Seed, the same on all ranks. None = a random one, agreed among the ranks.
@@ -95,9 +100,7 @@ class ClassSampler(Sampler):
         self.total_size = self.num_samples
         if round_up:
             self.total_size = math.ceil(self.num_samples / self.world_size) * self.world_size
-        # Clips in the order of their class: those of class c stand at _class_starts[c] and after.
-        self._clips = np.argsort(labels, kind='stable')
-        self._class_starts = np.cumsum(self.class_counts) - self.class_counts
+        self._clips = clips_by_class(labels, self.num_classes)
         self._mass = class_mass(np.ones(self.num_classes), 0.0, self.class_counts, frequency_power)
 
     @property
@@ -110,24 +113,25 @@ class ClassSampler(Sampler):
         """(C,) float64 with sum 1, the probability that a draw takes each class."""
         return self._mass / self._mass.sum()
 
-    def draw_epoch(self) -> IntVector:
-        """All draws of the current epoch, before padding: (num_samples,) int64 indices of clips.
+    def draw_epoch(self) -> Indices:
+        """All draws of the current epoch, before padding: (num_samples,) int32 or int64 indices of clips.
 
         Depends on the seed, the epoch and the law alone, so every rank draws the same.
         """
         rng = np.random.default_rng([self.seed, self.epoch])
         draws = allocate_draws(self._mass, self.num_samples, rng.random())
-        classes = rng.permutation(np.repeat(np.arange(self.num_classes), draws))
-        indices = np.empty(self.num_samples, np.int64)
-        indices[np.argsort(classes, kind='stable')] = self._walk(draws, rng)
-        return indices
+        return draw_clips(self._clips, self.class_counts, draws, rng)
 
     def __iter__(self) -> Iterator[int]:
-        """Iterate over the clips of this rank."""
-        indices = self.draw_epoch()
-        if self.round_up:
-            indices = np.resize(indices, self.total_size)
-        return iter(indices[self.rank :: self.world_size].tolist())
+        """Iterate over the clips of this rank; the epoch is drawn at once, not at the first clip."""
+        drawn = self.draw_epoch()
+        # A copy lets go of what the other ranks take.
+        of_rank = drawn[self.rank :: self.world_size].copy() if self.world_size > 1 else drawn
+        if len(of_rank) < len(self):
+            # Padding goes on from the start of the epoch, and is one clip a rank at most.
+            last = self.rank + self.world_size * len(of_rank)
+            of_rank = np.append(of_rank, drawn[last % self.num_samples])
+        return chain.from_iterable(_in_chunks(of_rank))
 
     def __len__(self) -> int:
         """Number of draws of this rank in an epoch; the same in every epoch."""
@@ -157,27 +161,6 @@ class ClassSampler(Sampler):
                 'allow_empty=True in the sampler'
             )
         return counts
-
-    def _walk(self, draws: IntVector, rng: np.random.Generator) -> IntVector:
-        """The clips drawn, class after class: (num_samples,) int64.
-
-        A class with k draws and n clips is shuffled ceil(k / n) times, one pass after the other, and
-        the first k of these are taken.
-        """
-        passes = -(-draws // np.maximum(self.class_counts, 1))
-        # One entry for every clip in every pass, in the order of class, then pass, then clip.
-        entry_counts = passes * self.class_counts
-        entry_class = np.repeat(np.arange(self.num_classes), entry_counts)
-        entry_starts = np.cumsum(entry_counts) - entry_counts
-        position = np.arange(len(entry_class)) - entry_starts[entry_class]
-        counts = self.class_counts[entry_class]
-        clip = self._clips[self._class_starts[entry_class] + position % counts]
-        # Shuffle within each pass: a global shuffle, then a stable sort by pass.
-        pass_starts = np.cumsum(passes) - passes
-        pass_id = pass_starts[entry_class] + position // counts
-        shuffled = rng.permutation(len(clip))
-        order = shuffled[np.argsort(pass_id[shuffled], kind='stable')]
-        return clip[order][position < draws[entry_class]]
 
 
 @DATA_SAMPLERS.register_module()
@@ -234,3 +217,8 @@ class CDBSampler(ClassSampler):
         tau = resolve_tau(self.tau, accuracy)
         self._mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)
         self.tau_ = tau
+
+
+def _in_chunks(indices: Indices) -> Iterator[list[int]]:
+    """Python integers, a chunk at a time: all at once they would take ten times the memory of the array."""
+    return (indices[first : first + _CHUNK].tolist() for first in range(0, len(indices), _CHUNK))

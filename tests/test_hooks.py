@@ -195,7 +195,12 @@ def test_balanced_softmax_gets_the_prior_that_training_sees(run):
     natural.train()
     log_prior = natural.model.cls_head.loss_cls._log_prior.value
     np.testing.assert_allclose(log_prior.exp(), np.array([40, 20, 10, 5]) / 75)
-    resampled = run(model={'loss_cls': loss_cls}, train_cfg={'max_epochs': 1})
+    # With a floor, so that no class is perfect: one that training never sees gets a prior of its own.
+    resampled = run(
+        model={'loss_cls': loss_cls},
+        train_cfg={'max_epochs': 1},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'min_difficulty': 0.1}],
+    )
     resampled.train()
     np.testing.assert_allclose(
         resampled.model.cls_head.loss_cls._log_prior.value.exp(), resampled.train_dataloader.sampler.class_probability

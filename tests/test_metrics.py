@@ -5,8 +5,9 @@ import pytest
 import torch
 from mmengine.registry import METRICS
 from sklearn.metrics import f1_score, precision_score, recall_score, top_k_accuracy_score
+from torch.overrides import TorchFunctionMode
 
-from cdb_video.metrics import ClassAccuracy
+from cdb_video.metrics import NOT_A_NUMBER, ClassAccuracy
 
 
 def sample(score, label):
@@ -90,6 +91,63 @@ def test_second_evaluation_starts_anew():
 
 def test_half_precision_scores_are_taken():
     assert evaluate(ClassAccuracy(), torch.eye(2, dtype=torch.bfloat16), [0, 1])['acc/top1'] == 1
+
+
+def rank_by_sorting(scores, label):
+    """Where the label stands among the classes, best first, the lower class first on a tie."""
+    return sorted(range(len(scores)), key=lambda index: (-scores[index], index)).index(label)
+
+
+@pytest.mark.parametrize('batch_size', [1, 7, 64])
+def test_batches_of_any_size_give_what_sorting_clip_by_clip_gives(batch_size):
+    generator = torch.Generator().manual_seed(0)
+    # Few different values, so that there are many ties.
+    scores = torch.randint(-2, 3, (100, 6), generator=generator).float()
+    scores[5] = -torch.inf
+    labels = torch.randint(0, 6, (100,), generator=generator).tolist()
+    metric = ClassAccuracy()
+    for start in range(0, 100, batch_size):
+        batch = slice(start, start + batch_size)
+        metric.process(None, [sample(*pair) for pair in zip(scores[batch], labels[batch], strict=True)])
+    rows = zip(scores.tolist(), labels, strict=True)
+    assert metric.results == [(label, int(np.argmax(row)), rank_by_sorting(row, label), 6) for row, label in rows]
+    assert {type(number) for result in metric.results for number in result} == {int}
+
+
+def test_one_nan_leaves_the_other_clips_of_its_batch_alone():
+    metric = ClassAccuracy()
+    scores = torch.tensor([[0.0, 1.0], [torch.nan, 1.0], [3.0, 1.0]])
+    metric.process(None, [sample(score, label) for score, label in zip(scores, [1, 1, 1], strict=True)])
+    assert metric.results == [(1, 1, 0, 2), (1, 0, NOT_A_NUMBER, 2), (1, 0, 1, 2)]
+
+
+class Transfers(TorchFunctionMode):
+    """Counts what makes the processor wait for the device."""
+
+    number = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        waits = (torch.Tensor.cpu, torch.Tensor.item, torch.Tensor.tolist, torch.Tensor.__bool__, torch.Tensor.__int__)
+        self.number += function in waits
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_batch_is_brought_from_the_device_in_two_transfers():
+    batch = [sample(score, 0) for score in torch.rand(16, 5)]
+    with Transfers() as transfers:
+        ClassAccuracy().process(None, batch)
+    assert transfers.number == 2
+
+
+def test_empty_batch_adds_nothing():
+    metric = ClassAccuracy()
+    metric.process(None, [])
+    assert metric.results == []
+
+
+def test_clips_of_one_batch_with_different_numbers_of_scores_are_an_error():
+    with pytest.raises(ValueError, match='scores 2 and 3 classes in one batch'):
+        ClassAccuracy().process(None, [sample([0.0, 1.0], 0), sample([0.0, 1.0, 2.0], 0)])
 
 
 def test_nan_scores_are_an_error_that_counts_them():
