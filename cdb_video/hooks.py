@@ -13,6 +13,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 
 from cdb_video import recording, wiring
+from cdb_video.companions import check_companions
 from cdb_video.difficulty import check_smoothing
 from cdb_video.labels import check_same_names, dataset_class_names, dataset_labels, describe
 from cdb_video.metrics import ClassAccuracy
@@ -98,6 +99,7 @@ class ClassDifficultyHook(Hook):
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
         """
         self.state_, self._metric, self._consumers = None, None, {}
+        check_companions(runner)
         if runner._val_loop is None or wiring.first_validation(runner.train_loop, self._by_epoch(runner)) is None:
             self._without_validation(runner)
             return
