@@ -68,6 +68,11 @@ class _Classes:
             kwargs['metainfo'] = metainfo
         super().__init__(ann_file, pipeline, *args, **kwargs)  # type: ignore[call-arg]
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The label of clip `idx` as a list, for mmengine's ClassBalancedDataset."""
+        label = self.get_data_info(idx)['label']  # type: ignore[attr-defined]
+        return list(label) if isinstance(label, (list, tuple)) else [label]
+
     def _num_classes(self) -> int | None:
         """Number of classes that labels are checked against; None = nobody said."""
         names = self.metainfo.get('classes')

@@ -8,6 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import HOOKS
 
 from cdb_video import recording, wiring
+from cdb_video.companions import check_companions
 from cdb_video.difficulty import check_smoothing
 from cdb_video.metrics import ClassAccuracy
 from cdb_video.owner import DifficultyOwner
@@ -67,6 +68,7 @@ class ClassDifficultyHook(DifficultyOwner):
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
         """
         self.state_, self._metric, self._consumers = None, None, {}
+        check_companions(runner)
         if runner._val_loop is None or wiring.first_validation(runner.train_loop, self._by_epoch(runner)) is None:
             self._without_validation(runner)
             return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,8 @@ class ClassSampler(Sampler):
         seed: Seed, the same on all ranks. None = a random one, agreed among the ranks.
         round_up: Add draws (from the start of the epoch) until the epoch divides by the number of ranks.
         allow_empty: Whether a class of the class list may be without training clips.
+        infinite: Never end: pass follows pass, for iteration-based loops. New difficulties then start a new
+            pass at once, and act on the first batch that the workers have not fetched yet.
         shuffle: Accepted as True only, so that ``sampler=dict(type='ClassSampler')`` can be merged
             over the ``dict(type='DefaultSampler', shuffle=True)`` of a base config.
 
@@ -65,6 +67,7 @@ class ClassSampler(Sampler):
         seed: int | None = None,
         round_up: bool = True,
         allow_empty: bool = False,
+        infinite: bool = False,
         shuffle: bool = True,
     ) -> None:
         check_frequency_power(frequency_power)
@@ -75,8 +78,11 @@ class ClassSampler(Sampler):
             )
         if seed is not None and (not isinstance(seed, int) or seed < 0):
             raise ValueError(f'seed={seed!r}: must be a whole number >= 0, or None for a random one')
-        if not isinstance(round_up, bool):
-            raise ValueError(f'round_up={round_up!r}: must be True or False')
+        for name, value in (('round_up', round_up), ('infinite', infinite)):
+            if not isinstance(value, bool):
+                raise ValueError(f'{name}={value!r}: must be True or False')
+        if infinite and not round_up:
+            raise ValueError('infinite=True with round_up=False: the processes would drift apart; leave round_up out')
         if shuffle is not True:
             raise ValueError(
                 f'shuffle={shuffle!r}: {type(self).__name__} draws at random; use DefaultSampler for a fixed '
@@ -88,6 +94,7 @@ class ClassSampler(Sampler):
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
         self.round_up = round_up
+        self.infinite = infinite
         self.class_names = dataset_class_names(dataset)
         labels = dataset_labels(dataset)
         self.class_counts = self._count(labels, allow_empty)
@@ -118,28 +125,48 @@ class ClassSampler(Sampler):
 
         Depends on the seed, the epoch and the law alone, so every rank draws the same.
         """
-        rng = np.random.default_rng([self.seed, self.epoch])
-        draws = allocate_draws(self._mass, self.num_samples, rng.random())
-        return draw_clips(self._clips, self.class_counts, draws, rng)
+        return self._draw(self.epoch)
 
     def __iter__(self) -> Iterator[int]:
-        """Iterate over the clips of this rank; the epoch is drawn at once, not at the first clip."""
-        drawn = self.draw_epoch()
-        # A copy lets go of what the other ranks take.
-        of_rank = drawn[self.rank :: self.world_size].copy() if self.world_size > 1 else drawn
-        if len(of_rank) < len(self):
-            # Padding goes on from the start of the epoch, and is one clip a rank at most.
-            last = self.rank + self.world_size * len(of_rank)
-            of_rank = np.append(of_rank, drawn[last % self.num_samples])
-        return chain.from_iterable(_in_chunks(of_rank))
+        """Iterate over the clips of this rank: those of the current epoch, or of pass after pass for ever.
+
+        The current epoch is drawn at once, not at the first clip.
+        """
+        return self._endless() if self.infinite else self._draw_of_rank(self.epoch)
 
     def __len__(self) -> int:
         """Number of draws of this rank in an epoch; the same in every epoch."""
         return math.ceil((self.total_size - self.rank) / self.world_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch, which makes its draw a different one."""
+        """Set the epoch, which makes its draw a different one; an infinite sampler counts its passes from there."""
         self.epoch = epoch
+
+    def _endless(self) -> Iterator[int]:
+        """Pass after pass; a law that has changed begins the next pass. All ranks turn at the same draw."""
+        for epoch in itertools.count(self.epoch):
+            law = self._mass
+            for index in self._draw_of_rank(epoch):
+                yield index
+                if self._mass is not law:
+                    break
+
+    def _draw_of_rank(self, epoch: int) -> Iterator[int]:
+        """The draws of an epoch that are this rank's, padded."""
+        drawn = self._draw(epoch)
+        # A copy lets go of what the other ranks take.
+        of_rank = drawn[self.rank :: self.world_size].copy() if self.world_size > 1 else drawn
+        if len(of_rank) < len(self):
+            # Padding goes on from the start of the epoch, and is one clip a rank at most.
+            last = self.rank + self.world_size * len(of_rank)
+            of_rank = np.append(of_rank, drawn[last % self.num_samples])
+        return itertools.chain.from_iterable(_in_chunks(of_rank))
+
+    def _draw(self, epoch: int) -> Indices:
+        """All draws of an epoch, before padding."""
+        rng = np.random.default_rng([self.seed, epoch])
+        draws = allocate_draws(self._mass, self.num_samples, rng.random())
+        return draw_clips(self._clips, self.class_counts, draws, rng)
 
     def _count(self, labels: IntVector, allow_empty: bool) -> IntVector:
         """Clips per class; an empty class is an error unless allowed."""
@@ -167,9 +194,10 @@ class ClassSampler(Sampler):
 class CDBSampler(ClassSampler):
     """Class-difficulty based sampling, CDB-S (arXiv 2207.14499): p_c ~ n_c^q d_c^tau.
 
-    The difficulties come from `ClassDifficultyHook` after every validation and act from the next epoch
-    on. Until the first one all classes are equally difficult, and with the default q = 0 that means
-    class-balanced sampling, not natural sampling::
+    The difficulties come from `ClassDifficultyHook` after every validation and act from the next epoch on
+    (in iteration-based runs from the next pass over the data, or with ``infinite=True`` at once). Until the
+    first one all classes are equally difficult, and with the default q = 0 that means class-balanced
+    sampling, not natural sampling::
 
         train_dataloader = dict(sampler=dict(type='CDBSampler', tau=1.0))
 
@@ -190,13 +218,25 @@ class CDBSampler(ClassSampler):
         self.tau = tau
         self.tau_: float | None = None
         self._warned = False
+        self._begun = False
 
     def __iter__(self) -> Iterator[int]:
-        """Iterate over the clips of this rank."""
+        """Iterate over the clips of this rank: those of the current epoch, or of pass after pass for ever."""
+        # Iteration-based loops fetch the first batches before any hook runs: too early to miss the difficulty.
+        if self._begun:
+            self._warn_if_undriven()
+        self._begun = True
+        return super().__iter__()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, which makes its draw a different one; an infinite sampler counts its passes from there."""
+        self._warn_if_undriven()
+        super().set_epoch(epoch)
+
+    def _warn_if_undriven(self) -> None:
         if self.tau_ is None and self.tau != 0 and not self._warned:
             self._warned = True
             warn_undriven(self, 'sampling with equal difficulties')
-        return super().__iter__()
 
     def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
         """Derive the class probabilities from a new difficulty; called by `ClassDifficultyHook`.
@@ -215,7 +255,9 @@ class CDBSampler(ClassSampler):
                 '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
             )
         tau = resolve_tau(self.tau, accuracy)
-        self._mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)
+        mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)
+        if not np.array_equal(mass, self._mass):  # the same law goes on with its pass
+            self._mass = mass
         self.tau_ = tau
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator
 from typing import Any
 
@@ -181,10 +182,11 @@ def names_of(metric: ClassAccuracy, *datasets: Any) -> tuple[str, ...] | None:
 def first_validation(loop: Any, by_epoch: bool) -> int | None:
     """The epoch or iteration of the first validation; None if the run ends before `val_begin`."""
     last = loop.max_epochs if by_epoch else loop.max_iters
-    if loop.val_begin > last:
-        return None
-    first_due = max(1, -(-loop.val_begin // loop.val_interval)) * loop.val_interval
-    return int(min(first_due, last))
+    for step in range(max(1, loop.val_begin), last + 1):
+        interval = loop.dynamic_intervals[bisect.bisect(loop.dynamic_milestones, step + 1) - 1]
+        if step % interval == 0 or step == last:
+            return step
+    return None
 
 
 def validation_due(loop: Any, by_epoch: bool) -> bool:

@@ -201,6 +201,8 @@ def test_dataset_without_labels_is_refused():
         ({'num_samples': 0}, 'num_samples=0'),
         ({'shuffle': False}, 'shuffle=False: CDBSampler draws at random'),
         ({'seed': -1}, 'seed=-1: must be a whole number >= 0'),
+        ({'infinite': 1}, 'infinite=1: must be True or False'),
+        ({'infinite': True, 'round_up': False}, 'drift apart'),
         ({'round_up': 3}, 'round_up=3'),
     ],
 )
@@ -233,3 +235,42 @@ def test_large_frequency_power_does_not_overflow():
 
 def test_without_a_seed_one_is_agreed_on():
     assert isinstance(ClassSampler(LabelsOnly([0, 1])).seed, int)
+
+
+def test_infinite_sampler_goes_on_with_the_draws_of_the_next_epochs():
+    labels = [0] * 5 + [1] * 3
+    infinite = iter(ClassSampler(LabelsOnly(labels), seed=3, infinite=True))
+    finite = ClassSampler(LabelsOnly(labels), seed=3)
+    for epoch in range(3):
+        finite.set_epoch(epoch)
+        assert [next(infinite) for _ in range(8)] == list(finite)
+
+
+def test_difficulty_that_changes_nothing_lets_an_infinite_sampler_finish_its_pass():
+    sampler = CDBSampler(LabelsOnly([0] * 5 + [1] * 3), seed=3, infinite=True)
+    stream = iter(sampler)
+    drawn = [next(stream) for _ in range(3)]
+    sampler.set_class_difficulty([1, 1])  # what the hook hands on before the first validation
+    assert drawn + [next(stream) for _ in range(5)] == sampler.draw_epoch().tolist()
+
+
+@pytest.mark.parametrize('taken', [1, 3, 4])
+def test_ranks_of_an_infinite_sampler_turn_to_a_new_law_at_the_same_draw(taken):
+    labels, difficulty = [0] * 5 + [1] * 3, [0.1, 0.9]
+    ranks = []
+    for rank in range(2):
+        with as_rank(rank, 2):
+            ranks.append(CDBSampler(LabelsOnly(labels), seed=3, infinite=True))
+    streams = [iter(sampler) for sampler in ranks]
+    before = [[next(stream) for _ in range(taken)] for stream in streams]
+    for sampler in ranks:
+        sampler.set_class_difficulty(difficulty)
+        sampler.set_epoch(0)  # comes late, as in mmengine's iteration-based loop; it turns nothing back
+    after = [[next(stream) for _ in range(4)] for stream in streams]
+    single = CDBSampler(LabelsOnly(labels), seed=3)
+    first = single.draw_epoch().tolist()
+    single.set_class_difficulty(difficulty)
+    single.set_epoch(1)
+    second = single.draw_epoch().tolist()
+    assert before == [first[0 : 2 * taken : 2], first[1 : 2 * taken : 2]]
+    assert after == [second[0::2], second[1::2]]

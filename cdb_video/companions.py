@@ -1,0 +1,101 @@
+"""Other parts of a training run that class difficulty does not go together with, refused before the first step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.runner import IterBasedTrainLoop
+from torch import nn
+
+from cdb_video.wiring import find_sampler
+
+# Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
+_SHARDING = {
+    'FSDPStrategy': 'FSDP',
+    'FullyShardedDataParallel': 'FSDP',
+    'FSDPModule': 'FSDP',
+    'DeepSpeedStrategy': 'DeepSpeed',
+    'MMDeepSpeedEngineWrapper': 'DeepSpeed',
+    'DeepSpeedEngine': 'DeepSpeed',
+    'ColossalAIStrategy': 'Colossal-AI',
+    'ColossalAIModelWrapper': 'Colossal-AI',
+}
+
+
+def check_companions(runner: Any) -> None:
+    """Check what else takes part in a run; called by `ClassDifficultyHook` before training.
+
+    Args:
+        runner: mmengine's Runner or FlexibleRunner, with a train loop.
+
+    Raises:
+        ValueError: If something cannot work; the message says what to use instead.
+    """
+    _refuse_sharding(runner)
+    _refuse_training_views(runner)
+    if runner._val_loop is not None:
+        _refuse_unaveraged_views(runner.model)
+    loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)
+    if isinstance(loop, IterBasedTrainLoop):
+        _warn_of_late_difficulty(runner, loop, sampler)
+    elif getattr(sampler, 'infinite', False):
+        raise ValueError(
+            f'{type(sampler).__name__}(infinite=True) in {type(loop).__name__}: its epoch would never end. Remove '
+            'infinite=True, or train by iteration: train_cfg=dict(by_epoch=False, max_iters=..., val_interval=...)'
+        )
+
+
+def _refuse_sharding(runner: Any) -> None:
+    """Nothing here was made or tested for a model or an optimizer that is cut into shards."""
+    for part in (getattr(runner, 'strategy', None), runner.model):
+        for ancestor in type(part).__mro__:
+            if ancestor.__name__ in _SHARDING:
+                raise ValueError(
+                    f'{type(part).__name__}: ClassDifficultyHook does not support {_SHARDING[ancestor.__name__]}. Use '
+                    'one process, or data parallel ones: remove strategy (or let it be '
+                    "dict(type='DDPStrategy')) and model_wrapper_cfg, and train with launcher='pytorch'"
+                )
+
+
+def _refuse_unaveraged_views(model: nn.Module) -> None:
+    """A head of mmaction2 with `average_clips` None returns scores that no metric can count, at validation only."""
+    for name, module in model.named_modules():
+        if hasattr(module, 'loss_cls') and getattr(module, 'average_clips', 'prob') is None:
+            raise ValueError(
+                f'{name} ({type(module).__name__}) has average_clips=None, so it returns one score for each view, and '
+                "ClassAccuracy needs one for each clip: set average_clips='prob' (or 'score') in the head"
+            )
+
+
+def _refuse_training_views(runner: Any) -> None:
+    """mmaction2's own heads give no label to the second clip of a video: a shape error deep in the first step."""
+    recognizers = [module for module in runner.model.modules() if type(module).__name__ == 'Recognizer3D']
+    losses = [getattr(getattr(module, 'cls_head', None), 'loss_by_feat', None) for module in recognizers]
+    stock = any(getattr(loss, '__qualname__', '') == 'BaseHead.loss_by_feat' for loss in losses)
+    for transform in _transforms(runner.train_dataloader.dataset) if stock else ():
+        if getattr(transform, 'num_clips', 1) > 1:
+            raise ValueError(
+                f'{type(transform).__name__}(num_clips={transform.num_clips}) in the training pipeline: Recognizer3D '
+                'scores every clip by itself, and mmaction2 gives it one label a video. Set num_clips=1 (each epoch '
+                'takes another clip of the video anyway); test pipelines may have several'
+            )
+
+
+def _transforms(dataset: Any) -> list[Any]:
+    """The transforms of a dataset and of those that it wraps."""
+    inner = [*getattr(dataset, 'datasets', ()), *([dataset.dataset] if hasattr(dataset, 'dataset') else ())]
+    own = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    return [*own, *(transform for part in inner for transform in _transforms(part))]
+
+
+def _warn_of_late_difficulty(runner: Any, loop: Any, sampler: Any) -> None:
+    """Say that validations come faster than a sampler that draws whole passes can follow."""
+    if not hasattr(sampler, 'set_class_difficulty') or getattr(sampler, 'infinite', False):
+        return
+    batches = len(loop.dataloader)
+    if loop.val_interval % batches:
+        runner.logger.warning(
+            f'{type(sampler).__name__} draws a pass of {batches} batches at a time, and validations come every '
+            f'{loop.val_interval} iterations: a new difficulty acts on sampling from the next pass on only. Set '
+            'infinite=True in the sampler, or num_samples = val_interval x batch_size x number of processes'
+        )
