@@ -24,7 +24,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from mmengine.logging import HistoryBuffer
 
 from cdb_video.safe_checkpoint import allowed_globals
 
+_Function = TypeVar('_Function', bound=Callable[..., Any])
 DRN_MODULE = 'mmaction.models.localizers.drn'
 
 
@@ -135,6 +136,16 @@ def allow_mmengine_checkpoints() -> bool:
         return False
     torch.serialization.add_safe_globals(allowed_globals())
     return True
+
+
+def leave_uncompiled(function: _Function) -> _Function:
+    """Keep ``torch.compile`` from looking into a function, as ``torch.compiler.disable`` does.
+
+    torch 2.0 has no ``torch.compiler``. Its ``torch.compile`` refuses Python 3.11, the oldest that this
+    package supports, so there the function can stay as it is.
+    """
+    compiler = getattr(torch, 'compiler', None)
+    return function if compiler is None else compiler.disable(function)
 
 
 def _mmengine_decides() -> bool:

@@ -11,6 +11,7 @@ from mmengine.registry import MODELS
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from cdb_video.compat import leave_uncompiled
 from cdb_video.difficulty import Tau, check_tau, class_weights, resolve_tau
 from cdb_video.labels import check_num_classes, warn_undriven
 
@@ -164,7 +165,7 @@ class CDBLoss(nn.Module):
             loss = _reduce(losses, weights, weight, avg_factor, reduction)
         return loss * self.loss_weight
 
-    @torch.compiler.disable
+    @leave_uncompiled
     def _warn_undriven(self) -> None:
         self._warned = True
         warn_undriven(self, 'plain cross-entropy')

@@ -170,6 +170,26 @@ def test_an_mmengine_that_allows_its_classes_itself_is_left_alone(unmended):
     assert set(torch.serialization.get_safe_globals()) == set(everything)
 
 
+def test_a_function_stays_as_it_is_where_torch_has_no_compiler(monkeypatch):
+    monkeypatch.delattr(torch, 'compiler', raising=False)
+    assert compat.leave_uncompiled(len) is len
+
+
+@pytest.mark.skipif(not hasattr(torch, 'compiler'), reason='torch 2.0 has no torch.compiler')
+def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone():
+    seen = []
+
+    def backend(graph, _inputs):
+        seen.extend(node.target for node in graph.graph.nodes)
+        return graph.forward
+
+    hidden = compat.leave_uncompiled(lambda x: torch.sin(x))
+    compiled = torch.compile(lambda x: hidden(torch.cos(x)), backend=backend)
+    torch.testing.assert_close(compiled(torch.ones(2)), torch.sin(torch.cos(torch.ones(2))))
+    assert torch.cos in seen
+    assert torch.sin not in seen
+
+
 TRAIN_AND_RESUME = """
 import os, torch
 torch_load = torch.load
