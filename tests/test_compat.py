@@ -21,6 +21,8 @@ needs_strict_torch = pytest.mark.skipif(
 @pytest.fixture
 def unmended():
     """A process in which no class was allowed yet; what was allowed comes back afterwards."""
+    if not hasattr(torch.serialization, 'get_safe_globals'):
+        pytest.skip('this torch has no list of allowed classes')
     allowed = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     yield
