@@ -222,6 +222,36 @@ def test_a_full_network_takes_a_training_step(load, leaf):
     assert after['cls_head.fc_cls.weight'].shape[0] == number
 
 
+@pytest.mark.parametrize(
+    ('leaf', 'options'),
+    [
+        ('i3d_ce', ['model.backbone.norm_eval']),
+        ('slowfast_ce', ['model.backbone.slow_pathway.norm_eval', 'model.backbone.fast_pathway.norm_eval']),
+    ],
+)
+def test_the_options_of_the_docs_keep_the_statistics_of_the_pretrained_weights(load, leaf, options):
+    page = (FOLDER.parents[1] / 'docs/egtea_training.md').read_text()
+    assert ' '.join(f'{option}=True' for option in options) in page
+    config = load(leaf)
+    config.merge_from_dict(dict.fromkeys(options, True))
+    with torch.device('meta'):
+        model = build_model(config).train()
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm3d)]
+    assert len(norms) > 50
+    assert not any(norm.training for norm in norms)
+    assert all(norm.weight.requires_grad for norm in norms)
+
+
+@pytest.mark.parametrize('leaf', ['slowfast_ce', 'i3d_ce', 'reference_ce'])
+def test_every_norm_of_a_network_can_be_synchronised(load, leaf):
+    from mmengine.model import convert_sync_batchnorm
+
+    with torch.device('meta'):
+        model = convert_sync_batchnorm(build_model(load(leaf)), 'torch')
+    kinds = {type(module).__name__ for module in model.modules() if 'BatchNorm' in type(module).__name__}
+    assert kinds == {'SyncBatchNorm'}
+
+
 def random_sample(frames, label, size=64):
     from mmaction.structures import ActionDataSample
 
