@@ -69,7 +69,7 @@ def main() -> None:
         config = Config.fromfile(path)
         frames, size = clip_shape(config)
         found = cost(config, frames, size)
-        numbers = ' | '.join(f'{found[key]:.{digits}f}' for key, digits in (('parameters', 1), ('gmac', 1), ('kept_gb', 2)))
+        numbers = f'{found["parameters"]:.1f} | {found["gmac"]:.1f} | {found["kept_gb"]:.2f}'
         print(f'| {path} | {frames} x {size} x {size} | {numbers} |')
 
 
