@@ -62,9 +62,11 @@ class Environment:
 ENVIRONMENTS = (
     Environment('default', '3.11', ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'), 'what tools/setup_env.sh makes'),
     Environment('newest', '3.12', ('torch==2.15.0', 'numpy>=2', 'mmengine==0.10.7'), 'newest torch, newest Python'),
-    Environment('oldest', '3.11', ('torch==2.0.1', 'numpy<2', 'mmengine==0.10.4'), 'oldest torch, numpy 1'),
     Environment(
-        'oldest-python312', '3.12', ('torch==2.2.2', 'numpy<2', 'mmengine==0.10.4'), 'oldest torch for Python 3.12'
+        'oldest', '3.11', ('torch==2.0.1', 'numpy==1.24.4', 'mmengine==0.10.4'), 'oldest torch, numpy and mmengine'
+    ),
+    Environment(
+        'oldest-python312', '3.12', ('torch==2.2.2', 'numpy<2', 'mmengine==0.10.4'), 'the same with Python 3.12'
     ),
     Environment(
         'strict-loading', '3.11', ('torch==2.6.0', 'numpy<2', 'mmengine==0.10.7'), 'first torch that loads weights only'
