@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -27,8 +26,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 if __package__:
+    from tools.support_environments import ENVIRONMENTS, Environment
     from tools.support_table import write_table
 else:
+    from support_environments import ENVIRONMENTS, Environment  # type: ignore[import-not-found,no-redef]
     from support_table import write_table  # type: ignore[import-not-found,no-redef]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -36,63 +37,6 @@ RESULTS = REPOSITORY / 'docs/support_matrix.json'
 NEEDED_GB = 12  # a CUDA build of torch with its libraries, unpacked, and the downloads beside it
 REPORTED = ('torch', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'opencv-python', 'av')
 BUILD_TOOLS = 'setuptools>=77,<81'
-
-
-@dataclass(frozen=True)
-class Environment:
-    """What is special about an environment; all else is pip's choice for `.[mmaction,dev]`.
-
-    Attributes:
-        name: One word, unique.
-        python: Python's version, such as '3.11'.
-        constraints: Requirements that pip must keep to.
-        why: What the environment stands for.
-        swap: (out, in): a distribution that another one is put in the place of, without what that one needs.
-        not_run: Why it cannot be run; '' = it can.
-    """
-
-    name: str
-    python: str
-    constraints: tuple[str, ...]
-    why: str
-    swap: tuple[str, str] | None = None
-    not_run: str = ''
-
-
-ENVIRONMENTS = (
-    Environment('default', '3.11', ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'), 'what tools/setup_env.sh makes'),
-    Environment('newest', '3.12', ('torch==2.15.0', 'numpy>=2', 'mmengine==0.10.7'), 'newest torch, newest Python'),
-    Environment(
-        'oldest', '3.11', ('torch==2.0.1', 'numpy==1.24.4', 'mmengine==0.10.4'), 'oldest torch, numpy and mmengine'
-    ),
-    Environment(
-        'oldest-python312', '3.12', ('torch==2.2.2', 'numpy<2', 'mmengine==0.10.4'), 'the same with Python 3.12'
-    ),
-    Environment(
-        'strict-loading', '3.11', ('torch==2.6.0', 'numpy<2', 'mmengine==0.10.7'), 'first torch that loads weights only'
-    ),
-    Environment(
-        'onedl',
-        '3.11',
-        ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'),
-        'the fork of mmengine that is maintained',
-        swap=('mmengine', 'onedl-mmengine==0.10.12'),
-    ),
-    Environment(
-        'full-mmcv',
-        '3.11',
-        ('mmcv==2.1.0',),
-        'mmcv with compiled operators',
-        not_run='PyPI has only its source, and compiling it is no part of this test. Nothing here uses its operators',
-    ),
-    Environment(
-        'onedl-mmcv',
-        '3.11',
-        ('onedl-mmcv>=2.3',),
-        'the fork of mmcv that is maintained',
-        not_run='mmaction2 1.2.0 refuses mmcv >= 2.2, the fork begins with 2.3, and PyPI has no fork of mmaction2',
-    ),
-)
 
 
 class NotRun(Exception):
@@ -114,7 +58,7 @@ def run_environment(environment: Environment, folder: Path, pythons: Mapping[str
             raise NotRun(environment.not_run)
         python = make_environment(environment, root, pythons)
         row['versions'] = _versions(python)
-        row |= run_tests(python, root)
+        row |= run_tests(python, root, environment.left_out)
     except NotRun as reason:
         row |= {'outcome': 'not run', 'reason': str(reason)}
     finally:
@@ -156,10 +100,11 @@ def make_environment(environment: Environment, root: Path, pythons: Mapping[str,
     return python
 
 
-def run_tests(python: Path, root: Path) -> dict[str, Any]:
+def run_tests(python: Path, root: Path, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """Run the tests that are not slow and return counts, outcome and the names of those that failed."""
     report, log = root / 'tests.xml', root.with_suffix('.log')
     command = [str(python), '-m', 'pytest', '-m', 'not slow', '-q', '-p', 'no:cacheprovider', f'--junitxml={report}']
+    command += [f'--deselect={name}' for name in left_out]
     environment = {name: value for name, value in os.environ.items() if name not in ('PYTHONPATH', 'VIRTUAL_ENV')}
     environment |= {'OMP_NUM_THREADS': '1', 'PATH': f'{python.parent}{os.pathsep}{os.environ.get("PATH", "")}'}
     start = monotonic()

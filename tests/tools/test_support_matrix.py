@@ -75,6 +75,13 @@ def test_a_second_run_replaces_its_own_row_only(matrix):
     assert 'test_wrong' not in page
 
 
+def test_tests_that_cannot_apply_are_left_out(matrix, monkeypatch):
+    environment = Environment('good', '3.11', (), '', left_out=('test_cases.py::test_wrong',))
+    monkeypatch.setattr(support_matrix, 'ENVIRONMENTS', (environment,))
+    status, rows, _ = matrix(CASES, '--only', 'good')
+    assert (status, rows['good']['passed'], rows['good']['failed']) == (0, 1, 0)
+
+
 def test_an_environment_without_a_single_test_has_not_passed(matrix):
     status, rows, _ = matrix('import pytest\n@pytest.mark.skip\ndef test_left_out(): pass', '--only', 'good')
     assert (status, rows['good']['outcome']) == (1, 'failed')
