@@ -11,6 +11,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from cdb_video import compat
+from tests.marks import needs_compile
 
 needs_strict_torch = pytest.mark.skipif(
     tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6),
@@ -177,7 +178,7 @@ def test_a_function_stays_as_it_is_where_torch_has_no_compiler(monkeypatch):
     assert compat.leave_uncompiled(len) is len
 
 
-@pytest.mark.skipif(not hasattr(torch, 'compiler'), reason='torch 2.0 has no torch.compiler')
+@needs_compile
 def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone():
     seen = []
 
