@@ -163,6 +163,27 @@ def test_an_mmengine_that_decides_itself_is_left_alone(unmended, monkeypatch):
     assert torch.serialization.get_safe_globals() == []
 
 
+@needs_strict_torch
+def test_the_list_of_the_fork_keeps_only_what_is_not_served_here(unmended, monkeypatch):
+    core = np._core if hasattr(np, '_core') else np.core
+
+    def get_torch_safe_globals():
+        numpy = [core.multiarray._reconstruct, np.ndarray, np.dtype, core.multiarray.scalar, type(np.dtype('f8'))]
+        return [slice, getattr, *numpy, HistoryBuffer]
+
+    def load_from_local(filename, map_location):
+        with torch.serialization.safe_globals(mmengine.runner.checkpoint.get_torch_safe_globals()):
+            return torch.load(filename, map_location=map_location)
+
+    monkeypatch.setattr(mmengine.runner.checkpoint, 'get_torch_safe_globals', get_torch_safe_globals, raising=False)
+    monkeypatch.setattr(mmengine.runner.checkpoint, 'load_from_local', load_from_local)
+    assert compat.allow_mmengine_checkpoints()
+    compat._narrow_list_of_fork()
+    assert mmengine.runner.checkpoint.get_torch_safe_globals() == [slice]
+    loaded = mmengine.runner.checkpoint.load_from_local(dump(HistoryBuffer([1.0, 2.0], [1, 1])), 'cpu')
+    assert loaded.mean() == 1.5
+
+
 def test_an_mmengine_that_allows_its_classes_itself_is_left_alone(unmended):
     core = np._core if hasattr(np, '_core') else np.core
     everything = [HistoryBuffer, getattr, np.dtype, np.ndarray, core.multiarray.scalar]
