@@ -8,13 +8,15 @@ Each mend looks for its fault and does nothing where the host is sound; each can
 * torch >= 2.6 loads files with ``weights_only=True`` unless told otherwise, and then refuses the
   checkpoints that mmengine writes (https://github.com/open-mmlab/mmengine/issues/1655), which hold
   logged scalars beside the weights. The usual advice is to switch that safety off. Here it stays
-  on, and what those checkpoints hold is allowed.
+  on, and what those checkpoints hold is allowed. onedl-mmengine, a fork, allows more by itself and, with a
+  warning, loads what torch refuses all the same; the first is narrowed, the second is left as it is.
 
 What fails before this package is imported cannot be mended here: ``import mmaction`` refuses
 mmcv >= 2.2, and ``mim`` and configs with an ``mmaction::`` base need ``pkg_resources``, which
 setuptools 82 dropped. ``tools/setup_env.sh`` checks for those.
 """
 
+import functools
 import importlib.metadata
 import importlib.util
 import inspect
@@ -24,14 +26,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint
 
 from cdb_video.safe_checkpoint import allowed_globals
 
+_Function = TypeVar('_Function', bound=Callable[..., Any])
 DRN_MODULE = 'mmaction.models.localizers.drn'
 
 
@@ -134,14 +138,46 @@ def allow_mmengine_checkpoints() -> bool:
     if _mmengine_decides() or not _torch_refuses_history():
         return False
     torch.serialization.add_safe_globals(allowed_globals())
+    _narrow_list_of_fork()
     return True
+
+
+def _narrow_list_of_fork() -> None:
+    """Take what is allowed here out of the list that onedl-mmengine, the fork of mmengine, allows while it loads.
+
+    That list has the true getattr and numpy's constructors under the names that this package serves, and which
+    of the two torch takes is left to chance: a file then meets a mixture and cannot be read.
+    """
+    theirs = getattr(checkpoint, 'get_torch_safe_globals', None)
+    if theirs is None or hasattr(theirs, '__wrapped__'):
+        return
+    served = {allowed[1] for allowed in allowed_globals() if isinstance(allowed, tuple)}
+
+    @functools.wraps(theirs)
+    def others() -> list[Any]:
+        return [
+            thing
+            for thing in theirs()
+            if f'{thing.__module__}.{thing.__qualname__}' not in served
+            and not (isinstance(thing, type) and issubclass(thing, np.dtype))
+        ]
+
+    checkpoint.get_torch_safe_globals = others
+
+
+def leave_uncompiled(function: _Function) -> _Function:
+    """Keep ``torch.compile`` from looking into a function, as ``torch.compiler.disable`` does.
+
+    torch 2.0 has no ``torch.compiler``. Its ``torch.compile`` refuses Python 3.11, the oldest that this
+    package supports, so there the function can stay as it is.
+    """
+    compiler = getattr(torch, 'compiler', None)
+    return function if compiler is None else compiler.disable(function)
 
 
 def _mmengine_decides() -> bool:
     """Tell whether mmengine says itself how ``torch.load`` is to treat its checkpoints."""
-    from mmengine.runner.checkpoint import load_from_local
-
-    return 'weights_only' in inspect.getsource(load_from_local)
+    return 'weights_only' in inspect.getsource(checkpoint.load_from_local)
 
 
 def _torch_refuses_history() -> bool:

@@ -11,12 +11,14 @@ from mmengine.registry import MODELS
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from cdb_video.compat import leave_uncompiled
 from cdb_video.difficulty import Tau, check_tau, class_weights, resolve_tau
 from cdb_video.labels import check_num_classes, warn_undriven
 
 REDUCTIONS = ('none', 'mean', 'weighted_mean', 'sum')
-# F.cross_entropy skips labels of this value in silence. None has it: a wrong label must be an error.
-_NO_LABEL = torch.iinfo(torch.int64).min
+# F.cross_entropy skips labels of this value in silence. None has it: a wrong label must be an error. Not the
+# smallest integer of all: torch 2.0 takes those below -2**62 for symbols.
+_NO_LABEL = -(2**60)
 
 
 @MODELS.register_module()
@@ -164,7 +166,7 @@ class CDBLoss(nn.Module):
             loss = _reduce(losses, weights, weight, avg_factor, reduction)
         return loss if self.loss_weight == 1 else loss * self.loss_weight
 
-    @torch.compiler.disable
+    @leave_uncompiled
     def _warn_undriven(self) -> None:
         self._warned = True
         warn_undriven(self, 'plain cross-entropy')

@@ -33,6 +33,8 @@ def test_a_sound_environment_has_no_problems():
         ({'mmcv_lite': None, 'onedl_mmcv': '2.3.1'}, 'onedl-mmcv 2.3.1'),
         ({'mmcv': '2.1.0'}, 'overwrite each other'),
         ({'mmengine': None}, 'pip install --no-deps'),
+        ({'mmengine': None, 'onedl_mmengine': '0.10.12'}, 'pip install --no-deps'),
+        ({'onedl_mmengine': '0.10.12'}, 'mmengine and onedl-mmengine are both installed'),
         ({'setuptools': '82.0.1'}, "pip install 'setuptools<81'"),
         ({'opencv_python': '4.9.0.80'}, 'pip install opencv-python==4.9.0.80 opencv-contrib-python==4.9.0.80'),
     ],

@@ -11,6 +11,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from cdb_video import compat
+from tests.marks import needs_compile
 
 needs_strict_torch = pytest.mark.skipif(
     tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6),
@@ -21,6 +22,8 @@ needs_strict_torch = pytest.mark.skipif(
 @pytest.fixture
 def unmended():
     """A process in which no class was allowed yet; what was allowed comes back afterwards."""
+    if not hasattr(torch.serialization, 'get_safe_globals'):
+        pytest.skip('this torch has no list of allowed classes')
     allowed = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     yield
@@ -160,6 +163,27 @@ def test_an_mmengine_that_decides_itself_is_left_alone(unmended, monkeypatch):
     assert torch.serialization.get_safe_globals() == []
 
 
+@needs_strict_torch
+def test_the_list_of_the_fork_keeps_only_what_is_not_served_here(unmended, monkeypatch):
+    core = np._core if hasattr(np, '_core') else np.core
+
+    def get_torch_safe_globals():
+        numpy = [core.multiarray._reconstruct, np.ndarray, np.dtype, core.multiarray.scalar, type(np.dtype('f8'))]
+        return [slice, getattr, *numpy, HistoryBuffer]
+
+    def load_from_local(filename, map_location):
+        with torch.serialization.safe_globals(mmengine.runner.checkpoint.get_torch_safe_globals()):
+            return torch.load(filename, map_location=map_location)
+
+    monkeypatch.setattr(mmengine.runner.checkpoint, 'get_torch_safe_globals', get_torch_safe_globals, raising=False)
+    monkeypatch.setattr(mmengine.runner.checkpoint, 'load_from_local', load_from_local)
+    assert compat.allow_mmengine_checkpoints()
+    compat._narrow_list_of_fork()
+    assert mmengine.runner.checkpoint.get_torch_safe_globals() == [slice]
+    loaded = mmengine.runner.checkpoint.load_from_local(dump(HistoryBuffer([1.0, 2.0], [1, 1])), 'cpu')
+    assert loaded.mean() == 1.5
+
+
 def test_an_mmengine_that_allows_its_classes_itself_is_left_alone(unmended):
     core = np._core if hasattr(np, '_core') else np.core
     everything = [HistoryBuffer, getattr, np.dtype, np.ndarray, core.multiarray.scalar]
@@ -168,6 +192,26 @@ def test_an_mmengine_that_allows_its_classes_itself_is_left_alone(unmended):
     torch.serialization.add_safe_globals(everything)
     assert not compat.allow_mmengine_checkpoints()
     assert set(torch.serialization.get_safe_globals()) == set(everything)
+
+
+def test_a_function_stays_as_it_is_where_torch_has_no_compiler(monkeypatch):
+    monkeypatch.delattr(torch, 'compiler', raising=False)
+    assert compat.leave_uncompiled(len) is len
+
+
+@needs_compile
+def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone():
+    seen = []
+
+    def backend(graph, _inputs):
+        seen.extend(node.target for node in graph.graph.nodes)
+        return graph.forward
+
+    hidden = compat.leave_uncompiled(lambda x: torch.sin(x))
+    compiled = torch.compile(lambda x: hidden(torch.cos(x)), backend=backend)
+    torch.testing.assert_close(compiled(torch.ones(2)), torch.sin(torch.cos(torch.ones(2))))
+    assert torch.cos in seen
+    assert torch.sin not in seen
 
 
 TRAIN_AND_RESUME = """

@@ -11,6 +11,7 @@ from mmengine.registry import MODELS
 from cdb_video.difficulty import class_accuracy, class_difficulty
 from cdb_video.losses import CDBLoss
 from tests import reference
+from tests.marks import needs_compile
 
 TAUS = (0, 0.5, 1, 2, 5, 'dynamic', 'dynamic-egtea')
 
@@ -312,6 +313,7 @@ def test_new_difficulty_reaches_a_loss_that_was_used_before():
     torch.testing.assert_close(loss(scores, labels), expected)
 
 
+@needs_compile
 def test_compiled_loss_follows_a_new_difficulty():
     scores, labels = batch(dtype=torch.float32)
     loss = CDBLoss()

@@ -90,7 +90,7 @@ def test_second_evaluation_starts_anew():
 
 
 def test_half_precision_scores_are_taken():
-    assert evaluate(ClassAccuracy(), torch.eye(2, dtype=torch.bfloat16), [0, 1])['acc/top1'] == 1
+    assert evaluate(ClassAccuracy(), torch.eye(2).bfloat16(), [0, 1])['acc/top1'] == 1
 
 
 def rank_by_sorting(scores, label):

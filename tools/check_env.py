@@ -64,13 +64,27 @@ def find_problems(version_of: Versions, modules: Sequence[str] = ()) -> list[str
             'mmcv and mmcv-lite are both installed and overwrite each other: pip uninstall both, '
             'then install the one you need.'
         )
-    if 'mmengine' in modules and version_of('mmengine') is None:
-        problems.append(
-            'mmengine comes from another distribution than the one named mmengine, which an '
-            'installation would overwrite: use a fresh environment, or install the plugin alone '
-            'with pip install --no-deps.'
-        )
-    return problems + _opencv_problems(version_of) + _setuptools_problems(version_of)
+    return (
+        problems
+        + _mmengine_problems(version_of, modules)
+        + _opencv_problems(version_of)
+        + _setuptools_problems(version_of)
+    )
+
+
+def _mmengine_problems(version_of: Versions, modules: Sequence[str]) -> list[str]:
+    if version_of('mmengine') and version_of('onedl-mmengine'):
+        return [
+            'mmengine and onedl-mmengine are both installed and overwrite each other: pip uninstall both, '
+            'then install the one you need.'
+        ]
+    if 'mmengine' not in modules or version_of('mmengine'):
+        return []
+    return [
+        'mmengine comes from another distribution than the one named mmengine, which an '
+        'installation would overwrite: use a fresh environment, or install the plugin alone '
+        'with pip install --no-deps.'
+    ]
 
 
 def one_opencv(version_of: Versions) -> list[str]:

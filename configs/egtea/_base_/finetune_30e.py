@@ -1,4 +1,5 @@
-# Fine-tuning for 30 epochs: a tenth of the learning rate of training from scratch, warm-up and cosine.
+# Fine-tuning for 30 epochs, warm-up and cosine; docs/egtea_training.md gives the reasons. The learning rate is a tenth
+# of what SlowFast was trained from scratch with, and that which I3D was fine-tuned from ImageNet with.
 # Validated after every epoch: the difficulty is as old as the last validation.
 max_epochs = 30
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
