@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 
 import cdb_video
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/egtea'
 LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
-REGISTRIES = {'losses': MODELS, 'samplers': DATA_SAMPLERS, 'metrics': METRICS, 'hooks': HOOKS, 'datasets': DATASETS}
+REGISTRIES = {
+    'losses': MODELS,
+    'samplers': DATA_SAMPLERS,
+    'metrics': METRICS,
+    'hooks': HOOKS,
+    'datasets': DATASETS,
+    'frame_sampling': TRANSFORMS,
+}
 
 
 @pytest.mark.parametrize('name', sorted(cdb_video._REGISTERED))
