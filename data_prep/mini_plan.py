@@ -32,28 +32,13 @@ _RECIPES = (
 _SESSIONS_PER_SUBJECT = 3
 _Session = tuple[str, str, str]
 """Subject, recipe id, recipe."""
-# EGTEA's own distribution of frames per clip: the shares of its clips, and the quantiles there.
-_LENGTH_SHARE = (
-    0.0,
-    0.01,
-    0.05,
-    0.10,
-    0.20,
-    0.30,
-    0.40,
-    0.50,
-    0.57,
-    0.60,
-    0.70,
-    0.75,
-    0.80,
-    0.85,
-    0.90,
-    0.95,
-    0.99,
-    1.0,
-)
-_LENGTH_FRAMES = (15, 17, 20, 26, 32, 40, 48, 56, 64, 68, 88, 102, 123, 157, 210, 342, 711, 2801)
+# EGTEA's own distribution of frames per clip: shares of its clips, and how long they are at most.
+# fmt: off
+_LENGTH_SHARE = (0.0, 0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.57,
+                 0.60, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95, 0.99, 0.995, 1.0)
+_LENGTH_FRAMES = (15, 17, 20, 26, 32, 40, 48, 56, 64,
+                  68, 88, 102, 123, 157, 210, 342, 711, 860, 2801)
+# fmt: on
 
 
 @dataclass(frozen=True)
