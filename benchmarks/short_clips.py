@@ -63,7 +63,7 @@ def measure(predictions: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]
         Group -> number of clips, top1 and mean1 (mean over the classes that have clips there), in [0, 1].
     """
     label = np.array([int(p['gt_label']) for p in predictions])
-    hit = np.array([int(np.argmax(p['pred_score'])) for p in predictions]) == label
+    hit = np.array([int(p['pred_score'].argmax()) for p in predictions]) == label
     short = np.array([p['total_frames'] < SHORT for p in predictions])
     result = {}
     for group, chosen in zip(GROUPS, (np.ones_like(short), short, ~short), strict=True):
