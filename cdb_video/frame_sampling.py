@@ -4,7 +4,7 @@ A view of `clip_len` frames, `frame_interval` apart, spans `(clip_len - 1) * fra
 More than half of EGTEA's clips have fewer than the 63 frames that 32 x 2 spans. `short_clips` says what
 happens to them; longer clips are left to mmaction2's SampleFrames, so for them nothing changes.
 
-    dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=1, short_clips='fit')
+    dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=1, short_clips='segments')
 
 For example 8 frames, 4 apart, of a clip that has 20 frames and not 29:
 
@@ -73,7 +73,7 @@ if SampleFrames is not None:
             clip_len: Frames of a view, at least 1.
             frame_interval: Distance of neighbouring frames of a view, in frames, at least 1.
             num_clips: Views of a clip, at least 1; 10 in the usual test protocol.
-            short_clips: What to do with shorter clips.
+            short_clips: What to do with shorter clips; docs/short_clips.md has the measurement behind the default.
                 'loop': start over at the clip's first frame, as SampleFrames does. All views are the same one.
                 'clamp': repeat the last frame that a view reaches. All views are the same one.
                 'fit': lower the step to `frames / clip_len`, so that a view covers the clip at an even pace.
@@ -101,7 +101,7 @@ if SampleFrames is not None:
             frame_interval: int = 1,
             num_clips: int = 1,
             *,
-            short_clips: str = 'fit',
+            short_clips: str = 'segments',
             test_mode: bool = False,
             keep_tail_frames: bool = False,
             temporal_jitter: bool = False,

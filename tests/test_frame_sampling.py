@@ -235,6 +235,10 @@ def test_it_is_found_from_the_scope_of_mmaction_and_says_what_it_is():
     )
 
 
+def test_the_default_is_the_policy_that_was_measured_best():
+    assert ClipFrames(clip_len=32).short_clips == 'segments'
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
