@@ -21,6 +21,7 @@ _REGISTERED: dict[str, str] = {
     'ClassAccuracy': 'metrics',
     'ClassDifficultyHook': 'hooks',
     'ClassSampler': 'samplers',
+    'ClipFrames': 'frame_sampling',
     'DifficultyReplayHook': 'replay',
     'FrameListDataset': 'datasets',
     'VideoListDataset': 'datasets',

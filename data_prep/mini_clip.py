@@ -11,6 +11,10 @@ from mini_motions import VERBS
 from mini_scene import NOUNS, UInt8Array, make_kitchen, render_clip
 
 FPS = 24
+MIN_FRAMES = 15
+"""EGTEA's shortest clip."""
+MAX_FRAMES = 64
+"""The longest clip, unless the options say otherwise."""
 TEMPORARY_SUFFIX = '.part'
 
 
@@ -23,12 +27,14 @@ class Options:
         size: Side of the frame in pixels, a multiple of 32.
         scale: Factor on the number of clips, in (0, 1].
         codec: PyAV's name of the encoder.
+        max_frames: Length at which longer clips are cut, at least MIN_FRAMES.
     """
 
     seed: int
     size: int
     scale: float
     codec: str
+    max_frames: int = MAX_FRAMES
 
 
 @dataclass(frozen=True)

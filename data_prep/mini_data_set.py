@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 from command_parts import first_few, start_worker
-from mini_clip import TEMPORARY_SUFFIX, Job, Options, count_frames, make_clip
+from mini_clip import MAX_FRAMES, TEMPORARY_SUFFIX, Job, Options, count_frames, make_clip
 from mini_motions import VERBS
 from mini_plan import NUM_SPLITS, Plan, make_plan
 from mini_scene import NOUNS
@@ -40,7 +40,7 @@ def make_data_set(out: Path, options: Options, workers: int) -> str:
             touched then.
     """
     known = check_folder(out, options)
-    plan = make_plan(options.seed, options.scale)
+    plan = make_plan(options.seed, options.scale, options.max_frames)
     all_jobs = _make_jobs(plan, out, options)
     jobs = [job for job in all_jobs if not job.path.exists() or job.path.stat().st_size == 0]
     annotations = [out / ANNOTATIONS / name for name in _annotation_names()]
@@ -85,7 +85,7 @@ def check_folder(out: Path, options: Options) -> bool:
                 'name an empty or a new folder'
             )
         return False
-    wanted = {'version': VERSION, **asdict(options)}
+    wanted = {'version': VERSION, **_stated(options)}
     stated = record.get('options')
     if not isinstance(stated, dict):
         raise ValueError(f'{out / MANIFEST} states the options {stated!r}, which are none; name another folder')
@@ -207,8 +207,16 @@ def _write_annotations(folder: Path, plan: Plan) -> None:
         write_index(folder / f'{name}_idx.txt', index)
 
 
+def _stated(options: Options) -> dict[str, Any]:
+    """The options as the manifest states them: the usual cut is left out, as in sets made before there was another."""
+    stated = asdict(options)
+    if options.max_frames == MAX_FRAMES:
+        del stated['max_frames']
+    return stated
+
+
 def _write_manifest(out: Path, options: Options, **facts: Any) -> None:
-    record = {'data_set': 'EGTEA-mini', 'version': VERSION, 'options': asdict(options), **facts}
+    record = {'data_set': 'EGTEA-mini', 'version': VERSION, 'options': _stated(options), **facts}
     path = out / MANIFEST
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     temporary.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from mini_clip import FPS
+from mini_clip import FPS, MAX_FRAMES
 from mini_motions import VERBS
 from mini_scene import NOUNS
 
@@ -32,9 +32,13 @@ _RECIPES = (
 _SESSIONS_PER_SUBJECT = 3
 _Session = tuple[str, str, str]
 """Subject, recipe id, recipe."""
-# EGTEA's own distribution of frames per clip, cut at 64 frames.
-_LENGTH_SHARE = (0.0, 0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.57, 1.0)
-_LENGTH_FRAMES = (15, 17, 20, 26, 32, 40, 48, 56, 64, 64)
+# EGTEA's own distribution of frames per clip: shares of its clips, and how long they are at most.
+# fmt: off
+_LENGTH_SHARE = (0.0, 0.01, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.57,
+                 0.60, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95, 0.99, 0.995, 1.0)
+_LENGTH_FRAMES = (15, 17, 20, 26, 32, 40, 48, 56, 64,
+                  68, 88, 102, 123, 157, 210, 342, 711, 860, 2801)
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -205,18 +209,20 @@ class _Clock:
         return ClipName(*session, start_ms, start_ms + duration_ms, start_frame, start_frame + num_frames)
 
 
-def draw_lengths(count: int, rng: np.random.Generator) -> list[int]:
-    """Frames per clip, 15 to 64, as in EGTEA up to the cut."""
+def draw_lengths(count: int, rng: np.random.Generator, max_frames: int = MAX_FRAMES) -> list[int]:
+    """Frames per clip, from 15 on, as in EGTEA; clips beyond `max_frames` are cut to it."""
     lengths = np.interp(rng.random(count), _LENGTH_SHARE, _LENGTH_FRAMES)
-    return [int(length) for length in np.rint(lengths)]
+    return [int(length) for length in np.rint(np.minimum(lengths, max_frames))]
 
 
-def make_plan(seed: int, scale: float = 1.0) -> Plan:
+def make_plan(seed: int, scale: float = 1.0, max_frames: int = MAX_FRAMES) -> Plan:
     """Decide on all clips, their names, ids and splits.
 
     Args:
         seed: The same seed and scale give the same plan.
         scale: Factor on every count; at least 2 train, val and test clips per verb remain.
+        max_frames: Length of the longest clip; with the same seed and scale, clips that are shorter than both of
+            two such cuts are as long under the one as under the other.
     """
     rng = np.random.default_rng([seed, 0])
     nouns = _nouns_of_verbs(scale, rng)
@@ -227,7 +233,7 @@ def make_plan(seed: int, scale: float = 1.0) -> Plan:
         False: _make_sessions(_OTHER_SUBJECTS, rng),
     }
     places = [(group, position) for group in _groups(scale) for position in range(group.size)]
-    lengths = draw_lengths(len(places), rng)
+    lengths = draw_lengths(len(places), rng, max_frames)
     # A session's clips follow each other in time in random order, not verb by verb.
     order = rng.permutation(len(places)).tolist()
     session_of: dict[int, _Session] = {}

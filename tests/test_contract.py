@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 
 import cdb_video
 from tests.egtea import VARIABLES
@@ -20,6 +20,7 @@ REGISTRIES = {
     'hooks': HOOKS,
     'replay': HOOKS,
     'datasets': DATASETS,
+    'frame_sampling': TRANSFORMS,
 }
 
 

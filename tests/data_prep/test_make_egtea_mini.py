@@ -125,6 +125,25 @@ def test_lengths_follow_egtea_up_to_the_cut():
     assert abs(np.median(lengths) - 56) <= 2
 
 
+@pytest.mark.parametrize(('max_frames', 'expected'), [(350, [56, 102, 342, 350]), (2801, [56, 102, 342, 711])])
+def test_with_a_later_cut_lengths_follow_egtea_up_to_it(max_frames, expected):
+    lengths = np.array(draw_lengths(20_000, np.random.default_rng(0), max_frames))
+    assert lengths.min() == 15
+    assert lengths.max() <= max_frames
+    np.testing.assert_allclose(np.percentile(lengths, [50, 75, 95, 99]), expected, rtol=0.08)
+    assert abs(np.mean(lengths < 64) - 0.56) < 0.01
+
+
+def test_another_cut_changes_the_clips_beyond_it_and_no_others(plan):
+    longer = make_plan(seed=0, max_frames=350)
+    pairs = list(zip(plan.clips, longer.clips, strict=True))
+    assert all(min(long.num_frames, 64) == clip.num_frames for clip, long in pairs)
+    assert max(long.num_frames for _, long in pairs) == 350
+    for clip, long in pairs:
+        assert long.test_splits == clip.test_splits
+        assert (long.annotation.verb, long.annotation.nouns) == (clip.annotation.verb, clip.annotation.nouns)
+
+
 def test_another_seed_gives_another_plan_of_the_same_sizes(plan):
     other = make_plan(seed=1)
     assert len(other.clips) == len(plan.clips)
@@ -286,6 +305,18 @@ def test_a_folder_made_with_other_options_is_refused_and_left_alone(tiny, capsys
     assert content(tiny) == before
 
 
+def test_a_set_with_another_cut_has_its_lengths_and_is_not_taken_for_the_usual_one(tiny, tmp_path, capsys):
+    out = tmp_path / 'longer'
+    assert main(['--out', str(out), '--scale', '0.001', '--size', '32', '--workers', '1', '--max-frames', '90']) == 0
+    lengths = [_frames(path) for path in out.rglob('*.mp4')]
+    assert 64 < max(lengths) <= 90
+    assert json.loads((out / mini_data_set.MANIFEST).read_text())['options']['max_frames'] == 90
+    # The usual cut is not stated, so that sets made before there was another are still known.
+    assert 'max_frames' not in json.loads((tiny / mini_data_set.MANIFEST).read_text())['options']
+    assert main(['--out', str(tiny), *TINY, '--max-frames', '90']) == 2
+    assert "'max_frames': 90" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('text', ['{', '[]', '{"data_set": "other"}'])
 def test_a_manifest_of_something_else_is_refused(tmp_path, text):
     (tmp_path / mini_data_set.MANIFEST).write_text(text)
@@ -327,6 +358,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
         ('--workers', '0', 'less than 1'),
         ('--size', '48', 'multiple of 32'),
         ('--scale', '0', r'outside \(0, 1\]'),
+        ('--max-frames', '14', 'less than 15'),
     ],
 )
 def test_an_option_outside_its_range_is_refused(tmp_path, capsys, option, value, message):
