@@ -87,6 +87,7 @@ def _list(args: argparse.Namespace) -> None:
         raise OwnClipsError(f'{args.videos} is not a folder. Name the folder of your videos with --videos')
     lines = read_class_folders(args.videos) if args.csv is None else read_csv(args.csv, _columns(args))
     names = class_names(lines, read_class_names(args.classes) if args.classes else None)
+    _divided(lines, args)  # what does not fit is said before ten thousand files are opened
     found = _look(lines, args)
     _check_missing(found, lines, args.allow_missing)
     lines = [line for line in lines if line.clip not in found.missing]

@@ -28,28 +28,24 @@ pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
 CLASSES = ('lift', 'cut', 'wash', 'spread')
 SIDE = 32
 NO_WEIGHTS = {'pretrained': None, 'pretrained2d': False}
-# What a config with blending, or with this collate_fn, needs beside the recipe: docs/your_own_data.md.
-MVIT_LINES = """
-model['data_preprocessor'] = dict(
-    blending=dict(
-        augments=[
-            dict(type='MixupBlending', alpha=0.8, num_classes=4),
-            dict(type='CutmixBlending', alpha=1, num_classes=4),
-        ]
-    )
-)
-train_dataloader['collate_fn'] = dict(_delete_=True, type='repeat_pseudo_collate')
-"""
 
 
 @dataclass
 class Shipped:
-    """A shipped config and how it is cut down: settings of its backbone and width of the head's input."""
+    """A shipped config and how it is cut down.
+
+    Attributes:
+        path: Below configs/recognition.
+        backbone: Settings of its backbone.
+        in_channels: Width of the head's input then.
+        has_own_lines: Whether docs/your_own_data.md has lines that it needs beside the recipe.
+        settings: Further ones, as dotted keys.
+    """
 
     path: str
     backbone: dict
     in_channels: int
-    lines: str = ''
+    has_own_lines: bool = False
     settings: dict = field(default_factory=dict)
 
 
@@ -77,7 +73,7 @@ SHIPPED = {
             'spatial_size': SIDE,
         },
         192,
-        lines=MVIT_LINES,
+        has_own_lines=True,
     ),
 }
 """By the name of the method."""
@@ -85,7 +81,7 @@ SHIPPED = {
 
 @pytest.fixture(scope='module')
 def clips(tmp_path_factory):
-    """Two clips a class as real videos, with a list and the class names."""
+    """Two clips a class as real videos, with a list."""
     root = tmp_path_factory.mktemp('clips')
     entries = [
         ann.VideoEntry(f'{name}_{number}.mp4', label) for label, name in enumerate(CLASSES) for number in range(2)
@@ -93,7 +89,6 @@ def clips(tmp_path_factory):
     for entry in entries:
         write_clip(root / entry.filename, frames=16, size=(64, 48))
     ann.write_video_list(root / 'list.txt', entries)
-    ann.write_class_names(root / 'classes.txt', CLASSES)
     return root
 
 
@@ -102,6 +97,14 @@ def recipe(repository):
     """The lines of the README, as it prints them."""
     blocks = re.findall(r'```python\n(.*?)```', (repository / 'README.md').read_text(), flags=re.DOTALL)
     (block,) = [block for block in blocks if 'custom_imports' in block]
+    return block
+
+
+@pytest.fixture(scope='module')
+def own_lines(repository):
+    """What the page on own data has for MViT, as it prints it."""
+    blocks = re.findall(r'```python\n(.*?)```', (repository / 'docs/your_own_data.md').read_text(), flags=re.DOTALL)
+    (block,) = [block for block in blocks if 'MixupBlending' in block]
     return block
 
 
@@ -119,12 +122,12 @@ def load(tmp_path, recipe):
 
 
 @pytest.fixture
-def runner_of(load, clips, tmp_path):
+def runner_of(load, own_lines, clips, tmp_path):
     """A runner of a shipped config with the recipe, cut down, on the clips."""
 
-    def build(name, lines=None):
+    def build(name, with_own_lines=True):
         shipped = SHIPPED[name]
-        config = load(shipped, shipped.lines if lines is None else lines)
+        config = load(shipped, own_lines if with_own_lines and shipped.has_own_lines else '')
         config.merge_from_dict(
             {
                 'work_dir': str(tmp_path / 'work'),
@@ -191,6 +194,7 @@ def test_a_shipped_config_with_the_recipe_trains_validates_and_hands_the_difficu
     assert not torch.equal(before, head.fc_cls.weight)
     (record,) = read_history(tmp_path / 'work/class_history.jsonl').records
     assert record['num_clips'] == [2, 2, 2, 2]
+    assert head.loss_cls.tau_ == runner.train_dataloader.sampler.tau_ == 1.0
     difficulty = np.asarray(record['difficulty'])
     torch.testing.assert_close(head.loss_cls.class_weight.numpy(), difficulty / difficulty.mean())
     torch.testing.assert_close(runner.train_dataloader.sampler.class_probability, difficulty / difficulty.sum())
@@ -223,7 +227,7 @@ def test_the_class_weights_act_in_the_loss_of_a_shipped_model(runner_of, name):
 
 
 def test_blending_for_another_number_of_classes_stops_before_training(runner_of):
-    runner = runner_of('mvit', lines='')
+    runner = runner_of('mvit', with_own_lines=False)
     with pytest.raises(ValueError, match=r'differ: cls_head.*: 4; blending of data_preprocessor .*: 400'):
         runner.train()
     assert runner.iter == 0
