@@ -50,6 +50,18 @@ def find_prior_consumers(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if hasattr(module, 'set_class_prior')]
 
 
+def _blending_num_classes(model: nn.Module) -> dict[str, int]:
+    """What Mixup and CutMix in a data preprocessor state: they make soft labels of that many classes."""
+    stated = {}
+    for name, module in model.named_modules():
+        blending = getattr(module, 'blending', None)
+        for part in (blending, *getattr(blending, 'augments', ())):
+            number = getattr(part, 'num_classes', None)
+            if isinstance(number, int):
+                stated[f'blending of {name} ({type(part).__name__})'] = number
+    return stated
+
+
 def consumer_tau(consumer: Any) -> float | None:
     """The exponent that a consumer uses now, None if it does not say."""
     return getattr(consumer, 'tau_', None)
@@ -74,15 +86,15 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, ro
     """The number of classes that the head, the loss, the metric and the data state, by who states it.
 
     Args:
-        model: Heads are modules with a loss in them; their losses, and Mixup and CutMix, may state a number too.
+        model: Heads are modules with a loss in them; their losses may state a number too.
         metric: Of the same evaluation.
         dataset: States the length of its class list.
-        role: 'val' or 'test', for messages.
+        role: 'val' or 'test'. With 'val', that of training, Mixup and CutMix are asked too.
 
     Raises:
         ValueError: If they differ; the message lists them all.
     """
-    stated: dict[str, int] = {}
+    stated = _blending_num_classes(model) if role == 'val' else {}
     for name, module in model.named_modules():
         has_loss = any(
             child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children()
@@ -90,8 +102,6 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, ro
         number = getattr(module, 'num_classes', None)
         if (has_loss or hasattr(module, 'set_class_difficulty')) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number
-    if role == 'val':  # blending takes part in training alone
-        stated |= _blending_num_classes(model)
     if metric.num_classes is not None:
         stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes
     if metric.class_names is not None:
@@ -105,18 +115,6 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy, dataset: Any, ro
             f'the numbers of classes differ: {listed}. Set num_classes of the head and of any blending (and of loss '
             'and metric, or leave these None) to the length of the class list'
         )
-    return stated
-
-
-def _blending_num_classes(model: nn.Module) -> dict[str, int]:
-    """What Mixup and CutMix in a data preprocessor state: they make soft labels of that many classes."""
-    stated = {}
-    for name, module in model.named_modules():
-        blending = getattr(module, 'blending', None)
-        for part in (blending, *getattr(blending, 'augments', ())):
-            number = getattr(part, 'num_classes', None)
-            if isinstance(number, int):
-                stated[f'blending of {name} ({type(part).__name__})'] = number
     return stated
 
 
