@@ -69,8 +69,11 @@ def class_quota(clips: int, held: Mapping[str, float]) -> dict[str, int]:
 
 def _divide_classes(lines: Sequence[OwnLine], held: Mapping[str, float], rng: np.random.Generator) -> list[str]:
     parts = ['train'] * len(lines)
-    for label in sorted({line.label for line in lines}):
-        members = rng.permutation([index for index, line in enumerate(lines) if line.label == label]).tolist()
+    of_class: dict[str, list[int]] = {}
+    for index, line in enumerate(lines):
+        of_class.setdefault(line.label, []).append(index)
+    for label in sorted(of_class):
+        members = rng.permutation(of_class[label]).tolist()
         for part, count in class_quota(len(members), held).items():
             for index in members[:count]:
                 parts[index] = part

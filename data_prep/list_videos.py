@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _list(args: argparse.Namespace) -> None:
     if not args.videos.is_dir():
         raise OwnClipsError(f'{args.videos} is not a folder. Name the folder of your videos with --videos')
-    lines = read_class_folders(args.videos) if args.csv is None else read_csv(args.csv, _columns(args))
+    lines = _read(args)
     names = class_names(lines, read_class_names(args.classes) if args.classes else None)
     _divided(lines, args)  # what does not fit is said before ten thousand files are opened
     found = _look(lines, args)
@@ -112,8 +112,14 @@ def _list(args: argparse.Namespace) -> None:
         print(f'warning: {warning}', file=sys.stderr)
 
 
-def _columns(args: argparse.Namespace) -> Columns:
-    return Columns(args.path_column, args.label_column, args.split_column, args.group_column)
+def _read(args: argparse.Namespace) -> list[OwnLine]:
+    if args.csv is not None:
+        return read_csv(args.csv, Columns(args.path_column, args.label_column, args.split_column, args.group_column))
+    if args.out.resolve().is_relative_to(args.videos.resolve()):
+        raise OwnClipsError(
+            f'--out {args.out} lies in --videos {args.videos}, where every folder is a class. Put the lists elsewhere'
+        )
+    return read_class_folders(args.videos)
 
 
 def _look(lines: Sequence[OwnLine], args: argparse.Namespace) -> Found:

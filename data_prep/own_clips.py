@@ -112,7 +112,8 @@ def class_names(lines: Sequence[OwnLine], wanted: Sequence[str] | None) -> list[
     if wanted is None:
         numbers = all(name.isascii() and name.isdecimal() for name in present)
         wanted = sorted(present, key=(lambda name: (int(name), name)) if numbers else None)
-    unknown = [f'{line.where}: label {line.label!r}' for line in lines if line.label not in set(wanted)]
+    known = set(wanted)
+    unknown = [f'{line.where}: label {line.label!r}' for line in lines if line.label not in known]
     if unknown:
         raise OwnClipsError(f'{first_few(unknown)}: not among the {len(wanted)} names of --classes')
     try:

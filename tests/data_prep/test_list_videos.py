@@ -6,6 +6,9 @@ from collections import Counter
 
 import extract_frames
 import list_videos
+import numpy as np
+import own_clips
+import own_csv
 import pytest
 
 from cdb_video import annotation as ann
@@ -237,6 +240,49 @@ def test_a_file_that_does_not_fit_into_class_folders_is_named(root, one, capsys,
     shutil.copy(one, root / 'videos' / name)
     assert run(root, csv=None) == 2
     assert message in capsys.readouterr().err
+
+
+def test_lists_are_not_put_among_the_class_folders(root, capsys):
+    assert run(root, '--out', root / 'videos/lists', csv=None) == 2
+    assert 'where every folder is a class. Put the lists elsewhere' in capsys.readouterr().err
+
+
+def test_three_thousand_damaged_files_give_lines_or_a_clear_error(root):
+    rng = np.random.default_rng(0)
+    whole = b'path;label;split;group\r\ncut/0.mp4;"cut; it";train;A\r\n\r\ncut/1.mp4;wash;val;B\r\n'
+    outcomes = Counter()
+    for _ in range(3000):
+        text = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            place = int(rng.integers(len(text)))
+            text[place : place + int(rng.integers(3))] = rng.choice(
+                [
+                    b'',
+                    b'"',
+                    b';',
+                    b',',
+                    b'\n',
+                    b'\r',
+                    b'\0',
+                    b'\xff',
+                    b'/',
+                    b'..',
+                    b' ',
+                    b'\xef\xbb\xbf',
+                    b'\x0c',
+                    b'val',
+                ]
+            )
+        (root / 'labels.csv').write_bytes(text)
+        said = ''
+        try:
+            lines = own_csv.read_csv(root / 'labels.csv', own_csv.Columns())
+        except own_clips.OwnClipsError as error:
+            lines, said = [], str(error)
+        assert all(line.label and line.clip.path.endswith('.mp4') for line in lines)
+        assert bool(lines) != ('labels.csv' in said)
+        outcomes['lines' if lines else 'error'] += 1
+    assert min(outcomes['lines'], outcomes['error']) > 300
 
 
 def test_classes_give_the_order_of_labels_and_a_label_beyond_them_is_refused(root, capsys):

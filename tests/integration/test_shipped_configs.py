@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
+from mmengine.registry import DATA_SAMPLERS, METRICS, MODELS
 from mmengine.runner import Runner
 
 from cdb_video import annotation as ann
@@ -21,6 +21,7 @@ from cdb_video.history import read_history
 from cdb_video.losses import CDBLoss
 from cdb_video.samplers import CDBSampler
 from tests.clips import write_clip
+from tests.toys import LabelsOnly
 
 # Swin's backbone calls it in torch's old way.
 pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
@@ -231,3 +232,48 @@ def test_blending_for_another_number_of_classes_stops_before_training(runner_of)
     with pytest.raises(ValueError, match=r'differ: blending of data_preprocessor .*: 400; .*cls_head \(MViTHead\): 4'):
         runner.train()
     assert runner.iter == 0
+
+
+PARENT = """
+_base_ = 'mmaction::recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py'
+model = dict(cls_head=dict(loss_cls=dict(type='CrossEntropyLoss', loss_weight=2.0{more})))
+val_evaluator = dict(
+    type='AccMetric', metric_list=('top_k_accuracy',), metric_options=dict(top_k_accuracy=dict(topk=(1, 3))))
+test_evaluator = val_evaluator
+custom_hooks = [dict(type='EmptyCacheHook')]
+train_dataloader = dict(sampler=dict(type='DefaultSampler', shuffle=True, round_up=False))
+"""
+
+
+@pytest.fixture
+def child_of(tmp_path, recipe):
+    """The recipe on top of a base that gives its loss, metric and sampler arguments."""
+
+    def load(more='', recipe=recipe):
+        (tmp_path / 'parent.py').write_text(PARENT.format(more=more))
+        (tmp_path / 'child.py').write_text(f"_base_ = 'parent.py'\n{recipe}")
+        return Config.fromfile(tmp_path / 'child.py')
+
+    return load
+
+
+def test_arguments_that_the_base_gives_to_loss_metric_and_sampler_are_kept(child_of):
+    config = child_of()
+    assert MODELS.build(config.model.cls_head.loss_cls).loss_weight == 2.0
+    assert METRICS.build(config.val_evaluator).topk == METRICS.build(config.test_evaluator).topk == (1, 3)
+    sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': LabelsOnly([0, 1, 1])})
+    assert isinstance(sampler, CDBSampler)
+    assert not sampler.round_up
+    # A list replaces a list: the base's hooks are to be repeated, as the README says.
+    assert [hook.type for hook in config.custom_hooks] == ['ClassDifficultyHook']
+
+
+def test_an_argument_that_the_loss_has_not_is_refused_by_name_and_dropped_with_delete(child_of, recipe):
+    config = child_of(more=', class_weight=[1.0] * 400')
+    with pytest.raises(TypeError, match='class_weight'):
+        MODELS.build(config.model.cls_head.loss_cls)
+    config = child_of(
+        more=', class_weight=[1.0] * 400',
+        recipe=recipe.replace("loss_cls=dict(type='CDBLoss')", "loss_cls=dict(_delete_=True, type='CDBLoss')"),
+    )
+    assert isinstance(MODELS.build(config.model.cls_head.loss_cls), CDBLoss)
