@@ -165,7 +165,7 @@ def test_names_with_blanks_commas_and_other_alphabets_are_listed_and_blanks_are_
         ('path,label,group', 'cut/0.mp4,cut,', 'labels.csv:2: the group is empty'),
         ('path,label', '"cut/0.mp4,cut', 'labels.csv:2: not CSV (unexpected end of data)'),
         ('path,label', '', 'labels.csv holds no line below its header'),
-        ('path,label', 'no such.mp4,cut', 'labels.csv:2: no such.mp4 (no video)'),
+        ('path,label', 'no such.mp4,cut\ncut/0.mp4,cut\ncut/1.mp4,cut', 'labels.csv:2: no such.mp4 (no video)'),
     ],
 )
 def test_a_wrong_line_is_refused_with_file_and_line(root, capsys, header, line, message):
