@@ -72,9 +72,14 @@ def test_no_group_is_divided_and_the_classes_come_near_their_shares(seed):
             assert abs(found[f'class {label}', part] / count - share) <= 0.05 + 1 / count
 
 
-def test_no_single_move_of_a_group_brings_the_parts_nearer_to_the_shares():
-    lines = lines_of((30, 20, 9), groups=9, seed=1)
-    part_of = {line.clip.group: part for line, part in zip(lines, divide(lines, HELD, 0), strict=True)}
+@pytest.mark.parametrize(
+    ('counts', 'groups', 'seed'),
+    # The second needs more than one sweep over the groups.
+    [((30, 20, 9), 9, 1), ((200, 60, 40, 20, 9, 7), 60, 7)],
+)
+def test_no_single_move_of_a_group_brings_the_parts_nearer_to_the_shares(counts, groups, seed):
+    lines = lines_of(counts, groups, seed)
+    part_of = {line.clip.group: part for line, part in zip(lines, divide(lines, HELD, seed), strict=True)}
     totals = Counter(line.label for line in lines)
     shares = {'train': 0.7, **HELD}
 

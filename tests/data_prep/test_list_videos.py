@@ -138,7 +138,7 @@ def test_names_with_blanks_commas_and_other_alphabets_are_listed_and_blanks_are_
     for name in names:
         shutil.copy(one, root / 'videos' / name)
     cells = ['"take  one, two.mp4"', 'übung é.mp4', './视频.MP4', '"a""b.mp4"']
-    write_csv(root, *(f'{cell},train,Überholen,links' for cell in cells), header='path,split,label,note')
+    write_csv(root, *(f'{cell},train, "Überholen",links' for cell in cells), header='path,split,label,note')
     assert run(root, '--val-share', '0') == 0
     assert sorted(entry.filename for entry in listed(root)['train']) == sorted(names)
     assert ann.read_class_names(root / 'lists/classes.txt') == ['Überholen']
@@ -310,7 +310,12 @@ def test_frames_are_listed_with_their_decoded_number_and_must_be_of_the_same_vid
         frames = ann.read_frame_list(root / f'lists/{part}.txt')
         assert [(f'{e.frame_dir}.mp4', e.label) for e in frames] == [(e.filename, e.label) for e in videos]
         assert {entry.total_frames for entry in frames} == {FRAMES}
-    capsys.readouterr()
+    manifest = root / 'frames/cut/1/manifest.json'
+    values = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**values, 'options': {**values['options'], 'quality': 50}}))
+    assert run(root, '--frames', root / 'frames') == 2
+    assert 'the frames were not all made alike: 21 clips with' in capsys.readouterr().err
+    manifest.write_text(json.dumps(values))
     (root / 'frames/cut/0/img_00002.jpg').unlink()
     (root / 'videos/wash/0.mp4').rename(root / 'videos/wash/0.mov')
     text = (root / 'labels.csv').read_text()
