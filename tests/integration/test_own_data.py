@@ -55,7 +55,7 @@ def desk(tmp_path, repository, page):
     shutil.copytree(tmp_path / 'data/mine/by_class', tmp_path / 'data/mine_frames/cropped_clips')
     lines = [f'{path},{label},person {number % 7}' for number, (path, label) in enumerate(rows)]
     (tmp_path / 'data/mine/labels.csv').write_text('\n'.join(['path,label,subject', *lines]) + '\n')
-    (config,) = [block for block in blocks(page, 'python') if '_base_' in block]
+    (config,) = [block for block in blocks(page, 'python') if block.startswith('_base_')]
     (tmp_path / 'my_config.py').write_text(config + SMALL)
     return tmp_path
 
