@@ -10,6 +10,7 @@ mark, Windows line ends and blank lines, and answers anything else that it canno
     action_annotation/*_idx.txt      <name, may hold spaces> <id>                      ids from 1
     lists/*/{train,val,test}.txt     <frame folder> <number of frames> <label>      labels from 0
     lists/*/*_videos.txt             <video file> <label>                           labels from 0
+                                     (a path may hold blanks; mmaction2's own datasets then cannot read the list)
     lists/*/classes.txt              <name>, line k (from 0) for label k
 """
 
@@ -288,8 +289,12 @@ def _parse_label(text: str, num_classes: int | None) -> int:
     return label
 
 
-def _parse_path(text: str) -> str:
-    """A path in a list can never leave the folder that it is relative to, on any system."""
+def parse_relative_path(text: str) -> str:
+    """Return a path as it is; it can never leave the folder that it is relative to, on any system.
+
+    Raises:
+        AnnotationError: If it is absolute, or holds '..', a backslash or a NUL.
+    """
     drive = text[1:2] == ':'
     absolute = drive or text.startswith(('/', '~'))
     if absolute or '\\' in text or '\0' in text or '..' in PurePosixPath(text).parts:
@@ -300,6 +305,17 @@ def _parse_path(text: str) -> str:
     return text
 
 
+def _parse_listed_path(text: str) -> str:
+    # 'clip 24' is not a name with a blank in it, but the start of a line of another kind of list.
+    *others, last = text.rsplit(maxsplit=1)
+    if others and _WHOLE_NUMBER.fullmatch(last):
+        raise AnnotationError(
+            f'path {text!r} ends in a blank and a number',
+            'Name a list of the kind that the dataset reads, without offsets and with one label; or rename the clip',
+        )
+    return parse_relative_path(text)
+
+
 def _parse_index_line(line: str) -> tuple[int, str]:
     parts = line.rsplit(maxsplit=1)
     if len(parts) != 2:
@@ -308,21 +324,18 @@ def _parse_index_line(line: str) -> tuple[int, str]:
 
 
 def _parse_frame_line(line: str, num_classes: int | None = None) -> FrameEntry:
-    parts = line.split()
+    parts = line.strip().rsplit(maxsplit=2)
     if len(parts) != 3:
-        raise AnnotationError(
-            f'{len(parts)} parts, expected 3',
-            'Write <frame folder> <number of frames> <label>; no blank in a name',
-        )
+        raise AnnotationError(f'{len(parts)} parts, expected 3', 'Write <frame folder> <number of frames> <label>')
     total_frames = _parse_number(parts[1], 'number of frames', minimum=1)
-    return FrameEntry(_parse_path(parts[0]), total_frames, _parse_label(parts[2], num_classes))
+    return FrameEntry(_parse_listed_path(parts[0]), total_frames, _parse_label(parts[2], num_classes))
 
 
 def _parse_video_line(line: str, num_classes: int | None = None) -> VideoEntry:
-    parts = line.split()
+    parts = line.strip().rsplit(maxsplit=1)
     if len(parts) != 2:
-        raise AnnotationError(f'{len(parts)} parts, expected 2', 'Write <video file> <label>; no blank in a name')
-    return VideoEntry(_parse_path(parts[0]), _parse_label(parts[1], num_classes))
+        raise AnnotationError(f'{len(parts)} parts, expected 2', 'Write <video file> <label>')
+    return VideoEntry(_parse_listed_path(parts[0]), _parse_label(parts[1], num_classes))
 
 
 def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:

@@ -169,6 +169,7 @@ if RawframeDataset is not None:
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
             check_files: Whether every video must exist and not be empty.
 
+        Unlike VideoDataset it reads file names with blanks, from lists with the default `delimiter`.
         With `multi_class` or another `delimiter` than a blank the list has another form: it is left
         to VideoDataset and not checked.
 

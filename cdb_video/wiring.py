@@ -53,6 +53,18 @@ def find_prior_consumers(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if hasattr(module, 'set_class_prior')]
 
 
+def _blending_num_classes(model: nn.Module) -> dict[str, int]:
+    """What Mixup and CutMix in a data preprocessor state: they make soft labels of that many classes."""
+    stated = {}
+    for name, module in model.named_modules():
+        blending = getattr(module, 'blending', None)
+        for part in (blending, *getattr(blending, 'augments', ())):
+            number = getattr(part, 'num_classes', None)
+            if isinstance(number, int):
+                stated[f'blending of {name} ({type(part).__name__})'] = number
+    return stated
+
+
 def consumer_tau(consumer: Any) -> float | None:
     """The exponent that a consumer uses now, None if it does not say."""
     return getattr(consumer, 'tau_', None)
@@ -80,12 +92,12 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
         model: Heads are modules with a loss in them; their losses may state a number too.
         metric: Of the same evaluation, if there is one.
         dataset: States the length of its class list.
-        role: 'val' or 'test', for messages.
+        role: 'val' or 'test'. With 'val', that of training, Mixup and CutMix are asked too.
 
     Raises:
         ValueError: If they differ; the message lists them all.
     """
-    stated: dict[str, int] = {}
+    stated = _blending_num_classes(model) if role == 'val' else {}
     for name, module in model.named_modules():
         has_loss = any(
             child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children()
@@ -103,8 +115,8 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     if len(set(stated.values())) > 1:
         listed = '; '.join(f'{source}: {number}' for source, number in stated.items())
         raise ValueError(
-            f'the numbers of classes differ: {listed}. Set num_classes of the head (and of loss and metric, or leave '
-            'these None) to the length of the class list'
+            f'the numbers of classes differ: {listed}. Set num_classes of the head and of any blending (and of loss '
+            'and metric, or leave these None) to the length of the class list'
         )
     return stated
 

@@ -16,7 +16,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,14 @@ def _build(args: argparse.Namespace) -> None:
         'missing_clips': {str(clip): why for clip, why in missing.items()},
     }
     folder = root / LISTS / f'{args.label}_split{args.split}{hold_out.suffix}'
-    news = _write_folder(folder, parts, lengths, list(names.values()), summary, args)
-    print(_table(summary))
+    news = write_folder(
+        folder,
+        lambda partial: _write_lists(partial, parts, lengths, args.source),
+        list(names.values()),
+        summary,
+        args.overwrite,
+    )
+    print(counts_table(summary, 'by clip name' if args.source == 'videos' else 'decoded'))
     print(f'{folder}: {news}')
     for warning in [*_length_warnings(media), *_warnings(summary)]:
         print(f'warning: {warning}', file=sys.stderr)
@@ -118,27 +124,40 @@ def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[i
     return label_clips(read_annotations(path), args.label, ids, str(path))
 
 
-def _write_folder(
+def write_folder(
     folder: Path,
-    parts: Mapping[str, Sequence[LabelledClip]],
-    lengths: Mapping[ClipName, int],
+    write_lists: Callable[[Path], None],
     names: Sequence[str],
     summary: Mapping[str, Any],
-    args: argparse.Namespace,
+    overwrite: bool,
 ) -> str:
-    """Write all files beside `folder`, then let them appear together; say what happened."""
+    """Write all files beside `folder`, then let them appear together.
+
+    Args:
+        folder: The folder of the lists.
+        write_lists: Writes the list files into a folder.
+        names: Class names in the order of the labels.
+        summary: What summary.json holds.
+        overwrite: Whether lists that differ may be replaced.
+
+    Returns:
+        What happened, for the user.
+
+    Raises:
+        FolderError: If `folder` holds other lists that may not be replaced, or something else.
+    """
     partial = folder.with_name(f'.{folder.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _write_lists(partial, parts, lengths, args.source)
+        write_lists(partial)
         write_class_names(partial / CLASSES, names)
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         (partial / SUMMARY).write_text(text + '\n', encoding='utf-8')
         if folder.exists():
             if _same_files(folder, partial):
                 return 'these lists were there already'
-            _check_replaceable(folder, args.overwrite)
+            _check_replaceable(folder, overwrite)
         put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -172,14 +191,20 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
     if foreign:
         raise FolderError(
-            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
-            'files: move these away.'
+            f'{folder} holds something else: {first_few(foreign)}. only lists and what comes '
+            'with them are replaced: move these away.'
         )
     if not overwrite:
         raise FolderError(f'{folder} holds other lists than these. Keep them, or replace them with --overwrite.')
 
 
-def _table(summary: Mapping[str, Any]) -> str:
+def counts_table(summary: Mapping[str, Any], counted: str) -> str:
+    """Clips per class and part, the imbalance and the clip lengths, as text.
+
+    Args:
+        summary: What summary.json holds.
+        counted: Where the lengths come from, such as 'decoded'.
+    """
     parts = list(summary['clips'])
     classes = summary['classes']
     width = max(5, *(len(entry['name']) for entry in classes))
@@ -190,7 +215,6 @@ def _table(summary: Mapping[str, Any]) -> str:
     total = ''.join(f'{summary["clips"][part]:>7}' for part in parts)
     lines.append(f'{"":>5}  {"all":<{width}}{total}')
     lines.append(f'largest class / smallest class in train: {summary["imbalance_ratio"]}')
-    counted = 'by clip name' if summary['source'] == 'videos' else 'decoded'
     length = summary['frames_per_clip']['train']
     lines.append(
         f'frames per training clip ({counted}): {length["min"]} to {length["max"]}, '

@@ -54,13 +54,18 @@ def look_for_media(root: Path, clips: Sequence[ClipName], source: str) -> Media:
             media.missing[clip] = why
         else:
             _add(media, clip, manifest)
-    if len(media.options) > 1:
-        made = [f'{count} clips with {options.words}' for options, count in media.options.most_common()]
+    check_made_alike(media.options)
+    return media
+
+
+def check_made_alike(options: Counter[Options]) -> None:
+    """Raise a FolderError if frames were extracted with different options."""
+    if len(options) > 1:
+        made = [f'{count} clips with {kind.words}' for kind, count in options.most_common()]
         raise FolderError(
             f'the frames were not all made alike: {first_few(made)}. Choose one and run extract_frames '
             'with it and --overwrite'
         )
-    return media
 
 
 def _add(media: Media, clip: ClipName, manifest: Manifest | None) -> None:
@@ -87,3 +92,17 @@ def _look_for_frames(folder: Path) -> tuple[Manifest | None, str | None]:
     except FolderError as error:
         return None, str(error)
     return manifest, check_frames(folder, manifest)
+
+
+def look_for_clip(video: Path | None, frames: Path | None) -> tuple[Manifest | None, str | None]:
+    """Look for one clip.
+
+    Args:
+        video: Its file; None = not needed.
+        frames: Its folder of frames; None = not needed.
+
+    Returns:
+        The manifest of the frames, if they are needed and there; and what is missing, None if nothing is.
+    """
+    why = _why_no_video(video) if video is not None else None
+    return (None, why) if why is not None or frames is None else _look_for_frames(frames)

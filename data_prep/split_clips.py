@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, quantiles
-from typing import Any
+from typing import Any, Protocol
 
 from cdb_video.annotation import Annotation, ClipName
 
@@ -26,6 +26,30 @@ _SUBJECT = re.compile(r'([A-Za-z]+)([0-9]+)')
 
 class SplitError(ValueError):
     """What was asked for does not fit the annotations; the message says what and why."""
+
+
+class Clip(Protocol):
+    """What `summarise` asks of a clip, which must be hashable: EGTEA's `ClipName`, or that of another data set."""
+
+    @property
+    def subject(self) -> str:
+        """Who or what the clip belongs to."""
+
+    @property
+    def session(self) -> str:
+        """The recording that it was cut from."""
+
+
+class Labelled(Protocol):
+    """A clip of any data set and its class, counted from 0."""
+
+    @property
+    def clip(self) -> Clip:
+        """See `Clip`."""
+
+    @property
+    def label(self) -> int:
+        """From 0."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +166,9 @@ def hold_out_clips(
 
 
 def summarise(
-    parts: Mapping[str, Sequence[LabelledClip]],
+    parts: Mapping[str, Sequence[Labelled]],
     names: Mapping[int, str],
-    lengths: Mapping[ClipName, int],
+    lengths: Mapping[Any, int],
 ) -> dict[str, Any]:
     """Count what is in the lists.
 

@@ -72,3 +72,18 @@ def tree(folder: Path) -> dict[str, bytes]:
     """All files below a folder and what they hold."""
     files = sorted(path for path in folder.rglob('*') if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def write_class_videos(folder, counts):
+    """`counts` clips of every class as <folder>/<class>/<number>.mp4; the shade of grey tells the class.
+
+    Returns:
+        (path below `folder`, class name) of every clip.
+    """
+    rows = []
+    for label, (name, count) in enumerate(counts.items()):
+        for number in range(count):
+            path = f'{name}/{number}.mp4'
+            write_clip(folder / path, frames=6, shade=[40 + 170 * label // len(counts) + number] * 6)
+            rows.append((path, name))
+    return rows

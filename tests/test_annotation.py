@@ -159,7 +159,8 @@ def test_frame_and_video_lists_are_read_as_they_were_written(tmp_path):
     ('line', 'rule'),
     [
         ('s/a 45', '2 parts, expected 3'),
-        ('s/a b 45 0', '4 parts, expected 3'),
+        ('s/a 10 45 0', "path 's/a 10' ends in a blank and a number"),
+        ('s/a 45 3 1', "path 's/a 45' ends in a blank and a number"),
         ('s/a 0 0', "number of frames '0' is not a whole number >= 1"),
         ('s/a 45 -1', "label '-1' is not a whole number >= 0"),
         ('s/a 45 19', 'label 19 is outside 0..18, the 19 classes'),
@@ -180,18 +181,27 @@ def test_a_wrong_frame_line_is_refused(tmp_path, line, rule):
 def test_a_wrong_video_line_is_refused(tmp_path):
     path = tmp_path / 'train_videos.txt'
     path.write_text('s/a.mp4 45 0\n')
-    with pytest.raises(ann.AnnotationError, match='3 parts, expected 2'):
+    with pytest.raises(ann.AnnotationError, match=r"path 's/a\.mp4 45' ends in a blank and a number"):
         ann.read_video_list(path)
     path.write_text('s/a.mp4 2\n')
     with pytest.raises(ann.AnnotationError, match=r'label 2 is outside 0\.\.1'):
         ann.read_video_list(path, num_classes=2)
 
 
-@pytest.mark.parametrize('folder', ['a b', 'a\nb', '/a', '../a', ''])
+@pytest.mark.parametrize('folder', ['a ', ' a', 'a 10', 'a\nb', '/a', '../a', ''])
 def test_what_a_reader_would_not_give_back_is_not_written(tmp_path, folder):
     with pytest.raises(ann.AnnotationError):
         ann.write_frame_list(tmp_path / 'train.txt', [ann.FrameEntry(folder, 1, 0)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_with_blanks_is_read_as_it_was_written(tmp_path):
+    frames = [ann.FrameEntry('pick up/take  two é', 45, 0)]
+    videos = [ann.VideoEntry('pick up/take  two é.mp4', 3)]
+    ann.write_frame_list(tmp_path / 'train.txt', frames)
+    ann.write_video_list(tmp_path / 'train_videos.txt', videos)
+    assert ann.read_frame_list(tmp_path / 'train.txt') == frames
+    assert ann.read_video_list(tmp_path / 'train_videos.txt') == videos
 
 
 def test_an_index_name_with_a_line_end_is_not_written(tmp_path):

@@ -62,6 +62,18 @@ def test_every_sample_is_what_the_hosts_dataset_gives(root, ours, host):
 
 
 @pytest.mark.parametrize('kind', ['FrameListDataset', 'VideoListDataset'])
+def test_clips_with_blanks_in_their_names_are_found(root, kind):
+    (root / 'cropped_clips/s1/a.mp4').rename(root / 'cropped_clips/s1/a  b.mp4')
+    (root / 'frames/s1/a').rename(root / 'frames/s1/a  b')
+    ann.write_frame_list(root / 'lists/train.txt', [ann.FrameEntry('s1/a  b', 3, 2)])
+    ann.write_video_list(root / 'lists/train_videos.txt', [ann.VideoEntry('s1/a  b.mp4', 2)])
+    info = build(root, kind).get_data_info(0)
+    assert info['label'] == 2
+    expected = {'VideoListDataset': 'cropped_clips/s1/a  b.mp4', 'FrameListDataset': 'frames/s1/a  b'}[kind]
+    assert info['filename' if 'Video' in kind else 'frame_dir'] == str(root / expected)
+
+
+@pytest.mark.parametrize('kind', ['FrameListDataset', 'VideoListDataset'])
 @pytest.mark.parametrize('classes', ['lists/classes.txt', CLASSES])
 def test_class_names_get_to_where_loss_and_reports_look(root, kind, classes):
     dataset = build(root, kind, classes=classes)

@@ -1,0 +1,113 @@
+"""docs/your_own_data.md as a newcomer follows it: its commands and its config, on a folder of real videos."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cdb_video import annotation as ann
+from cdb_video.history import read_history
+from tests.clips import write_class_videos
+
+CLASSES = {'cut': 15, 'open jar': 10, 'spread': 6, 'wash': 10}
+# The page's model at a size for a CPU, its downloads left out.
+SMALL = """
+load_from = None
+small = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=3),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs'),
+]
+model['backbone'].update(depth=18)
+model['cls_head'].update(in_channels=512)
+train_cfg.update(max_epochs=2)
+default_hooks['checkpoint'].update(save_optimizer=False)
+for loader in (train_dataloader, val_dataloader, test_dataloader):
+    loader.update(num_workers=0, persistent_workers=False)
+    loader['dataset'].update(pipeline=small)
+del loader
+"""
+
+
+@pytest.fixture(scope='module')
+def page(repository):
+    return (repository / 'docs/your_own_data.md').read_text()
+
+
+@pytest.fixture
+def desk(tmp_path, repository, page):
+    """A folder with the repository's commands, the videos of the page and its config."""
+    for name in ('data_prep', 'tools'):
+        (tmp_path / name).symlink_to(repository / name)
+    rows = write_class_videos(tmp_path / 'data/mine/by_class', CLASSES)
+    (tmp_path / 'data/mine_frames').mkdir()
+    shutil.copytree(tmp_path / 'data/mine/by_class', tmp_path / 'data/mine/videos')
+    shutil.copytree(tmp_path / 'data/mine/by_class', tmp_path / 'data/mine_frames/cropped_clips')
+    lines = [f'{path},{label},person {number % 7}' for number, (path, label) in enumerate(rows)]
+    (tmp_path / 'data/mine/labels.csv').write_text('\n'.join(['path,label,subject', *lines]) + '\n')
+    (config,) = [block for block in blocks(page, 'python') if block.startswith('_base_')]
+    (tmp_path / 'my_config.py').write_text(config + SMALL)
+    return tmp_path
+
+
+def blocks(page, language):
+    return re.findall(rf'```{language}\n(.*?)```', page, flags=re.DOTALL)
+
+
+def bash(command, folder, repository):
+    """Run a command of the page in this environment, on the CPU."""
+    programs = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    environment = {**os.environ, 'PATH': programs, 'PYTHONPATH': str(repository), 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(
+        ['bash', '-ec', command.replace('--gpus 1', '--gpus 0')],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
+def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page, repository):
+    commands = blocks(page, 'bash')
+    said = [bash(command, desk, repository) for command in commands]
+    lists, work = desk / 'data/mine/lists', desk / 'work_dirs/mine'
+
+    names = ann.read_class_names(lists / 'classes.txt')
+    assert names == list(CLASSES)
+    counts = {
+        part: Counter(names[entry.label] for entry in ann.read_video_list(lists / f'{part}_videos.txt'))
+        for part in ('train', 'val', 'test')
+    }
+    assert sum(counts.values(), Counter()) == CLASSES
+    assert (desk / 'data/mine/lists_by_class/val_videos.txt').exists()
+    assert len(ann.read_frame_list(desk / 'data/mine_frames/lists/test.txt')) == counts['test'].total()
+
+    history = read_history(work / 'class_history.jsonl')
+    assert history.header['class_names'] == names
+    assert history.header['train_counts'] == [counts['train'][name] for name in names]
+    assert [set(record['consumers']) for record in history.records] == [{'CDBLoss', 'CDBSampler'}] * 2
+    assert [dict(zip(names, record['num_clips'], strict=True)) for record in history.records] == [counts['val']] * 2
+
+    rows = list(csv.DictReader((work / 'class_report.csv').read_text().splitlines()))
+    assert {row['name']: int(row['num_clips']) for row in rows} == {name: counts['test'][name] for name in names}
+    assert {row['name']: int(row['train_count']) for row in rows} == counts['train']
+    report = json.loads((work / 'class_report.json').read_text())
+    assert report['split'] == 'test'
+    correct = sum(int(row['num_correct']) for row in rows)
+    assert report['metrics']['acc/top1'] == pytest.approx(correct / counts['test'].total())
+    assert all(name in said[-1] for name in names)
