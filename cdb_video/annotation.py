@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -28,7 +28,7 @@ _PathLike = str | os.PathLike[str]
 # 18 digits fit 64 bits; int() itself would also take '+1', '1_0' and other scripts' digits.
 _WHOLE_NUMBER = re.compile(r'0|[1-9][0-9]{0,17}')
 _CLIP_NAME = re.compile(
-    r'(?P<subject>[A-Za-z]+[0-9]+)-(?P<recipe_id>R[0-9]+)-(?P<recipe>[^\s/\\-]+)'
+    r'(?P<subject>[A-Za-z]+[0-9]+)-(?P<recipe_id>R[0-9]+)-(?P<recipe>[^\s/\\\x00-\x1f\x7f-]+)'
     r'-(?P<start_ms>0|[1-9][0-9]{0,11})-(?P<end_ms>[1-9][0-9]{0,11})'
     r'-F(?P<start_frame>[0-9]{6}|[1-9][0-9]{6,11})-F(?P<end_frame>[0-9]{6}|[1-9][0-9]{6,11})',
     re.ASCII,
@@ -165,9 +165,25 @@ def format_annotation_line(annotation: Annotation) -> str:
     return ' '.join(map(str, (annotation.clip, *ids)))
 
 
-def read_annotations(path: _PathLike) -> list[Annotation]:
-    """Read a split file; a clip may stand in it only once."""
-    return _read_records(path, parse_annotation_line, lambda annotation: str(annotation.clip))
+def read_annotations(path: _PathLike, ids: Mapping[str, Collection[int]] | None = None) -> list[Annotation]:
+    """Read a split file; a clip may stand in it only once.
+
+    Args:
+        path: The file.
+        ids: Which ids there are, by kind: 'action', 'verb', 'noun'. A kind that is left out is not checked.
+
+    Raises:
+        AnnotationError: If a line breaks a rule, or has an id that is not among `ids`.
+    """
+    known = dict(ids or {})
+
+    def parse(line: str) -> Annotation:
+        annotation = parse_annotation_line(line)
+        for kind, numbers in known.items():
+            _check_ids(annotation, kind, numbers)
+        return annotation
+
+    return _read_records(path, parse, lambda annotation: str(annotation.clip))
 
 
 def write_annotations(path: _PathLike, annotations: Iterable[Annotation]) -> None:
@@ -272,6 +288,17 @@ def write_class_names(path: _PathLike, names: Sequence[str]) -> None:
     _write_lines(path, names)
 
 
+def _check_ids(annotation: Annotation, kind: str, known: Collection[int]) -> None:
+    numbers = annotation.nouns if kind == 'noun' else (getattr(annotation, kind),)
+    for number in numbers:
+        if number not in known:
+            raise AnnotationError(
+                f'clip {annotation.clip} has {kind} {number}, which {kind}_idx.txt lacks '
+                f'(its {len(known)} ids run from {min(known)} to {max(known)})',
+                'Use the files of one release',
+            )
+
+
 def _parse_number(text: str, what: str, minimum: int) -> int:
     if _WHOLE_NUMBER.fullmatch(text) is None or int(text) < minimum:
         raise AnnotationError(f'{what} {text!r} is not a whole number >= {minimum}', 'Correct it')
@@ -339,16 +366,17 @@ def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
 
 def _read_records(path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str]) -> list[_Record]:
     records: list[_Record] = []
-    first_line: dict[str, int] = {}
+    first: dict[str, tuple[int, _Record]] = {}
     for number, line in _lines(path):
         if not line.strip():
             continue
         try:
             record = parse(line)
-            earlier = first_line.setdefault(key(record), number)
+            earlier, other = first.setdefault(key(record), (number, record))
             if earlier != number:
+                how = 'the same' if other == record else 'another'
                 raise AnnotationError(
-                    f'{key(record)!r} stands in line {earlier} already',
+                    f'{key(record)!r} stands in line {earlier} already, with {how} content',
                     'Keep the one line that is right',
                 )
         except AnnotationError as error:
