@@ -240,7 +240,9 @@ if sys.argv[1:] == ['--one-opencv']:
 def test_set_up_brings_opencv_to_one_version_in_its_own_environment_only(checkout, ours):
     (checkout / 'tools' / 'check_env.py').write_text(CHECK_ENV_STAND_IN)
     python = checkout / '.venv' / 'bin' / 'python'
-    python.write_text('#!/bin/sh\nif [ "$2" = pip ]; then shift 2; echo pip "$@" >> calls; exit; fi\n' + python.read_text())
+    python.write_text(
+        '#!/bin/sh\nif [ "$2" = pip ]; then shift 2; echo pip "$@" >> calls; exit; fi\n' + python.read_text()
+    )
     if ours:
         (checkout / '.venv' / '.made_by_cdb_video').touch()
     bash(checkout, 'source tools/setup_env.sh; setup_env dev')
