@@ -1,6 +1,7 @@
 """The line formats: EGTEA annotation files, training lists, class names.
 
-The only file that knows how a line looks. It uses the standard library alone, so that data
+The only file that knows how a line looks, but for the list of all recordings, which only
+data_prep/raw_annotations.py reads. It uses the standard library alone, so that data
 preparation needs no torch where mmengine is absent; where it is there, `import cdb_video` registers
 the components, which imports torch too. Worker processes do not import it. Every reader accepts a byte order
 mark, Windows line ends and blank lines, and answers anything else that it cannot read with an
@@ -183,7 +184,7 @@ def read_annotations(path: _PathLike, ids: Mapping[str, Collection[int]] | None 
             _check_ids(annotation, kind, numbers)
         return annotation
 
-    return _read_records(path, parse, lambda annotation: str(annotation.clip))
+    return read_records(path, parse, lambda annotation: str(annotation.clip))
 
 
 def write_annotations(path: _PathLike, annotations: Iterable[Annotation]) -> None:
@@ -193,7 +194,7 @@ def write_annotations(path: _PathLike, annotations: Iterable[Annotation]) -> Non
 
 def read_index(path: _PathLike) -> dict[int, str]:
     """Read an index file: id (from 1) -> name, sorted by id; the last word of a line is the id."""
-    pairs = _read_records(path, _parse_index_line, lambda pair: str(pair[0]))
+    pairs = read_records(path, _parse_index_line, lambda pair: str(pair[0]))
     return dict(sorted(pairs))
 
 
@@ -227,7 +228,7 @@ class VideoEntry:
 
 def read_frame_list(path: _PathLike, num_classes: int | None = None) -> list[FrameEntry]:
     """Read a frame list; with `num_classes`, a label beyond the last class is an error too."""
-    return _read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
+    return read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
 
 
 def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
@@ -237,7 +238,7 @@ def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
 
 def read_video_list(path: _PathLike, num_classes: int | None = None) -> list[VideoEntry]:
     """Read a video list; with `num_classes`, a label beyond the last class is an error too."""
-    return _read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
+    return read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
 
 
 def write_video_list(path: _PathLike, entries: Iterable[VideoEntry]) -> None:
@@ -364,11 +365,24 @@ def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
     return enumerate(text.split('\n'), start=1)
 
 
-def _read_records(path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str]) -> list[_Record]:
+def read_records(
+    path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str], comment: str | None = None
+) -> list[_Record]:
+    """Read a file of one record a line, in any of the formats.
+
+    Args:
+        path: The file.
+        parse: Reads a line, or raises an AnnotationError.
+        key: What only one record may have.
+        comment: Lines that begin with it are passed over, like blank ones.
+
+    Raises:
+        AnnotationError: If a line breaks a rule, two records share a key, or there is none; with the place.
+    """
     records: list[_Record] = []
     first: dict[str, tuple[int, _Record]] = {}
     for number, line in _lines(path):
-        if not line.strip():
+        if not line.strip() or (comment is not None and line.lstrip().startswith(comment)):
             continue
         try:
             record = parse(line)

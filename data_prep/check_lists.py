@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from check_clip import Job
+from check_report import SOURCES, Finding
 from clip_media import FRAMES, clips_folder
 from command_parts import first_few
 from split_clips import PARTS, SplitError, label_clips
@@ -31,7 +32,6 @@ from cdb_video.annotation import (
 )
 
 ANNOTATIONS, CLASSES, SUMMARY = 'action_annotation', 'classes.txt', 'summary.json'
-SOURCES = ('frames', 'videos')
 # The length that a clip's name states and the decoded one differ by one frame in healthy clips.
 _NAMED_SLACK = 1
 
@@ -54,25 +54,6 @@ class Entry:
     def key(self) -> str:
         """The clip, whichever list it stands in."""
         return self.name.removesuffix('.mp4')
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong, or worth a warning.
-
-    Attributes:
-        kind: One word or two, see README.
-        where: Part and source, or a file.
-        clip: Empty where it is not about one clip.
-        detail: What was found.
-        is_warning: Whether it leaves the exit code alone.
-    """
-
-    kind: str
-    where: str
-    clip: str
-    detail: str
-    is_warning: bool = False
 
 
 @dataclass
