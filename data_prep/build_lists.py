@@ -16,7 +16,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from choose_hold_out import settle
 from clip_media import CLIPS, OTHER_CLIPS, Media, clips_folder, look_for_media
 from command_parts import first_few, whole_number
 from frame_folder import FolderError, put_in_place
-from list_report import count_warnings, counts_table, length_warnings
+from list_report import count_warnings, counts_table, held_out, length_warnings
 from split_clips import (
     LABELS,
     PARTS,
@@ -88,8 +88,15 @@ def _build(args: argparse.Namespace) -> None:
         'missing_clips': {str(clip): why for clip, why in media.missing.items()},
     }
     folder = root / LISTS / f'{args.label}_split{args.split}{hold_out.suffix}'
-    news = _write_folder(folder, parts, media.lengths, list(names.values()), summary, args)
-    print(counts_table(summary))
+    news = write_folder(
+        folder,
+        lambda partial: _write_lists(partial, parts, media.lengths, args.source),
+        list(names.values()),
+        summary,
+        args.overwrite,
+    )
+    print(counts_table(summary, 'by clip name' if args.source == 'videos' else 'decoded'))
+    print(held_out(summary))
     print(f'{folder}: {news}')
     _say_where_videos_are(root, args.source)
     for warning in [*length_warnings(media), *count_warnings(summary)]:
@@ -160,27 +167,40 @@ def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[i
     return label_clips(read_annotations(path, {args.label: ids}), args.label, ids, str(path))
 
 
-def _write_folder(
+def write_folder(
     folder: Path,
-    parts: Mapping[str, Sequence[LabelledClip]],
-    lengths: Mapping[ClipName, int],
+    write_lists: Callable[[Path], None],
     names: Sequence[str],
     summary: Mapping[str, Any],
-    args: argparse.Namespace,
+    overwrite: bool,
 ) -> str:
-    """Write all files beside `folder`, then let them appear together; say what happened."""
+    """Write all files beside `folder`, then let them appear together.
+
+    Args:
+        folder: The folder of the lists.
+        write_lists: Writes the list files into a folder.
+        names: Class names in the order of the labels.
+        summary: What summary.json holds.
+        overwrite: Whether lists that differ may be replaced.
+
+    Returns:
+        What happened, for the user.
+
+    Raises:
+        FolderError: If `folder` holds other lists that may not be replaced, or something else.
+    """
     partial = folder.with_name(f'.{folder.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _write_lists(partial, parts, lengths, args.source)
+        write_lists(partial)
         write_class_names(partial / CLASSES, names)
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         (partial / SUMMARY).write_text(text + '\n', encoding='utf-8')
         if folder.exists():
             if _same_files(folder, partial):
                 return 'these lists were there already'
-            _check_replaceable(folder, args.overwrite)
+            _check_replaceable(folder, overwrite)
         put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

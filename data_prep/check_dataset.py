@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew, and this brings torch.
     from check_lists import compare_lists, make_jobs, read_lists
+    from clip_media import FRAMES, clips_folder
 
     args = _parse(argv)
     started = time.monotonic()
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.decord and importlib.util.find_spec('decord') is None:
             raise ValueError('--decord needs decord, which is not installed. Install it, or check with PyAV alone')
         lists = read_lists(args.lists, SOURCES if args.source == 'both' else (args.source,))
-        jobs = make_jobs(args.data_root, lists)
+        videos = args.videos or clips_folder(args.data_root)
+        jobs = make_jobs(lists, {'frames': args.frames or args.data_root / FRAMES, 'videos': videos})
         settings = Settings(args.full, args.samples, args.seed, args.decord)
         with sigterm_as_ctrl_c():
             findings = [*lists.findings, *compare_lists(args.data_root, lists)]
@@ -85,8 +87,12 @@ def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, list[Rep
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add('--data-root', type=Path, required=True, help='folder that the clips lie in')
-    add('--lists', type=Path, required=True, help='folder that build_lists wrote')
+    add(
+        '--data-root', type=Path, required=True, help='folder that holds frames/, cropped_clips/ and action_annotation/'
+    )
+    add('--lists', type=Path, required=True, help='folder of lists, as build_lists writes it')
+    add('--frames', type=Path, help='folder that frame lists are relative to (default: frames/ below the data root)')
+    add('--videos', type=Path, help='folder that video lists are relative to (default: cropped_clips/ there)')
     add('--source', choices=(*SOURCES, 'both'), default='both', help='which lists (default: those that are there)')
     add('--full', action='store_true', help='read every frame')
     add('--samples', type=whole_number(1), default=3, help='frames a clip without --full (default %(default)s)')

@@ -16,7 +16,6 @@ from typing import Any
 
 from check_clip import Job
 from check_report import SOURCES, Finding
-from clip_media import FRAMES, clips_folder
 from command_parts import first_few
 from split_clips import PARTS, SplitError, label_clips
 
@@ -125,9 +124,8 @@ def _read_summary(path: Path, lists: Lists) -> None:
         lists.findings.append(Finding('summary', path.name, '', f'not a summary of build_lists: {error!r}'))
 
 
-def make_jobs(root: Path, lists: Lists) -> list[Job]:
-    """What there is to read, in the order of the lists."""
-    folders = {'frames': root / FRAMES, 'videos': clips_folder(root)}
+def make_jobs(lists: Lists, folders: Mapping[str, Path]) -> list[Job]:
+    """What there is to read, in the order of the lists; `folders` has that of 'frames' and that of 'videos'."""
     decoded = {entry.key: entry.frames for entries in lists.entries.values() for entry in entries if entry.frames}
     jobs = []
     for (part, source), entries in lists.entries.items():

@@ -10,8 +10,13 @@ from command_parts import first_few
 from split_clips import FEW_CLIPS
 
 
-def counts_table(summary: Mapping[str, Any]) -> str:
-    """Clips per class and part, the imbalance and the clip lengths, as text."""
+def counts_table(summary: Mapping[str, Any], counted: str) -> str:
+    """Clips per class and part, the imbalance and the clip lengths, as text.
+
+    Args:
+        summary: What summary.json holds.
+        counted: Where the lengths come from, such as 'decoded'.
+    """
     parts = list(summary['clips'])
     classes = summary['classes']
     width = max(5, *(len(entry['name']) for entry in classes))
@@ -22,25 +27,24 @@ def counts_table(summary: Mapping[str, Any]) -> str:
     total = ''.join(f'{summary["clips"][part]:>7}' for part in parts)
     lines.append(f'{"":>5}  {"all":<{width}}{total}')
     lines.append(f'largest class / smallest class in train: {summary["imbalance_ratio"]}')
-    counted = 'by clip name' if summary['source'] == 'videos' else 'decoded'
     length = summary['frames_per_clip']['train']
     lines.append(
         f'frames per training clip ({counted}): {length["min"]} to {length["max"]}, '
         f'median {length["median"]:g}, mean {length["mean"]:g}'
     )
-    lines += _held_out(summary)
     return '\n'.join(lines)
 
 
-def _held_out(summary: Mapping[str, Any]) -> list[str]:
-    if 'val' not in summary['clips']:
-        return []
+def held_out(summary: Mapping[str, Any]) -> str:
+    """Who or what is held out for validation, and how much of the training split that is."""
     clips = summary['clips']
+    if 'val' not in clips:
+        return 'held out for validation: nothing'
     share = clips['val'] / (clips['train'] + clips['val'])
     who = (
         f'all clips of {", ".join(summary["hold_out_subjects"])}' if summary['hold_out_subjects'] else 'drawn by class'
     )
-    return [f'held out for validation: {who}; {share:.1%} of the training split']
+    return f'held out for validation: {who}; {share:.1%} of the training split'
 
 
 def length_warnings(media: Media) -> list[str]:

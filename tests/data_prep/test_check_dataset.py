@@ -266,6 +266,21 @@ def test_sessions_that_a_stratified_hold_out_shares_are_a_warning(root):
     assert ('shared sessions', 'train and val') in {(f['kind'], f['where']) for f in result['findings']}
 
 
+def test_lists_of_another_data_set_in_other_folders_are_checked_as_far_as_they_go(tmp_path, capsys):
+    for name in ('a', 'b'):
+        write_clip(tmp_path / f'films/{name}.mp4', frames=4 if name == 'a' else 6)
+    (tmp_path / 'lists').mkdir()
+    for part, name in (('train', 'a'), ('test', 'b')):
+        ann.write_video_list(tmp_path / f'lists/{part}_videos.txt', [ann.VideoEntry(f'{name}.mp4', 0)])
+    ann.write_class_names(tmp_path / 'lists/classes.txt', ['one'])
+    args = [f'--data-root={tmp_path}', f'--lists={tmp_path}/lists', '--workers=1', '--full']
+    assert check_dataset.main([*args, f'--videos={tmp_path}/films']) == 0
+    assert 'nothing is wrong' in capsys.readouterr().out
+    (tmp_path / 'films/b.mp4').unlink()
+    assert check_dataset.main([*args, f'--videos={tmp_path}/films']) == 1
+    assert 'wrong: missing: test videos: b.mp4: no such file' in capsys.readouterr().err
+
+
 def test_a_folder_without_lists_cannot_be_checked(root, capsys):
     args = ['--data-root', str(root), '--lists', str(root / 'frames')]
     assert check_dataset.main(args) == 2
