@@ -281,6 +281,20 @@ def test_lists_of_another_data_set_in_other_folders_are_checked_as_far_as_they_g
     assert 'wrong: missing: test videos: b.mp4: no such file' in capsys.readouterr().err
 
 
+def test_a_clip_that_kills_its_worker_is_named_and_the_others_are_read(root, monkeypatch):
+    """The pool itself is tested apart; this is what check_dataset makes of its answer."""
+    deadly = entries(root)[0].frame_dir
+
+    def run_in_workers(function, tasks, workers):
+        for task in tasks:
+            yield task, None if any(job.name == deadly for job in task[0]) else function(task)
+
+    monkeypatch.setattr(check_dataset, 'run_in_workers', run_in_workers)
+    code, result = run(root, '--source', 'frames')
+    assert (code, wrong(result)) == (1, [('damaged', deadly.rpartition('/')[2])])
+    assert sum(row['clips'] for row in result['lists']) == sum(len(entries(root, p)) for p in ('train', 'val', 'test'))
+
+
 def test_a_folder_without_lists_cannot_be_checked(root, capsys):
     args = ['--data-root', str(root), '--lists', str(root / 'frames')]
     assert check_dataset.main(args) == 2
