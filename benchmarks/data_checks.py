@@ -25,7 +25,8 @@ import numpy as np
 from check_clip import Job, Settings, check_clips
 from check_video import check_video
 from cut_plan import plan_cuts
-from cut_session import CutOptions, cut_recording
+from cut_session import cut_recording
+from cut_writer import CutOptions
 from raw_annotations import padded_frames
 
 from cdb_video.annotation import ClipName

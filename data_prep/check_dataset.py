@@ -21,8 +21,8 @@ from pathlib import Path
 from check_clip import Job, Report, Settings, check_clips
 from check_report import SOURCES, clip_findings, print_check, summarise_check, write_json
 from command_parts import count_cores, sigterm_as_ctrl_c, whole_number
+from isolated_tasks import run_in_workers
 from tqdm import tqdm
-from worker_pool import run_in_workers
 
 _CLIPS_A_TASK = 16
 
@@ -30,8 +30,9 @@ _CLIPS_A_TASK = 16
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew, and this brings torch.
-    from check_lists import compare_lists, make_jobs, read_lists
+    from check_lists import make_jobs, read_lists
     from clip_media import FRAMES, clips_folder
+    from compare_lists import compare_lists
 
     args = _parse(argv)
     started = time.monotonic()

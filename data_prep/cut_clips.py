@@ -21,9 +21,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from command_parts import count_cores, lock_folder, sigterm_as_ctrl_c, whole_number
-from cut_session import PART_SUFFIX, CutOptions, CutOutcome, Recording, cut_recording
+from cut_session import CutOutcome, Recording, cut_recording
+from cut_writer import PART_SUFFIX, CutOptions
+from isolated_tasks import run_in_workers
 from tqdm import tqdm
-from worker_pool import run_in_workers
 
 CLIPS, ANNOTATIONS = 'cropped_clips', 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'

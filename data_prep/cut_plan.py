@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from command_parts import first_few
-from cut_session import Cut, CutOptions, Recording
+from cut_session import Cut, Recording
+from cut_writer import CutOptions
 from raw_annotations import clip_prefix, read_raw_actions
 
 from cdb_video.annotation import ClipName, read_annotations

@@ -15,32 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.video.reformatter import Interpolation, VideoReformatter
+from cut_writer import FPS, ClipWriter, CutOptions
 
-# As raw_annotations.FPS, which a worker could not import without torch.
-FPS = 24
-PART_SUFFIX = '.part'
 # A frame may come this much of 1/24 s late and still be that slot's.
 _LATE = Fraction(1, 4)
 # A recording that shows nothing new for longer has lost frames.
 _LONGEST_FRAME_SECONDS = Fraction(1, 2)
 # Start to decode so much before the first clip.
 _LEAD_SECONDS = 3
-_SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
-
-
-@dataclass(frozen=True)
-class CutOptions:
-    """How the clips look.
-
-    Attributes:
-        short_side: The shorter side is reduced to this many pixels, never enlarged; 0 = as it is.
-        crf: Rate factor of H.264, 0 (best) to 51.
-    """
-
-    short_side: int = 480
-    crf: int = 18
 
 
 @dataclass(frozen=True)
@@ -114,7 +97,7 @@ class _Cutter:
         self._recording = recording
         # The next one to begin is the last of the list.
         self._waiting = sorted(recording.cuts, key=lambda cut: -cut.start_frame)
-        self._open: dict[Cut, _ClipWriter] = {}
+        self._open: dict[Cut, ClipWriter] = {}
         self._next_slot = 0
         self.outcome = CutOutcome()
 
@@ -140,7 +123,7 @@ class _Cutter:
             if cut.start_frame < slot:
                 self.outcome.damaged[cut.name] = f'the recording shows nothing at its frame {cut.start_frame}'
             else:
-                self._open[cut] = _ClipWriter(cut.path, self._recording.options)
+                self._open[cut] = ClipWriter(cut.path, self._recording.options)
 
     def _take(self, slot: int, frame: av.VideoFrame, flaw: str | None) -> None:
         for cut, writer in list(self._open.items()):
@@ -234,67 +217,3 @@ def _time(frame: av.VideoFrame, stream: Any) -> Fraction:
     if frame.pts is None:
         raise av.error.InvalidDataError(0, 'a frame has no time', None)
     return Fraction(frame.pts) * Fraction(stream.time_base)
-
-
-class _ClipWriter:
-    """Encodes the frames of one clip beside its place, and renames it there.
-
-    No B-frames: they would need an edit list, which readers treat differently. A key frame every second.
-    """
-
-    def __init__(self, path: Path, options: CutOptions) -> None:
-        self._path, self._options = path, options
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._partial = path.with_name(f'.{path.name}{PART_SUFFIX}')
-        self._container = av.open(str(self._partial), 'w', format='mp4', options={'movflags': 'faststart'})
-        self._stream: Any = None
-        self._scaler = VideoReformatter()
-        self._count = 0
-
-    def add(self, frame: av.VideoFrame) -> None:
-        """Encode the next frame."""
-        if self._stream is None:
-            self._stream = self._new_stream(frame)
-        picture = self._scaler.reformat(
-            frame, self._stream.width, self._stream.height, 'yuv420p', interpolation=_SCALING, threads=1
-        )
-        picture.pts, picture.time_base = self._count, Fraction(1, FPS)
-        # The source's kind of frame would be taken as a wish.
-        picture.pict_type = av.video.frame.PictureType.NONE
-        self._count += 1
-        self._mux(picture)
-
-    def finish(self) -> int:
-        """Let the clip appear; return its number of frames."""
-        self._mux(None)
-        self._container.close()
-        self._partial.replace(self._path)
-        return self._count
-
-    def discard(self) -> None:
-        """Remove what is not finished."""
-        self._container.close()
-        self._partial.unlink(missing_ok=True)
-
-    def _new_stream(self, frame: av.VideoFrame) -> Any:
-        h264 = 'libx264' in av.codecs_available
-        quality = {'crf': str(self._options.crf), 'preset': 'veryfast'} if h264 else {'qmin': '2', 'qmax': '4'}
-        stream = self._container.add_stream('libx264' if h264 else 'mpeg4', rate=FPS, options=quality)
-        stream.width, stream.height = even_size(frame.width, frame.height, self._options.short_side)
-        stream.pix_fmt = 'yuv420p'
-        stream.gop_size = FPS
-        stream.max_b_frames = 0
-        stream.thread_count = 1
-        return stream
-
-    def _mux(self, picture: av.VideoFrame | None) -> None:
-        try:
-            self._container.mux(self._stream.encode(picture))
-        except av.error.FFmpegError as error:
-            raise OSError(f'{self._path} cannot be written: {error.strerror}') from error
-
-
-def even_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Width and height, the shorter one at most `short_side` (0 = no limit), both even, as 4:2:0 needs them."""
-    factor = 1.0 if short_side == 0 else min(1.0, short_side / min(width, height))
-    return max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2)

@@ -1,11 +1,11 @@
-"""The pool of workers: a task that kills its process costs only itself."""
+"""Tasks in worker processes: a task that kills its process costs only itself."""
 
 import os
 import time
 from pathlib import Path
 
 import pytest
-from worker_pool import run_in_workers
+from isolated_tasks import run_in_workers
 
 from tests.deadly import double_or_die
 
