@@ -190,17 +190,20 @@ def test_a_recording_that_was_cut_off_costs_only_the_clips_beyond(root, capsys, 
     assert 'Traceback' not in error
 
 
-def test_noise_in_a_recording_costs_the_clips_in_it_and_the_next_ones_are_whole(root, capsys):
-    video = write_recording(root / f'recordings/{SESSION}.mp4', codec='mpeg4', g='12')
+# From the packet's start a decoder gives up; from its middle it guesses, and marks the frame.
+@pytest.mark.parametrize(('start', 'reason'), [(1 / 16, 'it cannot be decoded'), (1 / 2, 'it is damaged')])
+def test_noise_in_a_recording_costs_the_clips_in_it_and_the_next_ones_are_whole(root, capsys, start, reason):
+    video = write_recording(root / f'recordings/{SESSION}.mp4', codec='mpeg4', g='12', size=(128, 96))
     with av.open(str(video)) as container:
         packet = [packet for packet in container.demux(video=0) if packet.size][50]
         place, size = packet.pos, packet.size
     content = bytearray(video.read_bytes())
-    content[place + 10 : place + size] = bytes(255 - byte for byte in content[place + 10 : place + size])
+    begin = place + round(start * size)
+    content[begin : place + size] = bytes(255 - byte for byte in content[begin : place + size])
     video.write_bytes(content)
     assert run(root) == 1
     error = capsys.readouterr().err
-    assert f'{clip_of(*TIMES[1])}: it ' in error
+    assert f'{clip_of(*TIMES[1])}: {reason}' in error
     assert not path_of(root, *TIMES[1]).exists()
     for pair in (TIMES[0], TIMES[3], TIMES[4]):
         check_clip(root, *pair)
