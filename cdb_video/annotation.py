@@ -1,6 +1,7 @@
 """The line formats: EGTEA annotation files, training lists, class names.
 
-The only file that knows how a line looks. It uses the standard library alone, so that data
+The only file that knows how a line looks, but for the list of all recordings, which only
+data_prep/raw_annotations.py reads. It uses the standard library alone, so that data
 preparation needs no torch where mmengine is absent; where it is there, `import cdb_video` registers
 the components, which imports torch too. Worker processes do not import it. Every reader accepts a byte order
 mark, Windows line ends and blank lines, and answers anything else that it cannot read with an
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -29,7 +30,7 @@ _PathLike = str | os.PathLike[str]
 # 18 digits fit 64 bits; int() itself would also take '+1', '1_0' and other scripts' digits.
 _WHOLE_NUMBER = re.compile(r'0|[1-9][0-9]{0,17}')
 _CLIP_NAME = re.compile(
-    r'(?P<subject>[A-Za-z]+[0-9]+)-(?P<recipe_id>R[0-9]+)-(?P<recipe>[^\s/\\-]+)'
+    r'(?P<subject>[A-Za-z]+[0-9]+)-(?P<recipe_id>R[0-9]+)-(?P<recipe>[^\s/\\\x00-\x1f\x7f-]+)'
     r'-(?P<start_ms>0|[1-9][0-9]{0,11})-(?P<end_ms>[1-9][0-9]{0,11})'
     r'-F(?P<start_frame>[0-9]{6}|[1-9][0-9]{6,11})-F(?P<end_frame>[0-9]{6}|[1-9][0-9]{6,11})',
     re.ASCII,
@@ -166,9 +167,25 @@ def format_annotation_line(annotation: Annotation) -> str:
     return ' '.join(map(str, (annotation.clip, *ids)))
 
 
-def read_annotations(path: _PathLike) -> list[Annotation]:
-    """Read a split file; a clip may stand in it only once."""
-    return _read_records(path, parse_annotation_line, lambda annotation: str(annotation.clip))
+def read_annotations(path: _PathLike, ids: Mapping[str, Collection[int]] | None = None) -> list[Annotation]:
+    """Read a split file; a clip may stand in it only once.
+
+    Args:
+        path: The file.
+        ids: Which ids there are, by kind: 'action', 'verb', 'noun'. A kind that is left out is not checked.
+
+    Raises:
+        AnnotationError: If a line breaks a rule, or has an id that is not among `ids`.
+    """
+    known = dict(ids or {})
+
+    def parse(line: str) -> Annotation:
+        annotation = parse_annotation_line(line)
+        for kind, numbers in known.items():
+            _check_ids(annotation, kind, numbers)
+        return annotation
+
+    return read_records(path, parse, lambda annotation: str(annotation.clip))
 
 
 def write_annotations(path: _PathLike, annotations: Iterable[Annotation]) -> None:
@@ -178,7 +195,7 @@ def write_annotations(path: _PathLike, annotations: Iterable[Annotation]) -> Non
 
 def read_index(path: _PathLike) -> dict[int, str]:
     """Read an index file: id (from 1) -> name, sorted by id; the last word of a line is the id."""
-    pairs = _read_records(path, _parse_index_line, lambda pair: str(pair[0]))
+    pairs = read_records(path, _parse_index_line, lambda pair: str(pair[0]))
     return dict(sorted(pairs))
 
 
@@ -212,7 +229,7 @@ class VideoEntry:
 
 def read_frame_list(path: _PathLike, num_classes: int | None = None) -> list[FrameEntry]:
     """Read a frame list; with `num_classes`, a label beyond the last class is an error too."""
-    return _read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
+    return read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
 
 
 def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
@@ -222,7 +239,7 @@ def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
 
 def read_video_list(path: _PathLike, num_classes: int | None = None) -> list[VideoEntry]:
     """Read a video list; with `num_classes`, a label beyond the last class is an error too."""
-    return _read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
+    return read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
 
 
 def write_video_list(path: _PathLike, entries: Iterable[VideoEntry]) -> None:
@@ -271,6 +288,17 @@ def write_class_names(path: _PathLike, names: Sequence[str]) -> None:
     """Write class names, one a line, in the order of the labels."""
     check_class_names(names)
     _write_lines(path, names)
+
+
+def _check_ids(annotation: Annotation, kind: str, known: Collection[int]) -> None:
+    numbers = annotation.nouns if kind == 'noun' else (getattr(annotation, kind),)
+    for number in numbers:
+        if number not in known:
+            raise AnnotationError(
+                f'clip {annotation.clip} has {kind} {number}, which {kind}_idx.txt lacks '
+                f'(its {len(known)} ids run from {min(known)} to {max(known)})',
+                'Use the files of one release',
+            )
 
 
 def _parse_number(text: str, what: str, minimum: int) -> int:
@@ -350,18 +378,32 @@ def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
     return enumerate(text.split('\n'), start=1)
 
 
-def _read_records(path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str]) -> list[_Record]:
+def read_records(
+    path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str], comment: str | None = None
+) -> list[_Record]:
+    """Read a file of one record a line, in any of the formats.
+
+    Args:
+        path: The file.
+        parse: Reads a line, or raises an AnnotationError.
+        key: What only one record may have.
+        comment: Lines that begin with it are passed over, like blank ones.
+
+    Raises:
+        AnnotationError: If a line breaks a rule, two records share a key, or there is none; with the place.
+    """
     records: list[_Record] = []
-    first_line: dict[str, int] = {}
+    first: dict[str, tuple[int, _Record]] = {}
     for number, line in _lines(path):
-        if not line.strip():
+        if not line.strip() or (comment is not None and line.lstrip().startswith(comment)):
             continue
         try:
             record = parse(line)
-            earlier = first_line.setdefault(key(record), number)
+            earlier, other = first.setdefault(key(record), (number, record))
             if earlier != number:
+                how = 'the same' if other == record else 'another'
                 raise AnnotationError(
-                    f'{key(record)!r} stands in line {earlier} already',
+                    f'{key(record)!r} stands in line {earlier} already, with {how} content',
                     'Keep the one line that is right',
                 )
         except AnnotationError as error:

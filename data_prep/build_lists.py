@@ -2,7 +2,7 @@
 
 Writes lists/<label>_split<k>[_<hold-out>]/ with train.txt, val.txt, test.txt (frames), the same as
 *_videos.txt (videos), classes.txt and summary.json, and prints what is in them. Frame counts are
-those that extract_frames decoded, checked against the files on disk.
+those that extract_frames decoded, checked against the files on disk. `--plot` adds class_counts.png.
 
     python data_prep/build_lists.py --data-root data/egtea --label verb --split 1
         --hold-out subjects:P20-P26                                             (on one line)
@@ -20,15 +20,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clip_media import Media, look_for_media
-from command_parts import first_few
+from choose_hold_out import settle
+from clip_media import CLIPS, OTHER_CLIPS, Media, clips_folder, look_for_media
+from command_parts import first_few, whole_number
 from frame_folder import FolderError, put_in_place
+from list_report import count_warnings, counts_table, held_out, length_warnings
 from split_clips import (
-    FEW_CLIPS,
     LABELS,
     PARTS,
+    HoldOut,
     LabelledClip,
     SplitError,
+    check_apart,
     hold_out_clips,
     label_clips,
     parse_hold_out,
@@ -49,8 +52,8 @@ from cdb_video.annotation import (
 )
 
 ANNOTATIONS, LISTS = 'action_annotation', 'lists'
-CLASSES, SUMMARY = 'classes.txt', 'summary.json'
-_FORMAT = 1
+CLASSES, SUMMARY, PLOT = 'classes.txt', 'summary.json', 'class_counts.png'
+_FORMAT = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,44 +73,84 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build(args: argparse.Namespace) -> None:
     root: Path = args.data_root
-    hold_out = parse_hold_out(args.hold_out)
     names = _read_names(root / ANNOTATIONS / f'{args.label}_idx.txt')
-    train, test = (_read_split(root, part, args, list(names)) for part in ('train', 'test'))
-    parts = hold_out_clips(train, test, hold_out)
-    media = look_for_media(root, [entry.clip for entries in parts.values() for entry in entries], args.source)
-    lengths, missing = media.lengths, media.missing
-    if missing and not args.allow_missing:
-        raise FolderError(
-            f'{len(missing)} of {sum(map(len, parts.values()))} clips are missing: '
-            f'{first_few([f"{clip} ({why})" for clip, why in missing.items()])}. Run extract_frames, '
-            'choose --source, or leave them out and have them listed with --allow-missing.'
-        )
-    parts = {part: [entry for entry in entries if entry.clip not in missing] for part, entries in parts.items()}
-    empty = [part for part, entries in parts.items() if not entries]
-    if empty:
-        raise SplitError(f'no clip is left for {", ".join(empty)}: nothing to list.')
+    parts, hold_out, media = _divide(root, args, list(names))
     summary = {
         'format': _FORMAT,
         'label': args.label,
         'split': args.split,
         'hold_out': hold_out.text,
+        'hold_out_subjects': list(hold_out.subjects),
+        'hold_out_seed': hold_out.seed if hold_out.share is not None else None,
         'source': args.source,
-        **summarise(parts, names, lengths),
+        **summarise(parts, names, media.lengths),
         'clips_of_other_length_than_named': len(media.other_lengths),
-        'missing_clips': {str(clip): why for clip, why in missing.items()},
+        'missing_clips': {str(clip): why for clip, why in media.missing.items()},
     }
     folder = root / LISTS / f'{args.label}_split{args.split}{hold_out.suffix}'
     news = write_folder(
         folder,
-        lambda partial: _write_lists(partial, parts, lengths, args.source),
+        lambda partial: _write_lists(partial, parts, media.lengths, args.source),
         list(names.values()),
         summary,
         args.overwrite,
     )
     print(counts_table(summary, 'by clip name' if args.source == 'videos' else 'decoded'))
+    print(held_out(summary))
     print(f'{folder}: {news}')
-    for warning in [*_length_warnings(media), *_warnings(summary)]:
+    _say_where_videos_are(root, args.source)
+    for warning in [*length_warnings(media), *count_warnings(summary)]:
         print(f'warning: {warning}', file=sys.stderr)
+    if args.plot:
+        _plot(summary, folder / PLOT)
+
+
+def _divide(
+    root: Path, args: argparse.Namespace, ids: Sequence[int]
+) -> tuple[dict[str, list[LabelledClip]], HoldOut, Media]:
+    """Read the split, look for its clips and divide those that are there into the parts."""
+    hold_out = parse_hold_out(args.hold_out, args.seed)
+    train, test = (_read_split(root, part, args, ids) for part in ('train', 'test'))
+    check_apart(train, test)
+    if not hold_out.is_open:  # what does not fit is said before ten thousand files are looked at
+        hold_out_clips(train, test, hold_out)
+    media = look_for_media(root, [entry.clip for entry in (*train, *test)], args.source)
+    _check_missing(media, len(train) + len(test), args.allow_missing)
+    # An open hold-out is settled on the clips that are there, so that it covers what can be measured.
+    hold_out = settle(hold_out, [entry for entry in train if entry.clip not in media.missing])
+    parts = {
+        part: [entry for entry in entries if entry.clip not in media.missing]
+        for part, entries in hold_out_clips(train, test, hold_out).items()
+    }
+    empty = [part for part, entries in parts.items() if not entries]
+    if empty:
+        raise SplitError(f'no clip is left for {", ".join(empty)}: nothing to list. Choose another --hold-out')
+    return parts, hold_out, media
+
+
+def _check_missing(media: Media, total: int, allowed: bool) -> None:
+    if media.missing and not allowed:
+        missing = [f'{clip} ({why})' for clip, why in media.missing.items()]
+        raise FolderError(
+            f'{len(missing)} of {total} clips are missing: {first_few(missing)}. Run extract_frames, '
+            'choose --source, or leave them out and have them listed with --allow-missing.'
+        )
+
+
+def _say_where_videos_are(root: Path, source: str) -> None:
+    folder = clips_folder(root)
+    if source != 'frames' and folder != root / CLIPS:
+        print(f"the video lists are relative to {folder}: set data_prefix=dict(video='{OTHER_CLIPS}') in the config")
+
+
+def _plot(summary: Mapping[str, Any], path: Path) -> None:
+    try:
+        from plot_counts import plot_counts
+    except ImportError as error:
+        print(f"no plot: {error}. Install the report extra: pip install '.[report]'", file=sys.stderr)
+        return
+    plot_counts(summary, path)
+    print(f'{path}: written')
 
 
 def _read_names(path: Path) -> dict[int, str]:
@@ -121,7 +164,7 @@ def _read_names(path: Path) -> dict[int, str]:
 
 def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[int]) -> list[LabelledClip]:
     path = root / ANNOTATIONS / f'{part}_split{args.split}.txt'
-    return label_clips(read_annotations(path), args.label, ids, str(path))
+    return label_clips(read_annotations(path, {args.label: ids}), args.label, ids, str(path))
 
 
 def write_folder(
@@ -180,91 +223,22 @@ def _write_lists(
 
 
 def _same_files(folder: Path, other: Path) -> bool:
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.iterdir() if path.name != PLOT}
     return names == {path.name for path in other.iterdir()} and all(
         (folder / name).read_bytes() == (other / name).read_bytes() for name in names
     )
 
 
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    ours = {f'{part}{kind}.txt' for part in PARTS for kind in ('', '_videos')} | {CLASSES, SUMMARY}
+    ours = {f'{part}{kind}.txt' for part in PARTS for kind in ('', '_videos')} | {CLASSES, SUMMARY, PLOT}
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
     if foreign:
         raise FolderError(
-            f'{folder} holds something else: {first_few(foreign)}. only lists and what comes '
-            'with them are replaced: move these away.'
+            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
+            'files: move these away.'
         )
     if not overwrite:
         raise FolderError(f'{folder} holds other lists than these. Keep them, or replace them with --overwrite.')
-
-
-def counts_table(summary: Mapping[str, Any], counted: str) -> str:
-    """Clips per class and part, the imbalance and the clip lengths, as text.
-
-    Args:
-        summary: What summary.json holds.
-        counted: Where the lengths come from, such as 'decoded'.
-    """
-    parts = list(summary['clips'])
-    classes = summary['classes']
-    width = max(5, *(len(entry['name']) for entry in classes))
-    lines = [f'{"label":>5}  {"class":<{width}}' + ''.join(f'{part:>7}' for part in parts)]
-    lines += [
-        f'{entry["label"]:>5}  {entry["name"]:<{width}}' + ''.join(f'{entry[p]:>7}' for p in parts) for entry in classes
-    ]
-    total = ''.join(f'{summary["clips"][part]:>7}' for part in parts)
-    lines.append(f'{"":>5}  {"all":<{width}}{total}')
-    lines.append(f'largest class / smallest class in train: {summary["imbalance_ratio"]}')
-    length = summary['frames_per_clip']['train']
-    lines.append(
-        f'frames per training clip ({counted}): {length["min"]} to {length["max"]}, '
-        f'median {length["median"]:g}, mean {length["mean"]:g}'
-    )
-    return '\n'.join(lines)
-
-
-def _length_warnings(media: Media) -> list[str]:
-    if not media.other_lengths:
-        return []
-    described = [
-        f'{clip} ({media.lengths[clip]} frames, named {clip.end_frame - clip.start_frame})'
-        for clip in media.other_lengths
-    ]
-    return [
-        f'{len(described)} clips have two or more frames more or fewer than their names state: '
-        f'{first_few(described)}. Are they the clips that were annotated? Decoded frames count.'
-    ]
-
-
-def _warnings(summary: Mapping[str, Any]) -> list[str]:
-    found = []
-    if summary['missing_clips']:
-        found.append(f'{len(summary["missing_clips"])} clips are missing and left out; {SUMMARY} names them.')
-    if summary['classes_without_training_clips']:
-        found.append(
-            f'no training clip: {", ".join(summary["classes_without_training_clips"])}. A sampler '
-            'that draws classes needs allow_empty=True, and nothing can be learnt about them.'
-        )
-    if 'val' not in summary['clips']:
-        found.append(
-            'nothing is held out, so there is no val.txt. Class difficulty is measured on '
-            'validation clips: choose a --hold-out before training with CDB.'
-        )
-        return found
-    if summary['classes_without_validation_clips']:
-        found.append(
-            f'no validation clip: {", ".join(summary["classes_without_validation_clips"])}. Their '
-            'difficulty is undefined: they get the mean difficulty of the other classes.'
-        )
-    few = summary['classes_with_few_validation_clips']
-    if few:
-        found.append(
-            f'fewer than {FEW_CLIPS} validation clips: '
-            f'{", ".join(f"{name} ({count})" for name, count in few.items())}. Their difficulty is '
-            'noisy: one clip more or less right moves the accuracy by 25 points or more. Set '
-            'prior_count or momentum of ClassDifficultyHook, or hold out other subjects.'
-        )
-    return found
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -277,8 +251,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--hold-out',
         required=True,
         metavar='WHICH',
-        help='training clips to validate on: subjects:P20-P26 (as in the CDB paper), subjects:P20,P23 or none',
+        help='training clips to validate on: subjects:P20-P26 (as in the CDB paper), subjects:P20,P23, subjects:7 '
+        '(choose 7 who cover the classes best), stratified:0.1 (a tenth of every class) or none',
     )
+    add('--seed', type=whole_number(0), default=0, help='of stratified: which clips are drawn (default 0)')
     add(
         '--source',
         choices=('frames', 'videos', 'both'),
@@ -287,6 +263,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add('--allow-missing', action='store_true', help='leave missing clips out and list them')
     add('--overwrite', action='store_true', help='replace lists that differ')
+    add('--plot', action='store_true', help=f'draw the class counts into {PLOT}; needs matplotlib')
     return parser.parse_args(argv)
 
 

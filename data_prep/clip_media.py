@@ -14,6 +14,8 @@ from tqdm import tqdm
 from cdb_video.annotation import ClipName
 
 CLIPS, FRAMES = 'cropped_clips', 'frames'
+# Where some mirrors of EGTEA have the clips.
+OTHER_CLIPS = 'video_clips/cropped_clips'
 
 
 @dataclass
@@ -33,6 +35,20 @@ class Media:
     options: Counter[Options] = field(default_factory=Counter)
 
 
+def clips_folder(root: Path) -> Path:
+    """The folder of the videos below a data root: cropped_clips, or where mirrors have it.
+
+    Raises:
+        FolderError: If both are there and are not the same folder.
+    """
+    usual, other = root / CLIPS, root / OTHER_CLIPS
+    if not other.is_dir():
+        return usual
+    if usual.is_dir() and usual.resolve() != other.resolve():
+        raise FolderError(f'{usual} and {other} are both there, and not one folder. Merge them, or move one away')
+    return usual if usual.is_dir() else other
+
+
 def look_for_media(root: Path, clips: Sequence[ClipName], source: str) -> Media:
     """Look for the videos, the frames or both of clips.
 
@@ -45,8 +61,9 @@ def look_for_media(root: Path, clips: Sequence[ClipName], source: str) -> Media:
         FolderError: If the frames were not all extracted with the same options.
     """
     media = Media()
+    videos = clips_folder(root) if source != 'frames' else root
     for clip in tqdm(clips, desc='checking', unit='clip', leave=False, disable=None):
-        why = _why_no_video(root / CLIPS / f'{clip.path}.mp4') if source != 'frames' else None
+        why = _why_no_video(videos / f'{clip.path}.mp4') if source != 'frames' else None
         manifest = None
         if why is None and source != 'videos':
             manifest, why = _look_for_frames(root / FRAMES / clip.path)

@@ -5,12 +5,13 @@ Imported by every worker process, so by the standard library's means alone.
 
 from __future__ import annotations
 
+import argparse
 import errno
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +34,19 @@ def count_cores() -> int:
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """A type for argparse: a whole number from `minimum` to `maximum`, both included."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() else None
+        if number is None or number < minimum or (maximum is not None and number > maximum):
+            limit = f'{minimum}..{maximum}' if maximum is not None else f'>= {minimum}'
+            raise argparse.ArgumentTypeError(f'{text!r} is not a whole number {limit}')
+        return number
+
+    return parse
 
 
 def start_worker() -> None:

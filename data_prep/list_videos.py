@@ -22,11 +22,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from build_lists import counts_table, write_folder
+from build_lists import write_folder
 from clip_media import check_made_alike, look_for_clip
 from command_parts import first_few
 from divide_clips import divide
 from frame_folder import FolderError, Manifest, Options
+from list_report import counts_table
 from own_clips import OwnClip, OwnClipsError, OwnLine, class_names, read_class_folders
 from own_csv import Columns, read_csv
 from own_report import own_warnings

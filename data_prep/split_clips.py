@@ -1,7 +1,8 @@
 """Annotations -> train, val and test clips with 0-based labels, and counts of them. Pure functions.
 
-parse_hold_out('subjects:P20-P26') -> who is held out for validation
+parse_hold_out('subjects:P20-P26') -> what is held out for validation
 label_clips                        -> clips with labels, checked against the index file
+hold_out_clips                     -> the parts; choose_hold_out.py settles subjects:N and stratified:0.1 first
 summarise                          -> counts per class and part, as written to summary.json
 """
 
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import fmean, quantiles
 from typing import Any, Protocol
 
@@ -21,6 +23,8 @@ PARTS = ('train', 'val', 'test')
 # Below this many validation clips one clip moves a class's accuracy by 25 points or more.
 FEW_CLIPS = 5
 
+_COUNT = re.compile(r'[1-9][0-9]{0,3}')
+_SHARE = re.compile(r'0?\.[0-9]{1,9}')
 _SUBJECT = re.compile(r'([A-Za-z]+)([0-9]+)')
 
 
@@ -66,20 +70,40 @@ class HoldOut:
 
     Attributes:
         text: As written on the command line.
-        subjects: The subjects to hold out; empty = none.
+        subjects: The subjects to hold out; empty = none, or not chosen yet.
+        num_subjects: How many subjects to choose, of `subjects:7`; None = they are named.
+        share: Share of every class's clips to hold out, of `stratified:0.1`, in (0, 1); None = by subject.
+        seed: Which clips `stratified` draws, >= 0.
+        clips: The clips that `stratified` drew; empty = not drawn yet.
     """
 
     text: str
     subjects: tuple[str, ...]
+    num_subjects: int | None = None
+    share: float | None = None
+    seed: int = 0
+    clips: frozenset[ClipName] = frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether subjects or clips are still to be chosen, by `choose_hold_out.settle`."""
+        return (self.num_subjects is not None and not self.subjects) or (self.share is not None and not self.clips)
 
     @property
     def suffix(self) -> str:
-        """What the lists' folder name ends in: '', or '_subjects-P20-P26'."""
-        return '_' + self.text.replace(':', '-').replace(',', '+') if self.subjects else ''
+        """What the lists' folder name ends in: '', '_subjects-P20-P26', '_stratified-0.1', '_stratified-0.1-seed3'."""
+        if self.text == 'none':
+            return ''
+        seed = f'-seed{self.seed}' if self.share is not None and self.seed else ''
+        return '_' + self.text.replace(':', '-').replace(',', '+') + seed
 
 
-def parse_hold_out(text: str) -> HoldOut:
-    """Read `none`, `subjects:P20-P26` or `subjects:P20,P23`; a range includes both ends.
+def parse_hold_out(text: str, seed: int = 0) -> HoldOut:
+    """Read what to hold out; a range of subjects includes both ends.
+
+    Args:
+        text: `none`, `subjects:P20-P26`, `subjects:P20,P23`, `subjects:7` (choose 7) or `stratified:0.1`.
+        seed: For `stratified`.
 
     Raises:
         SplitError: If the text is none of these.
@@ -87,12 +111,25 @@ def parse_hold_out(text: str) -> HoldOut:
     if text == 'none':
         return HoldOut(text, ())
     kind, _, names = text.partition(':')
+    if kind == 'stratified':
+        return HoldOut(text, (), share=_share(names, text), seed=seed)
     if kind != 'subjects':
-        raise SplitError(f'hold-out {text!r} is not none, subjects:P20-P26 or subjects:P20,P23 (a list, a range)')
+        raise SplitError(
+            f'hold-out {text!r} is not none, subjects:P20-P26, subjects:P20,P23 (a range, a list), subjects:7 '
+            '(choose 7) or stratified:0.1'
+        )
+    if _COUNT.fullmatch(names):
+        return HoldOut(text, (), num_subjects=int(names))
     subjects = [subject for item in names.split(',') for subject in _expand(item, text)]
     if len(set(subjects)) < len(subjects):
         raise SplitError(f'hold-out {text!r} names a subject twice')
     return HoldOut(text, tuple(subjects))
+
+
+def _share(number: str, text: str) -> float:
+    if _SHARE.fullmatch(number) is None or float(number) == 0:
+        raise SplitError(f'hold-out {text!r}: {number!r} is not a share between 0 and 1, such as 0.1')
+    return float(number)
 
 
 def _expand(item: str, text: str) -> list[str]:
@@ -139,13 +176,13 @@ def hold_out_clips(
     Raises:
         SplitError: If a clip stands in train and test, a held-out subject has no training clip, or
             nothing would be left to train on.
+        ValueError: If the hold-out is still open: `choose_hold_out.settle` it first.
     """
-    both = {entry.clip for entry in train} & {entry.clip for entry in test}
-    if both:
-        raise SplitError(
-            f'{len(both)} clips stand in the training and the test split, first {min(both)}. '
-            'Use the two files of one split'
-        )
+    if hold_out.is_open:
+        raise ValueError(f'hold-out {hold_out.text!r} is not settled: call choose_hold_out.settle first')
+    check_apart(train, test)
+    if hold_out.share is not None:
+        return _divide(train, test, {entry.clip for entry in train if entry.clip in hold_out.clips})
     if not hold_out.subjects:
         return {'train': list(train), 'test': list(test)}
     present = {entry.clip.subject for entry in train}
@@ -158,9 +195,25 @@ def hold_out_clips(
     if len(present) == len(hold_out.subjects):
         raise SplitError(f'hold-out {hold_out.text!r} leaves no clip to train on. Hold out fewer')
     held = set(hold_out.subjects)
+    return _divide(train, test, {entry.clip for entry in train if entry.clip.subject in held})
+
+
+def check_apart(train: Sequence[LabelledClip], test: Sequence[LabelledClip]) -> None:
+    """Raise a SplitError if a clip stands in the training and the test split."""
+    both = {entry.clip for entry in train} & {entry.clip for entry in test}
+    if both:
+        raise SplitError(
+            f'{len(both)} clips stand in the training and the test split, first {min(both)}. '
+            'Use the two files of one split'
+        )
+
+
+def _divide(
+    train: Sequence[LabelledClip], test: Sequence[LabelledClip], held: Collection[ClipName]
+) -> dict[str, list[LabelledClip]]:
     return {
-        'train': [entry for entry in train if entry.clip.subject not in held],
-        'val': [entry for entry in train if entry.clip.subject in held],
+        'train': [entry for entry in train if entry.clip not in held],
+        'val': [entry for entry in train if entry.clip in held],
         'test': list(test),
     }
 
@@ -199,9 +252,23 @@ def summarise(
         },
         'classes': classes,
         'subjects': {part: sorted({entry.clip.subject for entry in entries}) for part, entries in parts.items()},
+        'shared': _shared(parts),
         'frames_per_clip': {
             part: _distribution([lengths[entry.clip] for entry in entries]) for part, entries in parts.items()
         },
+    }
+
+
+def _shared(parts: Mapping[str, Sequence[Labelled]]) -> dict[str, dict[str, int]]:
+    """How many subjects and sessions two parts have in common, for each pair of parts."""
+    subjects = {part: {entry.clip.subject for entry in entries} for part, entries in parts.items()}
+    sessions = {part: {entry.clip.session for entry in entries} for part, entries in parts.items()}
+    return {
+        f'{one}_{other}': {
+            'subjects': len(subjects[one] & subjects[other]),
+            'sessions': len(sessions[one] & sessions[other]),
+        }
+        for one, other in combinations(parts, 2)
     }
 
 
@@ -211,8 +278,10 @@ def _distribution(values: Sequence[int]) -> dict[str, float]:
     return {
         'min': min(values),
         'quantile_05': cuts[0],
+        'quantile_25': cuts[4],
         'median': cuts[9],
         'mean': round(fmean(values), 2),
+        'quantile_75': cuts[14],
         'quantile_95': cuts[18],
         'max': max(values),
     }

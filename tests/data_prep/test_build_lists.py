@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import build_lists
 import extract_frames
@@ -245,6 +246,11 @@ def test_a_list_folder_that_holds_something_else_is_never_removed(root, capsys):
         ('subjects:P20,P20-P21', 'names a subject twice'),
         ('subjects:P20-P26', 'no training clip of P22, P23, P24, P25, P26. The subjects are P01'),
         ('subjects:P01,P02,P20,P21', 'leaves no clip to train on'),
+        ('subjects:0', "'0' is not a subject"),
+        ('subjects:4', 'leaves nobody to train on: there are 4 subjects, P01, P02, P20, P21'),
+        ('stratified:1', "'1' is not a share between 0 and 1"),
+        ('stratified:0.0', "'0.0' is not a share between 0 and 1"),
+        ('stratified:', "'' is not a share"),
     ],
 )
 def test_a_hold_out_that_does_not_fit_is_refused(root, capsys, hold_out, message):
@@ -257,14 +263,97 @@ def test_hold_outs_are_named_in_the_folder_and_ranges_include_both_ends():
     assert hold_out.subjects == ('P09', 'P10', 'P11', 'OP01')
     assert hold_out.suffix == '_subjects-P09-P11+OP01'
     assert split_clips.parse_hold_out('none').suffix == ''
+    assert split_clips.parse_hold_out('subjects:7').suffix == '_subjects-7'
+    assert split_clips.parse_hold_out('stratified:0.1').suffix == '_stratified-0.1'
+    assert split_clips.parse_hold_out('stratified:0.1', seed=3).suffix == '_stratified-0.1-seed3'
 
 
-def test_an_id_beyond_the_index_file_is_refused_with_file_and_clip(root, capsys):
+def test_an_open_hold_out_divides_nothing_before_it_is_settled():
+    with pytest.raises(ValueError, match='is not settled'):
+        split_clips.hold_out_clips([], [], split_clips.parse_hold_out('subjects:7'))
+
+
+def test_chosen_subjects_are_said_and_written_down(root, capsys):
+    assert run(root, hold_out='subjects:1') == 0
+    summary = json.loads((root / 'lists/verb_split1_subjects-1/summary.json').read_text())
+    assert summary['hold_out_subjects'] == summary['subjects']['val']
+    chosen = summary['hold_out_subjects'][0]
+    assert f'held out for validation: all clips of {chosen}; ' in capsys.readouterr().out
+    # P01 and P02 would each take a third or all of some class; P02 would take Wash from training.
+    assert chosen in ('P01', 'P20', 'P21')
+    assert summary['shared']['train_val'] == {'subjects': 0, 'sessions': 0}
+    assert summary['classes_without_training_clips'] == []
+
+
+def test_a_stratified_hold_out_says_that_sessions_are_on_both_sides(root, capsys):
+    rows = [*TRAIN, ('P01', 5000, 1, 1, '1'), ('P01', 7000, 2, 2, '2')]
+    write_split(root / 'action_annotation/train_split1.txt', rows)
+    assert run(root, '--allow-missing', '--seed', '3', hold_out='stratified:0.3') == 0
+    folder = root / 'lists/verb_split1_stratified-0.3-seed3'
+    summary = json.loads((folder / 'summary.json').read_text())
+    assert [entry['val'] for entry in summary['classes']] == [1, 1, 0]
+    assert summary['hold_out_seed'] == 3
+    assert summary['shared']['train_val']['sessions'] > 0
+    output = capsys.readouterr()
+    assert 'have clips in train and in val. Clips of one session look alike' in output.err
+    assert 'drawn by class' in output.out
+
+
+def test_an_open_hold_out_chooses_among_the_clips_that_are_there(root):
+    for subject in ('P20', 'P21'):
+        shutil.rmtree(root / f'cropped_clips/{subject}-R01-Pizza')
+    write_split(root / 'action_annotation/test_split1.txt', TEST[:1])
+    assert run(root, '--allow-missing', hold_out='subjects:1') == 0
+    summary = json.loads((root / 'lists/verb_split1_subjects-1/summary.json').read_text())
+    assert summary['hold_out_subjects'] == ['P01']
+
+
+def test_a_mirrors_folder_of_clips_is_found_and_named(root, capsys):
+    (root / 'video_clips').mkdir()
+    (root / 'cropped_clips').rename(root / 'video_clips/cropped_clips')
+    assert run(root) == 0
+    assert "data_prefix=dict(video='video_clips/cropped_clips')" in capsys.readouterr().out
+    (root / 'cropped_clips').mkdir()
+    assert run(root) == 2
+    assert 'are both there, and not one folder' in capsys.readouterr().err
+
+
+def test_the_plot_is_a_picture_and_belongs_to_the_folder(root):
+    pytest.importorskip('matplotlib')
+    import cv2
+
+    picture = root / 'lists/verb_split1_subjects-P20-P21/class_counts.png'
+    assert run(root) == 0
+    assert not picture.exists()
+    assert run(root, '--plot') == 0
+    image = cv2.imread(str(picture))
+    assert min(image.shape[:2]) > 300
+    # Bars of training and validation clips, in matplotlib's colours of plot_counts (blue first here).
+    for colour in ((0xB0, 0x72, 0x4C), (0x52, 0x84, 0xDD)):
+        assert (image == colour).all(axis=2).sum() > 100
+    assert run(root) == 0
+    assert picture.exists()
+    assert run(root, '--source', 'videos', '--overwrite') == 0
+    assert not picture.exists()
+
+
+def test_without_matplotlib_the_lists_are_written_and_the_plot_is_skipped_with_a_word(root, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, 'plot_counts', raising=False)
+    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
+    assert run(root, '--plot') == 0
+    assert 'no plot: import of matplotlib.figure halted; None in sys.modules. Install the report extra' in (
+        capsys.readouterr().err
+    )
+    assert (root / 'lists/verb_split1_subjects-P20-P21/train.txt').exists()
+
+
+def test_an_id_beyond_the_index_file_is_refused_with_file_line_and_clip(root, capsys):
     row = ('P03', 1000, 1, 4, '1')
     write_split(root / 'action_annotation/train_split1.txt', [*TRAIN, row])
     assert run(root) == 2
     error = capsys.readouterr().err
-    assert f'train_split1.txt: clip {clip_name("P03", 1000)} has verb 4' in error
+    assert 'train_split1.txt:7: ' in error
+    assert f'clip {clip_name("P03", 1000)} has verb 4' in error
     assert 'its 3 ids run from 1 to 3' in error
 
 
@@ -339,3 +428,26 @@ def test_the_actions_of_real_egtea_without_validation_clips_are_named(real_egtea
 
 def test_two_nouns_of_real_egtea_never_come_first(real_egtea):
     assert len(real_summary(real_egtea, 'noun')['classes_without_training_clips']) == 2
+
+
+def test_seven_chosen_subjects_measure_every_action_of_real_egtea(real_egtea):
+    args = [
+        '--data-root',
+        real_egtea,
+        '--label',
+        'action',
+        '--split',
+        1,
+        '--source',
+        'videos',
+        '--hold-out',
+        'subjects:7',
+    ]
+    assert build_lists.main([str(arg) for arg in args]) == 0
+    summary = json.loads((real_egtea / 'lists/action_split1_subjects-7/summary.json').read_text())
+    assert len(summary['hold_out_subjects']) == 7
+    assert summary['classes_without_validation_clips'] == []
+    assert summary['classes_with_few_validation_clips'] == {}
+    assert summary['classes_without_training_clips'] == []
+    # A fifth around 7 of 32 subjects.
+    assert 0.8 * 7 / 32 <= summary['clips']['val'] / 8299 <= 1.2 * 7 / 32

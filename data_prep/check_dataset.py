@@ -1,0 +1,113 @@
+"""Check lists and all that they point at, as training will read it.
+
+    python data_prep/check_dataset.py --data-root data/egtea --lists data/egtea/lists/verb_split1_subjects-P20-P26
+
+The lists: lines, labels, class names, the annotations behind them; clips, subjects and sessions on both
+sides of a split. The clips: folders, numbers and sizes of frames, JPEG data; videos, their packets and
+frames. By default a few frames of every clip are decoded, with --full all of them.
+
+Exit code: 0 nothing is wrong; 1 something is; 2 it could not be checked; 130 Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from check_clip import Job, Report, Settings, check_clips
+from check_report import SOURCES, clip_findings, print_check, summarise_check, write_json
+from command_parts import count_cores, sigterm_as_ctrl_c, whole_number
+from isolated_tasks import run_in_workers
+from tqdm import tqdm
+
+_CLIPS_A_TASK = 16
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    # Imported here, since each worker process imports this file anew, and this brings torch.
+    from check_lists import make_jobs, read_lists
+    from clip_media import FRAMES, clips_folder
+    from compare_lists import compare_lists
+
+    args = _parse(argv)
+    started = time.monotonic()
+    try:
+        if args.decord and importlib.util.find_spec('decord') is None:
+            raise ValueError('--decord needs decord, which is not installed. Install it, or check with PyAV alone')
+        lists = read_lists(args.lists, SOURCES if args.source == 'both' else (args.source,))
+        videos = args.videos or clips_folder(args.data_root)
+        jobs = make_jobs(lists, {'frames': args.frames or args.data_root / FRAMES, 'videos': videos})
+        settings = Settings(args.full, args.samples, args.seed, args.decord)
+        with sigterm_as_ctrl_c():
+            findings = [*lists.findings, *compare_lists(args.data_root, lists)]
+            results = _read_clips(jobs, settings, args.workers)
+    except KeyboardInterrupt:
+        print('\nStopped.', file=sys.stderr)
+        return 130
+    except (OSError, ValueError) as error:
+        print(f'check_dataset: {error}.', file=sys.stderr)
+        return 2
+    findings += clip_findings(results)
+    summary = summarise_check(lists.entries, results, findings, settings, time.monotonic() - started)
+    print_check(summary, findings)
+    if args.json is not None:
+        write_json(args.json, summary)
+    return 1 if summary['problems'] else 0
+
+
+def _read_clips(jobs: Sequence[Job], settings: Settings, workers: int) -> list[tuple[Job, Report]]:
+    results = []
+    tasks = [(jobs[k : k + _CLIPS_A_TASK], settings) for k in range(0, len(jobs), _CLIPS_A_TASK)]
+    with tqdm(total=len(jobs), desc='checking', unit='clip', disable=None) as bar:
+        for (some, _), reports in _run(tasks, workers):
+            results += list(zip(some, reports, strict=True))
+            bar.update(len(some))
+    order = {job: number for number, job in enumerate(jobs)}
+    return sorted(results, key=lambda result: order[result[0]])
+
+
+_Task = tuple[Sequence[Job], Settings]
+
+
+def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, list[Report]]]:
+    """Run all tasks; a clip that kills its worker is reported like any other damage."""
+    for task, reports in run_in_workers(check_clips, tasks, workers):
+        if reports is not None:
+            yield task, reports
+            continue
+        jobs, settings = task
+        for single, report in run_in_workers(check_clips, [([job], settings) for job in jobs], 1):
+            yield single, report or [Report([('damaged', 'a worker process died while it read this clip')])]
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add(
+        '--data-root', type=Path, required=True, help='folder that holds frames/, cropped_clips/ and action_annotation/'
+    )
+    add('--lists', type=Path, required=True, help='folder of lists, as build_lists writes it')
+    add('--frames', type=Path, help='folder that frame lists are relative to (default: frames/ below the data root)')
+    add('--videos', type=Path, help='folder that video lists are relative to (default: cropped_clips/ there)')
+    add('--source', choices=(*SOURCES, 'both'), default='both', help='which lists (default: those that are there)')
+    add('--full', action='store_true', help='read every frame')
+    add('--samples', type=whole_number(1), default=3, help='frames a clip without --full (default %(default)s)')
+    add('--seed', type=whole_number(0), default=0, help='which frames are sampled (default 0)')
+    add('--decord', action='store_true', help='read videos with decord too, and compare')
+    add(
+        '--workers',
+        type=whole_number(1),
+        default=count_cores(),
+        help='processes (default: one per core, here %(default)s)',
+    )
+    add('--json', type=Path, help='file to write the result to')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""What check_dataset found: as findings, as a table, as JSON. Imported by worker processes: no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from check_clip import Job, Report, Settings
+
+SOURCES = ('frames', 'videos')
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, or worth a warning.
+
+    Attributes:
+        kind: One word or two, see README.
+        where: Part and source, or a file.
+        clip: Empty where it is not about one clip.
+        detail: What was found.
+        is_warning: Whether it leaves the exit code alone.
+    """
+
+    kind: str
+    where: str
+    clip: str
+    detail: str
+    is_warning: bool = False
+
+
+def clip_findings(results: Sequence[tuple[Job, Report]]) -> list[Finding]:
+    """What is wrong with single clips, and clips that are the same under two names."""
+    findings = [
+        Finding(kind, f'{job.part} {job.source}', job.name, detail, is_warning)
+        for job, report in results
+        for is_warning, found in ((False, report.problems), (True, report.warnings))
+        for kind, detail in found
+    ]
+    same = defaultdict(list)
+    for job, report in results:
+        if report.sha256 is not None:
+            same[report.sha256].append(job)
+    for jobs in same.values():
+        clips = {job.name.removesuffix('.mp4'): job for job in jobs}
+        if len(clips) > 1:
+            parts = sorted({job.part for job in clips.values()})
+            detail = f'made from the same bytes as {", ".join(sorted(clips)[1:])}'
+            findings.append(Finding('duplicate', ' and '.join(parts), min(clips), detail, is_warning=len(parts) == 1))
+    return findings
+
+
+def summarise_check(
+    lists: Iterable[tuple[str, str]],
+    results: Sequence[tuple[Job, Report]],
+    findings: Sequence[Finding],
+    settings: Settings,
+    seconds: float,
+) -> dict[str, Any]:
+    """The whole result, ready for JSON; `lists` are the pairs of part and source that were read."""
+    rows = []
+    for part, source in lists:
+        reports = [report for job, report in results if (job.part, job.source) == (part, source)]
+        rows.append(
+            {
+                'part': part,
+                'source': source,
+                'clips': len(reports),
+                'frames_read': sum(report.frames_read for report in reports),
+                'clips_with_problems': sum(bool(report.problems) for report in reports),
+            }
+        )
+    return {
+        'full': settings.full,
+        'samples': None if settings.full else settings.samples,
+        'seed': settings.seed,
+        'decord': settings.decord,
+        'lists': rows,
+        'problems': sum(not finding.is_warning for finding in findings),
+        'warnings': sum(finding.is_warning for finding in findings),
+        'kinds': dict(Counter(finding.kind for finding in findings if not finding.is_warning)),
+        'findings': [vars(finding) for finding in findings],
+        'seconds': round(seconds, 2),
+        'clips_per_second': round(len(results) / seconds, 1),
+    }
+
+
+def print_check(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
+    """Print the table and the counts, and the first findings on stderr."""
+    print(f'{"part":<6} {"source":<7} {"clips":>7} {"frames read":>12} {"with problems":>14}')
+    for row in summary['lists']:
+        print(
+            f'{row["part"]:<6} {row["source"]:<7} {row["clips"]:>7} {row["frames_read"]:>12} '
+            f'{row["clips_with_problems"]:>14}'
+        )
+    how = 'every frame' if summary['full'] else f'{summary["samples"]} frames a clip at most (--full reads all)'
+    print(f'{how}; {summary["seconds"]:.1f} s, {summary["clips_per_second"]} clips/s')
+    wrong = [finding for finding in findings if not finding.is_warning]
+    for word, some in (('warning', [f for f in findings if f.is_warning]), ('wrong', wrong)):
+        for finding in some[:_SHOWN]:
+            print(f'{word}: {_line(finding)}', file=sys.stderr)
+        if len(some) > _SHOWN:
+            print(f'{word}: ... and {len(some) - _SHOWN} more; --json FILE has them all', file=sys.stderr)
+    kinds = ', '.join(f'{kind}: {count}' for kind, count in sorted(summary['kinds'].items()))
+    print(f'{len(wrong)} problems ({kinds})' if wrong else 'nothing is wrong')
+
+
+def _line(finding: Finding) -> str:
+    return ': '.join(text for text in (finding.kind, finding.where, finding.clip, finding.detail) if text)
+
+
+def write_json(path: Path, summary: dict[str, Any]) -> None:
+    """Write the result beside its place, and rename it there."""
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
