@@ -16,7 +16,8 @@ from cdb_video.wiring import agreed_num_classes, count_train_clips, find_difficu
 from tests.egtea import CLIPS_OF_PARTS, VARIABLES, make_mini, make_real
 
 FOLDER = Path(__file__).resolve().parents[1] / 'configs/egtea'
-LEAVES = sorted(path.stem for path in FOLDER.glob('*.py'))
+ALL_CLIPS_LEAVES = sorted(path.stem for path in FOLDER.glob('*_all.py'))
+LEAVES = sorted({path.stem for path in FOLDER.glob('*.py')} - set(ALL_CLIPS_LEAVES))
 VERB_LEAVES = [leaf for leaf in LEAVES if 'action106' not in leaf]
 NETWORKS = ['slowfast_cdbws', 'slowfast_cdbws_action106', 'i3d_cdbws', 'i3d_cdbws_action106', 'reference_cdbw']
 READERS = ['frames', 'decord', 'pyav']
@@ -74,10 +75,10 @@ def build_model(config):
     return MODELS.build(config.model)
 
 
-def build_datasets(config, cache):
-    """The three datasets of a leaf; leaves with the same settings share them, to save time."""
+def build_datasets(config, cache, parts=tuple(CLIPS_OF_PARTS)):
+    """The datasets of a leaf; leaves with the same settings share them, to save time."""
     datasets = {}
-    for part in CLIPS_OF_PARTS:
+    for part in parts:
         settings = config[f'{part}_dataloader'].dataset
         key = repr(settings)
         if key not in cache:
@@ -108,6 +109,47 @@ def test_parts_of_a_leaf_agree_on_the_real_lists(real, load, cache, leaf):
     assert agreed_num_classes(model, metric, datasets['val'], counts) == model.cls_head.num_classes == number
     (hook,) = (HOOKS.build(hook) for hook in config.custom_hooks)
     assert bool(find_difficulty_consumers(model, sampler)) != hook.observe_only
+
+
+@pytest.mark.parametrize('leaf', ALL_CLIPS_LEAVES)
+def test_a_leaf_for_all_clips_trains_on_the_held_out_ones_too_and_replays(real, load, cache, leaf):
+    config = load(leaf, root=real, reader='pyav')
+    datasets = build_datasets(config, cache, ('train', 'test'))
+    assert len(datasets['train']) == 8299
+    assert len(datasets['test']) == 2022
+    assert datasets['train'].metainfo['classes'] == datasets['test'].metainfo['classes']
+    assert config.val_dataloader is config.val_cfg is config.val_evaluator is None
+    assert config.default_hooks.checkpoint.save_best is None
+    sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': datasets['train']})
+    with torch.device('meta'):
+        model = build_model(config)
+    counts = count_train_clips(datasets['train'], sampler)
+    assert agreed_num_classes(model, None, datasets['train'], counts) == model.cls_head.num_classes == 106
+    (settings,) = config.custom_hooks
+    hook = HOOKS.build(settings)
+    if '_ce_' in leaf:
+        assert hook.observe_only
+        assert not find_difficulty_consumers(model, sampler)
+    else:
+        measuring = leaf.removesuffix('_all')
+        assert hook.stretch == 'epoch'
+        assert str(hook.history) == f'work_dirs/{measuring}/class_history.jsonl'
+        # The same loss and sampler as in the run that measured.
+        measured = load(measuring)
+        assert config.train_dataloader.sampler == measured.train_dataloader.sampler
+        assert config.model.cls_head == measured.model.cls_head
+        assert config.train_cfg.max_epochs == measured.train_cfg.max_epochs
+
+
+def test_history_to_replay_and_split_reach_a_leaf_for_all_clips(load, monkeypatch):
+    leaf = FOLDER / 'i3d_cdbs_action106_all.py'
+    load('i3d_ce')
+    monkeypatch.setenv('CDB_HISTORY', '/runs/class_history.jsonl')
+    monkeypatch.setenv('EGTEA_SPLIT', '2')
+    config = Config.fromfile(leaf)
+    assert config.custom_hooks[0].history == '/runs/class_history.jsonl'
+    assert config.train_dataloader.dataset.ann_file == 'data/egtea/lists/action_split2/train.txt'
+    assert config.test_dataloader.dataset.classes == 'data/egtea/lists/action_split2/classes.txt'
 
 
 @pytest.mark.parametrize('leaf', VERB_LEAVES)
