@@ -28,14 +28,15 @@ check() {
 
 TYPED=(cdb_video tools)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
-COVERAGE=(--cov=cdb_video --cov-report=term)
-if (($# == 0)); then COVERAGE+=("--cov-fail-under=$MINIMUM_COVERAGE"); fi
+OPTIONS=(--cov=cdb_video --cov-report=term)
+# A process a core; tests of one file share what it made, so they stay together.
+if (($# == 0)); then OPTIONS+=("--cov-fail-under=$MINIMUM_COVERAGE" --numprocesses=auto --dist=loadfile); fi
 
 check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
 check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
-check 'pytest' python -m pytest "${COVERAGE[@]}" "$@"
+check 'pytest' python -m pytest "${OPTIONS[@]}" "$@"
 
 if ((${#FAILED[@]})); then
     die "failed: $(printf '%s; ' "${FAILED[@]}")see above."
