@@ -47,7 +47,7 @@ def run_on_dask(
         futures = client.map(function, list(tasks), pure=False, retries=0)
         task_of = dict(zip(futures, tasks, strict=True))
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=client.loop):
                 failure = future.exception()
                 if isinstance(failure, KilledWorker):
                     yield task_of[future], Lost('several Dask workers died of it: the decoder crashed')

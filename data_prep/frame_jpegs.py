@@ -54,7 +54,8 @@ def _with_even_rows(luma: np.ndarray) -> np.ndarray:
     height, width = luma.shape
     if height % 2 == 0 and width % 2 == 0:
         return np.ascontiguousarray(luma)
-    return cv2.copyMakeBorder(luma, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)[:height, :width]
+    grown: np.ndarray = cv2.copyMakeBorder(luma, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return grown[:height, :width]
 
 
 def why_no_jpeg(data: bytes, size: tuple[int, int]) -> str | None:
