@@ -81,11 +81,16 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, name: str = '.lock', *, shared: bool = False) -> Iterator[None]:
     """Keep other runs out of `folder`, which is made if it is not there.
 
-    The lock belongs to the process, so it ends with it however it ends; the empty file `.lock` stays.
-    Where the system or the file system knows no such locks there is none.
+    The lock belongs to the process, so it ends with it however it ends; the empty file stays. Where the
+    system or the file system knows no such locks there is none.
+
+    Args:
+        folder: See above.
+        name: Of the file that carries the lock.
+        shared: Whether others may hold the lock too, if they share it as well.
 
     Raises:
         LockedError: If another run holds the lock.
@@ -93,21 +98,21 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Read-only: it is enough for a lock, and finished frames may lie on a disk that is.
-    handle = os.open(folder / '.lock', os.O_RDONLY | os.O_CREAT, 0o666)
+    handle = os.open(folder / name, os.O_RDONLY | os.O_CREAT, 0o666)
     try:
-        _lock(handle, folder)
+        _lock(handle, folder, shared)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, folder: Path) -> None:
+def _lock(handle: int, folder: Path, shared: bool) -> None:
     try:
         import fcntl
     except ImportError:  # not a POSIX system
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise LockedError(f'another run is working in {folder}. Wait until it ends, or stop it') from None
     except OSError as error:

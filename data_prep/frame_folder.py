@@ -4,7 +4,6 @@
 
 The only file that knows this layout. A folder bears its final name only when it is complete; the
 manifest then says how many frames it holds, from which file and with which options they were made.
-The manifest holds nothing about the run itself, so the same clip and options give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,91 +12,78 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from clip_manifest import FolderError, Manifest, Options, Source, manifest_from_json, manifest_to_json
+from partial_files import partial_name
+
+__all__ = [
+    'FRAME_NAME',
+    'MANIFEST_NAME',
+    'FolderError',
+    'FolderWriter',
+    'Manifest',
+    'Options',
+    'Source',
+    'check_frames',
+    'foreign_names',
+    'put_in_place',
+    'read_frames',
+    'read_manifest',
+    'write_manifest',
+]
 
 FRAME_NAME = 'img_{:05d}.jpg'
 MANIFEST_NAME = 'manifest.json'
-_FORMAT = 1
 
 
-class FolderError(ValueError):
-    """A folder of frames is not what it should be; the message names the folder and the rule."""
+class FolderWriter:
+    """Collects the frames of a clip in a hidden folder that takes its final name when it is complete."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._partial = folder.with_name(partial_name(folder.name))
+        self._partial.mkdir(parents=True)
+        self._count = 0
+        self._digest = hashlib.sha256()
 
-@dataclass(frozen=True)
-class Options:
-    """What decides how the frames look.
-
-    Attributes:
-        short_side: The shorter side is reduced to this many pixels, never enlarged; 0 = as it is.
-        quality: JPEG quality, 1 to 100.
-    """
-
-    short_side: int = 256
-    quality: int = 90
+    def add(self, jpeg: bytes) -> None:
+        """Write the next frame."""
+        self._count += 1
+        _write_file(f'{self._partial}/{FRAME_NAME.format(self._count)}', jpeg)
+        self._digest.update(jpeg)
 
     @property
-    def words(self) -> str:
-        """As on the command line."""
-        return f'--short-side {self.short_side} --quality {self.quality}'
+    def sha256(self) -> str:
+        """Of the frames so far, one after the other."""
+        return self._digest.hexdigest()
+
+    def finish(self, manifest: Manifest) -> None:
+        """Let the folder appear, in place of an earlier one if any."""
+        write_manifest(self._partial, manifest)
+        put_in_place(self._partial, self._folder)
+
+    def discard(self) -> None:
+        """Remove what is not finished."""
+        shutil.rmtree(self._partial, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class Source:
-    """The video file that frames were made from, so that a changed file is noticed.
-
-    Attributes:
-        name: File name without its folder.
-        size: Bytes.
-        mtime_ns: Time of the last change, in nanoseconds since 1970.
-        sha256: Of the whole file, as hexadecimal digits.
-    """
-
-    name: str
-    size: int
-    mtime_ns: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path) -> Source:
-        """Look at a file."""
-        status = path.stat()
-        return cls(path.name, status.st_size, status.st_mtime_ns, _sha256(path))
-
-    def is_same_file(self, path: Path) -> bool:
-        """Whether `path` still has these bytes; they are read only where the time has changed."""
-        status = path.stat()
-        if (path.name, status.st_size) != (self.name, self.size):
-            return False
-        return status.st_mtime_ns == self.mtime_ns or _sha256(path) == self.sha256
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a complete folder holds.
-
-    Attributes:
-        frames: Number of frames that were decoded and written, >= 1.
-        announced: Number of frames that the container's header promises; None = it does not say.
-        width: Of the written frames, in pixels.
-        height: Of the written frames, in pixels.
-        options: See `Options`.
-        source: See `Source`.
-    """
-
-    frames: int
-    announced: int | None
-    width: int
-    height: int
-    options: Options
-    source: Source
+def _write_file(path: str, content: bytes) -> None:
+    """As Path.write_bytes, in a third less time; there are a million frames to write."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, 'O_BINARY', 0), 0o666)
+    try:
+        left = memoryview(content)
+        # A disk that is nearly full takes a part, and says why not more when asked for the rest.
+        while left:
+            left = left[os.write(handle, left) :]
+    finally:
+        os.close(handle)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a folder that does not bear its final name yet."""
-    text = json.dumps({'format': _FORMAT, **asdict(manifest)}, indent=1)
+    text = json.dumps(manifest_to_json(manifest), indent=1)
     (folder / MANIFEST_NAME).write_text(text + '\n', encoding='utf-8')
 
 
@@ -109,8 +95,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_NAME
     try:
-        values = json.loads(path.read_text(encoding='utf-8'))
-        return _manifest_from(values)
+        return manifest_from_json(json.loads(path.read_text(encoding='utf-8')))
     except FileNotFoundError:
         raise FolderError(f'{folder} holds no {MANIFEST_NAME}: extract_frames did not make it') from None
     except (ValueError, TypeError, KeyError) as error:
@@ -127,6 +112,12 @@ def check_frames(folder: Path, manifest: Manifest) -> str | None:
     if not (folder / last).is_file():
         return f'lacks {last}'
     return None
+
+
+def read_frames(folder: Path, manifest: Manifest) -> Iterator[bytes]:
+    """The frames as they lie on disk, first to last."""
+    for number in range(1, manifest.frames + 1):
+        yield (folder / FRAME_NAME.format(number)).read_bytes()
 
 
 def put_in_place(partial: Path, folder: Path) -> None:
@@ -150,24 +141,3 @@ def foreign_names(folder: Path) -> list[str]:
 def _is_frame_name(name: str) -> bool:
     digits = name.removeprefix('img_').removesuffix('.jpg')
     return digits.isdecimal() and name == FRAME_NAME.format(int(digits))
-
-
-def _manifest_from(values: dict[str, Any]) -> Manifest:
-    if values['format'] != _FORMAT:
-        raise ValueError(f'format {values["format"]!r}, this version reads {_FORMAT}')
-    manifest = Manifest(
-        frames=values['frames'],
-        announced=values['announced'],
-        width=values['width'],
-        height=values['height'],
-        options=Options(**values['options']),
-        source=Source(**values['source']),
-    )
-    if not isinstance(manifest.frames, int) or manifest.frames < 1:
-        raise ValueError(f'frames is {manifest.frames!r}, not a whole number >= 1')
-    return manifest
-
-
-def _sha256(path: Path) -> str:
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()

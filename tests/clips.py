@@ -1,12 +1,14 @@
 """Small real videos for the tests, whole and damaged."""
 
+import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
 
-def write_clip(path, frames=12, size=(64, 48), codec='libx264', shade=None, **options):
+def write_clip(path, frames=12, size=(64, 48), codec='libx264', shade=None, bit_rate=400_000, **options):
     """Encode a clip; `size` is (width, height). Every frame is noise, or one grey `shade`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(frames)
@@ -14,7 +16,7 @@ def write_clip(path, frames=12, size=(64, 48), codec='libx264', shade=None, **op
         stream = container.add_stream(codec, rate=24, options=options)
         stream.width, stream.height = size
         stream.pix_fmt = 'yuv420p'
-        stream.bit_rate = 400_000
+        stream.bit_rate = bit_rate
         for number in range(frames):
             image = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
             if shade is not None:
@@ -87,3 +89,82 @@ def write_class_videos(folder, counts):
             write_clip(folder / path, frames=6, shade=[40 + 170 * label // len(counts) + number] * 6)
             rows.append((path, name))
     return rows
+
+
+def write_paced(path, times, codec='libx264', rate=24):
+    """A clip of 64x48 whose frame k is shown at `times[k]` seconds and has grey shade 10 + 8 k."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), 'w', format='mp4') as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, time in enumerate(times):
+            image = np.full((48, 64, 3), 10 + 8 * number, np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_picture_clip(path, image, pix_fmt='yuv420p', colorspace=None, color_range=None, frames=3):
+    """A nearly lossless clip of one image, (H, W, 3) uint8 RGB, with colour tags as PyAV numbers them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), 'w', format='mp4') as container:
+        stream = container.add_stream('libx264', rate=24, options={'crf': '1'})
+        stream.height, stream.width = image.shape[:2]
+        stream.pix_fmt = pix_fmt
+        tags = {'dst_colorspace': colorspace, 'dst_color_range': color_range}
+        for _ in range(frames):
+            frame = av.VideoFrame.from_ndarray(image, format='rgb24').reformat(format=pix_fmt, **tags)
+            if colorspace is not None:
+                frame.colorspace = stream.codec_context.colorspace = colorspace
+            if color_range is not None:
+                frame.color_range = stream.codec_context.color_range = color_range
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def turn_by_header(path, matrix):
+    """Let the header ask for a, b, c, d of a display matrix: x' = a x + c y, y' = b x + d y."""
+    content = bytearray(path.read_bytes())
+    # The matrix lies 44 bytes into the track header: version and flags, times, id, duration, layer, volume.
+    at = content.index(b'tkhd') + 4 + 40
+    a, b, c, d = (round(number * 65536) for number in matrix)
+    content[at : at + 36] = struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+def write_with_two_sizes(path):
+    """Motion JPEG whose frames change from 64x48 to 96x64 after the fourth."""
+    with av.open(str(path), 'w', format='matroska') as container:
+        stream = container.add_stream('mjpeg', rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuvj420p'
+        other = av.CodecContext.create('mjpeg', 'w')
+        other.width, other.height, other.pix_fmt, other.time_base = 96, 64, 'yuvj420p', Fraction(1, 24)
+        for number in range(8):
+            small = number < 4
+            frame = av.VideoFrame(*((64, 48) if small else (96, 64)), 'yuvj420p')
+            for packet in (stream if small else other).encode(frame):
+                packet.stream, packet.time_base = stream, Fraction(1, 24)
+                packet.pts = packet.dts = number
+                container.mux(packet)
+    return path
+
+
+def write_lying_avi(path, announced):
+    """An AVI of 12 frames whose header announces another number."""
+    with av.open(str(path), 'w', format='avi') as container:
+        stream = container.add_stream('mpeg4', rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for _ in range(12):
+            container.mux(stream.encode(av.VideoFrame(64, 48, 'yuv420p')))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    # The number of frames is the ninth word of the stream header.
+    at = content.index(b'strh') + 8 + 32
+    content[at : at + 4] = struct.pack('<I', announced)
+    path.write_bytes(content)
+    return path

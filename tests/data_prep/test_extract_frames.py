@@ -1,5 +1,6 @@
 """extract_frames on real encoded clips: what is written, kept, refused and reported."""
 
+import errno
 import json
 import os
 import re
@@ -14,6 +15,9 @@ import cv2
 import extract_frames
 import numpy as np
 import pytest
+from clip_manifest import Options
+from extract_clip import Outcome, Task, extract_clip
+from frame_folder import FolderWriter
 
 from tests.clips import (
     cut,
@@ -47,7 +51,7 @@ def test_every_decoded_frame_is_written_under_the_name_that_mmaction2_reads(root
     assert cv2.imread(str(folder / 'img_00012.jpg')).shape == (48, 64, 3)
     manifest = json.loads((folder / 'manifest.json').read_text())
     assert (manifest['frames'], manifest['width'], manifest['height']) == (12, 64, 48)
-    assert manifest['options'] == {'short_side': 256, 'quality': 90}
+    assert manifest['options'].items() >= {'short_side': 256, 'quality': 90, 'stride': 1, 'backend': 'pyav'}.items()
     assert '1 clips extracted (12 frames' in capsys.readouterr().out
 
 
@@ -233,22 +237,89 @@ def test_a_data_root_without_usable_clips_is_refused(tmp_path, capsys, layout, m
 
 @pytest.mark.parametrize(
     'options',
-    [['--quality', '0'], ['--quality', '101'], ['--short-side', '-1'], ['--workers', '0']],
+    [
+        ['--quality', '0'],
+        ['--quality', '101'],
+        ['--videos', '--quality', '32'],
+        ['--short-side', '-1'],
+        ['--workers', '0'],
+        ['--stride', '0'],
+        ['--fps', '0'],
+        ['--fps', 'nan'],
+        ['--fps', '5', '--stride', '2'],
+        ['--pack', '--videos'],
+        ['--stall-seconds', '0'],
+    ],
 )
 def test_options_out_of_range_are_refused(root, capsys, options):
     with pytest.raises(SystemExit) as caught:
         run(root, *options)
     assert caught.value.code == 2
-    assert 'is not a whole number' in capsys.readouterr().err
+    assert re.search('is not a (whole )?number|not allowed with', capsys.readouterr().err)
 
 
-def test_a_disk_that_cannot_be_written_stops_the_run_with_one_line(root, capsys):
+def test_a_place_that_cannot_be_written_is_named_and_costs_only_itself(root, capsys):
+    write_clip(root / 'cropped_clips/s2/b.mp4', frames=5)
     (root / 'frames').mkdir()
     (root / 'frames/s1').write_text('a file where a folder belongs')
-    assert run(root) == 2
+    assert run(root) == 1
+    output = capsys.readouterr()
+    assert f'not written: {root}/frames/s1/a: Not a directory' in output.err
+    assert 'Traceback' not in output.err
+    assert '1 clips extracted (5 frames' in output.out
+    assert '1 could not be written' in output.out
+
+
+@pytest.mark.parametrize(('error', 'fatal'), [(errno.ENOSPC, True), (errno.EROFS, True), (errno.EACCES, False)])
+def test_a_full_disk_is_told_from_a_place_without_permission(root, monkeypatch, error, fatal):
+    def fail(writer, jpeg):
+        raise OSError(error, os.strerror(error))
+
+    task = Task(root / 'cropped_clips/s1/a.mp4', root / 'frames/s1/a')
+    monkeypatch.setattr(FolderWriter, 'add', fail)
+    outcome = extract_clip(task, Options())
+    assert (outcome.unwritten, outcome.fatal, outcome.damage) == (os.strerror(error), fatal, None)
+    assert list((root / 'frames/s1').iterdir()) == []
+
+
+@pytest.mark.parametrize('form', [[], ['--pack'], ['--videos']])
+def test_a_full_disk_stops_the_run_with_one_line_and_leaves_no_rest(tmp_path, capsys, monkeypatch, form):
+    clips = tmp_path / 'cropped_clips'
+    for number in range(3):
+        write_clip(clips / f's/{number}.mp4')
+    monkeypatch.setattr(extract_frames, 'run_tasks', full_disk)
+    assert run(tmp_path, *form) == 2
     error = capsys.readouterr().err
-    assert 'extract_frames: ' in error
+    assert 'cannot be written: No space left on device. The finished clips stay; make room' in error
     assert 'Traceback' not in error
+
+
+def full_disk(function, tasks, workers, stall_seconds):
+    """A pool whose first task finds the disk full."""
+    yield tasks[0], Outcome(tasks[0], unwritten=os.strerror(errno.ENOSPC), fatal=True)
+    pytest.fail('no other clip is to be begun')
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='needs POSIX limits')
+@pytest.mark.parametrize('form', [[], ['--pack'], ['--videos']])
+def test_a_file_that_the_system_does_not_let_grow_costs_only_its_clip(root, form):
+    import resource
+
+    write_clip(root / 'cropped_clips/s1/big.mp4', frames=40, size=(320, 240), bit_rate=8_000_000)
+    command = [sys.executable, extract_frames.__file__, '--data-root', str(root), '--workers', '1', *form]
+    limit = 9_000 if not form else 60_000
+
+    def few_bytes():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=few_bytes, check=False)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r'not written: .*/s1/big\S*: File too large', done.stderr)
+    assert 'Traceback' not in done.stderr
+    assert '1 clips extracted (12 frames' in done.stdout
+    left = [path.name for path in root.rglob('*') if path.name.startswith('.') and path.name != '.lock']
+    assert left == []
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='needs POSIX signals')

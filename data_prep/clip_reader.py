@@ -1,0 +1,112 @@
+"""Decode all frames of a clip with PyAV, and keep the books that tell a complete file from a cut one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+# libavformat's flag for a still picture, such as the cover of an audio file.
+_ATTACHED_PICTURE = av.stream.Disposition.attached_pic
+# Containers of video. No pictures; no lists that name other files to read; no bare streams, for that is
+# what a file with a lost header may be taken for, and they do not say how long they ought to be.
+_CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg'
+
+
+class ClipError(ValueError):
+    """A video file cannot be read completely; the message names the rule that it breaks."""
+
+
+def open_clip(source: Path) -> av.container.InputContainer:
+    """Open a video file.
+
+    Raises:
+        ClipError: If it is none.
+    """
+    try:
+        # An absolute path, or a name such as 'a:b.mp4' would be taken for a protocol.
+        return av.open(os.path.abspath(source), options={'format_whitelist': _CONTAINERS})
+    except av.error.FFmpegError as error:
+        raise ClipError(f'not a readable video file ({error.strerror})') from error
+
+
+class ClipReader:
+    """Decodes the video stream of a container.
+
+    Decoders are silent about much: MPEG-4 that was cut in the middle just ends early. What gives it
+    away is a packet or frame marked as corrupt, or fewer packets than the header announces.
+
+    Args:
+        container: See `open_clip`.
+
+    Attributes:
+        decoded: Number of frames so far.
+        rate: Frames per second, of the whole stream on average; None = the header does not say.
+
+    Raises:
+        ClipError: If it holds no video.
+    """
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        self._container = container
+        self._stream = _video_stream(container)
+        self._packets = 0
+        self._discarded = 0
+        self._size: tuple[int, int] | None = None
+        self.decoded = 0
+        self.rate = self._stream.average_rate
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Yield every frame, in the order in which they are shown.
+
+        Raises:
+            ClipError: If the stream is damaged, or its frames change their size.
+        """
+        try:
+            for packet in self._container.demux(self._stream):
+                self._packets += packet.size > 0
+                # Frames before or after the part that the file's edit list shows.
+                self._discarded += packet.is_discard
+                frames = packet.decode()
+                if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
+                    raise ClipError(f'damaged or cut off after {self.decoded} frames')
+                for frame in frames:
+                    self._check_size(frame)
+                    self.decoded += 1
+                    yield frame
+        except av.error.FFmpegError as error:
+            raise ClipError(f'cannot be decoded after {self.decoded} frames ({error.strerror})') from error
+
+    def _check_size(self, frame: av.VideoFrame) -> None:
+        size = (frame.width, frame.height)
+        if self._size not in (None, size):
+            raise ClipError(f'the frame size changes after {self.decoded} frames, from {self._size} to {size}')
+        self._size = size
+
+    def check_count(self) -> int | None:
+        """Compare with the header, after all frames; return the number that it announces, if it does.
+
+        One frame less is let pass: an MPEG-4 stream with packed B-frames ends in an empty packet.
+
+        Raises:
+            ClipError: If no frame was decoded, or fewer than announced.
+        """
+        if self.decoded == 0:
+            raise ClipError('no frame can be decoded')
+        if self._stream.frames == 0:
+            return None
+        announced: int = self._stream.frames - self._discarded
+        if self._packets < self._stream.frames or self.decoded < announced - 1:
+            raise ClipError(f'{self.decoded} frames can be decoded, its header announces {announced}')
+        return announced
+
+
+def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
+    for stream in container.streams.video:
+        if not stream.disposition & _ATTACHED_PICTURE:
+            # Threads would only fight with the other worker processes.
+            stream.codec_context.thread_count = 1
+            return stream
+    raise ClipError('the file holds no video stream')

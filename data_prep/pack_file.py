@@ -1,0 +1,106 @@
+"""A clip's frames in one file: packs/<session>/<clip>.pack, with the manifest in its metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from clip_manifest import FolderError, Manifest, manifest_from_json, manifest_to_json
+from partial_files import partial_name
+
+if TYPE_CHECKING:
+    from cdb_video import pack as pack_format
+else:
+    pack_format: ModuleType | None = None
+
+SUFFIX = '.pack'
+
+
+def load_format() -> None:
+    """Load cdb_video/pack.py without the package around it, which would bring torch and mmengine.
+
+    Raises:
+        FolderError: If cdb_video is not installed.
+    """
+    global pack_format
+    name = 'cdb_video_pack_alone'
+    if name not in sys.modules:
+        package = importlib.util.find_spec('cdb_video')
+        if package is None or not package.submodule_search_locations:
+            raise FolderError("packs need cdb_video. Install it: pip install '.[prep]' in the repository")
+        path = Path(package.submodule_search_locations[0], 'pack.py')
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise FolderError(f'{path} cannot be loaded. Install cdb_video again')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    pack_format = sys.modules[name]
+
+
+class PackFileWriter:
+    """Collects the frames of a clip; the pack appears by rename when it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        load_format()
+        self._path = path
+        self._partial = path.with_name(partial_name(path.name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._pack = pack_format.PackWriter(self._partial)
+        self._digest = hashlib.sha256()
+
+    def add(self, jpeg: bytes) -> None:
+        """Take the next frame."""
+        self._pack.add(jpeg)
+        self._digest.update(jpeg)
+
+    @property
+    def sha256(self) -> str:
+        """Of the frames so far, one after the other."""
+        return self._digest.hexdigest()
+
+    def finish(self, manifest: Manifest) -> None:
+        """Let the pack appear, in place of an earlier one if any."""
+        self._pack.finish(manifest_to_json(manifest))
+        self._partial.replace(self._path)
+
+    def discard(self) -> None:
+        """Remove what is not finished."""
+        self._pack.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def read_pack_manifest(path: Path) -> Manifest:
+    """Read the manifest of a pack, and see that the pack is not cut off.
+
+    Raises:
+        FolderError: If it is not a whole pack with a manifest of ours.
+    """
+    load_format()
+    try:
+        with pack_format.PackReader(path) as pack:
+            manifest = manifest_from_json(pack.metadata)
+            if manifest.frames != len(pack):
+                raise ValueError(f'{len(pack)} frames, its manifest says {manifest.frames}')
+            return manifest
+    except (ValueError, TypeError, KeyError) as error:
+        raise FolderError(f'{path} is not a pack of extract_frames: {error}') from error
+
+
+def read_pack(path: Path, manifest: Manifest) -> Iterator[bytes]:
+    """The frames of a pack, first to last.
+
+    Raises:
+        FolderError: If one is damaged.
+    """
+    load_format()
+    try:
+        with pack_format.PackReader(path) as pack:
+            yield from (pack.read(index) for index in range(manifest.frames))
+    except ValueError as error:
+        raise FolderError(str(error)) from error

@@ -1,0 +1,202 @@
+"""Worker processes of which any may crash or hang: that costs the task in work, and is said.
+
+The standard pools take a process that dies for the end of everything, and wait for ever for one that
+hangs. Decoders of video are native code that reads damaged files, so both happen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar
+
+from command_parts import start_worker
+
+T = TypeVar('T')
+R = TypeVar('R')
+
+# A worker says that it lives at most this often, in seconds.
+_BEAT_SECONDS = 1.0
+_START_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The process that did a task was lost; `reason` says how."""
+
+    reason: str
+
+
+class PoolError(RuntimeError):
+    """No worker can be started."""
+
+
+class _Worker(Generic[T]):
+    """The parent's side of one process."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        # Spawned, not forked: the decoders' libraries hold locks that a fork may copy locked.
+        context = get_context('spawn')
+        self.connection, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_serve, args=(theirs, function), daemon=True)
+        self.process.start()
+        # Only the worker holds its end now, so that its death ends the connection.
+        theirs.close()
+        self.task: T | None = None
+        self.ready = False
+        self.alive_at = time.monotonic()
+
+    def give(self, task: T) -> None:
+        """Let it begin a task."""
+        self.task, self.alive_at = task, time.monotonic()
+        self.connection.send(task)
+
+    def why_late(self, stall_seconds: float) -> str | None:
+        """Why it is to be given up; None = it is not."""
+        limit = stall_seconds if self.ready else _START_SECONDS
+        if (self.ready and self.task is None) or time.monotonic() - self.alive_at <= limit:
+            return None
+        return f'no frame for {limit:g} seconds: the decoder hangs'
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+    def how_it_died(self) -> str:
+        """Words for its exit code."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        how = f'signal {-code}' if code < 0 else f'exit code {code}'
+        return f'its worker process died ({how}): the decoder crashed, or memory was short'
+
+
+def run_tasks(
+    function: Callable[..., R], tasks: Sequence[T], workers: int, stall_seconds: float
+) -> Generator[tuple[T, R | Lost], None, None]:
+    """Do tasks in several processes; yield each with its result, in the order in which they end.
+
+    When the iterator is closed, tasks in work are finished, within `stall_seconds`, and no other is
+    begun; a second Ctrl-C ends them at once.
+
+    Args:
+        function: Called as function(task, beat=beat) in a worker; it calls beat() as a sign of life.
+        tasks: Each can be pickled.
+        workers: Number of processes.
+        stall_seconds: A worker without a sign of life for so long is ended.
+
+    Raises:
+        PoolError: If a worker dies before it is ready.
+    """
+    waiting = list(reversed(tasks))
+    crew: list[_Worker[T]] = [_Worker(function) for _ in range(min(workers, len(tasks)))]
+    left = len(tasks)
+    try:
+        while left:
+            lost = _late(crew, stall_seconds)
+            ended = [*lost, *_heard(crew)]
+            for worker, result in ended:
+                task, worker.task = worker.task, None
+                if isinstance(result, Lost):
+                    crew.remove(worker)
+                    if waiting:
+                        crew.append(_Worker(function))
+                if task is not None:
+                    left -= 1
+                    yield task, result
+            for worker in crew:
+                if worker.ready and worker.task is None and waiting:
+                    worker.give(waiting.pop())
+    finally:
+        _dismiss(crew, stall_seconds)
+
+
+def _late(crew: Sequence[_Worker[T]], stall_seconds: float) -> list[tuple[_Worker[T], Any]]:
+    found = []
+    for worker in crew:
+        why = worker.why_late(stall_seconds)
+        if why is not None:
+            worker.kill()
+            if not worker.ready:
+                raise PoolError(f'a worker process did not start within {_START_SECONDS:g} seconds')
+            found.append((worker, Lost(why)))
+    return found
+
+
+def _heard(crew: Sequence[_Worker[T]]) -> list[tuple[_Worker[T], Any]]:
+    """Wait for news of the workers; return those that ended their task, with the result."""
+    by_connection = {worker.connection: worker for worker in crew if not worker.connection.closed}
+    ended = []
+    for connection in wait(list(by_connection), timeout=_BEAT_SECONDS):
+        worker = by_connection[connection]  # type: ignore[index]
+        try:
+            kind, value = worker.connection.recv()
+        except (EOFError, OSError):
+            how = worker.how_it_died()
+            worker.connection.close()
+            if not worker.ready:
+                raise PoolError(f'a worker process could not start: {how}') from None
+            ended.append((worker, Lost(how)))
+            continue
+        worker.ready, worker.alive_at = True, time.monotonic()
+        if kind == 'error':
+            raise value
+        if kind == 'result':
+            ended.append((worker, value))
+    return ended
+
+
+def _dismiss(crew: Sequence[_Worker[T]], patience_seconds: float) -> None:
+    deadline = time.monotonic() + patience_seconds
+    try:
+        for worker in crew:
+            # A worker that is between tasks, or done with its last one, finds nobody there and goes.
+            worker.connection.close()
+        for worker in crew:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for worker in crew:
+            worker.process.kill()
+            worker.process.join()
+
+
+def _serve(connection: Connection, function: Callable[..., Any]) -> None:
+    """The worker's side."""
+    start_worker()
+    beat = _Beat(connection)
+    try:
+        connection.send(('ready', None))
+        while True:
+            task = connection.recv()
+            try:
+                message = ('result', function(task, beat=beat))
+            except Exception as error:
+                # No fault of a clip but of the program: the parent raises it.
+                message = ('error', RuntimeError(f'{task}: {error!r}'))
+            connection.send(message)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # The parent wants no more.
+        return
+
+
+class _Beat:
+    """Tells the parent that work goes on, no more than once a second."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _BEAT_SECONDS
+            try:
+                self._connection.send(('beat', None))
+            except OSError:
+                # The parent has closed the connection: the clip in work is finished all the same.
+                self._next = float('inf')
