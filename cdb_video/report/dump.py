@@ -9,7 +9,8 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,19 +50,19 @@ class Predictions:
         """Number of classes C."""
         return int(self.scores.shape[1])
 
-    @property
+    @cached_property
     def predicted(self) -> IntVector:
         """(N,) int64, the class with the highest score; the lower class of a tie."""
         return self.scores.argmax(axis=1).astype(np.int64)
 
-    @property
+    @cached_property
     def ranks(self) -> IntVector:
         """(N,) int64 >= 0, how many classes stand before the true one; ties go to the lower class."""
         own = self.scores[np.arange(len(self.labels)), self.labels][:, None]
         earlier = np.arange(self.num_classes)[None, :] < self.labels[:, None]
         return ((self.scores > own) | ((self.scores == own) & earlier)).sum(axis=1).astype(np.int64)
 
-    @property
+    @cached_property
     def confidence(self) -> FloatVector:
         """(N,) float64, the score of the predicted class."""
         return self.scores.max(axis=1).astype(np.float64)
@@ -73,7 +74,7 @@ class Predictions:
         within = self.scores.min() >= 0 and self.scores.max() <= 1
         return bool(within and (np.abs(sums - 1) < _SUM_TOLERANCE).all())
 
-    @property
+    @cached_property
     def clip_names(self) -> tuple[str, ...] | None:
         """The last part of each path, without the ending of a video; None where there are no paths."""
         return None if self.paths is None else tuple(_clip_name(path) for path in self.paths)
@@ -158,6 +159,6 @@ def _num_frames(samples: Sequence[Mapping[str, Any]]) -> tuple[int, ...] | None:
 
 
 def _clip_name(path: str) -> str:
-    name = PurePosixPath(path.replace('\\', '/')).name
+    name = path.replace('\\', '/').rstrip('/').rpartition('/')[2]
     stem, dot, ending = name.rpartition('.')
     return stem if dot and len(ending) in (3, 4) and ending.isalnum() else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,7 @@ class Insight:
         metrics: Name -> value in [0, 1].
         intervals: Name -> 95 % interval.
         resampled: 'sessions' or 'clips', what the bootstrap drew; None without it.
+        shot_thresholds: (few, many) of the groups.
         group_sizes: Number of classes of each group by training clips.
         rows: One dict a class, hardest first, see `class_rows`, with the keys of `_add_details`.
         outcomes: What came out for each clip; None = only counts are known.
@@ -85,6 +86,7 @@ class Insight:
     rows: list[Row]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     resampled: str | None = None
+    shot_thresholds: tuple[int, int] = (20, 100)
     group_sizes: dict[str, int] = field(default_factory=dict)
     outcomes: Outcomes | None = None
     confusion: IntMatrix | None = None
@@ -114,7 +116,8 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         **_driven(run),
     )
     insight = Insight(run, options, split, epoch, metrics, rows, outcomes=outcomes, notes=list(run.notes))
-    groups = class_groups(run.train_counts, _shot_thresholds(run, options), options.head_threshold)
+    insight.shot_thresholds = _shot_thresholds(run, options)
+    groups = class_groups(run.train_counts, insight.shot_thresholds, options.head_threshold)
     insight.group_sizes = {name: int(mask.sum()) for name, mask in groups.items()}
     if outcomes is not None:
         insight.confusion = outcomes.confusion
@@ -141,8 +144,9 @@ def _checked(options: Options) -> Options:
     return options
 
 
-def _shot_thresholds(run: RunData, options: Options) -> Sequence[int]:
-    return options.shot_thresholds or tuple((run.report or {}).get('shot_thresholds') or (20, 100))
+def _shot_thresholds(run: RunData, options: Options) -> tuple[int, int]:
+    few, many = options.shot_thresholds or (run.report or {}).get('shot_thresholds') or (20, 100)
+    return int(few), int(many)
 
 
 def _outcomes(run: RunData) -> Outcomes | None:

@@ -23,6 +23,7 @@ import numpy as np
 # torch's old format: three pickles that say what it is, one with the object, one with the keys, then the raw numbers.
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 _TORCH_PROTOCOL = 1001
+_sound_preambles: list[bytes] = []
 STORAGES: dict[str, np.dtype[Any]] = {
     'BoolStorage': np.dtype('?'),
     'ByteStorage': np.dtype('u1'),
@@ -136,16 +137,27 @@ class _StorageUnpickler(_Unpickler):
         return storage, key, count
 
 
-def _storage(content: object) -> np.ndarray[Any, Any]:
-    """The numbers of a torch storage, (n,), from a file of torch's old format that holds nothing else."""
-    if type(content) is not bytes:
-        _refuse('a storage that is not bytes')
+def _after_preamble(content: bytes) -> int:
+    """Where the object begins in a file of torch's old format, after the three pickles that say what it is."""
+    # They are the same in all the thousands of storages of a dump.
+    if _sound_preambles and content.startswith(_sound_preambles[0]):
+        return len(_sound_preambles[0])
     file = io.BytesIO(content)
     if (_Unpickler(file).load(), _Unpickler(file).load()) != (_TORCH_MAGIC, _TORCH_PROTOCOL):
         _refuse("a storage that is not in torch's old format")
     system = _Unpickler(file).load()
     if type(system) is not dict or not system.get('little_endian', False):
         _refuse('a storage of a machine with another byte order')
+    _sound_preambles[:] = [content[: file.tell()]]
+    return file.tell()
+
+
+def _storage(content: object) -> np.ndarray[Any, Any]:
+    """The numbers of a torch storage, (n,), from a file of torch's old format that holds nothing else."""
+    if type(content) is not bytes:
+        _refuse('a storage that is not bytes')
+    file = io.BytesIO(content)
+    file.seek(_after_preamble(content))
     named = _StorageUnpickler(file).load()
     keys = _Unpickler(file).load()
     if type(named) is not tuple or keys != [named[1]]:
