@@ -74,8 +74,8 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     found = dump or (path / DUMP_NAME if (path / DUMP_NAME).exists() else None)
     if not history.exists() and not report.exists() and found is None:
         raise FileNotFoundError(
-            f'{path} has no {HISTORY_NAME}, no {REPORT_NAME} and no {DUMP_NAME}. Train with ClassDifficultyHook, or '
-            'run mim test, first.'
+            f'{report} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with ClassDifficultyHook, or run '
+            'mim test, first.'
         )
     run = _joined(
         path.resolve().name,

@@ -153,7 +153,7 @@ def test_class_report_that_cannot_be_read_is_an_error(tmp_path, content):
 
 
 def test_nothing_to_report_on_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'has no class_history\.jsonl'):
+    with pytest.raises(FileNotFoundError, match=r'class_report\.json does not exist, nor do'):
         read_run(tmp_path)
     with pytest.raises(FileNotFoundError, match='does not exist'):
         read_run(tmp_path / 'nowhere')
