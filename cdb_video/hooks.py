@@ -37,7 +37,7 @@ class ClassDifficultyHook(DifficultyOwner):
         observe_only: Measure, record and report, but hand no difficulty on: for baselines.
         report: Whether to write the class report after training and testing: ``class_report.{csv,json,md}`` and
             ``report.html``.
-        live_report: Whether to keep ``report.html`` up to date after validations. It costs some 30 ms each time, and at
+        live_report: Whether to keep ``report.html`` up to date after validations. It costs some 10 ms each time, and at
             most 2 % of the time of the run, so it is on by default.
 
     Attributes:

@@ -85,7 +85,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, page: bool = Tr
     }
     paths = [write_atomically(directory / name, text.encode()) for name, text in contents.items()]
     if page:
-        paths.append(write_atomically(directory / 'compare.html', render_comparison(comparison).encode()))
+        paths.append(write_atomically(directory / 'compare.html', render_comparison(comparison)))
     return paths
 
 
@@ -113,8 +113,8 @@ def format_comparison(comparison: Comparison) -> str:
     return '\n'.join([*lines, '', *(f'- {_escaped(note)}' for note in comparison.notes)]) + '\n'
 
 
-def render_comparison(comparison: Comparison) -> str:
-    """The page as text.
+def render_comparison(comparison: Comparison) -> bytes:
+    """The page, in UTF-8.
 
     Raises:
         MissingPackagesError: If jinja2 or plotly is not installed.
@@ -151,7 +151,10 @@ def gains_figure(comparison: Comparison) -> Figure:
             'height': 440,
             'barmode': 'group',
             'xaxis': {'type': 'category', 'tickangle': -45, 'tickfont': {'size': 12 if len(labels) <= 40 else 9}},
-            'yaxis': {'title': {'text': f'accuracy against {_plotly_text(comparison.baseline)}'}, 'tickformat': '+.0%'},
+            'yaxis': {
+                'title': {'text': f'accuracy against {_plotly_text(comparison.baseline)}', 'standoff': 12},
+                'tickformat': '+.0%',
+            },
             'legend': {'orientation': 'h', 'y': 1.12},
             'showlegend': True,
         },

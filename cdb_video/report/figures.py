@@ -99,7 +99,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         'layout': {
             'height': 460,
             'xaxis': {'title': {'text': 'training clips (log scale)'}, 'type': 'log', 'dtick': 'D2', 'zeroline': False},
-            'yaxis': {'title': {'text': 'accuracy'}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
+            'yaxis': {'title': {'text': 'accuracy', 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
         },
     }
 

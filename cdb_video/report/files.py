@@ -50,7 +50,7 @@ def write_report(insight: Insight, directory: Path, *, page: bool = True) -> lis
     paths = write_class_report(directory, [_flat(row) for row in insight.rows], summary_of(insight))
     paths.append(write_atomically(directory / MARKDOWN_NAME, markdown(insight).encode()))
     if page:
-        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight).encode()))
+        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight)))
     return paths
 
 
@@ -66,7 +66,7 @@ def write_live_page(history: Path, page: Path) -> Path:
     """
     insight = build_insight(history_run(history), Options(repeats=0))
     temporary = page.with_name(f'{page.name}.tmp')
-    temporary.write_text(render_page(insight), encoding='utf-8')
+    temporary.write_bytes(render_page(insight))
     return temporary.replace(page)
 
 

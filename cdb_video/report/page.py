@@ -19,6 +19,8 @@ from cdb_video.report.mistakes import worst_mistakes
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
 _SPLITS = {'val': 'validation set', 'test': 'test set', 'dump': 'prediction dump', 'none': 'nothing evaluated'}
+# Escaped text has no such bracket, so this stands in the template alone.
+_PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
 _OVERALL = ('top1', 'top5', 'mean1', 'mean_precision', 'macro_f1')
 _GROUPS = ('many_shot', 'medium_shot', 'few_shot', 'head', 'tail')
@@ -41,8 +43,8 @@ def require_packages() -> None:
         )
 
 
-def render_page(insight: Insight) -> str:
-    """The page as text.
+def render_page(insight: Insight) -> bytes:
+    """The page, in UTF-8.
 
     Raises:
         MissingPackagesError: If jinja2 or plotly is not installed.
@@ -68,7 +70,7 @@ def render_page(insight: Insight) -> str:
     )
 
 
-def render(template: str, figures: dict[str, Figure], **values: Any) -> str:
+def render(template: str, figures: dict[str, Figure], **values: Any) -> bytes:
     """A template of this folder with the style, the scripts and the figures in it.
 
     Raises:
@@ -77,7 +79,7 @@ def render(template: str, figures: dict[str, Figure], **values: Any) -> str:
     require_packages()
     from markupsafe import Markup
 
-    return (
+    text = (
         _environment()
         .get_template(template)
         .render(
@@ -91,10 +93,12 @@ def render(template: str, figures: dict[str, Figure], **values: Any) -> str:
             ),
             style=Markup((TEMPLATES / 'style.css').read_text(encoding='utf-8')),
             script=Markup((TEMPLATES / 'report.js').read_text(encoding='utf-8')),
-            plotly=Markup(_plotly_script()),
             **values,
         )
     )
+    # Five megabytes need no way through the template engine.
+    before, _, after = text.partition(_PLACE_OF_PLOTLY)
+    return b''.join((before.encode(), _plotly_script(), after.encode()))
 
 
 @cache
@@ -114,11 +118,11 @@ def _environment() -> Any:
 
 
 @cache
-def _plotly_script() -> str:
+def _plotly_script() -> bytes:
     """plotly.js, some 5 MB; kept, since a training writes the page after every validation."""
     from plotly.offline import get_plotlyjs
 
-    return str(get_plotlyjs())
+    return str(get_plotlyjs()).encode()
 
 
 def _subtitle(insight: Insight) -> str:

@@ -111,8 +111,9 @@ def _read(path: Path, options: Options) -> ComparedRun:
 
 
 def _seed_of(path: Path) -> int | None:
-    """The seed in the config that mmengine left in the work directory."""
-    for config in sorted(path.glob('*.py')) if path.is_dir() else ():
+    """The seed in the configs that mmengine left in the work directory: of the training, which was there first."""
+    configs = [*sorted(path.glob('*/vis_data/config.py')), *sorted(path.glob('*.py'))] if path.is_dir() else []
+    for config in configs:
         found = _SEED.search(config.read_text(encoding='utf-8', errors='replace'))
         if found:
             return int(found[1])

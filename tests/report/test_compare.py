@@ -27,8 +27,13 @@ def make_run(tmp_path):
         write_report(folder / 'class_report.json', samples, names=names)
         if len(names) == 5:
             write_history(folder / 'class_history.jsonl', names=names)
-        randomness = '' if seed is None else f'randomness = dict(\n    deterministic=False, seed={seed})\n'
-        (folder / f'{config}.py').write_text(f'model = dict()\n{randomness}')
+        randomness = (
+            '' if seed is None else f'randomness = dict(deterministic=False, diff_rank_seed=False, seed={seed})\n'
+        )
+        (folder / f'{config}.py').write_text('model = dict()\n')
+        # mmengine writes the seed of the command line into this copy only.
+        (folder / '20260101_000000/vis_data').mkdir(parents=True)
+        (folder / '20260101_000000/vis_data/config.py').write_text(f'model = dict()\n{randomness}')
         return folder
 
     return make

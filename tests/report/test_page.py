@@ -49,7 +49,7 @@ class Tags(HTMLParser):
 
 
 def test_page_is_one_file_that_names_nothing_outside(insight):
-    page = render_page(insight)
+    page = render_page(insight).decode()
     tags = Tags(page).found
     addresses = [a[key] for _, a in tags for key in ('src', 'href') if key in a]
     assert all(address.startswith(('#', 'data:')) for address in addresses)
@@ -64,7 +64,7 @@ def test_page_is_one_file_that_names_nothing_outside(insight):
 
 
 def test_numbers_of_the_table_are_those_of_the_rows(insight):
-    page = render_page(insight)
+    page = render_page(insight).decode()
     for row in insight.rows:
         if row['accuracy'] is not None:
             assert f'data-value="{row["accuracy"]}"' in page
@@ -75,7 +75,7 @@ def test_numbers_of_the_table_are_those_of_the_rows(insight):
 def test_pictures_are_valid_for_plotly_and_have_a_place_in_the_page(insight):
     built = figures.build_figures(insight)
     assert built.keys() == {'counts', 'tail', 'curves', 'difficulty', 'weight-CDBLoss', 'confusion'}
-    page = render_page(insight)
+    page = render_page(insight).decode()
     for name, figure in built.items():
         assert f'data-figure="{name}"' in page
         plain = json.loads(re.sub(r'"--\w+"', '"#123456"', json.dumps(figure)))
