@@ -25,6 +25,7 @@ SHOWN_CLASSES = 100
 _LONGEST_NAME = 34
 _LIGHT_TO_DARK = [[0, '--heat0'], [0.5, '--heat1'], [1, '--heat2']]
 _LABELLED = 30
+_LOG_TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
 _CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
 
 
@@ -98,7 +99,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         ],
         'layout': {
             'height': 460,
-            'xaxis': {'title': {'text': 'training clips (log scale)'}, 'type': 'log', 'dtick': 'D2', 'zeroline': False},
+            'xaxis': {'title': {'text': 'training clips (log scale)'}, 'type': 'log', 'zeroline': False, 'tickvals': _LOG_TICKS},
             'yaxis': {'title': {'text': 'accuracy', 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
         },
     }
