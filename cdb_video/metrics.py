@@ -82,6 +82,7 @@ class ClassAccuracy(BaseMetric):
 
     Attributes:
         counts_: `ClassCounts` of the last evaluation, the same on every rank; None before the first.
+        outcomes_: Labels and predicted classes of its clips, (N,) int64 each; on the main process only.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -120,6 +121,7 @@ class ClassAccuracy(BaseMetric):
         self.shot_thresholds = tuple(shot_thresholds)
         self.class_names = None if class_names is None else tuple(class_names)
         self.counts_: ClassCounts | None = None
+        self.outcomes_: tuple[IntVector, IntVector] | None = None
         self._train_counts: IntVector | None = None
 
     def set_train_counts(self, train_counts: ArrayLike) -> None:
@@ -212,6 +214,7 @@ class ClassAccuracy(BaseMetric):
                 f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
                 f'{num_classes}: num_classes of the head and of the metric must agree'
             )
+        self.outcomes_ = labels, predictions
         self.counts_ = ClassCounts(
             num_clips=np.bincount(labels, minlength=num_classes),
             num_correct=np.bincount(labels[ranks == 0], minlength=num_classes),

@@ -12,6 +12,7 @@ from mmengine.runner import IterBasedTrainLoop
 
 from cdb_video import recording, wiring
 from cdb_video.labels import check_same_names, dataset_class_names, describe
+from cdb_video.report.automatic import LiveReport
 from cdb_video.serialise import plain
 from cdb_video.state import CHECKPOINT_KEY, DifficultyState
 
@@ -22,6 +23,7 @@ class DifficultyOwner(Hook):
     Args:
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         report: Whether to write the class report.
+        live_report: Whether to keep the page up to date after validations.
 
     Attributes:
         state_: `DifficultyState`, None before training.
@@ -33,11 +35,12 @@ class DifficultyOwner(Hook):
     # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
     priority = 'LOW'
 
-    def __init__(self, log_classes: int, report: bool) -> None:
+    def __init__(self, log_classes: int, report: bool, live_report: bool = False) -> None:
         if not isinstance(log_classes, int) or log_classes < 0:
             raise ValueError(f'log_classes={log_classes!r}: must be a whole number >= 0')
         self.log_classes = log_classes
         self.report = report
+        self.live_report = LiveReport() if live_report else None
         self.state_: DifficultyState | None = None
         self._loaded: Mapping[str, Any] | None = None
         self._consumers: dict[str, Any] = {}
@@ -93,7 +96,14 @@ class DifficultyOwner(Hook):
             self._consumer_vectors() if trained_here else (self._loaded or {}).get('report', {}).get('consumers')
         )
         recording.report_classes(
-            runner, 'test', counts.num_clips, counts.num_correct, state, consumers or {}, plain(metrics or {})
+            runner,
+            'test',
+            counts.num_clips,
+            counts.num_correct,
+            state,
+            consumers or {},
+            plain(metrics or {}),
+            runner.test_loop.evaluator,
         )
 
     # For those who derive from it
@@ -128,7 +138,10 @@ class DifficultyOwner(Hook):
         vectors = self._consumer_vectors()
         recording.record_validation(runner, self.state_, vectors, self._metrics)
         recording.log_scalars(runner, self.state_, vectors, step)
+        recording.log_class_image(runner, self.state_, vectors, step)
         recording.log_classes(runner, self.state_, vectors, self.log_classes)
+        if self.live_report is not None:
+            self.live_report.update(runner)
 
     def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
         """Tau and weight or probability of every consumer, as the history has them."""

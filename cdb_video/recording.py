@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.visualization import LocalVisBackend
 
+from cdb_video import wiring
 from cdb_video.difficulty import IntVector
 from cdb_video.history import HISTORY_NAME, append_lines, fork_history, make_header, read_history
+from cdb_video.report.automatic import dump_of, write_final_report
 from cdb_video.report.class_table import Row, class_rows, format_summary, format_table, write_class_report
+from cdb_video.report.strip import class_strip
 from cdb_video.state import DifficultyState
 
 Vectors = Mapping[str, Mapping[str, Any]]
@@ -89,10 +93,12 @@ def report_classes(
     state: DifficultyState,
     consumers: Vectors,
     metrics: Mapping[str, Any],
+    evaluator: Any,
 ) -> None:
     """Show the class report and write it: the newest in the work directory, a copy in the folder of this run."""
     rows = _rows(state, num_clips, num_correct, consumers)
     summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
+    summary |= _details(evaluator, num_clips, num_correct)
     runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
 
     def write() -> None:
@@ -100,7 +106,36 @@ def report_classes(
         paths = write_class_report(Path(runner.work_dir), rows, summary)
         runner.logger.info('class report: ' + ', '.join(map(str, paths)))
 
-    _try_writing(runner, 'the class report', write)
+    if _try_writing(runner, 'the class report', write):
+        write_final_report(runner, dump_of(evaluator))
+
+
+def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> dict[str, Any]:
+    """What the metric knows of this evaluation beside the counts: confusions, and the bounds of the shot groups."""
+    metric = wiring.find_metric(evaluator)
+    if metric is None or metric.outcomes_ is None:
+        return {}
+    labels, predicted = metric.outcomes_
+    size = len(num_clips)
+    counts = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, size)
+    if not (np.array_equal(counts.sum(axis=1), num_clips) and np.array_equal(np.diag(counts), num_correct)):
+        return {}
+    confusions = [[int(true), int(other), int(counts[true, other])] for true, other in np.argwhere(counts)]
+    return {'confusions': confusions, 'shot_thresholds': metric.shot_thresholds}
+
+
+def log_class_image(runner: Any, state: DifficultyState, consumers: Vectors, step: int) -> None:
+    """Give TensorBoard and its like the classes as one image, most frequent left: difficulty, weights, probabilities.
+
+    One image a validation, where there would be a curve for each of 106 classes. Not for the local backend, which would
+    write a file each time.
+    """
+    backends = [b for b in runner.visualizer._vis_backends.values() if not isinstance(b, LocalVisBackend)]
+    if backends:
+        vectors = [entry[key] for entry in consumers.values() for key in ('weight', 'probability') if key in entry]
+        image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
+        for backend in backends:
+            backend.add_image('difficulty/classes', image, step=step)
 
 
 def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[Row]:
@@ -123,12 +158,14 @@ def _is_readable(path: Path) -> bool:
         return False
 
 
-def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> None:
-    """Run `write`; a full or read-only disk must not end the training, but is said loudly."""
+def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> bool:
+    """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
     try:
         write()
+        return True
     except OSError as error:
         runner.logger.warning(
             f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
             'or make the work directory writable'
         )
+        return False

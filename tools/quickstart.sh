@@ -106,7 +106,7 @@ best_checkpoint() {
     echo "$newest"
 }
 
-setup_env prep
+setup_env prep,report
 echo "The environment is ready ($SECONDS s)"
 PATH="$VENV/bin:$PATH"
 export EGTEA_ROOT="$DATA"
@@ -131,7 +131,7 @@ data         $DATA
 training     $WORK_DIR (log, checkpoints, class_history.jsonl)
 checkpoint   $BEST
 predictions  $WORK_DIR/predictions.pkl
-report       $WORK_DIR/class_report.csv and .json
+report       $WORK_DIR/report.html, class_report.csv, .json and .md
 
 END
 python tools/report.py "$WORK_DIR"

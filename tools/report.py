@@ -1,41 +1,71 @@
-"""Print the newest class report of a work directory: accuracy, difficulty, weight by class, hardest first.
+"""Print the class report of a work directory, and write it as files: accuracy, difficulty, weight by class.
 
-    python tools/report.py WORK_DIR
+    python tools/report.py WORK_DIR [--dump predictions.pkl]
+    python tools/report.py class_history.jsonl
+    python tools/report.py predictions.pkl --classes classes.txt --out DIR
 
-Training writes the report for the validation set, `mim test` for the test set. Exit code 2 if there is none.
+Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
+--out. Training writes the report for the validation set, `mim test` for the test set; with `--dump` it also says what
+is taken for what. A dump is a pickle: it is read without executing anything inside. Exit code 2 if there is nothing
+to report on, or files cannot be read or do not belong together.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cdb_video.annotation import read_class_names
 from cdb_video.report import format_summary, format_table
+from cdb_video.report.files import write_report
+from cdb_video.report.insight import Insight, Options, build_insight
+from cdb_video.report.page import MissingPackagesError
+from cdb_video.report.source import REPORT_NAME, read_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('work_dir', type=Path)
-    path = parser.parse_args(argv).work_dir / 'class_report.json'
+    arguments = _parser().parse_args(argv)
+    path: Path = arguments.path
     try:
-        report = json.loads(path.read_text(encoding='utf-8'))
-        lines = [
-            f'{path} ({report["split"]} set, epoch {report["epoch"]})',
-            format_summary(report['metrics']),
-            format_table(report['classes']),
-        ]
-    except FileNotFoundError:
-        print(
-            f'report: {path} does not exist. Train with ClassDifficultyHook, or run mim test, first.', file=sys.stderr
-        )
+        names = None if arguments.classes is None else read_class_names(arguments.classes)
+        run = read_run(path, arguments.dump, names)
+        shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
+        options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
+        insight = build_insight(run, options)
+        print(_console(insight, path))
+        files = write_report(insight, arguments.out or run.folder, page=not arguments.no_html)
+    except MissingPackagesError as error:
+        print(f'report: the tables are written, the page is not: {error}', file=sys.stderr)
+        return 0
+    except (OSError, ValueError) as error:
+        print(f'report: {error}', file=sys.stderr)
         return 2
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        print(f'report: {path} cannot be read ({error!r}). Run mim test to write it anew.', file=sys.stderr)
-        return 2
-    print('\n'.join(lines))
+    print('\n' + '\n'.join(f'wrote {file}' for file in files))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('path', type=Path, metavar='WORK_DIR', help='or a class_history.jsonl, or a dump (.pkl)')
+    parser.add_argument('--dump', type=Path, help='predictions of mim test --dump (default: WORK_DIR/predictions.pkl)')
+    parser.add_argument('--classes', type=Path, help='a file with one class name a line')
+    parser.add_argument('--out', type=Path, help='where the files go (default: beside what is read)')
+    parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
+    parser.add_argument('--shot-thresholds', type=int, nargs=2, metavar=('FEW', 'MANY'), help='default: 20 100')
+    parser.add_argument('--bootstrap', type=int, default=1000, metavar='N', help='draws for the intervals; 0 = none')
+    parser.add_argument('--no-html', action='store_true', help='write the tables only')
+    parser.add_argument('--no-thumbnails', action='store_true', help='put no frames of the data into the page')
+    return parser
+
+
+def _console(insight: Insight, path: Path) -> str:
+    """What is printed: where it comes from, the metrics, the classes, what is missing."""
+    place = path / REPORT_NAME if insight.run.report is not None else path
+    epoch = 'unknown' if insight.epoch is None else insight.epoch
+    metrics = (insight.run.report or {}).get('metrics') or {f'acc/{k}': v for k, v in insight.metrics.items()}
+    lines = [f'{place} ({insight.split} set, epoch {epoch})', format_summary(metrics), format_table(insight.rows)]
+    return '\n'.join(lines + [f'note: {note}' for note in insight.notes])
 
 
 if __name__ == '__main__':

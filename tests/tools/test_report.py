@@ -2,10 +2,12 @@
 
 import importlib.util
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from cdb_video.report import class_rows, format_table, write_class_report
+from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 
 
 @pytest.fixture(scope='module')
@@ -66,4 +68,57 @@ def test_missing_or_torn_report_is_an_error(report, tmp_path, capsys, content, m
     if content is not None:
         (tmp_path / 'class_report.json').write_text(content)
     assert report.main([str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_files_are_written_beside_the_work_dir_or_to_out(report, tmp_path, capsys):
+    write_report(tmp_path / 'class_report.json', make_samples())
+    assert report.main([str(tmp_path), '--no-html']) == 0
+    assert (tmp_path / 'class_report.md').exists()
+    assert not (tmp_path / 'report.html').exists()
+    pytest.importorskip('plotly', reason="needs the extra 'report'")
+    dump = write_dump(tmp_path / 'some.pkl', make_samples())
+    (tmp_path / 'classes.txt').write_text('\n'.join(NAMES))
+    out = tmp_path / 'out'
+    arguments = ['--classes', str(tmp_path / 'classes.txt'), '--out', str(out), '--bootstrap', '20']
+    assert report.main([str(dump), *arguments]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        'class_report.csv', 'class_report.json', 'class_report.md', 'report.html',
+    }  # fmt: skip
+    assert 'wash' in capsys.readouterr().out
+
+
+def test_history_of_a_run_that_was_killed_is_reported(report, tmp_path, capsys):
+    history = write_history(tmp_path / 'class_history.jsonl')
+    with history.open('a') as file:
+        file.write('{"kind": "val')
+    assert report.main([str(tmp_path), '--no-html']) == 0
+    printed = capsys.readouterr().out
+    assert '(val set, epoch 3)' in printed
+    assert 'note: class_history.jsonl: 1 torn lines were left out.' in printed
+
+
+def test_missing_packages_leave_the_tables_and_say_the_remedy(report, tmp_path, capsys):
+    write_history(tmp_path / 'class_history.jsonl')
+    with mock.patch('cdb_video.report.page.find_spec', return_value=None):
+        assert report.main([str(tmp_path)]) == 0
+    assert "pip install 'cdb-video[report]'" in capsys.readouterr().err
+    assert (tmp_path / 'class_report.csv').exists()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--dump', 'other.pkl'], 'different numbers of classes'),
+        (['--dump', 'nowhere.pkl'], 'nowhere.pkl'),
+        (['--shot-thresholds', '9', '3'], 'must be FEW MANY'),
+        (['--classes', 'two.txt'], 'the list of class names has 2'),
+    ],
+)
+def test_what_does_not_fit_is_an_error(report, tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    write_history(tmp_path / 'class_history.jsonl')
+    write_dump(tmp_path / 'other.pkl', make_samples(num_classes=4))
+    (tmp_path / 'two.txt').write_text('a\nb\n')
+    assert report.main(['.', *arguments]) == 2
     assert message in capsys.readouterr().err

@@ -1,0 +1,186 @@
+"""Method against method: means and standard deviations over seeds, paired tests, gains and losses of every class."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdb_video.difficulty import FloatVector
+from cdb_video.report.insight import METRIC_LABELS
+from cdb_video.report.runs import ComparedRun, Method
+from cdb_video.report.statistics import Outcomes, bootstrap, class_groups, percentile_interval
+
+REPEATS = 2000
+
+
+@dataclass(frozen=True)
+class Test:
+    """A paired test of a difference between a method and the baseline.
+
+    Attributes:
+        difference: Method less baseline, of the pairs.
+        p_value: Two-sided; None = there is no test, `how` says why.
+        interval: 95 % interval of the difference; None without a test.
+        how: The test, in words.
+    """
+
+    difference: float
+    p_value: float | None
+    interval: tuple[float, float] | None
+    how: str
+
+
+@dataclass
+class Comparison:
+    """What is said of the methods.
+
+    Attributes:
+        methods: In the order they were given.
+        baseline: Name of the method that the others are compared with.
+        metrics: Names of the metrics that all runs have.
+        means: (method, metric) -> mean over its seeds.
+        deviations: (method, metric) -> standard deviation of the sample; absent for a single seed.
+        tests: (method, metric) -> paired test against the baseline.
+        class_means: Method -> (C,) mean accuracy over its seeds, NaN = no clip.
+        notes: What should be known, in sentences.
+    """
+
+    methods: list[Method]
+    baseline: str
+    metrics: list[str]
+    means: dict[tuple[str, str], float] = field(default_factory=dict)
+    deviations: dict[tuple[str, str], float] = field(default_factory=dict)
+    tests: dict[tuple[str, str], Test] = field(default_factory=dict)
+    class_means: dict[str, FloatVector] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def others(self) -> list[Method]:
+        """The methods but the baseline."""
+        return [method for method in self.methods if method.name != self.baseline]
+
+
+def compare(methods: Sequence[Method], baseline: str | None = None) -> Comparison:
+    """Compare methods with one of them.
+
+    Args:
+        methods: One or more.
+        baseline: Name of a method, or the path of one of its runs; None = the first method.
+
+    Raises:
+        ValueError: If there is no such method.
+    """
+    name = _baseline_name(methods, baseline)
+    runs = [run for method in methods for run in method.runs]
+    shared = [key for key in METRIC_LABELS if all(key in run.insight.metrics for run in runs)]
+    result = Comparison(list(methods), name, shared)
+    for method in methods:
+        result.class_means[method.name] = np.mean([run.accuracy for run in method.runs], axis=0)
+        for metric in shared:
+            values = [run.insight.metrics[metric] for run in method.runs]
+            result.means[method.name, metric] = statistics.fmean(values)
+            if len(values) > 1:
+                result.deviations[method.name, metric] = statistics.stdev(values)
+    base = next(method for method in methods if method.name == name)
+    for method in result.others:
+        pairs, note = _pairs(method, base)
+        result.notes += [note] if note else []
+        tests = _seed_tests(pairs, shared) if len(pairs) > 1 else _clip_tests(pairs[0], shared)
+        result.tests |= {(method.name, metric): test for metric, test in tests.items()}
+    splits = {run.insight.split for run in runs}
+    result.notes += [f'Evaluated on: {", ".join(sorted(splits))}.']
+    return result
+
+
+def mcnemar(right: NDArray[np.bool_], base_right: NDArray[np.bool_]) -> float:
+    """McNemar's exact test of two classifiers on the same clips: the two-sided p-value.
+
+    Args:
+        right: (N,) whether each clip was right.
+        base_right: (N,) the same of the other classifier.
+    """
+    from scipy.stats import binomtest
+
+    better, worse = int((right & ~base_right).sum()), int((~right & base_right).sum())
+    return 1.0 if better + worse == 0 else float(binomtest(better, better + worse).pvalue)
+
+
+def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:
+    if baseline is None:
+        return methods[0].name
+    for method in methods:
+        if baseline == method.name or baseline.rstrip('/') in {str(run.path) for run in method.runs}:
+            return method.name
+    names = ', '.join(method.name for method in methods)
+    raise ValueError(f'baseline {baseline!r} is none of the methods {names}: name one of them, or one of the runs')
+
+
+def _pairs(method: Method, base: Method) -> tuple[list[tuple[ComparedRun, ComparedRun]], str | None]:
+    """Runs of the same seed; in the order given where no seeds are known."""
+    by_seed = {run.seed: run for run in base.runs if run.seed is not None}
+    pairs = [(run, by_seed[run.seed]) for run in method.runs if run.seed in by_seed]
+    if pairs:
+        return pairs, None
+    number = min(len(method.runs), len(base.runs))
+    note = f'{method.name} and {base.name} share no known seed: their runs are paired in the order given.'
+    return list(zip(method.runs[:number], base.runs[:number], strict=True)), note
+
+
+def _seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Sequence[str]) -> dict[str, Test]:
+    """Student's paired t-test over the seeds."""
+    from scipy import stats
+
+    how = f'paired t-test over {len(pairs)} seeds'
+    tests = {}
+    for metric in metrics:
+        differences = [run.insight.metrics[metric] - base.insight.metrics[metric] for run, base in pairs]
+        mean, spread = statistics.fmean(differences), statistics.stdev(differences)
+        if spread == 0:
+            tests[metric] = Test(mean, None, None, f'{how}: all differences are equal, so there is no test')
+            continue
+        error = spread / len(pairs) ** 0.5
+        p_value = 2 * float(stats.t.sf(abs(mean) / error, len(pairs) - 1))
+        half = float(stats.t.ppf(0.975, len(pairs) - 1)) * error
+        tests[metric] = Test(mean, p_value, (mean - half, mean + half), how)
+    return tests
+
+
+def _clip_tests(pair: tuple[ComparedRun, ComparedRun], metrics: Sequence[str]) -> dict[str, Test]:
+    """One seed each: tests over the clips, which say nothing of the spread between seeds."""
+    run, base = pair
+    plain = {metric: run.insight.metrics[metric] - base.insight.metrics[metric] for metric in metrics}
+    one, other = run.outcomes, base.outcomes
+    if one is None or other is None:
+        how = 'one seed, and no dumps that name their clips: no test'
+        return {metric: Test(difference, None, None, how) for metric, difference in plain.items()}
+    return {
+        metric: _clip_test(metric, plain[metric], draws, one, other)
+        for metric, draws in _paired_draws(run, one, other).items()
+        if metric in plain
+    }
+
+
+def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:
+    """Differences of the metrics over draws of sessions (of clips where there are none) that are the same for both."""
+    options = run.insight.options
+    groups = class_groups(run.insight.run.train_counts, run.insight.shot_thresholds, options.head_threshold)
+    # The same seed draws the same sessions, since both have the same clips in the same order.
+    first, second = (bootstrap(outcomes, groups, repeats=REPEATS) for outcomes in (one, other))
+    return {metric: first[metric] - second[metric] for metric in first}
+
+
+def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes, other: Outcomes) -> Test:
+    interval = percentile_interval(draws)
+    if metric == 'top1':
+        p_value = mcnemar(one.labels == one.predicted, other.labels == other.predicted)
+        return Test(difference, p_value, interval, "one seed: McNemar's exact test over the clips")
+    values = draws[~np.isnan(draws)]
+    # One is added so that no p-value is 0 after a finite number of draws.
+    below, above = ((values <= 0).sum(), (values >= 0).sum())
+    p_value = min(1.0, 2 * (1 + float(min(below, above))) / (1 + len(values)))
+    drawn = 'clips' if one.groups is None else 'sessions'
+    return Test(difference, p_value, interval, f'one seed: paired bootstrap over {drawn}')

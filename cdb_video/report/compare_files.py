@@ -1,0 +1,194 @@
+"""Writes a comparison: ``compare.csv``, ``compare_classes.csv``, ``compare.md`` and ``compare.html``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.report.compare import Comparison
+from cdb_video.report.figures import Figure, by_frequency, display_names
+from cdb_video.report.insight import METRIC_LABELS
+from cdb_video.report.page import render
+from cdb_video.serialise import write_atomically
+
+Row = dict[str, Any]
+
+
+def method_rows(comparison: Comparison) -> list[Row]:
+    """One row a method and metric; None where a value does not exist."""
+    rows = []
+    for method in comparison.methods:
+        for metric in comparison.metrics:
+            test = comparison.tests.get((method.name, metric))
+            low, high = (test and test.interval) or (None, None)
+            rows.append(
+                {
+                    'method': method.name,
+                    'metric': metric,
+                    'seeds': len(method.runs),
+                    'mean': comparison.means[method.name, metric],
+                    'sd': comparison.deviations.get((method.name, metric)),
+                    'difference': test and test.difference,
+                    'low': low,
+                    'high': high,
+                    'p_value': test and test.p_value,
+                    'test': test and test.how,
+                }
+            )
+    return rows
+
+
+def class_comparison(comparison: Comparison) -> list[Row]:
+    """One row a class, most training clips first: accuracy with every method, and gain or loss against the baseline."""
+    insight = comparison.methods[0].runs[0].insight
+    counts = insight.run.train_counts
+    base = comparison.class_means[comparison.baseline]
+    return [
+        {
+            'label': label,
+            'name': insight.name_of(label),
+            'train_count': None if counts is None else int(counts[label]),
+            'accuracy': {m.name: _known(comparison.class_means[m.name][label]) for m in comparison.methods},
+            'gain': {m.name: _known(comparison.class_means[m.name][label] - base[label]) for m in comparison.others},
+        }
+        for label in by_frequency(insight)
+    ]
+
+
+def write_comparison(comparison: Comparison, directory: Path, *, page: bool = True) -> list[Path]:
+    """Write all files, each by renaming a complete one.
+
+    Returns:
+        The paths; the page is the last.
+
+    Raises:
+        MissingPackagesError: If the page cannot be made; the other files are written by then.
+        OSError: If writing fails.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    classes = [
+        {'label': row['label'], 'name': row['name'], 'train_count': row['train_count']}
+        | {f'accuracy {name}': value for name, value in row['accuracy'].items()}
+        | {f'gain {name}': value for name, value in row['gain'].items()}
+        for row in class_comparison(comparison)
+    ]
+    contents = {
+        'compare.csv': _csv(method_rows(comparison)),
+        'compare_classes.csv': _csv(classes),
+        'compare.md': format_comparison(comparison),
+    }
+    paths = [write_atomically(directory / name, text.encode()) for name, text in contents.items()]
+    if page:
+        paths.append(write_atomically(directory / 'compare.html', render_comparison(comparison)))
+    return paths
+
+
+def format_comparison(comparison: Comparison) -> str:
+    """The comparison as Markdown: methods, then the classes with the greatest gains and losses."""
+    lines = ['| method | seeds | ' + ' | '.join(METRIC_LABELS[m] for m in comparison.metrics) + ' |']
+    lines.append('|---|---:|' + '---:|' * len(comparison.metrics))
+    for method in comparison.methods:
+        cells = [_cell(comparison, method.name, metric) for metric in comparison.metrics]
+        lines.append(f'| {_escaped(method.name)} | {len(method.runs)} | ' + ' | '.join(cells) + ' |')
+    lines += ['', f'Percent, mean ± standard deviation over seeds; against {_escaped(comparison.baseline)}:', '']
+    lines += ['| method | metric | difference | 95 % interval | p | test |', '|---|---|---:|---|---:|---|']
+    for (name, metric), test in comparison.tests.items():
+        low_high = '-' if test.interval is None else f'{100 * test.interval[0]:+.1f} to {100 * test.interval[1]:+.1f}'
+        p_value = '-' if test.p_value is None else f'{test.p_value:.3g}'
+        change = f'{100 * test.difference:+.1f}'
+        lines.append(f'| {_escaped(name)} | {METRIC_LABELS[metric]} | {change} | {low_high} | {p_value} | {test.how} |')
+    names = [method.name for method in comparison.methods]
+    lines += ['', '| class | train | ' + ' | '.join(_escaped(name) for name in names) + ' |']
+    lines.append('|---|---:|' + '---:|' * len(names))
+    for row in class_comparison(comparison):
+        cells = [_class_cell(row, name) for name in names]
+        count = '-' if row['train_count'] is None else row['train_count']
+        lines.append(f'| {_escaped(row["name"])} | {count} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join([*lines, '', *(f'- {_escaped(note)}' for note in comparison.notes)]) + '\n'
+
+
+def render_comparison(comparison: Comparison) -> bytes:
+    """The page, in UTF-8.
+
+    Raises:
+        MissingPackagesError: If jinja2 or plotly is not installed.
+    """
+    figures = {'gains': gains_figure(comparison)} if comparison.others else {}
+    return render(
+        'compare.html',
+        figures,
+        comparison=comparison,
+        labels=METRIC_LABELS,
+        rows=method_rows(comparison),
+        classes=class_comparison(comparison),
+    )
+
+
+def gains_figure(comparison: Comparison) -> Figure:
+    """Gain or loss of every class against the baseline, most training clips left."""
+    rows = class_comparison(comparison)
+    names = display_names(comparison.methods[0].runs[0].insight)
+    labels = [names[row['label']] for row in rows]
+    return {
+        'data': [
+            {
+                'type': 'bar',
+                'name': _plotly_text(method.name),
+                'x': labels,
+                'y': [None if row['gain'][method.name] is None else round(row['gain'][method.name], 4) for row in rows],
+                'marker': {'color': f'--c{1 + place % 5}'},
+                'hovertemplate': '%{x}<br>%{y:+.1%}<extra>' + _plotly_text(method.name) + '</extra>',
+            }
+            for place, method in enumerate(comparison.others)
+        ],
+        'layout': {
+            'height': 440,
+            'barmode': 'group',
+            'xaxis': {'type': 'category', 'tickangle': -45, 'tickfont': {'size': 12 if len(labels) <= 40 else 9}},
+            'yaxis': {
+                'title': {'text': f'accuracy against {_plotly_text(comparison.baseline)}', 'standoff': 12},
+                'tickformat': '+.0%',
+            },
+            'legend': {'orientation': 'h', 'y': 1.12},
+            'showlegend': True,
+        },
+    }
+
+
+def _cell(comparison: Comparison, method: str, metric: str) -> str:
+    deviation = comparison.deviations.get((method, metric))
+    mean = f'{100 * comparison.means[method, metric]:.1f}'
+    return mean if deviation is None else f'{mean} ± {100 * deviation:.1f}'
+
+
+def _class_cell(row: Row, name: str) -> str:
+    if row['accuracy'][name] is None:
+        return '-'
+    gain = row['gain'].get(name)
+    return f'{100 * row["accuracy"][name]:.1f}' + ('' if gain is None else f' ({100 * gain:+.1f})')
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(np.round(value, 12))
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()
+
+
+def _escaped(text: str) -> str:
+    return ' '.join(text.replace('&', '&amp;').replace('<', '&lt;').replace('|', '\\|').split())
+
+
+def _plotly_text(text: str) -> str:
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')

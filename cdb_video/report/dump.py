@@ -1,0 +1,164 @@
+"""A prediction dump, ``mim test ... --dump predictions.pkl``: who was tested, what was predicted, how surely.
+
+A dump is a pickle: a list with one dict a clip, of tensors and text. It is read by
+:mod:`cdb_video.report.unpickle`, which executes nothing that is inside.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdb_video.annotation import AnnotationError, parse_clip_name
+from cdb_video.difficulty import FloatVector, IntVector
+from cdb_video.report import unpickle
+
+_PATH_KEYS = ('frame_dir', 'filename')
+# Scores are float32 at best, and some heads average them over views in half precision.
+_SUM_TOLERANCE = 1e-2
+
+
+class DumpError(ValueError):
+    """A dump cannot be read, or is not what `mim test --dump` writes for single-label recognition."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a dump says of N clips and C classes.
+
+    Attributes:
+        labels: (N,) int64 in 0..C-1, the true classes.
+        scores: (N, C) float, as the model gave them; never NaN.
+        paths: N folders of frames or video files as the dump names them; None where it names none.
+        num_frames: N numbers of frames; None where the dump does not say.
+    """
+
+    labels: IntVector
+    scores: NDArray[np.floating[Any]]
+    paths: tuple[str, ...] | None
+    num_frames: tuple[int, ...] | None
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return int(self.scores.shape[1])
+
+    @cached_property
+    def predicted(self) -> IntVector:
+        """(N,) int64, the class with the highest score; the lower class of a tie."""
+        return self.scores.argmax(axis=1).astype(np.int64)
+
+    @cached_property
+    def ranks(self) -> IntVector:
+        """(N,) int64 >= 0, how many classes stand before the true one; ties go to the lower class."""
+        own = self.scores[np.arange(len(self.labels)), self.labels][:, None]
+        earlier = np.arange(self.num_classes)[None, :] < self.labels[:, None]
+        return ((self.scores > own) | ((self.scores == own) & earlier)).sum(axis=1).astype(np.int64)
+
+    @cached_property
+    def confidence(self) -> FloatVector:
+        """(N,) float64, the score of the predicted class."""
+        return self.scores.max(axis=1).astype(np.float64)
+
+    @property
+    def are_probabilities(self) -> bool:
+        """Whether every clip's scores lie in [0, 1] and add up to 1."""
+        sums = self.scores.astype(np.float64).sum(axis=1)
+        within = self.scores.min() >= 0 and self.scores.max() <= 1
+        return bool(within and (np.abs(sums - 1) < _SUM_TOLERANCE).all())
+
+    @cached_property
+    def clip_names(self) -> tuple[str, ...] | None:
+        """The last part of each path, without the ending of a video; None where there are no paths."""
+        return None if self.paths is None else tuple(_clip_name(path) for path in self.paths)
+
+
+def sessions_of(clip_names: Sequence[str]) -> tuple[str, ...] | None:
+    """The session of every clip, by EGTEA's names; None if any name is not of that form."""
+    try:
+        return tuple(parse_clip_name(name).session for name in clip_names)
+    except AnnotationError:
+        return None
+
+
+def read_dump(path: Path) -> Predictions:
+    """Read a dump without executing what is inside.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DumpError: If it is torn, holds anything but tensors and plain values, or lacks scores or labels.
+    """
+    try:
+        samples = unpickle.load(path.read_bytes())
+    except pickle.UnpicklingError as error:
+        raise DumpError(f'{path}: {error}') from error
+    if not isinstance(samples, list) or not samples or not all(isinstance(sample, Mapping) for sample in samples):
+        raise DumpError(f'{path}: not a list with one dict a clip, as mim test --dump writes it; name such a file')
+    labels = np.array([_label(sample, f'{path}: clip {index}') for index, sample in enumerate(samples)], np.int64)
+    scores = _scores(path, samples)
+    outside = np.flatnonzero((labels < 0) | (labels >= scores.shape[1]))
+    if outside.size:
+        raise DumpError(
+            f'{path}: clip {outside[0]} has label {labels[outside[0]]}, but {scores.shape[1]} scores: labels must be '
+            f'0..{scores.shape[1] - 1}; test with a list that belongs to the model'
+        )
+    return Predictions(labels, scores, _paths(samples), _num_frames(samples))
+
+
+def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floating[Any]]:
+    """The scores of all clips, (N, C)."""
+    rows = [np.asarray(_value(sample, 'pred_score', f'{path}: clip {i}')) for i, sample in enumerate(samples)]
+    for index, row in enumerate(rows):
+        if row.ndim != 1 or row.dtype.kind not in 'fiu' or row.shape != rows[0].shape:
+            raise DumpError(
+                f'{path}: clip {index} has a pred_score of shape {row.shape} and type {row.dtype}, clip 0 of shape '
+                f'{rows[0].shape}: one score a class is needed; test with average_clips="prob"'
+            )
+    scores = np.stack(rows)
+    missing = np.flatnonzero(~np.isfinite(scores.astype(np.float64)).all(axis=1))
+    if missing.size:
+        raise DumpError(
+            f'{path}: the scores of {missing.size} clips hold NaN or infinity, first of clip {missing[0]}: the model '
+            'has diverged; test another checkpoint'
+        )
+    return scores
+
+
+def _label(sample: Mapping[str, Any], where: str) -> int:
+    """The one label of a clip."""
+    label = np.asarray(_value(sample, 'gt_label', where))
+    if label.size != 1 or label.dtype.kind not in 'iu':
+        raise DumpError(f'{where} has the labels {label.tolist()}: one whole number a clip is needed')
+    return int(label.reshape(-1)[0])
+
+
+def _value(sample: Mapping[str, Any], key: str, where: str) -> Any:
+    if key not in sample:
+        keys = ', '.join(sorted(map(str, sample))) or 'nothing'
+        raise DumpError(f'{where} has no {key}, only {keys}: dump with mim test --dump of mmaction2 1.2')
+    return sample[key]
+
+
+def _paths(samples: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
+    for key in _PATH_KEYS:
+        if all(isinstance(sample.get(key), str) for sample in samples):
+            return tuple(sample[key] for sample in samples)
+    return None
+
+
+def _num_frames(samples: Sequence[Mapping[str, Any]]) -> tuple[int, ...] | None:
+    values = [sample.get('total_frames') for sample in samples]
+    return tuple(values) if all(type(value) is int for value in values) else None  # type: ignore[arg-type]
+
+
+def _clip_name(path: str) -> str:
+    name = path.replace('\\', '/').rstrip('/').rpartition('/')[2]
+    stem, dot, ending = name.rpartition('.')
+    return stem if dot and len(ending) in (3, 4) and ending.isalnum() else name

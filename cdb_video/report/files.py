@@ -1,0 +1,137 @@
+"""Writes the report: ``class_report.{csv,json,md}`` and ``report.html``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.report.class_table import write_class_report
+from cdb_video.report.insight import METRIC_LABELS, Insight, Options, build_insight
+from cdb_video.report.page import render_page
+from cdb_video.report.source import history_run
+from cdb_video.serialise import plain, write_atomically
+
+PAGE_NAME = 'report.html'
+MARKDOWN_NAME = 'class_report.md'
+_COLUMNS = {
+    'name': 'class',
+    'train_count': 'train',
+    'num_clips': 'clips',
+    'accuracy': 'acc %',
+    'accuracy_low': 'from',
+    'accuracy_high': 'to',
+    'precision': 'precision %',
+    'difficulty': 'difficulty',
+    'peak_difficulty': 'peak',
+    'weight': 'weight',
+    'probability': 'prob %',
+    'confused_with': 'most often taken for',
+}
+_PERCENT = ('accuracy', 'accuracy_low', 'accuracy_high', 'precision', 'probability')
+
+
+def write_report(insight: Insight, directory: Path, *, page: bool = True) -> list[Path]:
+    """Write all files of the report, each by renaming a complete file.
+
+    Args:
+        insight: What the report says.
+        directory: Made if it is missing.
+        page: Whether to write ``report.html``, which needs optional packages.
+
+    Returns:
+        The paths: CSV, JSON, Markdown and, last, the page.
+
+    Raises:
+        MissingPackagesError: If the page cannot be made; the other files are written by then.
+        OSError: If writing fails.
+    """
+    paths = write_class_report(directory, [_flat(row) for row in insight.rows], summary_of(insight))
+    paths.append(write_atomically(directory / MARKDOWN_NAME, markdown(insight).encode()))
+    if page:
+        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight)))
+    return paths
+
+
+def write_live_page(history: Path, page: Path) -> Path:
+    """Write the page of a run that goes on, from its history alone, without bootstrap.
+
+    It replaces the last page in one step, but is not forced onto the disk: the next one comes soon.
+
+    Raises:
+        MissingPackagesError: If jinja2 or plotly is not installed.
+        OSError: If reading or writing fails.
+        ValueError: If the history cannot be read.
+    """
+    insight = build_insight(history_run(history), Options(repeats=0))
+    temporary = page.with_name(f'{page.name}.tmp')
+    temporary.write_bytes(render_page(insight))
+    return temporary.replace(page)
+
+
+def summary_of(insight: Insight) -> dict[str, Any]:
+    """What ``class_report.json`` says beside the classes; it can be read again as a report."""
+    report = insight.run.report or {}
+    known = {f'acc/{name}': value for name, value in insight.metrics.items()}
+    confusion = insight.confusion
+    cells = np.zeros((0, 2), np.int64) if confusion is None else np.argwhere(confusion)
+    return plain(
+        {
+            'split': insight.split,
+            'epoch': insight.epoch,
+            'iter': report.get('iter', insight.run.records[-1]['iter'] if insight.run.records else None),
+            'metrics': report.get('metrics') or known,
+            'intervals': {f'acc/{name}': interval for name, interval in insight.intervals.items()},
+            'resampled': insight.resampled,
+            'shot_thresholds': insight.shot_thresholds,
+            'head_threshold': insight.options.head_threshold,
+            'rank_correlation': insight.correlation,
+            # True class, predicted class, clips; pairs without clips are left out.
+            'confusions': [[int(t), int(p), int(confusion[t, p])] for t, p in cells] if confusion is not None else [],
+            'notes': insight.notes,
+        }
+    )
+
+
+def markdown(insight: Insight) -> str:
+    """The report as Markdown: the metrics, the classes, what is missing."""
+    lines = [f'# Class report: {_escaped(insight.run.name)} ({insight.split}, epoch {insight.epoch or "unknown"})', '']
+    if insight.metrics:
+        lines += ['| metric | % | 95 % interval |', '|---|---:|---|']
+        for name, value in insight.metrics.items():
+            interval = insight.intervals.get(name)
+            text = '' if interval is None else f'{interval[0]:.1%} to {interval[1]:.1%}'.replace('%', '')
+            lines.append(f'| {METRIC_LABELS[name]} | {100 * value:.1f} | {text} |')
+        lines.append('')
+    if insight.resampled:
+        lines += [f'Intervals: bootstrap over {insight.resampled}; of single classes: Wilson.', '']
+    if insight.correlation is not None:
+        lines += [f'Rank correlation of training clips and accuracy (Spearman): {insight.correlation:+.2f}', '']
+    rows = [_flat(row) for row in insight.rows]
+    columns = [key for key in _COLUMNS if any(row[key] not in (None, '') for row in rows)]
+    lines += ['| ' + ' | '.join(_COLUMNS[key] for key in columns) + ' |']
+    lines += ['|' + '|'.join('---' if key in ('name', 'confused_with') else '---:' for key in columns) + '|']
+    lines += ['| ' + ' | '.join(_cell(key, row[key]) for key in columns) + ' |' for row in rows]
+    if insight.notes:
+        lines += ['', *(f'- {_escaped(note)}' for note in insight.notes)]
+    return '\n'.join(lines) + '\n'
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the confused classes as text."""
+    return row | {'confused_with': '; '.join(f'{other["name"]} ({other["clips"]})' for other in row['confused_with'])}
+
+
+def _cell(key: str, value: Any) -> str:
+    if value in (None, ''):
+        return '-'
+    if key in _PERCENT:
+        return f'{100 * value:.1f}'
+    return f'{value:.3f}' if isinstance(value, float) else _escaped(str(value))
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is: no HTML, no end of a cell."""
+    escaped = text.replace('&', '&amp;').replace('<', '&lt;').replace('|', '\\|')
+    return ' '.join(escaped.replace('`', '\\`').replace('*', '\\*').replace('_', '\\_').split())

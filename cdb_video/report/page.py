@@ -1,0 +1,196 @@
+"""The page: one file that holds its script, its style, its pictures and plotly, and asks the network for nothing.
+
+Needs the packages of the extra 'report': jinja2, which escapes every text that is put in, and plotly, of which only
+the script is used. A policy in the page forbids the browser to load anything from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cdb_video.report.figures import MAX_CELLS, SHOWN_CLASSES, Figure, build_figures
+from cdb_video.report.insight import METRIC_LABELS, Insight
+from cdb_video.report.mistakes import worst_mistakes
+
+TEMPLATES = Path(__file__).parent / 'templates'
+PACKAGES = ('jinja2', 'plotly')
+_SPLITS = {'val': 'validation set', 'test': 'test set', 'dump': 'prediction dump', 'none': 'nothing evaluated'}
+# Escaped text has no such bracket, so this stands in the template alone.
+_PLACE_OF_PLOTLY = '<!-- plotly -->'
+_NOTHING = '\N{EN DASH}'
+_OVERALL = ('top1', 'top5', 'mean1', 'mean_precision', 'macro_f1')
+_GROUPS = ('many_shot', 'medium_shot', 'few_shot', 'head', 'tail')
+
+
+class MissingPackagesError(ImportError):
+    """The page cannot be made, because optional packages are not installed; the message says how to get them."""
+
+
+def require_packages() -> None:
+    """See that the optional packages are there.
+
+    Raises:
+        MissingPackagesError: If one is missing.
+    """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise MissingPackagesError(
+            f"report.html needs {' and '.join(missing)}: pip install 'cdb-video[report]' (or {' '.join(missing)})"
+        )
+
+
+def render_page(insight: Insight) -> bytes:
+    """The page, in UTF-8.
+
+    Raises:
+        MissingPackagesError: If jinja2 or plotly is not installed.
+    """
+    figures = build_figures(insight)
+    mistakes, lacking = worst_mistakes(insight)
+    return render(
+        'report.html',
+        figures,
+        insight=insight,
+        subtitle=_subtitle(insight),
+        overall=_tiles(insight, _OVERALL),
+        groups=_tiles(insight, _GROUPS),
+        worst=next((row for row in insight.rows if row['accuracy'] is not None), None),
+        rows=_table(insight),
+        has_driver=[key for key in ('weight', 'probability') if any(row[key] is not None for row in insight.rows)],
+        consumers=[name for name in figures if name.startswith(('weight-', 'probability-'))],
+        constant_taus=_constant_taus(insight),
+        pairs=_pairs(insight),
+        aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,
+        mistakes=mistakes,
+        notes=insight.notes + lacking,
+    )
+
+
+def render(template: str, figures: dict[str, Figure], **values: Any) -> bytes:
+    """A template of this folder with the style, the scripts and the figures in it.
+
+    Raises:
+        MissingPackagesError: If jinja2 or plotly is not installed.
+    """
+    require_packages()
+    from markupsafe import Markup
+
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            figures=figures,
+            # Text in a script must not end the script, so no '<' is left in it.
+            figures_json=Markup(
+                json.dumps(figures, allow_nan=False, separators=(',', ':'))
+                .replace('<', '\\u003c')
+                .replace('>', '\\u003e')
+                .replace('&', '\\u0026')
+            ),
+            style=Markup((TEMPLATES / 'style.css').read_text(encoding='utf-8')),
+            script=Markup((TEMPLATES / 'report.js').read_text(encoding='utf-8')),
+            **values,
+        )
+    )
+    # Five megabytes need no way through the template engine.
+    before, _, after = text.partition(_PLACE_OF_PLOTLY)
+    return b''.join((before.encode(), _plotly_script(), after.encode()))
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters['percent'] = lambda value, digits=1: _NOTHING if value is None else f'{100 * value:.{digits}f}'
+    environment.filters['number'] = lambda value, digits=3: _NOTHING if value is None else f'{value:.{digits}f}'
+    return environment
+
+
+@cache
+def _plotly_script() -> bytes:
+    """plotly.js, some 5 MB; kept, since a training writes the page after every validation."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).encode()
+
+
+def _subtitle(insight: Insight) -> str:
+    clips = sum(row['num_clips'] for row in insight.rows)
+    parts = [_SPLITS.get(insight.split, insight.split)]
+    if insight.epoch is not None:
+        parts.append(f'epoch {insight.epoch}')
+    return ' · '.join([*parts, f'{clips} clips', f'{insight.run.num_classes} classes'])
+
+
+def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What the head of the page shows: label, value, interval and a word on what it is."""
+    few, many = insight.shot_thresholds
+    head = insight.options.head_threshold
+    words = {
+        'mean1': 'every class counts the same',
+        'mean_precision': 'of what is predicted, how much is right',
+        'macro_f1': 'recall and precision in one',
+        'many_shot': f'more than {many} training clips',
+        'medium_shot': f'{few} to {many}',
+        'few_shot': f'fewer than {few}',
+        'head': f'more than {head} training clips',
+        'tail': f'up to {head}',
+    }
+    tiles = []
+    for name in names:
+        size = insight.group_sizes.get(name)
+        if name in insight.metrics or size is not None:
+            low, high = insight.intervals.get(name, (None, None))
+            about = words.get(name, '') + ('' if size is None else f' · {size} classes')
+            tile = {'label': METRIC_LABELS[name], 'value': insight.metrics.get(name), 'about': about}
+            tiles.append(tile | {'low': low, 'high': high})
+    return tiles
+
+
+def _table(insight: Insight) -> list[dict[str, Any]]:
+    """The rows, with the shot group to choose by."""
+    few, many = insight.shot_thresholds
+    rows = []
+    for row in insight.rows:
+        count = row['train_count']
+        group = '' if count is None else 'many' if count > many else 'few' if count < few else 'medium'
+        rows.append(row | {'group': group})
+    return rows
+
+
+def _constant_taus(insight: Insight) -> dict[str, float]:
+    """The tau of the consumers for which it never changes."""
+    taus: dict[str, set[float]] = {}
+    for record in insight.run.records:
+        for name, entry in record['consumers'].items():
+            if entry.get('tau') is not None:
+                taus.setdefault(name, set()).add(entry['tau'])
+    return {name: next(iter(values)) for name, values in taus.items() if len(values) == 1}
+
+
+def _pairs(insight: Insight) -> list[dict[str, Any]]:
+    """The pairs that are confused most, with the share of the true class."""
+    if insight.confusion is None:
+        return []
+    total = insight.confusion.sum(axis=1)
+    return [
+        {
+            'truth': insight.name_of(true),
+            'predicted': insight.name_of(other),
+            'clips': clips,
+            'share': clips / int(total[true]),
+            'back': int(insight.confusion[other, true]),
+        }
+        for true, other, clips in insight.confusions[:20]
+    ]

@@ -1,0 +1,140 @@
+"""Several runs side by side: read, grouped by method, and seen to be comparable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cdb_video.difficulty import FloatVector
+from cdb_video.labels import check_same_names
+from cdb_video.report.insight import Insight, Options, build_insight
+from cdb_video.report.source import read_run
+from cdb_video.report.statistics import Outcomes
+
+_SEED = re.compile(r'^randomness = dict\(.*?\bseed=(\d+)', re.MULTILINE | re.DOTALL)
+_SEED_IN_NAME = re.compile(r'[-_.](?:s|seed[-_]?|run[-_]?)?\d+$')
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run of a method.
+
+    Attributes:
+        path: As it was given.
+        seed: Of the training; None = not known.
+        insight: Its metrics and classes.
+        accuracy: (C,) float64, NaN = no clip of the class.
+        clip_names: N names; None = without a dump, or the dump names none.
+    """
+
+    path: Path
+    seed: int | None
+    insight: Insight
+    accuracy: FloatVector
+    clip_names: tuple[str, ...] | None
+
+    @property
+    def outcomes(self) -> Outcomes | None:
+        """What came out for each clip, in the order of the clip names; None where these are not known."""
+        if self.clip_names is None or self.insight.outcomes is None:
+            return None
+        found, order = self.insight.outcomes, np.argsort(self.clip_names, kind='stable')
+        assert found.ranks is not None
+        groups = None if found.groups is None else found.groups[order]
+        return Outcomes(found.labels[order], found.predicted[order], found.num_classes, found.ranks[order], groups)
+
+
+@dataclass
+class Method:
+    """Runs that differ in their seed only."""
+
+    name: str
+    runs: list[ComparedRun] = field(default_factory=list)
+
+
+def group_of(path: Path) -> str:
+    """What a run is called after: its config in the work directory, else the folder without the number at its end."""
+    configs = sorted(path.glob('*.py'), key=lambda file: file.stat().st_mtime) if path.is_dir() else []
+    if configs:
+        return configs[-1].stem
+    name = path.resolve().name if path.is_dir() else path.stem
+    return _SEED_IN_NAME.sub('', name) or name
+
+
+def read_methods(paths: Sequence[Path], groups: Mapping[str, Sequence[Path]], options: Options) -> list[Method]:
+    """Read runs and group them.
+
+    Args:
+        paths: Work directories, histories or dumps, grouped by `group_of`.
+        groups: Further ones, by the name of their method.
+        options: As for a report; the bootstrap is not used.
+
+    Raises:
+        FileNotFoundError: If a run is missing.
+        ValueError: If a run is given twice, cannot be read, or has other classes or clips than the first.
+    """
+    given = [(group_of(path), path) for path in paths] + [
+        (name, path) for name, some in groups.items() for path in some
+    ]
+    if len({path.resolve() for _, path in given}) < len(given):
+        raise ValueError('a run is given twice: name every run once')
+    methods: dict[str, Method] = {}
+    first: ComparedRun | None = None
+    for name, path in given:
+        run = _read(path, options)
+        first = first or run
+        _check_comparable(first, run)
+        methods.setdefault(name, Method(name)).runs.append(run)
+    for method in methods.values():
+        method.runs.sort(key=lambda run: (run.seed is None, run.seed or 0))
+        seeds = [run.seed for run in method.runs if run.seed is not None]
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(
+                f'{method.name}: two runs have seed {seeds}: give each seed once, or name groups by --group'
+            )
+    return list(methods.values())
+
+
+def _read(path: Path, options: Options) -> ComparedRun:
+    insight = build_insight(read_run(path), options)
+    if insight.split == 'none':
+        raise ValueError(f'{path}: nothing was evaluated; run mim test, or leave it out')
+    accuracy = np.full(insight.run.num_classes, np.nan)
+    for row in insight.rows:
+        accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
+    dump = insight.run.predictions
+    return ComparedRun(path, _seed_of(path), insight, accuracy, None if dump is None else dump.clip_names)
+
+
+def _seed_of(path: Path) -> int | None:
+    """The seed in the configs that mmengine left in the work directory: of the training, which was there first."""
+    configs = [*sorted(path.glob('*/vis_data/config.py')), *sorted(path.glob('*.py'))] if path.is_dir() else []
+    for config in configs:
+        found = _SEED.search(config.read_text(encoding='utf-8', errors='replace'))
+        if found:
+            return int(found[1])
+    return None
+
+
+def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
+    """See that two runs were evaluated on the same clips of the same classes."""
+    one, other = first.insight, run.insight
+    check_same_names(other.run.class_names, one.run.class_names, str(run.path), str(first.path))
+    if one.run.num_classes != other.run.num_classes:
+        raise ValueError(
+            f'{run.path} has {other.run.num_classes} classes, {first.path} {one.run.num_classes}: runs with '
+            'different class lists cannot be compared'
+        )
+    clips = [sorted((row['label'], row['num_clips']) for row in insight.rows) for insight in (one, other)]
+    names_differ = None not in (first.clip_names, run.clip_names) and sorted(first.clip_names or ()) != sorted(
+        run.clip_names or ()
+    )
+    if clips[0] != clips[1] or names_differ:
+        raise ValueError(
+            f'{run.path} ({other.split} set) was evaluated on other clips than {first.path} ({one.split} set): test '
+            'all runs on the same list'
+        )

@@ -1,0 +1,231 @@
+"""Finds and checks what there is of a run: its history, its class report, its prediction dump."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.difficulty import IntVector
+from cdb_video.history import HISTORY_NAME, read_history
+from cdb_video.report.dump import Predictions, read_dump
+
+REPORT_NAME = 'class_report.json'
+DUMP_NAME = 'predictions.pkl'
+_VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')
+_KEYS = ('epoch', 'iter', 'consumers', 'metrics')
+
+
+@dataclass
+class RunData:
+    """What is known of a run.
+
+    Attributes:
+        name: What to call it.
+        folder: Where its files are.
+        num_classes: C.
+        class_names: C names; None = not known.
+        train_counts: (C,) int64 training clips; None = not known.
+        records: Validations in order, as in the history.
+        report: The content of ``class_report.json``; None if there is none.
+        predictions: The dump; None if there is none.
+        notes: What is missing or was left out, in sentences.
+    """
+
+    name: str
+    folder: Path
+    num_classes: int
+    class_names: tuple[str, ...] | None = None
+    train_counts: IntVector | None = None
+    records: list[dict[str, Any]] = field(default_factory=list)
+    report: dict[str, Any] | None = None
+    predictions: Predictions | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | None = None) -> RunData:
+    """Read a work directory, a history file (.jsonl) or a prediction dump (.pkl).
+
+    Args:
+        path: What to read.
+        dump: The dump that belongs to it; None = ``predictions.pkl`` in the work directory, if that is of the
+            evaluation in the report there.
+        class_names: Names of the classes, for a dump that stands alone; None = those of the run.
+
+    Raises:
+        FileNotFoundError: If there is nothing to report on.
+        ValueError: If a file cannot be read, or files do not belong together.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f'{path} does not exist: name a work directory, a class_history.jsonl or a dump')
+    if path.is_file() and path.suffix == '.pkl':
+        return _joined(path.stem, path.parent, None, None, read_dump(path), class_names)
+    if path.is_file():
+        return _joined(
+            path.parent.name, path.parent, _History(path), None, read_dump(dump) if dump else None, class_names
+        )
+    history = path / HISTORY_NAME
+    report = path / REPORT_NAME
+    found = dump or (path / DUMP_NAME if (path / DUMP_NAME).exists() else None)
+    if not history.exists() and not report.exists() and found is None:
+        raise FileNotFoundError(
+            f'{report} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with ClassDifficultyHook, or run '
+            'mim test, first.'
+        )
+    run = _joined(
+        path.resolve().name,
+        path,
+        _History(history) if history.exists() else None,
+        read_class_report(report) if report.exists() else None,
+        read_dump(found) if found else None,
+        class_names,
+    )
+    _choose_evaluation(run, explicit=dump is not None)
+    return run
+
+
+def read_class_report(path: Path) -> dict[str, Any]:
+    """The content of a ``class_report.json``, its rows in the order of the labels.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        report['classes'] = sorted(report['classes'], key=lambda row: row['label'])
+        labels = [row['label'] for row in report['classes']]
+        [(row['name'], row['num_clips'], row['num_correct'], report['metrics'].items()) for row in report['classes']]
+        if labels != list(range(len(labels))) or not labels:
+            raise ValueError(f'labels {labels[:5]}...')
+        report['split'], report['epoch']
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'{path} cannot be read ({error!r}). Run mim test to write it anew.') from error
+    return report
+
+
+def history_run(path: Path) -> RunData:
+    """A run by its history alone: while it trains, what else is in the folder may be of an earlier run."""
+    return _joined(path.parent.resolve().name, path.parent, _History(path), None, None, None)
+
+
+class _History:
+    """A checked history: header, whole records, and what was wrong with the others."""
+
+    def __init__(self, path: Path) -> None:
+        with warnings.catch_warnings():
+            # Torn lines become a note in the report.
+            warnings.simplefilter('ignore', UserWarning)
+            history = read_history(path)
+        self.notes: list[str] = []
+        if history.num_torn_lines:
+            self.notes.append(f'{path.name}: {history.num_torn_lines} torn lines were left out.')
+        self.records = [record for record in history.records if _is_whole(record)]
+        incomplete = len(history.records) - len(self.records)
+        if incomplete:
+            self.notes.append(
+                f'{path.name}: {incomplete} records lack {", ".join(_KEYS + _VECTORS)}; they were left out.'
+            )
+        names, counts = history.header.get('class_names'), history.header.get('train_counts')
+        self.class_names = None if names is None else tuple(map(str, names))
+        self.train_counts = None if counts is None else np.asarray(counts, np.int64)
+        sizes = {len(record[key]) for record in self.records for key in _VECTORS}
+        sizes |= {len(part) for part in (names, counts) if part is not None}
+        if len(sizes) > 1:
+            raise ValueError(
+                f'{path}: header and records speak of {sorted(sizes)} classes: runs with different class lists are in '
+                'one file; keep the lines of one of them'
+            )
+        if not sizes:
+            raise ValueError(f'{path}: no header and no whole record: let the run get to its first validation')
+        self.num_classes = sizes.pop()
+        if self.train_counts is None:
+            self.notes.append(f'{path.name} has no header, so class names and training clips are not known.')
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    return (
+        all(isinstance(record.get(key), list) for key in _VECTORS)
+        and all(key in record for key in _KEYS)
+        and isinstance(record['consumers'], Mapping)
+        and isinstance(record['metrics'], Mapping)
+    )
+
+
+def _joined(
+    name: str,
+    folder: Path,
+    history: _History | None,
+    report: dict[str, Any] | None,
+    predictions: Predictions | None,
+    class_names: Sequence[str] | None,
+) -> RunData:
+    """Bring the parts together and see that they speak of the same classes."""
+    sizes = {
+        HISTORY_NAME: history and history.num_classes,
+        REPORT_NAME: report and len(report['classes']),
+        'the dump': predictions and predictions.num_classes,
+        'the list of class names': class_names and len(class_names),
+    }
+    known = {who: size for who, size in sizes.items() if size}
+    if len(set(known.values())) != 1:
+        listed = ', '.join(f'{who} has {size}' for who, size in known.items())
+        raise ValueError(f'{name}: different numbers of classes: {listed}; name files of one run')
+    run = RunData(name, folder, next(iter(known.values())), report=report, predictions=predictions)
+    if history is not None:
+        run.class_names, run.train_counts = history.class_names, history.train_counts
+        run.records, run.notes = history.records, list(history.notes)
+    if report is not None:
+        _take_from_report(run, report)
+    if class_names is not None:
+        run.class_names = tuple(class_names)
+    if run.class_names is None:
+        run.notes.append('The names of the classes are not known.')
+    if run.train_counts is None:
+        run.notes.append('The training clips of the classes are not known.')
+    return run
+
+
+def _take_from_report(run: RunData, report: Mapping[str, Any]) -> None:
+    """Names and training clips of the class report, where the history has none; both must agree."""
+    names = tuple(str(row['name']) for row in report['classes'])
+    if run.class_names is not None and names != run.class_names:
+        index = next(i for i, pair in enumerate(zip(names, run.class_names, strict=True)) if pair[0] != pair[1])
+        raise ValueError(
+            f'{run.name}: class {index} is {names[index]!r} in {REPORT_NAME} and {run.class_names[index]!r} in '
+            f'{HISTORY_NAME}: they are of runs with different class lists; remove what does not belong here'
+        )
+    if any(name != f'class {label}' for label, name in enumerate(names)):
+        run.class_names = names
+    counts = [row.get('train_count') for row in report['classes']]
+    if run.train_counts is None and None not in counts:
+        run.train_counts = np.asarray(counts, np.int64)
+
+
+def _choose_evaluation(run: RunData, *, explicit: bool) -> None:
+    """Keep the newest of what was evaluated, and no dump that is of something else, unless it was asked for."""
+    report, last = run.report, run.records[-1] if run.records else None
+    if report is not None and last is not None and report['split'] == 'val' and report.get('iter', 0) < last['iter']:
+        run.notes.append(f'{REPORT_NAME} is older than the last validation, which is shown in its place.')
+        run.report = report = None
+    if run.predictions is None or report is None:
+        return
+    clips = np.bincount(run.predictions.labels, minlength=run.num_classes)
+    correct = np.bincount(run.predictions.labels[run.predictions.ranks == 0], minlength=run.num_classes)
+    rows = report['classes']
+    if [row['num_clips'] for row in rows] == clips.tolist() and [
+        row['num_correct'] for row in rows
+    ] == correct.tolist():
+        return
+    if explicit:
+        run.report = None
+        run.notes.append(f'The dump is of another evaluation than {REPORT_NAME} in this folder; the dump is shown.')
+    else:
+        run.predictions = None
+        run.notes.append(
+            f'{DUMP_NAME} is of another evaluation than {REPORT_NAME} and was left out; --dump shows it nevertheless.'
+        )

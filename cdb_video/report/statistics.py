@@ -1,0 +1,201 @@
+"""The numbers of the report: accuracies with intervals, confusions, rank correlation. Pure, over numpy.
+
+Means over the classes run over the classes that have clips, as `ClassAccuracy` has them. A precision of 0 / 0 is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cdb_video.difficulty import FloatVector, IntVector
+
+IntMatrix = NDArray[np.int64]
+Z95 = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What came out for N clips.
+
+    Attributes:
+        labels: (N,) int64 in 0..C-1, the true classes.
+        predicted: (N,) int64 in 0..C-1.
+        num_classes: C.
+        ranks: (N,) int64 >= 0, how many classes stood before the true one; None = not known.
+        groups: (N,) int64, the session of every clip, counted from 0; None = every clip stands for itself.
+    """
+
+    labels: IntVector
+    predicted: IntVector
+    num_classes: int
+    ranks: IntVector | None = None
+    groups: IntVector | None = None
+
+    @property
+    def confusion(self) -> IntMatrix:
+        """(C, C) int64: clips of the class of the row that were predicted as the class of the column."""
+        flat = np.bincount(self.labels * self.num_classes + self.predicted, minlength=self.num_classes**2)
+        return flat.reshape(self.num_classes, self.num_classes)
+
+    @property
+    def num_clips(self) -> IntVector:
+        """(C,) int64."""
+        return np.bincount(self.labels, minlength=self.num_classes)
+
+    @property
+    def num_correct(self) -> IntVector:
+        """(C,) int64."""
+        return np.bincount(self.labels[self.labels == self.predicted], minlength=self.num_classes)
+
+    @property
+    def num_predicted(self) -> IntVector:
+        """(C,) int64, clips for which the class was predicted, rightly or not."""
+        return np.bincount(self.predicted, minlength=self.num_classes)
+
+
+def class_groups(
+    train_counts: ArrayLike | None, shot_thresholds: Sequence[int] = (20, 100), head_threshold: int = 600
+) -> dict[str, NDArray[np.bool_]]:
+    """Masks, (C,) bool, of the classes by their training clips; none if these are not known.
+
+    Args:
+        train_counts: (C,) int >= 0.
+        shot_thresholds: (few, many): fewer than `few` is few-shot, more than `many` is many-shot.
+        head_threshold: More clips than this is the head, the papers' 'majority' (600 on EGTEA); the rest is the tail.
+    """
+    if train_counts is None:
+        return {}
+    counts = np.asarray(train_counts)
+    few, many = shot_thresholds
+    return {
+        'many_shot': counts > many,
+        'medium_shot': (counts >= few) & (counts <= many),
+        'few_shot': counts < few,
+        'head': counts > head_threshold,
+        'tail': counts <= head_threshold,
+    }
+
+
+def summarise(
+    outcomes: Outcomes, groups: Mapping[str, NDArray[np.bool_]], topk: Sequence[int] = (1, 5)
+) -> dict[str, float]:
+    """The metrics of the head of the report; those that cannot be had are absent.
+
+    Returns:
+        top<k>, mean1 (mean class accuracy), mean_precision, macro_f1, and per group the mean class accuracy, in [0, 1].
+    """
+    return _metrics(outcomes, groups, topk, np.ones(len(outcomes.labels)))
+
+
+def bootstrap(
+    outcomes: Outcomes,
+    groups: Mapping[str, NDArray[np.bool_]],
+    topk: Sequence[int] = (1, 5),
+    *,
+    repeats: int = 1000,
+    seed: int = 0,
+) -> dict[str, FloatVector]:
+    """The metrics of `summarise` for sets of sessions drawn with replacement; of clips where there are no sessions.
+
+    A class that a draw does not contain is left out of its means.
+
+    Returns:
+        Per metric (repeats,) float64, NaN where a draw has no clip of any class of a group.
+    """
+    units = np.arange(len(outcomes.labels)) if outcomes.groups is None else outcomes.groups
+    number = int(units.max()) + 1
+    generator = np.random.default_rng(seed)
+    draws: dict[str, FloatVector] = {}
+    for repeat in range(repeats):
+        times = np.bincount(generator.integers(number, size=number), minlength=number)
+        for name, value in _metrics(outcomes, groups, topk, times[units].astype(np.float64)).items():
+            draws.setdefault(name, np.full(repeats, np.nan))[repeat] = value
+    return draws
+
+
+def percentile_interval(draws: FloatVector) -> tuple[float, float] | None:
+    """The middle 95 % of the draws; None if none of them has a value."""
+    values = draws[~np.isnan(draws)]
+    if not values.size:
+        return None
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def wilson_interval(correct: ArrayLike, total: ArrayLike) -> tuple[FloatVector, FloatVector]:
+    """Wilson's 95 % interval of a share, for clips that are independent of each other.
+
+    Args:
+        correct: (C,) int, 0 <= correct <= total.
+        total: (C,) int >= 0.
+
+    Returns:
+        Lower and upper ends, (C,) float64 in [0, 1]; NaN where total is 0. Unlike the normal interval it does not
+        shrink to a point at 0 or all correct.
+    """
+    n = np.asarray(total, np.float64)
+    n = np.where(n > 0, n, np.nan)
+    share = np.asarray(correct, np.float64) / n
+    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatVector:
+    """Numerator over denominator, 0 where both are 0."""
+    below = np.asarray(denominator, np.float64)
+    return np.asarray(numerator, np.float64) / np.where(below > 0, below, 1.0)
+
+
+def top_confusions(confusion: IntMatrix, number: int) -> list[tuple[int, int, int]]:
+    """The pairs that are confused most often: (true, predicted, clips), the most clips first, then by class."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    rows, columns = np.nonzero(wrong)
+    order = np.lexsort((columns, rows, -wrong[rows, columns]))[:number]
+    return [(int(rows[i]), int(columns[i]), int(wrong[rows[i], columns[i]])) for i in order]
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike) -> float | None:
+    """Spearman's rank correlation, ties averaged; NaN pairs are left out. None where one side does not vary."""
+    pair = np.asarray([first, second], np.float64)
+    pair = pair[:, ~np.isnan(pair).any(axis=0)]
+    ranks = np.array([_average_ranks(values) for values in pair])
+    if ranks.shape[1] < 2 or (np.ptp(ranks, axis=1) == 0).any():
+        return None
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+def _average_ranks(values: FloatVector) -> FloatVector:
+    """Ranks from 1; equal values share the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return np.asarray((last - (count - 1) / 2)[place], np.float64)
+
+
+def _metrics(
+    outcomes: Outcomes, groups: Mapping[str, NDArray[np.bool_]], topk: Sequence[int], times: FloatVector
+) -> dict[str, float]:
+    """`summarise` for clips that count `times` (N,) each."""
+    size = outcomes.num_classes
+    hit = times * (outcomes.labels == outcomes.predicted)
+    clips = np.bincount(outcomes.labels, times, size)
+    correct = np.bincount(outcomes.labels, hit, size)
+    predicted = np.bincount(outcomes.predicted, times, size)
+    present = clips > 0
+    accuracy = ratio(correct, clips)
+    metrics = {'top1': float(hit.sum() / times.sum())}
+    if outcomes.ranks is not None:
+        metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if k != 1}
+    metrics |= {
+        'mean1': float(accuracy[present].mean()),
+        'mean_precision': float(ratio(correct, predicted)[present].mean()),
+        'macro_f1': float(ratio(2 * correct, clips + predicted)[present].mean()),
+    }
+    return metrics | {
+        name: float(accuracy[mask & present].mean()) for name, mask in groups.items() if (mask & present).any()
+    }

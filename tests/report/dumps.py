@@ -1,0 +1,80 @@
+"""Small runs to report on: a dump as `mim test --dump` writes it, a history, a class report."""
+
+import json
+import pickle
+
+import numpy as np
+import torch
+
+from cdb_video.history import append_lines, make_header
+
+NAMES = ('lift', 'cut <script>alert(1)</script>', 'wash', 'pour', 'never')
+
+
+def clip_name(index, session):
+    return f'P{session:02d}-R01-Pizza-{1000 * index}-{1000 * index + 900}-F{24 * index:06d}-F{24 * index + 20:06d}'
+
+
+def make_samples(count=60, num_classes=5, seed=0, sessions=6):
+    """Samples of all classes but the last, which is sometimes predicted; scores are softmax outputs without ties."""
+    generator = np.random.default_rng(seed)
+    samples = []
+    for index in range(count):
+        label = int(generator.integers(num_classes - 1))
+        logits = generator.normal(size=num_classes)
+        logits[label] += 1.2
+        path = f'data/frames/P/{clip_name(index, 1 + index % sessions)}'
+        samples.append(
+            {
+                'frame_dir': path,
+                'total_frames': 20,
+                'num_clips': 1,
+                'gt_label': torch.tensor([label]),
+                'pred_label': torch.tensor([int(logits.argmax())]),
+                'pred_score': torch.softmax(torch.tensor(logits), 0).float(),
+            }
+        )
+    return samples
+
+
+def write_dump(path, samples):
+    path.write_bytes(pickle.dumps(samples, protocol=2))  # the protocol of mmengine.dump
+    return path
+
+
+def write_history(path, epochs=3, counts=(400, 150, 90, 12, 3), names=NAMES):
+    generator = np.random.default_rng(1)
+    size = len(counts)
+    append_lines(path, make_header('run', size, names, list(counts)))
+    for epoch in range(1, epochs + 1):
+        clips = [10] * (size - 1) + [0]
+        correct = [int(value) for value in generator.integers(0, 11, size - 1)] + [0]
+        accuracy = [right / 10 for right in correct[:-1]] + [None]
+        difficulty = [1 - value for value in accuracy[:-1]] + [0.5]
+        append_lines(
+            path,
+            {
+                'kind': 'validation', 'epoch': epoch, 'iter': 10 * epoch, 'num_clips': clips, 'num_correct': correct,
+                'accuracy': accuracy, 'difficulty': difficulty,
+                'consumers': {'CDBLoss': {'tau': 1.0, 'weight': [2 * value for value in difficulty]}},
+                'metrics': {'acc/top1': sum(correct) / sum(clips), 'acc/mean1': sum(correct) / sum(clips)},
+            },
+        )  # fmt: skip
+    return path
+
+
+def write_report(path, samples, names=NAMES, **changes):
+    """A class_report.json of the same evaluation as the dump of `samples`."""
+    labels = np.array([int(sample['gt_label']) for sample in samples])
+    predicted = np.array([int(sample['pred_score'].argmax()) for sample in samples])
+    rows = [
+        {
+            'label': label, 'name': name, 'train_count': None, 'num_clips': int((labels == label).sum()),
+            'num_correct': int(((labels == label) & (predicted == label)).sum()), 'accuracy': None,
+            'difficulty': None, 'weight': None, 'probability': None,
+        }
+        for label, name in enumerate(names)
+    ]  # fmt: skip
+    document = {'version': 1, 'split': 'test', 'epoch': 2, 'iter': 20, 'metrics': {}, 'classes': rows} | changes
+    path.write_text(json.dumps(document))
+    return path

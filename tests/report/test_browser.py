@@ -1,0 +1,191 @@
+"""The pages in a real browser: no error, no request, and a table that sorts and filters. Skipped without a browser."""
+
+import json
+import shutil
+import time
+
+import pytest
+
+from cdb_video.report.compare import compare
+from cdb_video.report.compare_files import write_comparison
+from cdb_video.report.files import write_report
+from cdb_video.report.insight import Options, build_insight
+from cdb_video.report.runs import read_methods
+from cdb_video.report.source import read_run
+from tests.report.dumps import make_samples, write_dump, write_history
+from tests.report.dumps import write_report as write_json
+
+webdriver = pytest.importorskip('selenium.webdriver', reason="needs selenium, of the extra 'dev'")
+pytest.importorskip('plotly', reason="needs the extra 'report'")
+BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
+DRIVER = shutil.which('chromedriver')
+FLAGS = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--window-size=1366,768',
+]
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason='needs a browser: apt-get install chromium chromium-driver'
+)
+
+
+@pytest.fixture(scope='module')
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in [*FLAGS, f'--user-data-dir={tmp_path_factory.mktemp("profile")}']:
+        options.add_argument(flag)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope='module')
+def pages(tmp_path_factory):
+    """A report with everything in it, and a comparison."""
+    folder = tmp_path_factory.mktemp('run')
+    samples = make_samples()
+    write_history(folder / 'class_history.jsonl')
+    write_dump(folder / 'predictions.pkl', samples)
+    write_json(folder / 'class_report.json', samples)
+    write_report(build_insight(read_run(folder), Options(repeats=20)), folder / 'out')
+    other = tmp_path_factory.mktemp('other')
+    write_dump(other / 'predictions.pkl', samples)
+    write_history(other / 'class_history.jsonl')
+    methods = read_methods([folder, other], {}, Options(repeats=0))
+    write_comparison(compare(methods), folder / 'out')
+    return folder / 'out'
+
+
+def opened(browser, page):
+    """Open a page, forgetting what was logged before, and wait until the first picture is drawn."""
+    browser.get('about:blank')
+    for kind in ('browser', 'performance'):
+        browser.get_log(kind)
+    browser.get(page.as_uri())
+
+
+def draw_all(browser):
+    """Scroll to every picture and wait until it is drawn."""
+    for place in browser.find_elements('css selector', '[data-figure]'):
+        browser.execute_script('arguments[0].scrollIntoView({behavior: "instant"})', place)
+        deadline = time.monotonic() + 60
+        while not place.find_elements('css selector', '.main-svg'):
+            assert time.monotonic() < deadline, f'{place.get_attribute("id")} was not drawn'
+            time.sleep(0.05)
+
+
+def assert_clean(browser, page):
+    """No message in the console, and no request but for the page itself and what is inside it."""
+    assert [entry for entry in browser.get_log('browser') if entry['level'] in ('SEVERE', 'WARNING')] == []
+    events = [json.loads(entry['message'])['message'] for entry in browser.get_log('performance')]
+    # What the browser asks for its own surfaces is not of this document.
+    asked = {
+        event['params']['request']['url']
+        for event in events
+        if event['method'] == 'Network.requestWillBeSent' and event['params'].get('documentURL') == page.as_uri()
+    }
+    assert page.as_uri() in asked
+    assert all(url == page.as_uri() or url.startswith(('data:', 'blob:')) for url in asked), asked
+
+
+def shown(browser):
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#table tbody tr')].filter(r => !r.hidden).map(r => r.cells[0].innerText)"
+    )
+
+
+def test_report_draws_every_picture_without_error_or_request(browser, pages):
+    opened(browser, pages / 'report.html')
+    assert len(browser.find_elements('css selector', '[data-figure]')) == 6
+    draw_all(browser)
+    browser.execute_script(
+        "const s = document.getElementById('order'); s.value = 'similar'; s.dispatchEvent(new Event('change'))"
+    )
+    browser.find_element('id', 'theme').click()
+    time.sleep(0.3)
+    assert browser.execute_script('return document.querySelectorAll("script").length') == 3
+    assert_clean(browser, pages / 'report.html')
+
+
+def test_a_request_would_be_seen(browser, pages, tmp_path):
+    """The page is forbidden to load anything, and the browser says so where it tries."""
+    page = tmp_path / 'asks.html'
+    text = (pages / 'report.html').read_text()
+    page.write_text(text.replace('</body>', '<img src="http://127.0.0.1:9/x.png"></body>'))
+    opened(browser, page)
+    time.sleep(0.5)
+    with pytest.raises(AssertionError):
+        assert_clean(browser, page)
+
+
+def test_table_sorts_by_buttons_that_the_keyboard_reaches(browser, pages):
+    opened(browser, pages / 'report.html')
+    buttons = browser.find_elements('css selector', '#table thead button')
+    accuracy = next(button for button in buttons if button.text.startswith('Accuracy'))
+    header = accuracy.find_element('xpath', '..')
+
+    def values():
+        return browser.execute_script(
+            "return [...document.querySelectorAll('#table tbody tr')].map(r => r.cells[3].dataset.value)"
+        )
+
+    accuracy.send_keys('\n')
+    assert header.get_attribute('aria-sort') == 'descending'
+    numbers = [float(value) for value in values()[:-1]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert values()[-1] == ''  # never evaluated: last, whichever way
+    accuracy.send_keys('\n')
+    assert header.get_attribute('aria-sort') == 'ascending'
+    assert [float(value) for value in values()[:-1]] == sorted(numbers)
+    assert values()[-1] == ''
+    buttons[0].send_keys('\n')
+    assert shown(browser) == sorted(shown(browser))
+    assert header.get_attribute('aria-sort') == 'none'
+
+
+def test_table_is_searched_and_filtered(browser, pages):
+    opened(browser, pages / 'report.html')
+    search = browser.find_element('id', 'search')
+    search.send_keys('<script>')
+    assert 'cut <script>alert(1)</script>' in shown(browser)
+    assert browser.find_element('id', 'count').text == f'{len(shown(browser))} of 5 classes'
+    search.clear()
+    search.send_keys('zzz')
+    assert shown(browser) == []
+    browser.execute_script("document.getElementById('search').value = ''")
+    browser.execute_script(
+        "const g = document.getElementById('group'); g.value = 'many'; g.dispatchEvent(new Event('change'))"
+    )
+    assert sorted(shown(browser)) == ['cut <script>alert(1)</script>', 'lift']
+
+
+def test_dark_and_light_follow_the_system_and_the_button(browser, pages):
+    opened(browser, pages / 'report.html')
+
+    def background():
+        return browser.execute_script('return getComputedStyle(document.body).backgroundColor')
+
+    seen = []
+    for scheme in ('dark', 'light'):
+        features = [{'name': 'prefers-color-scheme', 'value': scheme}]
+        browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+        seen.append(background())
+    assert seen[0] != seen[1]
+    browser.find_element('id', 'theme').click()
+    assert background() == seen[0]
+    assert browser.find_element('id', 'theme').get_attribute('aria-pressed') == 'true'
+
+
+def test_comparison_opens_without_error_or_request(browser, pages):
+    opened(browser, pages / 'compare.html')
+    draw_all(browser)
+    browser.find_elements('css selector', '#table thead button')[-1].send_keys('\n')
+    assert_clean(browser, pages / 'compare.html')

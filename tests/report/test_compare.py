@@ -1,0 +1,181 @@
+"""Comparisons: numbers against scipy, and what cannot be compared."""
+
+import csv
+import importlib.util
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cdb_video.report.compare import compare, mcnemar
+from cdb_video.report.insight import Options
+from cdb_video.report.runs import group_of, read_methods
+from tests.report.dumps import NAMES, clip_name, make_samples, write_dump, write_history, write_report
+
+OPTIONS = Options(repeats=0, head_threshold=100)
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make(name, config, scores=0, seed=None, samples=None, names=NAMES):
+        folder = tmp_path / name
+        folder.mkdir()
+        samples = samples or rescored(scores)
+        write_dump(folder / 'predictions.pkl', samples)
+        write_report(folder / 'class_report.json', samples, names=names)
+        if len(names) == 5:
+            write_history(folder / 'class_history.jsonl', names=names)
+        randomness = (
+            '' if seed is None else f'randomness = dict(deterministic=False, diff_rank_seed=False, seed={seed})\n'
+        )
+        (folder / f'{config}.py').write_text('model = dict()\n')
+        # mmengine writes the seed of the command line into this copy only.
+        (folder / '20260101_000000/vis_data').mkdir(parents=True)
+        (folder / '20260101_000000/vis_data/config.py').write_text(f'model = dict()\n{randomness}')
+        return folder
+
+    return make
+
+
+def rescored(seed):
+    """The same clips with other scores, in another order."""
+    samples = make_samples(count=80, seed=0)
+    generator = np.random.default_rng(seed)
+    for sample in samples:
+        sample['pred_score'] = sample['pred_score'][generator.permutation(5)] if generator.random() < 0.4 else (
+            sample['pred_score']
+        )  # fmt: skip
+    return [samples[index] for index in generator.permutation(len(samples))]
+
+
+def test_seeds_are_paired_and_tested_as_scipy_does(make_run):
+    paths = [make_run(f'{c}_{s}', c, scores=10 * s + (c == 'b'), seed=s) for c in 'ab' for s in (2, 0, 1)]
+    comparison = compare(read_methods(paths, {}, OPTIONS))
+    values = {m.name: [run.insight.metrics['mean1'] for run in m.runs] for m in comparison.methods}
+    assert [run.seed for run in comparison.methods[1].runs] == [0, 1, 2]
+    assert comparison.means['b', 'mean1'] == statistics.fmean(values['b'])
+    assert comparison.deviations['b', 'mean1'] == statistics.stdev(values['b'])
+    expected = stats.ttest_rel(values['b'], values['a'])
+    test = comparison.tests['b', 'mean1']
+    np.testing.assert_allclose(test.p_value, expected.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(test.interval, expected.confidence_interval(0.95), rtol=1e-9)
+    assert test.how == 'paired t-test over 3 seeds'
+
+
+def test_one_seed_is_tested_over_clips_and_says_so(make_run):
+    paths = [make_run('a', 'a', scores=1, seed=0), make_run('b', 'b', scores=2, seed=0)]
+    comparison = compare(read_methods(paths, {}, OPTIONS))
+    runs = [method.runs[0] for method in comparison.methods]
+    assert sorted(runs[0].clip_names) == sorted(runs[1].clip_names)
+    right = [
+        dict(zip(r.clip_names, r.insight.outcomes.labels == r.insight.outcomes.predicted, strict=True)) for r in runs
+    ]
+    better = sum(right[1][clip] and not right[0][clip] for clip in right[0])
+    worse = sum(right[0][clip] and not right[1][clip] for clip in right[0])
+    top1 = comparison.tests['b', 'top1']
+    assert top1.p_value == pytest.approx(stats.binomtest(better, better + worse).pvalue)
+    assert top1.difference == pytest.approx((better - worse) / 80)
+    assert top1.how == "one seed: McNemar's exact test over the clips"
+    mean1 = comparison.tests['b', 'mean1']
+    assert mean1.how == 'one seed: paired bootstrap over sessions'
+    assert mean1.interval[0] <= mean1.difference <= mean1.interval[1]
+    assert 0 < mean1.p_value <= 1
+
+
+def test_a_run_against_itself_has_no_difference(make_run):
+    samples = rescored(3)
+    paths = [make_run('a', 'a', samples=samples), make_run('b', 'b', samples=samples)]
+    comparison = compare(read_methods(paths, {}, OPTIONS))
+    assert {(t.difference, t.p_value, t.interval) for t in comparison.tests.values()} == {(0.0, 1.0, (0.0, 0.0))}
+    assert any('share no known seed' in note for note in comparison.notes)
+
+
+def test_mcnemar_of_no_disagreement_is_one():
+    right = np.array([True, False])
+    assert mcnemar(right, right) == 1.0
+
+
+def test_equal_differences_of_all_seeds_get_no_test(make_run):
+    a, b = rescored(1), rescored(2)
+    paths = [make_run(f'{c}{s}', c, samples=x, seed=s) for c, x in (('a', a), ('b', b)) for s in (0, 1)]
+    test = compare(read_methods(paths, {}, OPTIONS)).tests['b', 'top1']
+    assert test.p_value is None
+    assert 'all differences are equal' in test.how
+
+
+def test_without_clip_names_there_is_no_test(make_run):
+    def nameless(seed):
+        return [{k: v for k, v in sample.items() if k != 'frame_dir'} for sample in rescored(seed)]
+
+    paths = [make_run('a', 'a', samples=nameless(1)), make_run('b', 'b', samples=nameless(2))]
+    test = compare(read_methods(paths, {}, OPTIONS)).tests['b', 'top1']
+    assert test.p_value is None
+    assert 'no test' in test.how
+
+
+def test_runs_are_grouped_by_config_else_by_folder(make_run, tmp_path):
+    assert group_of(make_run('any', 'slowfast_cdbs')) == 'slowfast_cdbs'
+    for name in ('plain_s1', 'plain_seed2', 'plain-3', 'plain_4'):
+        (tmp_path / name).mkdir()
+        assert group_of(tmp_path / name) == 'plain'
+
+
+def test_what_cannot_be_compared_is_an_error(make_run, tmp_path):
+    a = make_run('a', 'a')
+    other_names = ('lift', 'x', 'wash', 'pour', 'never')
+    with pytest.raises(ValueError, match=r"class 1 is 'x'"):
+        read_methods([a, make_run('names', 'b', names=other_names)], {}, OPTIONS)
+    with pytest.raises(ValueError, match='4 classes'):
+        read_methods([a, make_run('four', 'b', samples=make_samples(num_classes=4), names=NAMES[:4])], {}, OPTIONS)
+    moved = rescored(0)
+    moved[0] = moved[0] | {'frame_dir': clip_name(999, 9)}
+    with pytest.raises(ValueError, match='evaluated on other clips'):
+        read_methods([a, make_run('moved', 'b', samples=moved)], {}, OPTIONS)
+    with pytest.raises(ValueError, match='a run is given twice'):
+        read_methods([a, a], {}, OPTIONS)
+    with pytest.raises(ValueError, match='two runs have seed'):
+        read_methods([make_run('s1', 'c', seed=1), make_run('s2', 'c', seed=1)], {}, OPTIONS)
+    with pytest.raises(FileNotFoundError):
+        read_methods([tmp_path / 'nowhere'], {}, OPTIONS)
+    with pytest.raises(ValueError, match="baseline 'z' is none of the methods a"):
+        compare(read_methods([a], {}, OPTIONS), 'z')
+
+
+@pytest.fixture(scope='module')
+def tool():
+    path = Path(__file__).resolve().parents[2] / 'tools/compare.py'
+    spec = importlib.util.spec_from_file_location('tools_compare', path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_tool_writes_tables_and_page(tool, make_run, tmp_path, capsys):
+    pytest.importorskip('plotly', reason="needs the extra 'report'")
+    a, b = make_run('a', 'a', scores=1, seed=0), make_run('b', 'b', scores=2, seed=0)
+    out = tmp_path / 'out'
+    arguments = ['--group', f'<b>base={a}', '--group', f'new={b}', '--baseline', str(a), '--out', str(out)]
+    assert tool.main(arguments) == 0
+    assert '| new | 1 |' in capsys.readouterr().out
+    page = (out / 'compare.html').read_text()
+    assert '<b>base' not in page
+    assert '&lt;b&gt;base' in page
+    assert '<script>alert' not in page
+    rows = list(csv.DictReader((out / 'compare_classes.csv').read_text().splitlines()))
+    assert [row['name'] for row in rows][:2] == list(NAMES[:2])
+    gain = float(rows[0]['gain new'])
+    assert gain == pytest.approx(float(rows[0]['accuracy new']) - float(rows[0]['accuracy <b>base']))
+    (row,) = [r for r in csv.DictReader((out / 'compare.csv').read_text().splitlines()) if r['metric'] == 'top1'][1:]
+    assert row['test'].startswith("one seed: McNemar's")
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [([], 'nothing to compare'), (['--group', 'x'], 'write NAME=RUN,RUN'), (['nowhere'], 'does not exist')],
+)
+def test_tool_says_what_is_wrong(tool, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert tool.main(arguments) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,77 @@
+"""Prediction dumps: what is read, and what is refused with a reason."""
+
+import numpy as np
+import pytest
+import torch
+
+from cdb_video.report.dump import DumpError, read_dump, sessions_of
+from tests.report.dumps import clip_name, make_samples, write_dump
+
+
+def changed(samples, index=3, **values):
+    return [sample | (values if i == index else {}) for i, sample in enumerate(samples)]
+
+
+def test_labels_scores_and_names_are_read(tmp_path):
+    samples = make_samples(12)
+    read = read_dump(write_dump(tmp_path / 'a.pkl', samples))
+    assert read.labels.tolist() == [int(sample['gt_label']) for sample in samples]
+    np.testing.assert_array_equal(read.scores, torch.stack([sample['pred_score'] for sample in samples]).numpy())
+    assert read.clip_names[3] == clip_name(3, 4)
+    assert read.num_frames == (20,) * 12
+    assert read.are_probabilities
+    np.testing.assert_array_equal(read.ranks == 0, read.predicted == read.labels)
+
+
+def test_a_tie_goes_to_the_lower_class_as_in_the_metric(tmp_path):
+    sample = {'gt_label': torch.tensor([1]), 'pred_score': torch.tensor([0.2, 0.4, 0.4])}
+    tied = {'gt_label': torch.tensor([2]), 'pred_score': torch.tensor([0.2, 0.4, 0.4])}
+    read = read_dump(write_dump(tmp_path / 'a.pkl', [sample, tied]))
+    assert read.ranks.tolist() == [0, 1]
+    assert read.predicted.tolist() == [1, 1]
+    assert read.clip_names is None
+
+
+def test_scores_that_are_no_probabilities_are_noticed(tmp_path):
+    samples = [sample | {'pred_score': sample['pred_score'] * 7 - 3} for sample in make_samples(5)]
+    assert not read_dump(write_dump(tmp_path / 'a.pkl', samples)).are_probabilities
+
+
+def test_unknown_keys_are_passed_over(tmp_path):
+    samples = [sample | {'new_key': [1, {'deep': torch.zeros(2)}]} for sample in make_samples(5)]
+    assert read_dump(write_dump(tmp_path / 'a.pkl', samples)).num_classes == 5
+
+
+def test_the_name_of_a_video_is_the_clip(tmp_path):
+    samples = [{'gt_label': torch.tensor([0]), 'pred_score': torch.tensor([1.0]), 'filename': 'a/b.c/run.1.mp4'}]
+    assert read_dump(write_dump(tmp_path / 'a.pkl', samples)).clip_names == ('run.1',)
+
+
+@pytest.mark.parametrize(
+    ('samples', 'message'),
+    [
+        (changed(make_samples(5), pred_score=torch.full((5,), float('nan'))), 'scores of 1 clips hold NaN'),
+        (changed(make_samples(5), pred_score=torch.zeros(2, 5)), 'clip 3 has a pred_score of shape'),
+        (changed(make_samples(5), pred_score=torch.zeros(4)), 'clip 3 has a pred_score of shape'),
+        (changed(make_samples(5), pred_score={'RGB': torch.zeros(5)}), 'clip 3 has a pred_score of shape'),
+        (changed(make_samples(5), gt_label=torch.tensor([1, 2])), 'one whole number a clip'),
+        (changed(make_samples(5), gt_label=torch.tensor([7])), 'clip 3 has label 7, but 5 scores'),
+        ([{'pred_scores': 1}], r'has no gt_label, only pred_scores'),
+        ([], 'not a list with one dict a clip'),
+        ({'state_dict': {}}, 'not a list with one dict a clip'),
+    ],
+)
+def test_what_is_no_dump_of_single_label_recognition_is_an_error(tmp_path, samples, message):
+    with pytest.raises(DumpError, match=message):
+        read_dump(write_dump(tmp_path / 'a.pkl', samples))
+
+
+def test_a_dump_with_code_inside_is_an_error_that_names_it(tmp_path):
+    (tmp_path / 'a.pkl').write_bytes(b'cposix\nsystem\n(S"exit 1"\ntR.')
+    with pytest.raises(DumpError, match=r'a\.pkl: refused the name posix\.system'):
+        read_dump(tmp_path / 'a.pkl')
+
+
+def test_sessions_are_known_for_names_of_egtea_only():
+    assert sessions_of([clip_name(1, 4), clip_name(2, 7)]) == ('P04-R01-Pizza', 'P07-R01-Pizza')
+    assert sessions_of([clip_name(1, 4), 'video_7']) is None

@@ -1,0 +1,189 @@
+"""The page and its pictures, without a browser; tests/report/test_browser.py opens it in one."""
+
+import base64
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from unittest import mock
+
+import cv2
+import numpy as np
+import pytest
+
+from cdb_video.report import figures
+from cdb_video.report.files import write_live_page, write_report
+from cdb_video.report.insight import Options, build_insight
+from cdb_video.report.mistakes import worst_mistakes
+from cdb_video.report.page import MissingPackagesError, render_page
+from cdb_video.report.source import read_run
+from tests.report.dumps import NAMES, make_samples, write_dump, write_history
+from tests.report.dumps import write_report as write_json
+
+QUICK = Options(repeats=20)
+plotly = pytest.importorskip('plotly.graph_objects', reason="needs the extra 'report'")
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    samples = make_samples()
+    write_history(tmp_path / 'class_history.jsonl')
+    write_dump(tmp_path / 'predictions.pkl', samples)
+    write_json(tmp_path / 'class_report.json', samples)
+    return tmp_path
+
+
+@pytest.fixture
+def insight(work_dir):
+    return build_insight(read_run(work_dir), QUICK)
+
+
+class Tags(HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+
+def test_page_is_one_file_that_names_nothing_outside(insight):
+    page = render_page(insight).decode()
+    tags = Tags(page).found
+    addresses = [a[key] for _, a in tags for key in ('src', 'href') if key in a]
+    assert all(address.startswith(('#', 'data:')) for address in addresses)
+    policy = next(a['content'] for tag, a in tags if a.get('http-equiv') == 'Content-Security-Policy')
+    assert policy.startswith("default-src 'none'")
+    assert [tag for tag, _ in tags].count('script') == 3  # figures, plotly, ours: none came from a class name
+    assert page.count('plotly.js v') == 1
+    assert 'alert(1)' in page
+    assert '<script>alert' not in page
+    ids = [a['id'] for _, a in tags if 'id' in a]
+    assert len(ids) == len(set(ids))
+
+
+def test_numbers_of_the_table_are_those_of_the_rows(insight):
+    page = render_page(insight).decode()
+    for row in insight.rows:
+        if row['accuracy'] is not None:
+            assert f'data-value="{row["accuracy"]}"' in page
+    for name, value in insight.metrics.items():
+        assert f'{100 * value:.1f}<small>' in page, name
+
+
+def test_pictures_are_valid_for_plotly_and_have_a_place_in_the_page(insight):
+    built = figures.build_figures(insight)
+    assert built.keys() == {'counts', 'tail', 'curves', 'difficulty', 'weight-CDBLoss', 'confusion'}
+    page = render_page(insight).decode()
+    for name, figure in built.items():
+        assert f'data-figure="{name}"' in page
+        plain = json.loads(re.sub(r'"--\w+"', '"#123456"', json.dumps(figure)))
+        plotly.Figure(data=plain['data'], layout=plain['layout'])
+
+
+def test_heat_map_holds_the_difficulty_of_every_class_most_frequent_on_top(insight):
+    heat_map = figures.build_figures(insight)['difficulty']['data'][0]
+    assert heat_map['y'][0] == 'lift'
+    assert heat_map['x'] == [1, 2, 3]
+    expected = np.array([record['difficulty'] for record in insight.run.records]).T
+    np.testing.assert_allclose(heat_map['z'], expected, atol=1e-4)
+
+
+def test_confusion_picture_holds_the_counts_and_the_shares(insight):
+    heat_map = figures.build_figures(insight)['confusion']['data'][0]
+    np.testing.assert_array_equal(heat_map['customdata'], insight.confusion)
+    np.testing.assert_allclose(heat_map['z'][0], insight.confusion[0] / insight.confusion[0].sum(), atol=1e-4)
+    assert heat_map['z'][4] == [None] * 5  # never evaluated
+
+
+def test_many_classes_are_added_up_and_no_clip_is_lost(tmp_path):
+    samples = make_samples(count=900, num_classes=200)
+    insight = build_insight(read_run(write_dump(tmp_path / 'a.pkl', samples)), QUICK)
+    heat_map = figures.build_figures(insight)['confusion']['data'][0]
+    assert len(heat_map['x']) == 101
+    assert heat_map['x'][-1] == '100 other classes'
+    assert np.sum(heat_map['customdata']) == 900
+
+
+def test_confused_classes_stand_side_by_side_in_the_similar_order():
+    confusion = np.diag([20] * 6)
+    for one, other in ((0, 3), (1, 4), (2, 5)):
+        confusion[one, other] = confusion[other, one] = 10
+    order = figures.similar_order(confusion)
+    assert sorted(order) == list(range(6))
+    for one, other in ((0, 3), (1, 4), (2, 5)):
+        assert abs(order.index(one) - order.index(other)) == 1
+
+
+def test_names_that_plotly_would_read_as_html_or_take_for_one_are_told_apart(insight):
+    names = figures.display_names(insight)
+    assert names[1] == 'cut &lt;script&gt;alert(1)&lt;/script&gt;'
+    insight.run.class_names = ('a' * 50 + 'x', 'a' * 50 + 'y', *NAMES[2:])
+    assert len(set(figures.display_names(insight))) == 5
+
+
+def test_mistakes_are_the_most_confident_first(insight):
+    mistakes, notes = worst_mistakes(insight, number=5)
+    dump = insight.run.predictions
+    scores = sorted(
+        (s.max() for s, label in zip(dump.scores, dump.labels, strict=True) if s.argmax() != label), reverse=True
+    )
+    assert [mistake.score for mistake in mistakes] == pytest.approx(scores[:5])
+    assert all(mistake.truth != mistake.predicted and mistake.strip is None for mistake in mistakes)
+    assert 'frames of 5 of these clips are not at hand' in notes[0]
+
+
+def test_mistakes_show_frames_from_folders_and_from_videos(insight, work_dir):
+    dump = insight.run.predictions
+    for path in dump.paths:
+        (work_dir / path).mkdir(parents=True)
+        for number in range(1, 9):
+            cv2.imwrite(str(work_dir / path / f'img_{number:05d}.jpg'), np.full((48, 64, 3), 20 * number, np.uint8))
+    mistakes, notes = worst_mistakes(insight, number=3)
+    assert notes == []
+    content = np.frombuffer(base64.b64decode(mistakes[0].strip.partition(',')[2]), np.uint8)
+    strip = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    assert strip.shape == (64, 6 * 85, 3)
+    brightness = strip[32, 42::85, 0].astype(int)  # frames 1, 3, 4, 5, 7, 8 of 8
+    np.testing.assert_allclose(brightness, [20, 60, 80, 100, 140, 160], atol=4)
+
+    video = cv2.VideoWriter(str(work_dir / 'a.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 24, (64, 64))
+    for number in range(24):
+        video.write(np.full((64, 64, 3), 10 * number, np.uint8))
+    video.release()
+    object.__setattr__(dump, 'paths', tuple('a.mp4' for _ in dump.paths))
+    mistakes, _ = worst_mistakes(insight, number=1)
+    assert mistakes[0].strip.startswith('data:image/jpeg;base64,')
+    off = build_insight(insight.run, Options(repeats=0, thumbnails=False))
+    assert worst_mistakes(off, number=1)[0][0].strip is None
+
+
+def test_files_agree_with_each_other_and_can_be_read_again(insight, tmp_path):
+    table, document, text, page = write_report(insight, tmp_path / 'out')
+    assert (table.name, text.name, page.name) == ('class_report.csv', 'class_report.md', 'report.html')
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [row['name'] for row in rows] == [row['name'] for row in insight.rows]
+    assert float(rows[0]['accuracy_high']) == insight.rows[0]['accuracy_high']
+    again = build_insight(read_run(tmp_path / 'out'), QUICK)
+    np.testing.assert_array_equal(again.confusion, insight.confusion)
+    assert json.loads(document.read_text())['intervals'].keys() == {f'acc/{name}' for name in insight.intervals}
+    assert '&lt;script>' in text.read_text()
+    assert f'| Top-1 | {100 * insight.metrics["top1"]:.1f} |' in text.read_text()
+
+
+def test_live_page_needs_the_history_alone(tmp_path):
+    history = write_history(tmp_path / 'class_history.jsonl', epochs=1)
+    page = write_live_page(history, tmp_path / 'report.html').read_text()
+    assert 'validation set · epoch 1' in page
+    assert 'data-figure="difficulty"' in page
+    assert not (tmp_path / 'report.html.tmp').exists()
+
+
+def test_missing_packages_are_named_with_the_remedy(insight, tmp_path):
+    with (
+        mock.patch('cdb_video.report.page.find_spec', return_value=None),
+        pytest.raises(MissingPackagesError, match=r"needs jinja2 and plotly: pip install 'cdb-video\[report\]'"),
+    ):
+        write_report(insight, tmp_path / 'out')
+    assert (tmp_path / 'out/class_report.md').exists()

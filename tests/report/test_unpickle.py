@@ -1,0 +1,116 @@
+"""Pickles are read without executing what is inside."""
+
+import collections
+import io
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from cdb_video.report import unpickle
+
+HONEST = [
+    torch.arange(6.0).reshape(2, 3).T,
+    torch.arange(10)[4:8:2],
+    torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+    torch.tensor([0.25], dtype=torch.float16),
+    torch.tensor(3),
+    torch.tensor([True, False]),
+    torch.zeros(0, 3),
+    np.arange(6.0).reshape(2, 3).T,
+    np.zeros(0, np.int32),
+    np.array(True),
+]
+
+
+@pytest.mark.parametrize('protocol', [2, 4])
+@pytest.mark.parametrize('value', HONEST, ids=lambda value: f'{type(value).__name__}-{value.dtype}')
+def test_tensors_and_arrays_come_back_with_their_numbers(value, protocol):
+    read = np.asarray(unpickle.load(pickle.dumps(value, protocol)))
+    expected = value.float().numpy() if getattr(value, 'dtype', None) == torch.bfloat16 else np.asarray(value)
+    assert read.dtype == expected.dtype
+    np.testing.assert_array_equal(read, expected)
+
+
+def test_plain_values_come_back_unchanged():
+    value = [{'a': (1, 2.5, None, True), 'b': {'c', 'd'}, 'e': b'\xff', 'f': b''}, np.float32(0.5), np.int64(-1)]
+    for protocol in range(6):
+        assert unpickle.load(pickle.dumps(value, protocol)) == value
+    assert unpickle.load(pickle.dumps(collections.OrderedDict())) == {}
+
+
+def test_names_of_numpy_1_and_numpy_2_are_both_read():
+    content = pickle.dumps(np.arange(3), 2)
+    other = content.replace(b'numpy._core', b'numpy.core') if b'numpy._core' in content else content
+    np.testing.assert_array_equal(np.asarray(unpickle.load(other)), [0, 1, 2])
+
+
+class _Calls:
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_code_in_a_pickle_is_refused_and_not_run(tmp_path):
+    trap = tmp_path / 'trap'
+    for attack in (_Calls(os.mkdir, str(trap)), _Calls(eval, f'__import__("os").mkdir({str(trap)!r})')):
+        with pytest.raises(pickle.UnpicklingError, match=r'refused the name'):
+            unpickle.load(pickle.dumps([{'pred_score': attack}]))
+        assert not trap.exists()
+
+
+def test_code_in_the_pickle_within_a_tensor_is_refused_and_not_run(tmp_path):
+    # The storage of a tensor is a file of torch's own, which plain unpickling hands to torch.load.
+    trap = tmp_path / 'trap'
+    inner = io.BytesIO()
+    torch.save(_Calls(os.mkdir, str(trap)), inner, _use_new_zipfile_serialization=False)
+    with pytest.raises(pickle.UnpicklingError, match='refused the name'):
+        unpickle.load(pickle.dumps(_Calls(torch.storage._load_from_bytes, inner.getvalue())))
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        np.array(['text'], dtype=object),
+        np.array(['text']),
+        np.dtype('O'),
+        np.array([(1, 2.0)], dtype=[('a', 'i4'), ('b', 'f8')]),
+        np.arange(3, dtype='>i4'),
+        os.getcwd,
+        _Calls(getattr, 'x', 'upper'),
+        _Calls(bytes, 10**12),
+        _Calls(np.ndarray, (1,)),
+    ],
+    ids=repr,
+)
+def test_what_an_honest_dump_does_not_hold_is_refused(value):
+    with pytest.raises(pickle.UnpicklingError):
+        unpickle.load(pickle.dumps(value, 2))
+
+
+def test_a_state_for_one_of_our_own_functions_is_refused():
+    # BUILD would otherwise set attributes, such as __defaults__, on the function itself.
+    forged = b'\x80\x02c_codecs\nencode\n}X\x0c\x00\x00\x00__defaults__K\x01sb.'
+    with pytest.raises(pickle.UnpicklingError, match=r'a state for _codecs\.encode'):
+        unpickle.load(forged)
+
+
+def test_a_tensor_that_reaches_beyond_its_storage_is_refused():
+    rebuild = torch._utils._rebuild_tensor_v2
+    numbers = torch.arange(4.0)
+    storage = torch.storage.TypedStorage(wrap_storage=numbers.untyped_storage(), dtype=numbers.dtype, _internal=True)
+    for offset, size, stride in ((2, (3,), (1,)), (0, (5,), (0,)), (0, (2,), (4,)), (-1, (1,), (1,))):
+        forged = _Calls(rebuild, storage, offset, size, stride, False, collections.OrderedDict())
+        with pytest.raises(pickle.UnpicklingError, match='refused a tensor'):
+            unpickle.load(pickle.dumps(forged))
+
+
+@pytest.mark.parametrize('content', [b'', b'\x80', b'text', pickle.dumps([1.5] * 9)[:-3]])
+def test_torn_pickles_are_said_to_be_torn(content):
+    with pytest.raises(pickle.UnpicklingError):
+        unpickle.load(content)
