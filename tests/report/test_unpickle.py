@@ -54,6 +54,10 @@ class _Calls:
     def __reduce__(self):
         return self.call
 
+    def __repr__(self):
+        # The name of a test must be the same in every process, and an address is not.
+        return f'{self.call[0].__name__}-call'
+
 
 def test_code_in_a_pickle_is_refused_and_not_run(tmp_path):
     trap = tmp_path / 'trap'
