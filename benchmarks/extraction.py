@@ -302,7 +302,10 @@ def main() -> int:
     print_tables(rows, goals, quality)
     if args.out:
         result = {
-            'command': ' '.join(['python', *sys.argv]),
+            # Without the paths of this machine.
+            'command': f'extraction.py --clips {args.clips} --repeats {args.repeats} --seed {args.seed}'
+            + (' --footage FOLDER' if args.footage else ''),
+            'load': os.getloadavg(),
             'machine': f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}',
             'versions': {'av': av.__version__, 'cv2': cv2.__version__, 'simplejpeg': simplejpeg.__version__},
             'seed': args.seed,
