@@ -99,7 +99,12 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         ],
         'layout': {
             'height': 460,
-            'xaxis': {'title': {'text': 'training clips (log scale)'}, 'type': 'log', 'zeroline': False, 'tickvals': _LOG_TICKS},
+            'xaxis': {
+                'title': {'text': 'training clips (log scale)'},
+                'type': 'log',
+                'zeroline': False,
+                'tickvals': _LOG_TICKS,
+            },
             'yaxis': {'title': {'text': 'accuracy', 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
         },
     }
