@@ -47,8 +47,8 @@ def checkout(tmp_path, repository):
     for name, text in stand_ins.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    for extras in ('dev', 'prep'):
-        bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{extras}"')
+    for extras, stamp in (('dev', 'dev'), ('prep,report', 'prep_report')):
+        bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{stamp}"')
     return root
 
 
