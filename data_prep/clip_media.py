@@ -91,7 +91,8 @@ def _add(media: Media, clip: ClipName, manifest: Manifest | None) -> None:
     if manifest is not None:
         media.options[manifest.options] += 1
         # One frame fewer is common: MPEG-4 with packed B-frames ends in an empty packet.
-        if abs(manifest.frames - stated) > 1:
+        # What was decoded counts, not the every n-th frame of it that --stride or --fps kept.
+        if abs((manifest.decoded or manifest.frames) - stated) > 1:
             media.other_lengths.append(clip)
 
 
