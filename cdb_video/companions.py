@@ -22,22 +22,24 @@ _SHARDING = {
 }
 
 
-def check_companions(runner: Any) -> None:
-    """Check what else takes part in a run; called by `ClassDifficultyHook` before training.
+def check_companions(runner: Any, owner: Any) -> None:
+    """Check what else takes part in a run; called before training by the hook that owns the difficulty.
 
     Args:
         runner: mmengine's Runner or FlexibleRunner, with a train loop.
+        owner: The hook.
 
     Raises:
         ValueError: If something cannot work; the message says what to use instead.
     """
-    _refuse_sharding(runner)
+    _refuse_sharding(runner, type(owner).__name__)
     _refuse_training_views(runner)
     if runner._val_loop is not None:
         _refuse_unaveraged_views(runner.model)
     loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)
     if isinstance(loop, IterBasedTrainLoop):
-        _warn_of_late_difficulty(runner, loop, sampler)
+        if runner._val_loop is not None:
+            _warn_of_late_difficulty(runner, loop, sampler)
     elif getattr(sampler, 'infinite', False):
         raise ValueError(
             f'{type(sampler).__name__}(infinite=True) in {type(loop).__name__}: its epoch would never end. Remove '
@@ -45,13 +47,13 @@ def check_companions(runner: Any) -> None:
         )
 
 
-def _refuse_sharding(runner: Any) -> None:
+def _refuse_sharding(runner: Any, owner: str) -> None:
     """Nothing here was made or tested for a model or an optimizer that is cut into shards."""
     for part in (getattr(runner, 'strategy', None), runner.model):
         for ancestor in type(part).__mro__:
             if ancestor.__name__ in _SHARDING:
                 raise ValueError(
-                    f'{type(part).__name__}: ClassDifficultyHook does not support {_SHARDING[ancestor.__name__]}. Use '
+                    f'{type(part).__name__}: {owner} does not support {_SHARDING[ancestor.__name__]}. Use '
                     'one process, or data parallel ones: remove strategy (or let it be '
                     "dict(type='DDPStrategy')) and model_wrapper_cfg, and train with launcher='pytorch'"
                 )

@@ -88,10 +88,10 @@ def read_history(path: Path) -> History:
         if entry is None:
             history.num_torn_lines += 1
         elif entry['kind'] == 'header':
-            if entry.get('version', 0) > FORMAT_VERSION:
+            version = entry.get('version', 0)
+            if not isinstance(version, int) or version > FORMAT_VERSION:
                 raise ValueError(
-                    f'{path}: format version {entry["version"]}, this cdb_video reads up to {FORMAT_VERSION}; '
-                    'update cdb_video'
+                    f'{path}: format version {version!r}, this cdb_video reads up to {FORMAT_VERSION}; update cdb_video'
                 )
             history.header = entry
         else:

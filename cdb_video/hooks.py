@@ -72,8 +72,9 @@ class ClassDifficultyHook(DifficultyOwner):
         Raises:
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
         """
-        self.state_, self._metric, self._consumers = None, None, {}
-        check_companions(runner)
+        self.state_, self._metric, self._consumers, self._metrics = None, None, {}, {}
+        self._check_alone(runner)
+        check_companions(runner, self)
         if runner._val_loop is None or wiring.first_validation(runner.train_loop, self._by_epoch(runner)) is None:
             self._without_validation(runner)
             return
@@ -140,7 +141,11 @@ class ClassDifficultyHook(DifficultyOwner):
                 f'{wiring.METRIC_RECIPE}, let val_begin be at most the length of training, and train without '
                 '--no-validate; or replay the difficulty of an earlier run with DifficultyReplayHook'
             )
-        runner.logger.warning('ClassDifficultyHook: no validation in this run, so nothing is measured or reported')
+        runner.logger.warning(
+            'ClassDifficultyHook: no validation in this run, so nothing is measured; a test will be reported'
+        )
+        # The training counts go into the checkpoints, for the accuracies by shot of a test.
+        self.state_ = starting_state(runner, wiring.find_sampler(runner.train_dataloader), None)
 
     def _choose_consumers(self, runner: Any) -> None:
         """Find who gets the difficulty, and say what is likely not meant."""

@@ -31,13 +31,19 @@ def train() -> None:
     """
     host = _host_tool('train')
     args = host.parse_args()
-    config = Config.fromfile(args.config)
-    work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
-    if args.resume == 'auto':
-        args.resume = newest_checkpoint(Path(work_dir))
-        if args.resume is None:
-            print_log(f'--resume: there is no checkpoint in {work_dir} yet, so training starts', logger='current')
-    config = host.merge_args(config, args)
+    # The work directory is known once all is merged.
+    find_newest = args.resume == 'auto'
+    if find_newest:
+        args.resume = None
+    config = host.merge_args(Config.fromfile(args.config), args)
+    if find_newest:
+        newest = newest_checkpoint(Path(config.work_dir))
+        if newest is None:
+            print_log(
+                f'--resume: there is no checkpoint in {config.work_dir} yet, so training starts', logger='current'
+            )
+        else:
+            config.resume, config.load_from = True, newest
     prepare_processes(config, args.launcher)
     _build(config).train()
 
@@ -82,9 +88,10 @@ def prepare_processes(config: Config, launcher: str) -> None:
             'tools/dist_test.sh or torchrun'
         )
     timeout = config.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-    torch.distributed.init_process_group(
-        'gloo', timeout=None if timeout is None else datetime.timedelta(seconds=timeout)
-    )
+    if timeout is None:
+        torch.distributed.init_process_group('gloo')
+    else:
+        torch.distributed.init_process_group('gloo', timeout=datetime.timedelta(seconds=timeout))
     if config.get('model_wrapper_cfg') is None:
         config.model_wrapper_cfg = {
             'type': 'MMDistributedDataParallel',

@@ -180,10 +180,10 @@ class ClassAccuracy(BaseMetric):
         if is_main_process():
             try:
                 outcome = [(self.compute_metrics(results), self.counts_)]
-            except ValueError as error:
+            except Exception as error:  # whatever it is: the other processes wait for it
                 outcome = [error]
         broadcast_object_list(outcome)
-        if isinstance(outcome[0], ValueError):
+        if isinstance(outcome[0], Exception):
             raise outcome[0]
         metrics, self.counts_ = outcome[0]
         return {self._key(name): value for name, value in metrics.items()}

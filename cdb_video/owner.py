@@ -114,6 +114,13 @@ class DifficultyOwner(Hook):
             return self.state_
         return DifficultyState.from_checkpoint(self._loaded)
 
+    def _check_alone(self, runner: Any) -> None:
+        owners = [type(hook).__name__ for hook in runner.hooks if isinstance(hook, DifficultyOwner)]
+        if len(owners) > 1:
+            raise ValueError(
+                f'custom_hooks holds {" and ".join(owners)}, and each would hand out its own difficulty: keep one'
+            )
+
     def _find_consumers(self, runner: Any, remedy: str) -> dict[str, Any]:
         """Who takes the difficulty; an error with the `remedy` if nobody does."""
         consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)

@@ -11,6 +11,8 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.registry import HOOKS
 
 from cdb_video import recording, wiring
+from cdb_video.companions import check_companions
+from cdb_video.history import HISTORY_NAME
 from cdb_video.labels import check_same_names
 from cdb_video.owner import DifficultyOwner
 from cdb_video.schedule import DifficultySchedule, Step, read_schedule
@@ -71,7 +73,9 @@ class DifficultyReplayHook(DifficultyOwner):
             FileNotFoundError: If there is no such history.
             ValueError: If history, consumers, labels, class lists or numbers of classes do not fit.
         """
-        self._schedule = _read_on_main_process(self.history)
+        self._check_alone(runner)
+        check_companions(runner, self)
+        self._schedule = _read_on_main_process(self.history, Path(runner.work_dir))
         metric = None if runner._val_loop is None else wiring.find_metric(runner.val_loop.evaluator)
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self._consumers = self._find_consumers(runner, '')
@@ -98,17 +102,25 @@ class DifficultyReplayHook(DifficultyOwner):
         """Take the step that is due."""
         self._follow(runner)
 
-    def _follow(self, runner: Any) -> None:
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        """In training by iteration, take the step that is due next: its batch is fetched before any hook is asked."""
+        if not self._by_epoch(runner) and runner.iter + 1 < runner.max_iters:
+            self._follow(runner, trained=runner.iter + 1)
+
+    def _follow(self, runner: Any, trained: int | None = None) -> None:
+        """Take the step in force after `trained` iterations, None = those that the loop has counted."""
         if self._schedule is None or self.stretch_ is None:
             return
-        position = self._schedule.at(runner.iter, self.stretch_)
+        position = self._schedule.at(runner.iter if trained is None else trained, self.stretch_)
         if position == self._position or position is None:
             return
         self._position = position
         self.state_ = self._state_of(position)
         self._push(runner)
         if is_main_process():
-            self._record(runner, self._step(runner))
+            self._record(runner, self._step(runner) if trained is None else trained)
 
     def _state_of(self, position: int) -> DifficultyState:
         """The state that a step of the schedule stands for: iterations are of this run, the epoch is as recorded."""
@@ -163,13 +175,18 @@ class DifficultyReplayHook(DifficultyOwner):
             )
 
 
-def _read_on_main_process(path: Path) -> DifficultySchedule:
+def _read_on_main_process(path: Path, work_dir: Path) -> DifficultySchedule:
     """Read the schedule on the main process, and give it, or the error, to all."""
     outcome: list[Any] = [None]
     if is_main_process():
         try:
+            if path.resolve() == (work_dir / HISTORY_NAME).resolve():
+                raise ValueError(
+                    f'history={str(path)!r} is the file that this run writes itself: choose another work directory '
+                    '(--work-dir)'
+                )
             outcome = [read_schedule(path)]
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever it is: the other processes wait for it
             outcome = [error]
     broadcast_object_list(outcome)
     if isinstance(outcome[0], Exception):

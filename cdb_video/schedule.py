@@ -111,9 +111,11 @@ def schedule_from(history: History) -> DifficultySchedule:
     """
     if not history.records:
         raise ValueError('holds no validation, so there is nothing to replay; name the class_history.jsonl of a run')
+    names = history.header.get('class_names')
+    if names is not None and not isinstance(names, list):
+        raise ValueError(f'its class_names are {names!r}; they must be a list, or null')
     steps = tuple(_step_from(record) for record in history.records)
     lengths = {len(step.difficulty) for step in steps}
-    names = history.header.get('class_names')
     if names is not None:
         lengths.add(len(names))
     if len(lengths) > 1:
@@ -131,7 +133,7 @@ def _step_from(record: dict[str, Any]) -> Step:
         num_clips, num_correct = (np.asarray(record[key], dtype=np.int64) for key in ('num_clips', 'num_correct'))
         difficulty = np.asarray(record['difficulty'], dtype=np.float64)
         step = Step(int(record['iter']), int(record['epoch']), num_clips, num_correct, difficulty)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f'the record of iteration {record.get("iter")} cannot be used ({error!r})') from error
     class_accuracy(num_correct, num_clips)  # checks the counts
     if difficulty.shape != num_clips.shape or not ((difficulty >= 0) & (difficulty <= 1)).all():

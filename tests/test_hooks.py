@@ -431,6 +431,34 @@ def test_observing_run_without_validation_goes_on_with_a_warning(run):
     assert any('no validation' in str(call) for call in warning.call_args_list)
 
 
+WITHOUT_VALIDATION = {
+    **dict.fromkeys(('val_dataloader', 'val_cfg', 'val_evaluator'), ...),
+    'default_hooks': {'checkpoint': {'save_best': None}},
+    'custom_hooks': [{'type': 'ClassDifficultyHook', 'observe_only': True}],
+}
+
+
+def test_baseline_without_validation_is_tested_with_its_training_counts(run, tmp_path):
+    run(**WITHOUT_VALIDATION, train_cfg={'max_epochs': 1}).train()
+    assert not (tmp_path / 'class_report.json').exists()
+    tester = run(
+        load_from=str(tmp_path / 'epoch_1.pth'),
+        test_dataloader=BASE_TEST,
+        test_cfg={},
+        test_evaluator={'type': 'ClassAccuracy'},
+    )
+    assert 'acc/few_shot' in tester.test()
+    rows = json.loads((tmp_path / 'class_report.json').read_text())['classes']
+    assert sorted(row['train_count'] for row in rows) == [5, 10, 20, 40]
+    assert {row['difficulty'] for row in rows} == {None}
+
+
+def test_labels_of_a_run_without_validation_are_checked_before_training(run):
+    unnamed = {'dataset': {'classes': None}}
+    with pytest.raises(ValueError, match=r'label 3.*states 3 classes'):
+        run(**WITHOUT_VALIDATION, model={'num_classes': 3}, train_dataloader=unnamed).train()
+
+
 def test_diverged_model_stops_the_run_with_the_reason(run):
     with pytest.raises(ValueError, match='clips hold NaN'):
         run(model={'nan': True}).train()

@@ -1,5 +1,6 @@
 """DifficultyReplayHook in whole toy runs."""
 
+import copy
 import json
 import uuid
 from unittest import mock
@@ -170,3 +171,60 @@ def test_schedule_that_never_acts_is_warned_about(replay):
     with mock.patch.object(runner.logger, 'warning') as warning:
         runner.train()
     assert any('no difficulty will act' in str(call) for call in warning.call_args_list)
+
+
+BY_ITERATION = {
+    'train_cfg': {'_delete_': True, 'by_epoch': False, 'max_iters': 40, 'val_interval': 10},
+    # A pass of ten batches between two validations.
+    'train_dataloader': {'sampler': {'num_samples': 80}},
+    'default_hooks': {'checkpoint': {'by_epoch': False, 'interval': 10, 'save_best': None}},
+}
+
+
+def test_replay_by_iteration_repeats_the_training_and_resumes_to_the_bit(tmp_path):
+    straight = make_runner(tmp_path / 'measured', uuid.uuid4().hex, **copy.deepcopy(BY_ITERATION))
+    straight.train()
+    hook = {'type': 'DifficultyReplayHook', 'history': str(tmp_path / 'measured/class_history.jsonl')}
+    without_validation = dict.fromkeys(('val_cfg', 'val_dataloader', 'val_evaluator'), ...)
+    settings = {**BY_ITERATION, 'custom_hooks': [hook], **without_validation}
+    replayed = make_runner(tmp_path / 'replayed', uuid.uuid4().hex, **copy.deepcopy(settings))
+    replayed.train()
+    before = read_history(tmp_path / 'replayed/class_history.jsonl').records
+    assert [record['iter'] for record in before] == [10, 20, 30]
+    resumed = make_runner(
+        tmp_path / 'replayed',
+        uuid.uuid4().hex,
+        **copy.deepcopy(settings),
+        resume=True,
+        load_from=str(tmp_path / 'replayed/iter_20.pth'),
+    )
+    resumed.train()
+    assert replayed.model.batches == straight.model.batches
+    assert resumed.model.batches == straight.model.batches[20:]
+    for runner in (replayed, resumed):
+        for one, other in zip(runner.model.parameters(), straight.model.parameters(), strict=True):
+            assert torch.equal(one, other)
+    assert read_history(tmp_path / 'replayed/class_history.jsonl').records == before
+
+
+def test_history_of_the_own_work_directory_is_refused(replay, tmp_path):
+    with pytest.raises(ValueError, match='is the file that this run writes itself'):
+        replay({'history': str(tmp_path / 'replayed/class_history.jsonl')}).train()
+
+
+def test_what_cannot_take_part_is_refused_in_a_replay_too(replay):
+    with pytest.raises(ValueError, match='its epoch would never end'):
+        replay(train_dataloader={'sampler': {'infinite': True}}).train()
+
+
+def test_two_owners_of_a_difficulty_are_refused(replay, measured):
+    hooks = [{'type': 'ClassDifficultyHook'}, {'type': 'DifficultyReplayHook', 'history': str(measured[1])}]
+    with pytest.raises(ValueError, match=r'ClassDifficultyHook and DifficultyReplayHook.*keep one'):
+        replay(custom_hooks=hooks).train()
+
+
+def test_history_that_is_malformed_is_a_clear_error(replay, tmp_path):
+    path = tmp_path / 'bad.jsonl'
+    path.write_text('{"kind": "header", "version": "2"}\n')
+    with pytest.raises(ValueError, match=r"bad\.jsonl: format version '2'"):
+        replay({'history': str(path)}).train()

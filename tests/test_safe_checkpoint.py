@@ -19,6 +19,16 @@ pytestmark = pytest.mark.skipif(
     reason='torch < 2.6 has no names for allowed objects',
 )
 
+
+@pytest.fixture(autouse=True)
+def _allowed_stays_allowed():
+    """At its end torch's `safe_globals` takes away what was allowed before it began, too: put that back."""
+    allowed = torch.serialization.get_safe_globals()
+    yield
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(allowed)
+
+
 # What an honest pickle calls to make an array; numpy 1 and numpy 2 file it under different names.
 RECONSTRUCT, _, _ = np.zeros(1).__reduce__()
 

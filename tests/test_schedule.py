@@ -74,6 +74,8 @@ def test_history_without_names_is_a_schedule_without_names(read):
         ([header(), record(10, difficulty=[0.5, None])], 'iteration 10 has difficulties'),
         ([header(), record(10, num_correct=[5, 0])], 'more correct clips than clips'),
         ([header(), record(10, num_clips='x')], 'iteration 10 cannot be used'),
+        ([header(), record(10, num_clips=[10**400, 2])], 'iteration 10 cannot be used'),
+        ([header(names=5), record(10)], 'class_names are 5'),
         ([header(), {'kind': 'validation', 'iter': 10}], "iteration 10 cannot be used.*'num_clips'"),
     ],
 )

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cdb_video.report.class_table import is_share
 from cdb_video.serialise import plain, write_atomically
 
 Report = dict[str, Any]
@@ -77,13 +78,13 @@ def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
 
 
 def format_average(result: dict[str, Any]) -> str:
-    """Two Markdown tables, in percent."""
+    """Two Markdown tables, in percent what is a share."""
     heads = [f'split {i}' for i in range(1, len(result['runs']) + 1)]
     lines = [f'split {i}: {run}' for i, run in enumerate(result['runs'], 1)] + ['']
     lines += [f'| metric | {" | ".join(heads)} | mean | sd |', '|---' * (len(heads) + 3) + '|']
     for name, entry in result['metrics'].items():
-        cells = [*entry['values'], entry['mean'], entry['sd']]
-        lines.append(f'| {name} | ' + ' | '.join(map(_percent, cells)) + ' |')
+        show = _percent if is_share(name) else '{:.4g}'.format
+        lines.append(f'| {name} | ' + ' | '.join(map(show, [*entry['values'], entry['mean'], entry['sd']])) + ' |')
     lines += ['', f'| class, accuracy | {" | ".join(heads)} | mean |', '|---' * (len(heads) + 2) + '|']
     for entry in result['classes']:
         name = entry['name'].replace('|', '\\|')

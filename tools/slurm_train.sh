@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Trains as a Slurm job: one process per GPU, started by srun.
 #
-#   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS='--time=24:00:00 --requeue'] \
+#   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS='--time=24:00:00'] \
 #       tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
 #
-# Passes --resume, which goes on from the newest checkpoint of WORK_DIR and starts where there is none: so a job
-# that Slurm requeues after its time limit or a lost node continues by itself. GPUS_PER_NODE=0 trains on CPUs.
+# Passes --resume, which goes on from the newest checkpoint of WORK_DIR and starts where there is none: so the same
+# command continues after a time limit or a lost node, also from a batch job that Slurm requeues (sbatch
+# --requeue). GPUS_PER_NODE=0 trains on CPUs.
 set -euo pipefail
 TOOLS="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=tools/dist_launch.sh

@@ -92,12 +92,17 @@ def format_table(rows: Sequence[Row]) -> str:
     return '\n'.join(lines)
 
 
+def is_share(name: str) -> bool:
+    """Whether a metric of this name is a share of 1, as those of ClassAccuracy are."""
+    return _SHARE.search(name) is not None
+
+
 def format_summary(metrics: Mapping[str, Any]) -> str:
     """The metrics in one line, as 'acc/top1 61.2%  acc/mean1 58.0%'; those of others as they are."""
     words = []
     for name, value in metrics.items():
         if isinstance(value, float | int):
-            words.append(f'{name} {value:.1%}' if _SHARE.search(name) else f'{name} {value:.4g}')
+            words.append(f'{name} {value:.1%}' if is_share(name) else f'{name} {value:.4g}')
     return '  '.join(words)
 
 

@@ -86,6 +86,14 @@ def test_slurm_names_of_processes_are_understood_on_the_cpu(config, tmp_path):
     assert len(read_history(tmp_path / 'work/class_history.jsonl').records) == 1
 
 
+def test_resume_looks_into_the_work_directory_of_the_options(config, tmp_path):
+    command = [sys.executable, 'tools/train.py', config, '--seed', '1', '--resume', '--cfg-options']
+    options = [f'work_dir={tmp_path}/work', 'train_cfg.max_epochs=1']
+    assert 'no checkpoint in' in run(*command, *options)
+    options[1] = 'train_cfg.max_epochs=2'
+    assert 'resumed epoch: 1' in run(*command, *options)
+
+
 @pytest.mark.parametrize(
     ('launcher', 'message'),
     [
@@ -117,9 +125,9 @@ def test_slurm_script_asks_srun_for_what_is_needed(tmp_path):
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     srun.chmod(0o755)
     path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
-    options = {'GPUS': '4', 'SRUN_ARGS': '--time=1:00:00 --requeue', 'PATH': path}
+    options = {'GPUS': '4', 'SRUN_ARGS': '--time=1:00:00 --exclusive', 'PATH': path}
     words = run('tools/slurm_train.sh', 'gpu', 'a job', 'c.py', 'work', '--seed', '0', **options).split('\n')
-    for expected in ('gpu', '--job-name=a job', '--gres=gpu:8', '--ntasks=4', '--ntasks-per-node=4', '--requeue'):
+    for expected in ('gpu', '--job-name=a job', '--gres=gpu:8', '--ntasks=4', '--ntasks-per-node=4', '--exclusive'):
         assert expected in words
     tail = words[words.index('c.py') :]
     assert tail[:8] == ['c.py', '--work-dir', 'work', '--resume', '--launcher', 'slurm', '--seed', '0']

@@ -36,6 +36,11 @@ def test_mean_and_deviation_of_three_splits(work_dir, tmp_path, capsys):
     assert written['metrics']['acc/top1']['sd'] == pytest.approx(statistics.stdev([0.6, 0.7, 0.9]))
 
 
+def test_metrics_that_are_no_shares_are_not_shown_as_percent(work_dir, capsys):
+    assert main([work_dir(name, {'cut': 0.5}, loss=value) for name, value in (('a', 1.5), ('b', 2.5))]) == 0
+    assert '| loss | 1.5 | 2.5 | 2 | 0.7071 |' in capsys.readouterr().out
+
+
 def test_name_with_a_bar_stays_in_its_cell(work_dir, capsys):
     assert main([work_dir(name, {'cut|slice': 0.5}) for name in 'ab']) == 0
     assert '| cut\\|slice | 50.0 | 50.0 | 50.0 |' in capsys.readouterr().out
