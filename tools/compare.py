@@ -33,8 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError('nothing to compare: name work directories, or use --group')
         options = Options(head_threshold=arguments.head_threshold, repeats=0)
         comparison = compare(read_methods(arguments.runs, groups, options), arguments.baseline)
-        print(format_comparison(comparison))
-        files = write_comparison(comparison, arguments.out, page=not arguments.no_html)
+        try:
+            files = write_comparison(comparison, arguments.out, page=not arguments.no_html)
+        finally:
+            # After the files, which a reader that stops reading, such as head, must not cost.
+            print(format_comparison(comparison))
     except MissingPackagesError as error:
         print(f'compare: the tables are written, the page is not: {error}', file=sys.stderr)
         return 0
