@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.report.compare import Comparison
-from cdb_video.report.figures import Figure, by_frequency, display_names
+from cdb_video.report.figure_parts import Figure, by_frequency, display_names
 from cdb_video.report.insight import METRIC_LABELS
 from cdb_video.report.page import render
 from cdb_video.serialise import write_atomically

@@ -12,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cdb_video.report.figures import MAX_CELLS, SHOWN_CLASSES, Figure, build_figures
+from cdb_video.report.confusion_figure import SHOWN_CLASSES
+from cdb_video.report.figure_parts import MAX_CELLS, Figure
+from cdb_video.report.figures import build_figures
 from cdb_video.report.insight import METRIC_LABELS, Insight
 from cdb_video.report.mistakes import worst_mistakes
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from cdb_video.report import figures
+from cdb_video.report.confusion_figure import similar_order
+from cdb_video.report.figure_parts import display_names
 from cdb_video.report.files import write_live_page, write_report
 from cdb_video.report.insight import Options, build_insight
 from cdb_video.report.mistakes import worst_mistakes
@@ -110,17 +112,17 @@ def test_confused_classes_stand_side_by_side_in_the_similar_order():
     confusion = np.diag([20] * 6)
     for one, other in ((0, 3), (1, 4), (2, 5)):
         confusion[one, other] = confusion[other, one] = 10
-    order = figures.similar_order(confusion)
+    order = similar_order(confusion)
     assert sorted(order) == list(range(6))
     for one, other in ((0, 3), (1, 4), (2, 5)):
         assert abs(order.index(one) - order.index(other)) == 1
 
 
 def test_names_that_plotly_would_read_as_html_or_take_for_one_are_told_apart(insight):
-    names = figures.display_names(insight)
+    names = display_names(insight)
     assert names[1] == 'cut &lt;script&gt;alert(1)&lt;/script&gt;'
     insight.run.class_names = ('a' * 50 + 'x', 'a' * 50 + 'y', *NAMES[2:])
-    assert len(set(figures.display_names(insight))) == 5
+    assert len(set(display_names(insight))) == 5
 
 
 def test_mistakes_are_the_most_confident_first(insight):
