@@ -17,10 +17,11 @@ from pathlib import Path
 
 from cdb_video.annotation import read_class_names
 from cdb_video.report import format_summary, format_table
+from cdb_video.report.class_report import REPORT_NAME
 from cdb_video.report.files import write_report
 from cdb_video.report.insight import Insight, Options, build_insight
 from cdb_video.report.page import MissingPackagesError
-from cdb_video.report.source import REPORT_NAME, read_run
+from cdb_video.report.source import read_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cdb_video.fields import is_number
 from cdb_video.report.figure_parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
 from cdb_video.report.insight import METRIC_LABELS, Insight
 
@@ -111,4 +112,5 @@ def _steps(records: Sequence[dict[str, Any]]) -> tuple[str, list[int]]:
 
 
 def _metric(metrics: dict[str, Any], name: str) -> float | None:
-    return next((value for key, value in metrics.items() if key.rpartition('/')[2] == name), None)
+    found = (value for key, value in metrics.items() if key.rpartition('/')[2] == name and is_number(value))
+    return next(found, None)

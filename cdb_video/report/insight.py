@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty import FloatVector
+from cdb_video.fields import is_number
 from cdb_video.labels import class_label
 from cdb_video.report.class_table import Row, class_rows
 from cdb_video.report.dump import sessions_of
@@ -183,7 +184,7 @@ def _evaluated(
 def _known(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The metrics that the report shows, without their prefix."""
     found = {key.rpartition('/')[2]: value for key, value in metrics.items()}
-    return {name: float(found[name]) for name in METRIC_LABELS if isinstance(found.get(name), float | int)}
+    return {name: float(found[name]) for name in METRIC_LABELS if is_number(found.get(name))}
 
 
 def _driven(run: RunData) -> dict[str, Any]:

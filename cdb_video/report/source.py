@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty import IntVector
+from cdb_video.fields import repeated_name
 from cdb_video.history import HISTORY_NAME, read_history
+from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.dump import Predictions, read_dump
+from cdb_video.serialise import counted
 
-REPORT_NAME = 'class_report.json'
 DUMP_NAME = 'predictions.pkl'
 _VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')
 _KEYS = ('epoch', 'iter', 'consumers', 'metrics')
@@ -89,25 +90,6 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     return run
 
 
-def read_class_report(path: Path) -> dict[str, Any]:
-    """The content of a ``class_report.json``, its rows in the order of the labels.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
-    try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-        report['classes'] = sorted(report['classes'], key=lambda row: row['label'])
-        labels = [row['label'] for row in report['classes']]
-        [(row['name'], row['num_clips'], row['num_correct'], report['metrics'].items()) for row in report['classes']]
-        if labels != list(range(len(labels))) or not labels:
-            raise ValueError(f'labels {labels[:5]}...')
-        report['split'], report['epoch']
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path} cannot be read ({error!r}). Run mim test to write it anew.') from error
-    return report
-
-
 def history_run(path: Path) -> RunData:
     """A run by its history alone: while it trains, what else is in the folder may be of an earlier run."""
     return _joined(path.parent.resolve().name, path.parent, _History(path), None, None, None)
@@ -123,18 +105,21 @@ class _History:
             history = read_history(path)
         self.notes: list[str] = []
         if history.num_torn_lines:
-            self.notes.append(f'{path.name}: {history.num_torn_lines} torn lines were left out.')
-        self.records = [record for record in history.records if _is_whole(record)]
+            self.notes.append(f'{path.name}: left out {counted(history.num_torn_lines, "torn line")}.')
+        self.records = [record for record in history.records if record.keys() >= {*_KEYS, *_VECTORS}]
         incomplete = len(history.records) - len(self.records)
         if incomplete:
-            self.notes.append(
-                f'{path.name}: {incomplete} records lack {", ".join(_KEYS + _VECTORS)}; they were left out.'
-            )
+            needed = ', '.join(_KEYS + _VECTORS)
+            self.notes.append(f'{path.name}: left out {counted(incomplete, "record")} without all of {needed}.')
         names, counts = history.header.get('class_names'), history.header.get('train_counts')
-        self.class_names = None if names is None else tuple(map(str, names))
+        repeated = repeated_name(names or ())
+        if repeated:
+            raise ValueError(f'{path}: class_names of the header: {repeated}. Rename one of them there')
+        self.class_names = None if names is None else tuple(names)
         self.train_counts = None if counts is None else np.asarray(counts, np.int64)
         sizes = {len(record[key]) for record in self.records for key in _VECTORS}
         sizes |= {len(part) for part in (names, counts) if part is not None}
+        sizes |= {len(vector) for record in self.records for vector in _driven_vectors(record)}
         if len(sizes) > 1:
             raise ValueError(
                 f'{path}: header and records speak of {sorted(sizes)} classes: runs with different class lists are in '
@@ -147,13 +132,10 @@ class _History:
             self.notes.append(f'{path.name} has no header, so class names and training clips are not known.')
 
 
-def _is_whole(record: Mapping[str, Any]) -> bool:
-    return (
-        all(isinstance(record.get(key), list) for key in _VECTORS)
-        and all(key in record for key in _KEYS)
-        and isinstance(record['consumers'], Mapping)
-        and isinstance(record['metrics'], Mapping)
-    )
+def _driven_vectors(record: Mapping[str, Any]) -> list[list[float]]:
+    """The weights and probabilities of a record."""
+    entries = record['consumers'].values()
+    return [entry[key] for entry in entries for key in ('weight', 'probability') if entry.get(key) is not None]
 
 
 def _joined(

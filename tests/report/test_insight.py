@@ -105,8 +105,8 @@ def test_torn_and_foreign_lines_of_the_history_are_noted(tmp_path):
         file.write('{"kind": "validation", "iter": 99, "strange": 1}\n{"kind": "valid')
     run = read_run(path)
     assert len(run.records) == 3
-    assert any('1 torn lines' in note for note in run.notes)
-    assert any('1 records lack' in note for note in run.notes)
+    assert any('left out 1 torn line.' in note for note in run.notes)
+    assert any('left out 1 record without all of' in note for note in run.notes)
 
 
 def test_two_class_lists_in_one_history_are_an_error(tmp_path):

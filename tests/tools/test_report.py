@@ -95,7 +95,7 @@ def test_history_of_a_run_that_was_killed_is_reported(report, tmp_path, capsys):
     assert report.main([str(tmp_path), '--no-html']) == 0
     printed = capsys.readouterr().out
     assert '(val set, epoch 3)' in printed
-    assert 'note: class_history.jsonl: 1 torn lines were left out.' in printed
+    assert 'note: class_history.jsonl: left out 1 torn line.' in printed
 
 
 def test_missing_packages_leave_the_tables_and_say_the_remedy(report, tmp_path, capsys):
