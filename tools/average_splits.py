@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.report.class_table import is_share
+from cdb_video.report.console import run
 from cdb_video.serialise import plain, write_atomically
 
 Report = dict[str, Any]
@@ -123,4 +124,4 @@ def _percent(value: float | None) -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

@@ -26,6 +26,7 @@ _REPORT = {
 }
 _REPORT_DETAILS = {
     'iter': WHOLE.or_null(),
+    'dump': TEXT.or_null(),
     'confusions': Check(
         lambda value: isinstance(value, list) and all(map(_TRIPLET.fits, value)), f'a list, each entry {_TRIPLET.rule}'
     ).or_null(),

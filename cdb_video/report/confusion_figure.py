@@ -10,6 +10,7 @@ import numpy as np
 from cdb_video.report.figure_parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
 from cdb_video.report.insight import Insight
 from cdb_video.report.statistics import IntMatrix
+from cdb_video.serialise import counted
 
 SHOWN_CLASSES = 100
 _LIGHT_TO_DARK = [[0, '--heat0'], [0.5, '--heat1'], [1, '--heat2']]
@@ -29,7 +30,10 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
         chosen = sorted(np.argsort(-mistakes, kind='stable')[:SHOWN_CLASSES].tolist(), key=shown.index)
         rest = np.setdiff1d(np.arange(len(names)), chosen)
         confusion = _merged(confusion, chosen, rest)
-        texts, shown = [*(names[c] for c in chosen), f'{len(rest)} other classes'], list(range(SHOWN_CLASSES + 1))
+        texts, shown = (
+            [*(names[c] for c in chosen), counted(len(rest), 'other class', 'other classes')],
+            list(range(SHOWN_CLASSES + 1)),
+        )
     cells = confusion[np.ix_(shown, shown)]
     labels = [texts[label] for label in shown]
     total = cells.sum(axis=1, keepdims=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cdb_video.annotation import AnnotationError, parse_clip_name
 from cdb_video.difficulty import FloatVector, IntVector
 from cdb_video.report import unpickle
+from cdb_video.serialise import counted
 
 _PATH_KEYS = ('frame_dir', 'filename')
 # Scores are float32 at best, and some heads average them over views in half precision.
@@ -127,8 +128,8 @@ def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floa
     missing = np.flatnonzero(~np.isfinite(scores.astype(np.float64)).all(axis=1))
     if missing.size:
         raise DumpError(
-            f'{path}: the scores of {missing.size} clips hold NaN or infinity, first of clip {missing[0]}: the model '
-            'has diverged; test another checkpoint'
+            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is clip '
+            f'{missing[0]}: the model has diverged; test another checkpoint'
         )
     return scores
 

@@ -26,6 +26,7 @@ from cdb_video.report.statistics import (
     top_confusions,
     wilson_interval,
 )
+from cdb_video.serialise import counted
 
 METRIC_LABELS = {
     'top1': 'Top-1',
@@ -262,5 +263,6 @@ def _lacking(insight: Insight) -> list[str]:
     unseen = [row['name'] for row in insight.rows if row['num_clips'] == 0]
     if unseen and insight.split != 'none':
         listed = ', '.join(unseen[:10]) + (f' and {len(unseen) - 10} more' if len(unseen) > 10 else '')
-        notes.append(f'{len(unseen)} classes have no clips here and are left out of every mean: {listed}.')
+        who = counted(len(unseen), 'class has', 'classes have')
+        notes.append(f'{who} no clips here, so the means are over the others: {listed}.')
     return notes

@@ -35,6 +35,7 @@ class RunData:
         records: Validations in order, as in the history.
         report: The content of ``class_report.json``; None if there is none.
         predictions: The dump; None if there is none.
+        dump: Where the dump is; None if there is none.
         notes: What is missing or was left out, in sentences.
     """
 
@@ -46,6 +47,7 @@ class RunData:
     records: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] | None = None
     predictions: Predictions | None = None
+    dump: Path | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -54,8 +56,8 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
 
     Args:
         path: What to read.
-        dump: The dump that belongs to it; None = ``predictions.pkl`` in the work directory, if that is of the
-            evaluation in the report there.
+        dump: The dump that belongs to it; None = that which the report in the work directory was made with, or else
+            ``predictions.pkl`` there, if it is of the evaluation in the report.
         class_names: Names of the classes, for a dump that stands alone; None = those of the run.
 
     Raises:
@@ -65,27 +67,31 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist: name a work directory, a class_history.jsonl or a dump')
     if path.is_file() and path.suffix == '.pkl':
-        return _joined(path.stem, path.parent, None, None, read_dump(path), class_names)
+        return _joined(path.stem, path.parent, None, None, path, class_names)
     if path.is_file():
-        return _joined(
-            path.parent.name, path.parent, _History(path), None, read_dump(dump) if dump else None, class_names
-        )
+        return _joined(path.resolve().parent.name, path.parent, _History(path), None, dump, class_names)
     history = path / HISTORY_NAME
-    report = path / REPORT_NAME
-    found = dump or (path / DUMP_NAME if (path / DUMP_NAME).exists() else None)
-    if not history.exists() and not report.exists() and found is None:
+    report_file = path / REPORT_NAME
+    report = read_class_report(report_file) if report_file.exists() else None
+    recorded = path / report['dump'] if report and report.get('dump') else None
+    found = next(
+        (file for file in (dump, recorded, path / DUMP_NAME) if file and (file == dump or file.is_file())), None
+    )
+    if not history.exists() and report is None and found is None:
         raise FileNotFoundError(
-            f'{report} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with ClassDifficultyHook, or run '
-            'mim test, first.'
+            f'{report_file} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with '
+            'ClassDifficultyHook, or run mim test, first.'
         )
     run = _joined(
         path.resolve().name,
         path,
         _History(history) if history.exists() else None,
-        read_class_report(report) if report.exists() else None,
-        read_dump(found) if found else None,
+        report,
+        found,
         class_names,
     )
+    if recorded and dump is None and found != recorded:
+        run.notes.append(f'The dump that {REPORT_NAME} was made with, {recorded}, is gone.')
     _choose_evaluation(run, explicit=dump is not None)
     return run
 
@@ -143,10 +149,11 @@ def _joined(
     folder: Path,
     history: _History | None,
     report: dict[str, Any] | None,
-    predictions: Predictions | None,
+    dump: Path | None,
     class_names: Sequence[str] | None,
 ) -> RunData:
     """Bring the parts together and see that they speak of the same classes."""
+    predictions = read_dump(dump) if dump else None
     sizes = {
         HISTORY_NAME: history and history.num_classes,
         REPORT_NAME: report and len(report['classes']),
@@ -157,7 +164,7 @@ def _joined(
     if len(set(known.values())) != 1:
         listed = ', '.join(f'{who} has {size}' for who, size in known.items())
         raise ValueError(f'{name}: different numbers of classes: {listed}; name files of one run')
-    run = RunData(name, folder, next(iter(known.values())), report=report, predictions=predictions)
+    run = RunData(name, folder, next(iter(known.values())), report=report, predictions=predictions, dump=dump)
     if history is not None:
         run.class_names, run.train_counts = history.class_names, history.train_counts
         run.records, run.notes = history.records, list(history.notes)
@@ -207,7 +214,8 @@ def _choose_evaluation(run: RunData, *, explicit: bool) -> None:
         run.report = None
         run.notes.append(f'The dump is of another evaluation than {REPORT_NAME} in this folder; the dump is shown.')
     else:
-        run.predictions = None
+        name = run.dump and run.dump.name
+        run.predictions = run.dump = None
         run.notes.append(
-            f'{DUMP_NAME} is of another evaluation than {REPORT_NAME} and was left out; --dump shows it nevertheless.'
+            f'{name} is of another evaluation than {REPORT_NAME} and was left out; --dump shows it nevertheless.'
         )

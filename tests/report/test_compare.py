@@ -171,9 +171,31 @@ def test_tool_writes_tables_and_page(tool, make_run, tmp_path, capsys):
     assert row['test'].startswith("one seed: McNemar's")
 
 
+def test_a_group_that_is_given_twice_has_the_runs_of_both(tool, make_run, tmp_path, capsys):
+    a, b, c = (str(make_run(name, name, scores=place, seed=place)) for place, name in enumerate('abc'))
+    out = ['--no-html', '--out', str(tmp_path / 'out')]
+    assert tool.main(['--group', f'CE={a}', '--group', f'new={c}', '--group', f'CE={b}', *out]) == 0
+    assert '| CE | 2 |' in capsys.readouterr().out
+    assert tool.main(['--group', f'CE={a}', '--group', f'CE={a}', *out]) == 2
+    assert 'a run is given twice' in capsys.readouterr().err
+
+
+def test_a_comparison_that_cannot_be_written_is_printed_all_the_same(tool, make_run, tmp_path, capsys):
+    (tmp_path / 'out').write_text('a file')
+    assert tool.main([str(make_run('a', 'a')), '--out', str(tmp_path / 'out')]) == 2
+    printed = capsys.readouterr()
+    assert '| a | 1 |' in printed.out
+    assert 'out' in printed.err
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
-    [([], 'nothing to compare'), (['--group', 'x'], 'write NAME=RUN,RUN'), (['nowhere'], 'does not exist')],
+    [
+        ([], 'nothing to compare'),
+        (['--group', 'x'], 'write NAME=RUN,RUN'),
+        (['--group', 'x=a,'], 'write NAME=RUN,RUN'),
+        (['nowhere'], 'does not exist'),
+    ],
 )
 def test_tool_says_what_is_wrong(tool, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)

@@ -52,7 +52,7 @@ def test_the_name_of_a_video_is_the_clip(tmp_path):
 @pytest.mark.parametrize(
     ('samples', 'message'),
     [
-        (changed(make_samples(5), pred_score=torch.full((5,), float('nan'))), 'scores of 1 clips hold NaN'),
+        (changed(make_samples(5), pred_score=torch.full((5,), float('nan'))), '1 clip has scores of NaN'),
         (changed(make_samples(5), pred_score=torch.zeros(2, 5)), 'clip 3 has a pred_score of shape'),
         (changed(make_samples(5), pred_score=torch.zeros(4)), 'clip 3 has a pred_score of shape'),
         (changed(make_samples(5), pred_score={'RGB': torch.zeros(5)}), 'clip 3 has a pred_score that is no array'),

@@ -30,7 +30,7 @@ def test_work_dir_gives_every_part(work_dir):
     assert insight.group_sizes == {'many_shot': 2, 'medium_shot': 1, 'few_shot': 2, 'head': 2, 'tail': 3}
     low, high = insight.intervals['mean1']
     assert low < insight.metrics['mean1'] < high
-    assert insight.notes == ['1 classes have no clips here and are left out of every mean: never.']
+    assert insight.notes == ['1 class has no clips here, so the means are over the others: never.']
 
 
 def test_rows_equal_scikit_learn_and_the_history(work_dir):
