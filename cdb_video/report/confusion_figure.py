@@ -61,8 +61,10 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
         'layout': {
             'height': height(len(labels)) + 110,
             'xaxis': axis
-            | {'title': {'text': 'predicted', 'standoff': 12}, 'tickangle': -60}
-            | all_ticks(len(labels), MAX_CELLS),
+            | {'title': {'text': 'predicted', 'standoff': 12}, 'tickangle': -60 if len(labels) <= 40 else -90}
+            | all_ticks(len(labels), MAX_CELLS)
+            # A column is 9 pixels wide where there are a hundred.
+            | ({'tickfont': {'size': 8}} if len(labels) > 40 else {}),
             'yaxis': axis
             | {'title': {'text': 'true', 'standoff': 12}, 'autorange': 'reversed'}
             | all_ticks(len(labels), MAX_CELLS),

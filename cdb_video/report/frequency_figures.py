@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdb_video.report.figure_parts import LABELLED, Figure, all_ticks, by_frequency, rounded
+from cdb_video.report.figure_parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, rounded
 from cdb_video.report.insight import Insight
 
 _LOG_TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
@@ -19,6 +19,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
     )
     accuracy = rounded([row['accuracy'] for row in rows])
     texts = [names[row['label']] for row in rows]
+    places = label_places([row['train_count'] for row in rows], accuracy, texts)
     return {
         'data': [
             {
@@ -27,11 +28,17 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
                 'mode': 'markers+text' if len(rows) <= LABELLED else 'markers',
                 'x': [row['train_count'] for row in rows],
                 'y': accuracy,
-                'text': texts,
-                'textposition': label_places([row['train_count'] for row in rows], accuracy, texts),
+                'hovertext': texts,
+                # A name for which there is no room stands in the hover text alone.
+                'text': [text if place else '' for text, place in zip(texts, places, strict=False)],
+                'textposition': [place or 'middle right' for place in places],
                 'textfont': {'size': 10, 'color': '--muted'},
-                'marker': {'size': 9, 'color': '--c1', 'line': {'width': 1, 'color': '--surface'}},
+                'marker': {'size': 9, 'color': '--c1', 'line': {'width': 1, 'color': '--surface'}}
+                if len(rows) <= MAX_CELLS
+                else {'size': 7, 'color': '--c1', 'opacity': 0.4},
                 'error_y': {
+                    # A thousand of them would cover the points.
+                    'visible': len(rows) <= MAX_CELLS,
                     'type': 'data',
                     'symmetric': False,
                     'array': rounded([row['accuracy_high'] - row['accuracy'] for row in rows]),
@@ -41,7 +48,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
                     'width': 0,
                 },
                 'customdata': [row['num_clips'] for row in rows],
-                'hovertemplate': '%{text}<br>%{x} training clips<br>accuracy %{y:.1%} of %{customdata} clips'
+                'hovertemplate': '%{hovertext}<br>%{x} training clips<br>accuracy %{y:.1%} of %{customdata} clips'
                 '<extra></extra>',
             }
         ],
@@ -59,12 +66,15 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
 
 
 def label_places(counts: Sequence[int], accuracy: Sequence[float | None], texts: Sequence[str]) -> list[str]:
-    """Where to write the name of each point, such that names do not cover points or each other, as far as that goes.
+    """Where to write the name of each point, such that names do not cover points or each other.
 
     Args:
         counts: Training clips, drawn on a logarithmic axis.
         accuracy: In [0, 1].
         texts: The names.
+
+    Returns:
+        Places as plotly calls them, '' where there is no room; none at all if there are too many names.
     """
     if len(texts) > LABELLED:
         return []
@@ -81,13 +91,19 @@ def label_places(counts: Sequence[int], accuracy: Sequence[float | None], texts:
             'middle left': (x - 8 - 2 * half, x - 8, y - 7, y + 7),
             'top center': (x - half, x + half, y + 8, y + 22),
             'bottom center': (x - half, x + half, y - 22, y - 8),
+            'top right': (x + 8, x + 8 + 2 * half, y + 3, y + 17),
+            'bottom right': (x + 8, x + 8 + 2 * half, y - 17, y - 3),
+            'top left': (x - 8 - 2 * half, x - 8, y + 3, y + 17),
+            'bottom left': (x - 8 - 2 * half, x - 8, y - 17, y - 3),
         }
         covered = {
             place: sum(_overlap(box, other) for other in taken) + (box[0] < -30) + (box[1] > 1000)
             for place, box in boxes.items()
         }
-        places.append(min(boxes, key=lambda place: covered[place]))
-        taken.append(boxes[places[-1]])
+        best = min(boxes, key=lambda place: covered[place])
+        places.append('' if covered[best] else best)
+        if places[-1]:
+            taken.append(boxes[best])
     return places
 
 
@@ -122,8 +138,9 @@ def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
         'data': [bars for bars in data if bars['x']],
         'layout': {
             'height': 420,
-            'xaxis': axis | {'tickangle': -45} | all_ticks(len(names), LABELLED),
-            'yaxis': {'title': {'text': 'training clips'}},
+            'xaxis': axis | {'tickangle': -45, 'showgrid': False, 'nticks': 40} | all_ticks(len(names), LABELLED),
+            'yaxis': {'title': {'text': 'training clips'}}
+            | ({'type': 'log', 'tickvals': _LOG_TICKS} if len(names) > MAX_CELLS else {}),
             'legend': {'orientation': 'h', 'y': 1.12},
             'bargap': 0.15 if len(names) <= LABELLED else 0,
         },

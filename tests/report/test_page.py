@@ -15,6 +15,7 @@ from cdb_video.report import figures
 from cdb_video.report.confusion_figure import similar_order
 from cdb_video.report.figure_parts import display_names
 from cdb_video.report.files import write_live_page, write_report
+from cdb_video.report.frequency_figures import label_places
 from cdb_video.report.insight import Options, build_insight
 from cdb_video.report.mistakes import worst_mistakes
 from cdb_video.report.page import MissingPackagesError, render_page
@@ -82,6 +83,24 @@ def test_pictures_are_valid_for_plotly_and_have_a_place_in_the_page(insight):
         assert f'data-figure="{name}"' in page
         plain = json.loads(re.sub(r'"--\w+"', '"#123456"', json.dumps(figure)))
         plotly.Figure(data=plain['data'], layout=plain['layout'])
+
+
+def test_names_in_the_picture_do_not_cover_each_other_and_are_left_to_hovering_where_there_is_no_room():
+    assert label_places([100, 110, 9000], [0.5] * 3, ['some class'] * 3)[0] != 'middle right'  # which covers the next
+    crowd = label_places([100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 9000], [0.5] * 11, ['some class'] * 11)
+    assert '' in crowd
+    assert crowd[-1] == 'middle right'
+    shown = [place for place in crowd[:-1] if place]
+    assert len(set(shown)) == len(shown) > 2
+
+
+def test_a_thousand_classes_have_a_readable_histogram_and_no_bars_of_error(tmp_path):
+    counts = [max(3, 2000 // place) for place in range(1, 201)]
+    path = write_history(tmp_path / 'class_history.jsonl', 1, counts, tuple(f'class {label}' for label in range(200)))
+    built = figures.build_figures(build_insight(read_run(path), QUICK))
+    assert built['counts']['layout']['yaxis']['type'] == 'log'
+    assert built['counts']['layout']['xaxis']['nticks'] <= 40
+    assert not built['tail']['data'][0]['error_y']['visible']
 
 
 def test_heat_map_holds_the_difficulty_of_every_class_most_frequent_on_top(insight):
