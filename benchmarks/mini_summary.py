@@ -15,6 +15,8 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
+from cdb_video.report.console import run
+
 WORST = 3
 
 
@@ -43,4 +45,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

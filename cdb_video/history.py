@@ -19,10 +19,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cdb_video.serialise import plain, write_atomically
+from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, is_number
+from cdb_video.serialise import counted, plain, write_atomically
 
 HISTORY_NAME = 'class_history.jsonl'
 FORMAT_VERSION = 1
+
+
+def _are_consumers(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(entry, dict) and first_fault(entry, _CONSUMER, required=False) is None for entry in value.values()
+    )
+
+
+_CONSUMER = {
+    'tau': Check(is_number, 'a number').or_null(),
+    'weight': NUMBER.listed().or_null(),
+    'probability': NUMBER.listed().or_null(),
+}
+_CHECKS = {
+    'header': {'class_names': TEXT.listed().or_null(), 'train_counts': WHOLE.listed().or_null()},
+    'validation': {
+        'epoch': WHOLE,
+        'iter': WHOLE,
+        'num_clips': WHOLE.listed(),
+        'num_correct': WHOLE.listed(),
+        'accuracy': SHARE.or_null().listed(),
+        'difficulty': SHARE.listed(),
+        'consumers': Check(_are_consumers, "a dict from names to dicts of 'tau' and 'weight' or 'probability'"),
+        'metrics': METRICS,
+    },
+}
 
 
 @dataclass
@@ -78,16 +105,22 @@ def read_history(path: Path) -> History:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it was written by a newer version of the format.
+        ValueError: If it was written by a newer version of the format, or a value is not what the format says. Values
+            that are missing are left to the reader.
     """
     history = History()
-    for line in path.read_bytes().splitlines():
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if not line.strip():
             continue
         entry = _parse(line)
         if entry is None:
             history.num_torn_lines += 1
-        elif entry['kind'] == 'header':
+            continue
+        fault = first_fault(entry, _CHECKS[entry['kind']], required=False)
+        fault = fault or count_fault(entry.get('num_correct', []), entry.get('num_clips', []))
+        if fault:
+            raise ValueError(f'{path}: line {number}: {fault}. Mend or remove that line')
+        if entry['kind'] == 'header':
             version = entry.get('version', 0)
             if not isinstance(version, int) or version > FORMAT_VERSION:
                 raise ValueError(
@@ -97,7 +130,8 @@ def read_history(path: Path) -> History:
         else:
             history.records.append(entry)
     if history.num_torn_lines:
-        warnings.warn(f'{path}: {history.num_torn_lines} lines are torn or not records, and are left out', stacklevel=2)
+        torn = counted(history.num_torn_lines, 'line')
+        warnings.warn(f'{path}: {torn} left out, being torn or not records', stacklevel=2)
     return history
 
 
@@ -136,7 +170,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """The entry in a line, None if it is torn or no entry of ours."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, dict) or entry.get('kind') not in ('header', 'validation'):
         return None

@@ -97,8 +97,9 @@ def read_schedule(path: Path) -> DifficultySchedule:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no validation, its lines contradict each other, or a value is out of range.
     """
+    history = read_history(path)
     try:
-        return schedule_from(read_history(path))
+        return schedule_from(history)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 

@@ -1,4 +1,4 @@
-"""Values as JSON can hold them, and files that appear complete or not at all."""
+"""Values as JSON can hold them, numbers in sentences, and files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return str(value)
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """A number and what it counts, as '1 class' and '2 classes'.
+
+    Args:
+        number: How many.
+        singular: The name of one.
+        plural: The name of several; None = with an s.
+    """
+    return f'{number} {singular if number == 1 else plural or singular + "s"}'
 
 
 def write_atomically(path: Path, content: bytes) -> Path:

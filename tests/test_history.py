@@ -32,7 +32,7 @@ def test_what_was_written_is_read_back_with_nan_as_null(path):
 def test_torn_last_line_costs_only_itself(path):
     path.write_bytes(path.read_bytes()[:-20])
     append_lines(path, record(40))
-    with pytest.warns(UserWarning, match='1 lines are torn'):
+    with pytest.warns(UserWarning, match='1 line left out, being torn'):
         history = read_history(path)
     assert [entry['iter'] for entry in history.records] == [10, 20, 40]
     assert history.num_torn_lines == 1
@@ -41,7 +41,7 @@ def test_torn_last_line_costs_only_itself(path):
 @pytest.mark.parametrize('line', ['[1, 2]', '{"kind": "other"}', '{"kind": "validation", "iter": "x"}', '\x00\x00'])
 def test_line_that_is_no_record_is_left_out_and_counted(path, line):
     path.write_text(path.read_text() + line + '\n\n')
-    with pytest.warns(UserWarning, match='are left out'):
+    with pytest.warns(UserWarning, match='left out'):
         assert len(read_history(path).records) == 3
 
 

@@ -54,7 +54,7 @@ def test_length_of_an_epoch_comes_from_the_last_record(read):
 
 
 def test_torn_last_line_is_left_out_with_a_warning(read):
-    with pytest.warns(UserWarning, match='1 lines are torn'):
+    with pytest.warns(UserWarning, match='1 line left out, being torn'):
         assert len(read(header(), record(10), '{"kind": "valid').steps) == 1
 
 
@@ -70,12 +70,12 @@ def test_history_without_names_is_a_schedule_without_names(read):
         ([header(), record(20), record(10)], 'iteration 10 follows one of 20'),
         ([header(('a',)), record(10)], r'of \[1, 2\] classes'),
         ([header(), record(10, difficulty=[0.5])], 'one number in'),
-        ([header(), record(10, difficulty=[0.5, 1.5])], 'iteration 10 has difficulties'),
-        ([header(), record(10, difficulty=[0.5, None])], 'iteration 10 has difficulties'),
-        ([header(), record(10, num_correct=[5, 0])], 'more correct clips than clips'),
-        ([header(), record(10, num_clips='x')], 'iteration 10 cannot be used'),
-        ([header(), record(10, num_clips=[10**400, 2])], 'iteration 10 cannot be used'),
-        ([header(names=5), record(10)], 'class_names are 5'),
+        ([header(), record(10, difficulty=[0.5, 1.5])], r'line 2: difficulty is \[0.5, 1.5\]; it must be'),
+        ([header(), record(10, difficulty=[0.5, None])], 'line 2: difficulty is'),
+        ([header(), record(10, num_correct=[5, 0])], 'line 2: num_correct of class 0 is 5; it must be no more than'),
+        ([header(), record(10, num_clips='x')], "line 2: num_clips is 'x'; it must be a list"),
+        ([header(), record(10, num_clips=[10**400, 2])], 'line 2: num_clips is'),
+        ([header(names=5), record(10)], 'line 1: class_names is 5; it must be a list'),
         ([header(), {'kind': 'validation', 'iter': 10}], "iteration 10 cannot be used.*'num_clips'"),
     ],
 )

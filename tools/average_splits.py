@@ -4,8 +4,10 @@
 
 Reads `class_report.json` of each work directory, which `mim test` wrote for the test set of its split, and
 prints each metric for each split with mean and standard deviation (of the sample, n - 1) over the splits, then
-the mean accuracy of every class, hardest first. `--out` writes the same as JSON. Exit code 2 if a report is
-missing, is not of a test set, or has other classes than the first.
+the mean accuracy of every class, hardest first. Which split it is, is read from the list of the test set in the config
+that the run left in its work directory (`.../verb_split2/test.txt`); where it cannot be told, the output says so.
+`--out` writes the same as JSON. Exit code 2 if a report is missing, is not of a test set, has other classes than the
+first, or is of the same split as another.
 """
 
 import argparse
@@ -16,7 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cdb_video.fields import is_number
+from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.class_table import is_share
+from cdb_video.report.console import run
+from cdb_video.report.run_config import tested_split
+from cdb_video.report.text import markdown_text
 from cdb_video.serialise import plain, write_atomically
 
 Report = dict[str, Any]
@@ -32,20 +39,21 @@ def read_report(work_dir: Path) -> Report:
     Raises:
         ReportError: If there is none, or it cannot be read.
     """
-    path = work_dir / 'class_report.json'
+    path = work_dir / REPORT_NAME
     try:
-        report: Report = json.loads(path.read_text(encoding='utf-8'))
-        part = report['split']
-        report['names'] = [row['name'] for row in sorted(report['classes'], key=lambda row: row['label'])]
-        report['accuracy'] = {row['name']: row['accuracy'] for row in report['classes']}
-        metrics = report['metrics'].items()
-        report['numbers'] = {name: value for name, value in metrics if isinstance(value, int | float)}
+        report: Report = read_class_report(path)
     except FileNotFoundError:
         raise ReportError(f'{path} does not exist: run mim test with this work directory first') from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReportError(f'{path} cannot be read ({error!r}): run mim test to write it anew') from error
-    if part != 'test':
-        raise ReportError(f'{path} is of the {part} set: run mim test, whose report takes its place')
+    except (OSError, ValueError) as error:
+        raise ReportError(str(error)) from error
+    if report['split'] != 'test':
+        raise ReportError(f'{path} is of the {report["split"]} set: run mim test, whose report takes its place')
+    report['names'] = [row['name'] for row in report['classes']]
+    rows = {row['name']: row for row in report['classes']}
+    report['accuracy'] = {
+        n: row['num_correct'] / row['num_clips'] if row['num_clips'] else None for n, row in rows.items()
+    }
+    report['numbers'] = {name: value for name, value in report['metrics'].items() if is_number(value)}
     return report
 
 
@@ -53,16 +61,24 @@ def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
     """Metrics and class accuracies of the splits, and their means.
 
     Returns:
-        'runs' (work directories), 'metrics' (name -> values, mean, sd) of the metrics that all have, 'classes'
-        (name, values, mean over the splits in which the class has clips, None = in none), hardest first.
+        'runs' (work directories), 'splits' (their numbers, None = not known), 'metrics' (name -> values, mean, sd) of
+        the metrics that all have, 'classes' (name, values, mean over the splits in which the class has clips, None = in
+        none), hardest first.
 
     Raises:
-        ReportError: If there are fewer than two, one is given twice, or they do not go together.
+        ReportError: If there are fewer than two, one or its split is given twice, or they do not go together.
     """
     if len(work_dirs) < 2:
         raise ReportError(f'{len(work_dirs)} work directory: an average needs at least two')
     if len({path.resolve() for path in work_dirs}) < len(work_dirs):
         raise ReportError('a work directory is given twice; name one for each split')
+    splits = [tested_split(path) for path in work_dirs]
+    for place, (split, path) in enumerate(zip(splits, work_dirs, strict=True)):
+        if split is not None and split in splits[:place]:
+            raise ReportError(
+                f'{work_dirs[splits.index(split)]} and {path} are both of split {split}: name one run a split (tools/'
+                'compare.py takes several seeds)'
+            )
     reports = [read_report(path) for path in work_dirs]
     first = reports[0]
     for path, report in zip(work_dirs, reports, strict=True):
@@ -72,6 +88,7 @@ def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
     classes = [_class_entry(name, [report['accuracy'][name] for report in reports]) for name in first['names']]
     return {
         'runs': [str(path) for path in work_dirs],
+        'splits': splits,
         'metrics': {name: _spread([report['numbers'][name] for report in reports]) for name in shared},
         'classes': sorted(classes, key=lambda entry: (entry['mean'] is None, entry['mean'] or 0.0)),
     }
@@ -79,15 +96,24 @@ def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
 
 def format_average(result: dict[str, Any]) -> str:
     """Two Markdown tables, in percent what is a share."""
-    heads = [f'split {i}' for i in range(1, len(result['runs']) + 1)]
-    lines = [f'split {i}: {run}' for i, run in enumerate(result['runs'], 1)] + ['']
+    splits = enumerate(result['splits'], 1)
+    heads = [f'run {place} (split not known)' if split is None else f'split {split}' for place, split in splits]
+    lines = [f'{head}: {run}' for head, run in zip(heads, result['runs'], strict=True)]
+    if None in result['splits']:
+        lines.append(
+            'Where the split is not known, no config in the work directory names a list of the test set that says it: '
+            'see that the runs are of different splits.'
+        )
+    lines.append('')
     lines += [f'| metric | {" | ".join(heads)} | mean | sd |', '|---' * (len(heads) + 3) + '|']
     for name, entry in result['metrics'].items():
         show = _percent if is_share(name) else '{:.4g}'.format
-        lines.append(f'| {name} | ' + ' | '.join(map(show, [*entry['values'], entry['mean'], entry['sd']])) + ' |')
+        lines.append(
+            f'| {markdown_text(name)} | ' + ' | '.join(map(show, [*entry['values'], entry['mean'], entry['sd']])) + ' |'
+        )
     lines += ['', f'| class, accuracy | {" | ".join(heads)} | mean |', '|---' * (len(heads) + 2) + '|']
     for entry in result['classes']:
-        name = entry['name'].replace('|', '\\|')
+        name = markdown_text(entry['name'])
         lines.append(f'| {name} | ' + ' | '.join(map(_percent, [*entry['values'], entry['mean']])) + ' |')
     return '\n'.join(lines)
 
@@ -123,4 +149,4 @@ def _percent(value: float | None) -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

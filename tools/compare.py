@@ -4,8 +4,9 @@
     python tools/compare.py --group CE=work/ce_0,work/ce_1 --group CDB-S=work/s_0,work/s_1 --baseline CE
 
 A RUN is a work directory after `mim test`, best with `--dump WORK_DIR/predictions.pkl`. Runs of one config are one
-method with several seeds; --group names methods in its place. Prints Markdown and writes compare.csv,
-compare_classes.csv, compare.md and compare.html to --out (default: compare).
+method with several seeds; --group names methods in its place, and a name that is given several times gets the runs of
+all. Prints Markdown and writes compare.csv, compare_classes.csv, compare.md and compare.html to --out (default:
+compare).
 
 With two or more seeds in common, methods are compared by a paired t-test over these seeds. With one, over clips: top-1
 by McNemar's exact test, the others by a paired bootstrap over sessions; that says nothing of the spread between seeds.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from cdb_video.report.compare import compare
 from cdb_video.report.compare_files import format_comparison, write_comparison
+from cdb_video.report.console import run
 from cdb_video.report.insight import Options
 from cdb_video.report.page import MissingPackagesError
 from cdb_video.report.runs import read_methods
@@ -28,33 +30,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     arguments = _parser().parse_args(argv)
     try:
-        groups = dict(_group(text) for text in arguments.group)
+        groups = _groups(arguments.group)
         if not arguments.runs and not groups:
             raise ValueError('nothing to compare: name work directories, or use --group')
         options = Options(head_threshold=arguments.head_threshold, repeats=0)
         comparison = compare(read_methods(arguments.runs, groups, options), arguments.baseline)
-        try:
-            files = write_comparison(comparison, arguments.out, page=not arguments.no_html)
-        finally:
-            # After the files, which a reader that stops reading, such as head, must not cost.
-            print(format_comparison(comparison))
-    except MissingPackagesError as error:
-        print(f'compare: the tables are written, the page is not: {error}', file=sys.stderr)
-        return 0
     except ModuleNotFoundError as error:
         print(f"compare: {error.name} is missing: pip install 'cdb-video[report]'", file=sys.stderr)
         return 2
     except (OSError, ValueError) as error:
         print(f'compare: {error}', file=sys.stderr)
         return 2
-    print('\n'.join(f'wrote {file}' for file in files))
-    return 0
+    try:
+        written = [f'wrote {file}' for file in write_comparison(comparison, arguments.out, page=not arguments.no_html)]
+        problem, status = None, 0
+    except MissingPackagesError as error:
+        written, problem, status = [], f'compare: the tables are written, the page is not: {error}', 0
+    except OSError as error:
+        written, problem, status = [], f'compare: {error}', 2
+    # After the files, which a reader that stops reading, such as head, must not cost.
+    print('\n'.join([format_comparison(comparison), *written]))
+    if problem:
+        print(problem, file=sys.stderr)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='*', type=Path, metavar='RUN')
-    parser.add_argument('--group', action='append', default=[], metavar='NAME=RUN,RUN', help='runs of one method')
+    parser.add_argument(
+        '--group',
+        action='append',
+        default=[],
+        metavar='NAME=RUN,RUN',
+        help='runs of one method; a name that is given twice gets the runs of both',
+    )
     parser.add_argument('--baseline', metavar='NAME', help='a method, or one of its runs (default: the first method)')
     parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
     parser.add_argument('--out', type=Path, default=Path('compare'), help='where the files go')
@@ -62,12 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _group(text: str) -> tuple[str, list[Path]]:
-    name, _, runs = text.partition('=')
-    if not name or not runs:
-        raise ValueError(f'--group {text!r}: write NAME=RUN,RUN')
-    return name, [Path(run) for run in runs.split(',')]
+def _groups(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """The runs of every group; those of a name that is given several times are put together."""
+    groups: dict[str, list[Path]] = {}
+    for text in texts:
+        name, _, runs = text.partition('=')
+        if not name or not all(runs.split(',')):
+            raise ValueError(f'--group {text!r}: write NAME=RUN,RUN')
+        groups.setdefault(name, []).extend(Path(run) for run in runs.split(','))
+    return groups
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

@@ -6,8 +6,9 @@
 
 Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
 --out. Training writes the report for the validation set, `mim test` for the test set; with `--dump` it also says what
-is taken for what. A dump is a pickle: it is read without executing anything inside. Exit code 2 if there is nothing
-to report on, or files cannot be read or do not belong together.
+is taken for what; a dump that the report there was made with is found again. A dump is a pickle: it is read without
+executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read or do not belong together,
+or the report would replace one that says more.
 """
 
 import argparse
@@ -17,10 +18,12 @@ from pathlib import Path
 
 from cdb_video.annotation import read_class_names
 from cdb_video.report import format_summary, format_table
-from cdb_video.report.files import write_report
+from cdb_video.report.class_report import REPORT_NAME
+from cdb_video.report.console import run
+from cdb_video.report.files import check_replaces, write_report
 from cdb_video.report.insight import Insight, Options, build_insight
 from cdb_video.report.page import MissingPackagesError
-from cdb_video.report.source import REPORT_NAME, read_run
+from cdb_video.report.source import read_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,26 +32,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     path: Path = arguments.path
     try:
         names = None if arguments.classes is None else read_class_names(arguments.classes)
-        run = read_run(path, arguments.dump, names)
+        data = read_run(path, arguments.dump, names)
         shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
         options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
-        insight = build_insight(run, options)
-        print(_console(insight, path))
-        files = write_report(insight, arguments.out or run.folder, page=not arguments.no_html)
-    except MissingPackagesError as error:
-        print(f'report: the tables are written, the page is not: {error}', file=sys.stderr)
-        return 0
+        insight = build_insight(data, options)
+        check_replaces(insight, arguments.out or data.folder)
     except (OSError, ValueError) as error:
         print(f'report: {error}', file=sys.stderr)
         return 2
-    print('\n' + '\n'.join(f'wrote {file}' for file in files))
-    return 0
+    try:
+        files = write_report(insight, arguments.out or data.folder, page=not arguments.no_html)
+        written, problem, status = ['', *(f'wrote {file}' for file in files)], None, 0
+    except MissingPackagesError as error:
+        written, problem, status = [], f'report: the tables are written, the page is not: {error}', 0
+    except OSError as error:
+        written, problem, status = [], f'report: {error}', 2
+    # After the files, which a reader that stops reading, such as head, must not cost.
+    print('\n'.join([_console(insight, path), *written]))
+    if problem:
+        print(problem, file=sys.stderr)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('path', type=Path, metavar='WORK_DIR', help='or a class_history.jsonl, or a dump (.pkl)')
-    parser.add_argument('--dump', type=Path, help='predictions of mim test --dump (default: WORK_DIR/predictions.pkl)')
+    parser.add_argument(
+        '--dump',
+        type=Path,
+        help='predictions of mim test --dump (default: those of the last report, or predictions.pkl)',
+    )
     parser.add_argument('--classes', type=Path, help='a file with one class name a line')
     parser.add_argument('--out', type=Path, help='where the files go (default: beside what is read)')
     parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
@@ -69,4 +82,4 @@ def _console(insight: Insight, path: Path) -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.labels import class_label
+from cdb_video.report.text import csv_table
 from cdb_video.serialise import plain, write_atomically
 
 REPORT_VERSION = 1
@@ -124,12 +123,8 @@ def write_class_report(
         OSError: If writing fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
     document = plain({'version': REPORT_VERSION, **summary, 'classes': rows})
-    contents = {'csv': table.getvalue(), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
+    contents = {'csv': csv_table(rows), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
     return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]
 
 

@@ -91,6 +91,12 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
         result.notes += [note] if note else []
         tests = _seed_tests(pairs, shared) if len(pairs) > 1 else _clip_tests(pairs[0], shared)
         result.tests |= {(method.name, metric): test for metric, test in tests.items()}
+    result.notes += [
+        f'The runs of {method.name} differ in {", ".join(method.differing)}, as --cfg-options makes it, and not '
+        'only in their seeds: --group NAME=RUN,RUN makes methods of them.'
+        for method in methods
+        if method.differing
+    ]
     splits = {run.insight.split for run in runs}
     result.notes += [f'Evaluated on: {", ".join(sorted(splits))}.']
     return result

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cdb_video.report.compare import Comparison
-from cdb_video.report.figures import Figure, by_frequency, display_names
+from cdb_video.report.figure_parts import Figure, by_frequency, display_names
 from cdb_video.report.insight import METRIC_LABELS
 from cdb_video.report.page import render
+from cdb_video.report.text import csv_table, markdown_text
 from cdb_video.serialise import write_atomically
 
 Row = dict[str, Any]
@@ -79,8 +77,8 @@ def write_comparison(comparison: Comparison, directory: Path, *, page: bool = Tr
         for row in class_comparison(comparison)
     ]
     contents = {
-        'compare.csv': _csv(method_rows(comparison)),
-        'compare_classes.csv': _csv(classes),
+        'compare.csv': csv_table(method_rows(comparison)),
+        'compare_classes.csv': csv_table(classes),
         'compare.md': format_comparison(comparison),
     }
     paths = [write_atomically(directory / name, text.encode()) for name, text in contents.items()]
@@ -95,22 +93,24 @@ def format_comparison(comparison: Comparison) -> str:
     lines.append('|---|---:|' + '---:|' * len(comparison.metrics))
     for method in comparison.methods:
         cells = [_cell(comparison, method.name, metric) for metric in comparison.metrics]
-        lines.append(f'| {_escaped(method.name)} | {len(method.runs)} | ' + ' | '.join(cells) + ' |')
-    lines += ['', f'Percent, mean ± standard deviation over seeds; against {_escaped(comparison.baseline)}:', '']
+        lines.append(f'| {markdown_text(method.name)} | {len(method.runs)} | ' + ' | '.join(cells) + ' |')
+    lines += ['', f'Percent, mean ± standard deviation over seeds; against {markdown_text(comparison.baseline)}:', '']
     lines += ['| method | metric | difference | 95 % interval | p | test |', '|---|---|---:|---|---:|---|']
     for (name, metric), test in comparison.tests.items():
         low_high = '-' if test.interval is None else f'{100 * test.interval[0]:+.1f} to {100 * test.interval[1]:+.1f}'
         p_value = '-' if test.p_value is None else f'{test.p_value:.3g}'
         change = f'{100 * test.difference:+.1f}'
-        lines.append(f'| {_escaped(name)} | {METRIC_LABELS[metric]} | {change} | {low_high} | {p_value} | {test.how} |')
+        lines.append(
+            f'| {markdown_text(name)} | {METRIC_LABELS[metric]} | {change} | {low_high} | {p_value} | {test.how} |'
+        )
     names = [method.name for method in comparison.methods]
-    lines += ['', '| class | train | ' + ' | '.join(_escaped(name) for name in names) + ' |']
+    lines += ['', '| class | train | ' + ' | '.join(markdown_text(name) for name in names) + ' |']
     lines.append('|---|---:|' + '---:|' * len(names))
     for row in class_comparison(comparison):
         cells = [_class_cell(row, name) for name in names]
         count = '-' if row['train_count'] is None else row['train_count']
-        lines.append(f'| {_escaped(row["name"])} | {count} | ' + ' | '.join(cells) + ' |')
-    return '\n'.join([*lines, '', *(f'- {_escaped(note)}' for note in comparison.notes)]) + '\n'
+        lines.append(f'| {markdown_text(row["name"])} | {count} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join([*lines, '', *(f'- {markdown_text(note)}' for note in comparison.notes)]) + '\n'
 
 
 def render_comparison(comparison: Comparison) -> bytes:
@@ -176,18 +176,6 @@ def _class_cell(row: Row, name: str) -> str:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(np.round(value, 12))
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue()
-
-
-def _escaped(text: str) -> str:
-    return ' '.join(text.replace('&', '&amp;').replace('<', '&lt;').replace('|', '\\|').split())
 
 
 def _plotly_text(text: str) -> str:

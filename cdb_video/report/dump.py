@@ -7,6 +7,7 @@ A dump is a pickle: a list with one dict a clip, of tensors and text. It is read
 from __future__ import annotations
 
 import pickle
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from cdb_video.annotation import AnnotationError, parse_clip_name
 from cdb_video.difficulty import FloatVector, IntVector
 from cdb_video.report import unpickle
+from cdb_video.serialise import counted
 
 _PATH_KEYS = ('frame_dir', 'filename')
 # Scores are float32 at best, and some heads average them over views in half precision.
 _SUM_TOLERANCE = 1e-2
+_MOST_CLASSES = 1 << 31
 
 
 class DumpError(ValueError):
@@ -114,7 +117,7 @@ def read_dump(path: Path) -> Predictions:
 
 def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floating[Any]]:
     """The scores of all clips, (N, C)."""
-    rows = [np.asarray(_value(sample, 'pred_score', f'{path}: clip {i}')) for i, sample in enumerate(samples)]
+    rows = [_numbers(sample, 'pred_score', f'{path}: clip {i}') for i, sample in enumerate(samples)]
     for index, row in enumerate(rows):
         if row.ndim != 1 or row.dtype.kind not in 'fiu' or row.shape != rows[0].shape:
             raise DumpError(
@@ -125,31 +128,40 @@ def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floa
     missing = np.flatnonzero(~np.isfinite(scores.astype(np.float64)).all(axis=1))
     if missing.size:
         raise DumpError(
-            f'{path}: the scores of {missing.size} clips hold NaN or infinity, first of clip {missing[0]}: the model '
-            'has diverged; test another checkpoint'
+            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is clip '
+            f'{missing[0]}: the model has diverged; test another checkpoint'
         )
     return scores
 
 
 def _label(sample: Mapping[str, Any], where: str) -> int:
     """The one label of a clip."""
-    label = np.asarray(_value(sample, 'gt_label', where))
+    label = _numbers(sample, 'gt_label', where)
     if label.size != 1 or label.dtype.kind not in 'iu':
-        raise DumpError(f'{where} has the labels {label.tolist()}: one whole number a clip is needed')
-    return int(label.reshape(-1)[0])
+        raise DumpError(f'{where} has the labels {reprlib.repr(label.tolist())}: one whole number a clip is needed')
+    number = int(label.reshape(-1)[0])
+    if not 0 <= number < _MOST_CLASSES:
+        raise DumpError(f'{where} has label {number}: labels are 0..C-1; test with a list that belongs to the model')
+    return number
 
 
-def _value(sample: Mapping[str, Any], key: str, where: str) -> Any:
+def _numbers(sample: Mapping[str, Any], key: str, where: str) -> NDArray[Any]:
+    """A value of a clip as an array: of a tensor, a number, or a flat list of numbers."""
     if key not in sample:
-        keys = ', '.join(sorted(map(str, sample))) or 'nothing'
+        keys = ', '.join(sorted(name[:40] for name in sample if isinstance(name, str))[:20]) or 'no keys that are text'
         raise DumpError(f'{where} has no {key}, only {keys}: dump with mim test --dump of mmaction2 1.2')
-    return sample[key]
+    value = sample[key]
+    parts = value if isinstance(value, list | tuple) else [value]
+    if isinstance(value, np.ndarray) or all(isinstance(part, int | float | np.number) for part in parts):
+        return np.asarray(value)
+    raise DumpError(f'{where} has a {key} that is no array of numbers: dump with mim test --dump of mmaction2 1.2')
 
 
 def _paths(samples: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
     for key in _PATH_KEYS:
         if all(isinstance(sample.get(key), str) for sample in samples):
-            return tuple(sample[key] for sample in samples)
+            # Halves of a surrogate pair, which a pickle can hold, cannot be written into a file.
+            return tuple(sample[key].encode('utf-8', 'replace').decode() for sample in samples)
     return None
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.class_table import write_class_report
 from cdb_video.report.insight import METRIC_LABELS, Insight, Options, build_insight
 from cdb_video.report.page import render_page
 from cdb_video.report.source import history_run
+from cdb_video.report.text import markdown_text
 from cdb_video.serialise import plain, write_atomically
 
 PAGE_NAME = 'report.html'
@@ -47,7 +49,7 @@ def write_report(insight: Insight, directory: Path, *, page: bool = True) -> lis
         MissingPackagesError: If the page cannot be made; the other files are written by then.
         OSError: If writing fails.
     """
-    paths = write_class_report(directory, [_flat(row) for row in insight.rows], summary_of(insight))
+    paths = write_class_report(directory, [_flat(row) for row in insight.rows], summary_of(insight, directory))
     paths.append(write_atomically(directory / MARKDOWN_NAME, markdown(insight).encode()))
     if page:
         paths.append(write_atomically(directory / PAGE_NAME, render_page(insight)))
@@ -70,8 +72,39 @@ def write_live_page(history: Path, page: Path) -> Path:
     return temporary.replace(page)
 
 
-def summary_of(insight: Insight) -> dict[str, Any]:
-    """What ``class_report.json`` says beside the classes; it can be read again as a report."""
+def check_replaces(insight: Insight, directory: Path) -> None:
+    """See that the report takes the place of no report that says more.
+
+    Raises:
+        ValueError: If one in the directory does; the message names what would be lost.
+    """
+    path = directory / REPORT_NAME
+    try:
+        old = read_class_report(path)
+    except (FileNotFoundError, ValueError):
+        return
+    run, rows = insight.run, old['classes']
+    losses = {
+        f'what the dump {old.get("dump")} told': old.get('dump') is not None and run.predictions is None,
+        f'the evaluation on the {old["split"]} set': old['split'] in ('val', 'test')
+        and (insight.split in ('dump', 'none') or (old['split'], insight.split) == ('test', 'val')),
+        'the names of the classes': run.class_names is None
+        and any(row['name'] != f'class {row["label"]}' for row in rows),
+        'the training clips': run.train_counts is None and all(row.get('train_count') is not None for row in rows),
+    }
+    if any(losses.values()):
+        lost = ', '.join(what for what, is_lost in losses.items() if is_lost)
+        raise ValueError(
+            f'{path} says more than the new report, and would lose {lost}: name the work directory, and its dump by '
+            '--dump, or write to another folder by --out'
+        )
+
+
+def summary_of(insight: Insight, directory: Path) -> dict[str, Any]:
+    """What ``class_report.json`` in a directory says beside the classes; it can be read again as a report."""
+    dump = None if insight.run.dump is None else insight.run.dump.resolve()
+    if dump is not None and dump.is_relative_to(directory.resolve()):
+        dump = dump.relative_to(directory.resolve())
     report = insight.run.report or {}
     known = {f'acc/{name}': value for name, value in insight.metrics.items()}
     confusion = insight.confusion
@@ -87,6 +120,8 @@ def summary_of(insight: Insight) -> dict[str, Any]:
             'shot_thresholds': insight.shot_thresholds,
             'head_threshold': insight.options.head_threshold,
             'rank_correlation': insight.correlation,
+            # From this folder; so that the report can be made again.
+            'dump': None if dump is None else str(dump),
             # True class, predicted class, clips; pairs without clips are left out.
             'confusions': [[int(t), int(p), int(confusion[t, p])] for t, p in cells] if confusion is not None else [],
             'notes': insight.notes,
@@ -96,7 +131,10 @@ def summary_of(insight: Insight) -> dict[str, Any]:
 
 def markdown(insight: Insight) -> str:
     """The report as Markdown: the metrics, the classes, what is missing."""
-    lines = [f'# Class report: {_escaped(insight.run.name)} ({insight.split}, epoch {insight.epoch or "unknown"})', '']
+    lines = [
+        f'# Class report: {markdown_text(insight.run.name)} ({insight.split}, epoch {insight.epoch or "unknown"})',
+        '',
+    ]
     if insight.metrics:
         lines += ['| metric | % | 95 % interval |', '|---|---:|---|']
         for name, value in insight.metrics.items():
@@ -114,7 +152,7 @@ def markdown(insight: Insight) -> str:
     lines += ['|' + '|'.join('---' if key in ('name', 'confused_with') else '---:' for key in columns) + '|']
     lines += ['| ' + ' | '.join(_cell(key, row[key]) for key in columns) + ' |' for row in rows]
     if insight.notes:
-        lines += ['', *(f'- {_escaped(note)}' for note in insight.notes)]
+        lines += ['', *(f'- {markdown_text(note)}' for note in insight.notes)]
     return '\n'.join(lines) + '\n'
 
 
@@ -128,10 +166,4 @@ def _cell(key: str, value: Any) -> str:
         return '-'
     if key in _PERCENT:
         return f'{100 * value:.1f}'
-    return f'{value:.3f}' if isinstance(value, float) else _escaped(str(value))
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: no HTML, no end of a cell."""
-    escaped = text.replace('&', '&amp;').replace('<', '&lt;').replace('|', '\\|')
-    return ' '.join(escaped.replace('`', '\\`').replace('*', '\\*').replace('_', '\\_').split())
+    return f'{value:.3f}' if isinstance(value, float) else markdown_text(str(value))

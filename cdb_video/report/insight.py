@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty import FloatVector
+from cdb_video.fields import is_number
 from cdb_video.labels import class_label
 from cdb_video.report.class_table import Row, class_rows
 from cdb_video.report.dump import sessions_of
@@ -25,6 +26,7 @@ from cdb_video.report.statistics import (
     top_confusions,
     wilson_interval,
 )
+from cdb_video.serialise import counted
 
 METRIC_LABELS = {
     'top1': 'Top-1',
@@ -183,7 +185,7 @@ def _evaluated(
 def _known(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The metrics that the report shows, without their prefix."""
     found = {key.rpartition('/')[2]: value for key, value in metrics.items()}
-    return {name: float(found[name]) for name in METRIC_LABELS if isinstance(found.get(name), float | int)}
+    return {name: float(found[name]) for name in METRIC_LABELS if is_number(found.get(name))}
 
 
 def _driven(run: RunData) -> dict[str, Any]:
@@ -261,5 +263,6 @@ def _lacking(insight: Insight) -> list[str]:
     unseen = [row['name'] for row in insight.rows if row['num_clips'] == 0]
     if unseen and insight.split != 'none':
         listed = ', '.join(unseen[:10]) + (f' and {len(unseen) - 10} more' if len(unseen) > 10 else '')
-        notes.append(f'{len(unseen)} classes have no clips here and are left out of every mean: {listed}.')
+        who = counted(len(unseen), 'class has', 'classes have')
+        notes.append(f'{who} no clips here, so the means are over the others: {listed}.')
     return notes

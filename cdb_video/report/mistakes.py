@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.report.insight import Insight
+from cdb_video.serialise import counted
 
 NUMBER = 100
 _FRAMES = 6
@@ -88,10 +90,17 @@ def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], str |
         strip = _joined(frames)
         size += len(strip)
         if size > _MAX_BYTES:
-            return strips, f'Frames are shown for the first {len(strips)} clips only, to bound the size of the page.'
+            return (
+                strips,
+                f'Frames are shown for the first {counted(len(strips), "clip")}, to bound the size of the page.',
+            )
         strips[index] = strip
     where = dump.paths[indices[0]]
-    note = f'The frames of {missing} of these clips are not at hand (the first clip is {where}).' if missing else None
+    note = (
+        f'No frames are at hand of {missing} of the {len(indices)} misclassified clips (the first is {where}).'
+        if missing
+        else None
+    )
     return strips, note
 
 
@@ -102,10 +111,10 @@ def _frames(folder: Path, path: str) -> Iterator[np.ndarray[Any, Any]]:
     """
     for root in (Path(), folder, *list(folder.resolve().parents)[:4]):
         place = root / path
-        if place.is_dir():
+        if os.path.isdir(place):
             yield from _images(place)
             return
-        if place.is_file():
+        if os.path.isfile(place):
             yield from _video(place)
             return
 

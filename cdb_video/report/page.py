@@ -12,9 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cdb_video.report.figures import MAX_CELLS, SHOWN_CLASSES, Figure, build_figures
+from cdb_video.report.confusion_figure import SHOWN_CLASSES
+from cdb_video.report.figure_parts import MAX_CELLS, Figure
+from cdb_video.report.figures import build_figures
 from cdb_video.report.insight import METRIC_LABELS, Insight
 from cdb_video.report.mistakes import worst_mistakes
+from cdb_video.serialise import counted
 
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
@@ -130,7 +133,7 @@ def _subtitle(insight: Insight) -> str:
     parts = [_SPLITS.get(insight.split, insight.split)]
     if insight.epoch is not None:
         parts.append(f'epoch {insight.epoch}')
-    return ' · '.join([*parts, f'{clips} clips', f'{insight.run.num_classes} classes'])
+    return ' · '.join([*parts, counted(clips, 'clip'), counted(insight.run.num_classes, 'class', 'classes')])
 
 
 def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -152,7 +155,7 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
         size = insight.group_sizes.get(name)
         if name in insight.metrics or size is not None:
             low, high = insight.intervals.get(name, (None, None))
-            about = words.get(name, '') + ('' if size is None else f' · {size} classes')
+            about = words.get(name, '') + ('' if size is None else f' · {counted(size, "class", "classes")}')
             tile = {'label': METRIC_LABELS[name], 'value': insight.metrics.get(name), 'about': about}
             tiles.append(tile | {'low': low, 'high': high})
     return tiles

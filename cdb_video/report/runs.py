@@ -12,10 +12,10 @@ import numpy as np
 from cdb_video.difficulty import FloatVector
 from cdb_video.labels import check_same_names
 from cdb_video.report.insight import Insight, Options, build_insight
+from cdb_video.report.run_config import differing_settings, seed_of
 from cdb_video.report.source import read_run
 from cdb_video.report.statistics import Outcomes
 
-_SEED = re.compile(r'^randomness = dict\(.*?\bseed=(\d+)', re.MULTILINE | re.DOTALL)
 _SEED_IN_NAME = re.compile(r'[-_.](?:s|seed[-_]?|run[-_]?)?\d+$')
 
 
@@ -50,10 +50,17 @@ class ComparedRun:
 
 @dataclass
 class Method:
-    """Runs that differ in their seed only."""
+    """Runs that differ in their seed only.
+
+    Attributes:
+        name: What it is called.
+        runs: Its runs, by their seeds.
+        differing: Settings in which they differ all the same, as --cfg-options makes them; empty if --group names them.
+    """
 
     name: str
     runs: list[ComparedRun] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
 
 
 def group_of(path: Path) -> str:
@@ -91,12 +98,30 @@ def read_methods(paths: Sequence[Path], groups: Mapping[str, Sequence[Path]], op
         methods.setdefault(name, Method(name)).runs.append(run)
     for method in methods.values():
         method.runs.sort(key=lambda run: (run.seed is None, run.seed or 0))
-        seeds = [run.seed for run in method.runs if run.seed is not None]
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(
-                f'{method.name}: two runs have seed {seeds}: give each seed once, or name groups by --group'
-            )
+        if method.name not in groups:
+            folders = [run.path for run in method.runs if run.path.is_dir()]
+            method.differing = sorted({name for path in folders[1:] for name in differing_settings(folders[0], path)})
+        _check_seeds(method)
     return list(methods.values())
+
+
+def _check_seeds(method: Method) -> None:
+    """See that no two runs of a method have one seed."""
+    runs: dict[int, ComparedRun] = {}
+    for run in method.runs:
+        if run.seed is None:
+            continue
+        other = runs.setdefault(run.seed, run)
+        if other is not run:
+            cause = (
+                f'They differ in {", ".join(method.differing)}, as --cfg-options makes it'
+                if method.differing
+                else ('If they differ by --cfg-options, the name of their config does not say so')
+            )
+            raise ValueError(
+                f'{method.name}: {other.path} and {run.path} both have seed {run.seed}. {cause}: name each method by '
+                '--group NAME=RUN,RUN, or give each seed once'
+            )
 
 
 def _read(path: Path, options: Options) -> ComparedRun:
@@ -107,17 +132,7 @@ def _read(path: Path, options: Options) -> ComparedRun:
     for row in insight.rows:
         accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
     dump = insight.run.predictions
-    return ComparedRun(path, _seed_of(path), insight, accuracy, None if dump is None else dump.clip_names)
-
-
-def _seed_of(path: Path) -> int | None:
-    """The seed in the configs that mmengine left in the work directory: of the training, which was there first."""
-    configs = [*sorted(path.glob('*/vis_data/config.py')), *sorted(path.glob('*.py'))] if path.is_dir() else []
-    for config in configs:
-        found = _SEED.search(config.read_text(encoding='utf-8', errors='replace'))
-        if found:
-            return int(found[1])
-    return None
+    return ComparedRun(path, seed_of(path), insight, accuracy, None if dump is None else dump.clip_names)
 
 
 def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:

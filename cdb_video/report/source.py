@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty import IntVector
+from cdb_video.fields import repeated_name
 from cdb_video.history import HISTORY_NAME, read_history
+from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.dump import Predictions, read_dump
+from cdb_video.serialise import counted
 
-REPORT_NAME = 'class_report.json'
 DUMP_NAME = 'predictions.pkl'
 _VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')
 _KEYS = ('epoch', 'iter', 'consumers', 'metrics')
@@ -34,6 +35,7 @@ class RunData:
         records: Validations in order, as in the history.
         report: The content of ``class_report.json``; None if there is none.
         predictions: The dump; None if there is none.
+        dump: Where the dump is; None if there is none.
         notes: What is missing or was left out, in sentences.
     """
 
@@ -45,6 +47,7 @@ class RunData:
     records: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] | None = None
     predictions: Predictions | None = None
+    dump: Path | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -53,8 +56,8 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
 
     Args:
         path: What to read.
-        dump: The dump that belongs to it; None = ``predictions.pkl`` in the work directory, if that is of the
-            evaluation in the report there.
+        dump: The dump that belongs to it; None = that which the report in the work directory was made with, or else
+            ``predictions.pkl`` there, if it is of the evaluation in the report.
         class_names: Names of the classes, for a dump that stands alone; None = those of the run.
 
     Raises:
@@ -64,48 +67,33 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist: name a work directory, a class_history.jsonl or a dump')
     if path.is_file() and path.suffix == '.pkl':
-        return _joined(path.stem, path.parent, None, None, read_dump(path), class_names)
+        return _joined(path.stem, path.parent, None, None, path, class_names)
     if path.is_file():
-        return _joined(
-            path.parent.name, path.parent, _History(path), None, read_dump(dump) if dump else None, class_names
-        )
+        return _joined(path.resolve().parent.name, path.parent, _History(path), None, dump, class_names)
     history = path / HISTORY_NAME
-    report = path / REPORT_NAME
-    found = dump or (path / DUMP_NAME if (path / DUMP_NAME).exists() else None)
-    if not history.exists() and not report.exists() and found is None:
+    report_file = path / REPORT_NAME
+    report = read_class_report(report_file) if report_file.exists() else None
+    recorded = path / report['dump'] if report and report.get('dump') else None
+    found = next(
+        (file for file in (dump, recorded, path / DUMP_NAME) if file and (file == dump or file.is_file())), None
+    )
+    if not history.exists() and report is None and found is None:
         raise FileNotFoundError(
-            f'{report} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with ClassDifficultyHook, or run '
-            'mim test, first.'
+            f'{report_file} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with '
+            'ClassDifficultyHook, or run mim test, first.'
         )
     run = _joined(
         path.resolve().name,
         path,
         _History(history) if history.exists() else None,
-        read_class_report(report) if report.exists() else None,
-        read_dump(found) if found else None,
+        report,
+        found,
         class_names,
     )
+    if recorded and dump is None and found != recorded:
+        run.notes.append(f'The dump that {REPORT_NAME} was made with, {recorded}, is gone.')
     _choose_evaluation(run, explicit=dump is not None)
     return run
-
-
-def read_class_report(path: Path) -> dict[str, Any]:
-    """The content of a ``class_report.json``, its rows in the order of the labels.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
-    try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-        report['classes'] = sorted(report['classes'], key=lambda row: row['label'])
-        labels = [row['label'] for row in report['classes']]
-        [(row['name'], row['num_clips'], row['num_correct'], report['metrics'].items()) for row in report['classes']]
-        if labels != list(range(len(labels))) or not labels:
-            raise ValueError(f'labels {labels[:5]}...')
-        report['split'], report['epoch']
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path} cannot be read ({error!r}). Run mim test to write it anew.') from error
-    return report
 
 
 def history_run(path: Path) -> RunData:
@@ -123,18 +111,21 @@ class _History:
             history = read_history(path)
         self.notes: list[str] = []
         if history.num_torn_lines:
-            self.notes.append(f'{path.name}: {history.num_torn_lines} torn lines were left out.')
-        self.records = [record for record in history.records if _is_whole(record)]
+            self.notes.append(f'{path.name}: left out {counted(history.num_torn_lines, "torn line")}.')
+        self.records = [record for record in history.records if record.keys() >= {*_KEYS, *_VECTORS}]
         incomplete = len(history.records) - len(self.records)
         if incomplete:
-            self.notes.append(
-                f'{path.name}: {incomplete} records lack {", ".join(_KEYS + _VECTORS)}; they were left out.'
-            )
+            needed = ', '.join(_KEYS + _VECTORS)
+            self.notes.append(f'{path.name}: left out {counted(incomplete, "record")} without all of {needed}.')
         names, counts = history.header.get('class_names'), history.header.get('train_counts')
-        self.class_names = None if names is None else tuple(map(str, names))
+        repeated = repeated_name(names or ())
+        if repeated:
+            raise ValueError(f'{path}: class_names of the header: {repeated}. Rename one of them there')
+        self.class_names = None if names is None else tuple(names)
         self.train_counts = None if counts is None else np.asarray(counts, np.int64)
         sizes = {len(record[key]) for record in self.records for key in _VECTORS}
         sizes |= {len(part) for part in (names, counts) if part is not None}
+        sizes |= {len(vector) for record in self.records for vector in _driven_vectors(record)}
         if len(sizes) > 1:
             raise ValueError(
                 f'{path}: header and records speak of {sorted(sizes)} classes: runs with different class lists are in '
@@ -147,13 +138,10 @@ class _History:
             self.notes.append(f'{path.name} has no header, so class names and training clips are not known.')
 
 
-def _is_whole(record: Mapping[str, Any]) -> bool:
-    return (
-        all(isinstance(record.get(key), list) for key in _VECTORS)
-        and all(key in record for key in _KEYS)
-        and isinstance(record['consumers'], Mapping)
-        and isinstance(record['metrics'], Mapping)
-    )
+def _driven_vectors(record: Mapping[str, Any]) -> list[list[float]]:
+    """The weights and probabilities of a record."""
+    entries = record['consumers'].values()
+    return [entry[key] for entry in entries for key in ('weight', 'probability') if entry.get(key) is not None]
 
 
 def _joined(
@@ -161,10 +149,11 @@ def _joined(
     folder: Path,
     history: _History | None,
     report: dict[str, Any] | None,
-    predictions: Predictions | None,
+    dump: Path | None,
     class_names: Sequence[str] | None,
 ) -> RunData:
     """Bring the parts together and see that they speak of the same classes."""
+    predictions = read_dump(dump) if dump else None
     sizes = {
         HISTORY_NAME: history and history.num_classes,
         REPORT_NAME: report and len(report['classes']),
@@ -175,7 +164,7 @@ def _joined(
     if len(set(known.values())) != 1:
         listed = ', '.join(f'{who} has {size}' for who, size in known.items())
         raise ValueError(f'{name}: different numbers of classes: {listed}; name files of one run')
-    run = RunData(name, folder, next(iter(known.values())), report=report, predictions=predictions)
+    run = RunData(name, folder, next(iter(known.values())), report=report, predictions=predictions, dump=dump)
     if history is not None:
         run.class_names, run.train_counts = history.class_names, history.train_counts
         run.records, run.notes = history.records, list(history.notes)
@@ -225,7 +214,8 @@ def _choose_evaluation(run: RunData, *, explicit: bool) -> None:
         run.report = None
         run.notes.append(f'The dump is of another evaluation than {REPORT_NAME} in this folder; the dump is shown.')
     else:
-        run.predictions = None
+        name = run.dump and run.dump.name
+        run.predictions = run.dump = None
         run.notes.append(
-            f'{DUMP_NAME} is of another evaluation than {REPORT_NAME} and was left out; --dump shows it nevertheless.'
+            f'{name} is of another evaluation than {REPORT_NAME} and was left out; --dump shows it nevertheless.'
         )

@@ -14,11 +14,14 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import reprlib
 import struct
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
+
+from cdb_video.report.pickle_lengths import end_of_pickle
 
 # torch's old format: three pickles that say what it is, one with the object, one with the keys, then the raw numbers.
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -49,20 +52,21 @@ def load(content: bytes) -> Any:
         pickle.UnpicklingError: If it is torn, no pickle, or asks for anything but numbers, text and containers.
     """
     try:
-        return _Unpickler(io.BytesIO(content)).load()
+        return _read(_Unpickler, content)[0]
     except pickle.UnpicklingError:
         raise
-    except (
-        AttributeError,
-        EOFError,
-        ImportError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise pickle.UnpicklingError(f'torn, or no pickle of tensors and plain values ({error!r})') from error
+    except Exception as error:
+        # The bytes choose what goes wrong: a number too large, a nesting too deep, a key that cannot be one.
+        what = f'{type(error).__name__}: {error}'[:200]
+        raise pickle.UnpicklingError(f'torn, or no pickle of tensors and plain values ({what})') from error
+
+
+def _read(kind: type[_Unpickler], content: bytes, start: int = 0) -> tuple[Any, int]:
+    """The object in the pickle that begins at `start`, and the place after it."""
+    end = end_of_pickle(content, start)
+    file = io.BytesIO(content)
+    file.seek(start)
+    return kind(file).load(), end
 
 
 def _refuse(what: str) -> NoReturn:
@@ -104,13 +108,13 @@ class _Number:
 
     def __init__(self, code: object) -> None:
         if type(code) is not str or code not in _NUMBERS:
-            _refuse(f'numpy.dtype({code!r})')
+            _refuse(f'numpy.dtype({reprlib.repr(code)})')
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
         order = state[1]
         if order not in ('<', '|', '=') or any(part is not None for part in state[2:5]):
-            _refuse(f'a dtype with the state {state!r}')
+            _refuse(f'a dtype with the state {reprlib.repr(state)}')
 
 
 class _Unpickler(pickle.Unpickler):
@@ -133,7 +137,7 @@ class _StorageUnpickler(_Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         kind, storage, key, _location, count, view = pid
         if kind != 'storage' or view is not None or storage not in STORAGES:
-            _refuse(f'a storage {pid!r}')
+            _refuse(f'a storage {reprlib.repr(pid)}')
         return storage, key, count
 
 
@@ -142,29 +146,28 @@ def _after_preamble(content: bytes) -> int:
     # They are the same in all the thousands of storages of a dump.
     if _sound_preambles and content.startswith(_sound_preambles[0]):
         return len(_sound_preambles[0])
-    file = io.BytesIO(content)
-    if (_Unpickler(file).load(), _Unpickler(file).load()) != (_TORCH_MAGIC, _TORCH_PROTOCOL):
+    magic, place = _read(_Unpickler, content)
+    protocol, place = _read(_Unpickler, content, place)
+    if (magic, protocol) != (_TORCH_MAGIC, _TORCH_PROTOCOL):
         _refuse("a storage that is not in torch's old format")
-    system = _Unpickler(file).load()
+    system, place = _read(_Unpickler, content, place)
     if type(system) is not dict or not system.get('little_endian', False):
         _refuse('a storage of a machine with another byte order')
-    _sound_preambles[:] = [content[: file.tell()]]
-    return file.tell()
+    _sound_preambles[:] = [content[:place]]
+    return place
 
 
 def _storage(content: object) -> np.ndarray[Any, Any]:
     """The numbers of a torch storage, (n,), from a file of torch's old format that holds nothing else."""
     if type(content) is not bytes:
         _refuse('a storage that is not bytes')
-    file = io.BytesIO(content)
-    file.seek(_after_preamble(content))
-    named = _StorageUnpickler(file).load()
-    keys = _Unpickler(file).load()
+    named, place = _read(_StorageUnpickler, content, _after_preamble(content))
+    keys, place = _read(_Unpickler, content, place)
     if type(named) is not tuple or keys != [named[1]]:
         _refuse('a storage file that holds more than one storage')
     storage, _, count = named
-    (written,) = struct.unpack('<q', file.read(8))
-    raw = file.read()
+    (written,) = struct.unpack('<q', content[place : place + 8])
+    raw = content[place + 8 :]
     dtype = STORAGES[storage]
     if written != count or len(raw) != count * dtype.itemsize:
         _refuse(f'a storage of {len(raw)} bytes that should have {count} numbers')
@@ -185,7 +188,7 @@ def _tensor(storage: object, offset: Any, size: object, stride: object, *_rest: 
     count = math.prod(shape)
     last = offset + sum((length - 1) * step for length, step in zip(shape, steps, strict=True))
     if count and (count > storage.size or last >= storage.size):
-        _refuse(f'a tensor of shape {shape} over {storage.size} numbers')
+        _refuse(f'a tensor of shape {reprlib.repr(shape)} over {storage.size} numbers')
     if not count:
         return np.empty(shape, storage.dtype)
     strides = [step * storage.itemsize for step in steps]
@@ -195,7 +198,7 @@ def _tensor(storage: object, offset: Any, size: object, stride: object, *_rest: 
 def _encode(text: object, encoding: object) -> bytes:
     """How old pickle protocols write bytes."""
     if type(text) is not str or encoding != 'latin1':
-        _refuse(f'_codecs.encode(..., {encoding!r})')
+        _refuse(f'_codecs.encode(..., {reprlib.repr(encoding)})')
     return text.encode('latin1')
 
 
@@ -223,7 +226,7 @@ def _passed_on(*_args: object) -> NoReturn:
 
 def _empty_array(kind: object, _shape: object, _code: object) -> _Array:
     if not isinstance(kind, _StandIn) or kind._function is not _passed_on:
-        _refuse(f'an array of class {kind!r}')
+        _refuse(f'an array of class {reprlib.repr(kind)}')
     return np.ndarray.__new__(_Array, (0,), np.int8)
 
 

@@ -42,6 +42,23 @@ def write_dump(path, samples):
     return path
 
 
+def mutated(content, generator):
+    """Some bytes changed, cut out, doubled, or the end cut off; often a byte becomes a pickle code or an extreme."""
+    changed = bytearray(content)
+    for _ in range(int(generator.integers(1, 4))):
+        place = int(generator.integers(len(changed)))
+        kind = int(generator.integers(6))
+        if kind < 3:
+            changed[place] = int(generator.choice([*b'\x00\x7f\x80\xff.(rjXBR2bcl', int(generator.integers(256))]))
+        elif kind == 3:
+            changed[place : place + 4] = bytes(generator.choice([0, 255], 4).tolist())
+        elif kind == 4:
+            del changed[place : place + int(generator.integers(1, 9))]
+        else:
+            changed[place:place] = changed[place : place + int(generator.integers(1, 9))]
+    return bytes(changed[: int(generator.integers(len(changed)))] if generator.random() < 0.05 else changed)
+
+
 def write_history(path, epochs=3, counts=(400, 150, 90, 12, 3), names=NAMES):
     generator = np.random.default_rng(1)
     size = len(counts)

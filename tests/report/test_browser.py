@@ -115,6 +115,24 @@ def test_report_draws_every_picture_without_error_or_request(browser, pages):
     assert_clean(browser, pages / 'report.html')
 
 
+def test_a_thousand_classes_are_drawn_sorted_and_filtered_without_error_or_request(browser, tmp_path):
+    size = 1000
+    counts = [max(3, 2000 // place) for place in range(1, size + 1)]
+    write_history(tmp_path / 'class_history.jsonl', 100, counts, tuple(f'class {label}' for label in range(size)))
+    write_dump(tmp_path / 'predictions.pkl', make_samples(count=2000, num_classes=size))
+    page = write_report(build_insight(read_run(tmp_path), Options(repeats=2)), tmp_path / 'out')[-1]
+    opened(browser, page)
+    draw_all(browser)
+    buttons = browser.find_elements('css selector', '#table thead button')
+    buttons[1].send_keys('\n')
+    script = "return [...document.querySelectorAll('#table tbody tr')].map(r => Number(r.cells[1].dataset.value))"
+    assert browser.execute_script(script) == counts
+    browser.find_element('id', 'search').send_keys('class 99')
+    assert len(shown(browser)) >= 11  # and those that are confused with one of these
+    assert browser.find_element('id', 'count').text == f'{len(shown(browser))} of 1000 classes'
+    assert_clean(browser, page)
+
+
 def test_a_request_would_be_seen(browser, pages, tmp_path):
     """The page is forbidden to load anything, and the browser says so where it tries."""
     page = tmp_path / 'asks.html'

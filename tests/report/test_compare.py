@@ -135,12 +135,28 @@ def test_what_cannot_be_compared_is_an_error(make_run, tmp_path):
         read_methods([a, make_run('moved', 'b', samples=moved)], {}, OPTIONS)
     with pytest.raises(ValueError, match='a run is given twice'):
         read_methods([a, a], {}, OPTIONS)
-    with pytest.raises(ValueError, match='two runs have seed'):
+    with pytest.raises(ValueError, match=r's1 and .*s2 both have seed 1. If they differ by --cfg-options'):
         read_methods([make_run('s1', 'c', seed=1), make_run('s2', 'c', seed=1)], {}, OPTIONS)
     with pytest.raises(FileNotFoundError):
         read_methods([tmp_path / 'nowhere'], {}, OPTIONS)
     with pytest.raises(ValueError, match="baseline 'z' is none of the methods a"):
         compare(read_methods([a], {}, OPTIONS), 'z')
+
+
+def test_runs_of_one_config_that_differ_by_options_are_told_apart_or_noted(make_run, tmp_path):
+    def with_hooks(name, seed, momentum):
+        folder = make_run(name, 'c', seed=seed, scores=seed)
+        with (folder / '20260101_000000/vis_data/config.py').open('a') as file:
+            file.write(f"custom_hooks = [dict(type='ClassDifficultyHook', momentum={momentum})]\nwork_dir = '{name}'\n")
+        return folder
+
+    a, b, c = with_hooks('a', 0, 0), with_hooks('b', 1, 0.8), with_hooks('c', 1, 0)
+    assert any('runs of c differ in custom_hooks' in note for note in compare(read_methods([a, b], {}, OPTIONS)).notes)
+    for others in ([a, c], {'x': [a, b]}):
+        given = (others, {}) if isinstance(others, list) else ([], others)
+        assert not any('differ' in note for note in compare(read_methods(*given, OPTIONS)).notes)
+    with pytest.raises(ValueError, match=r'both have seed 1\. They differ in custom_hooks, as --cfg-options makes it'):
+        read_methods([a, b, c], {}, OPTIONS)
 
 
 @pytest.fixture(scope='module')
@@ -171,9 +187,31 @@ def test_tool_writes_tables_and_page(tool, make_run, tmp_path, capsys):
     assert row['test'].startswith("one seed: McNemar's")
 
 
+def test_a_group_that_is_given_twice_has_the_runs_of_both(tool, make_run, tmp_path, capsys):
+    a, b, c = (str(make_run(name, name, scores=place, seed=place)) for place, name in enumerate('abc'))
+    out = ['--no-html', '--out', str(tmp_path / 'out')]
+    assert tool.main(['--group', f'CE={a}', '--group', f'new={c}', '--group', f'CE={b}', *out]) == 0
+    assert '| CE | 2 |' in capsys.readouterr().out
+    assert tool.main(['--group', f'CE={a}', '--group', f'CE={a}', *out]) == 2
+    assert 'a run is given twice' in capsys.readouterr().err
+
+
+def test_a_comparison_that_cannot_be_written_is_printed_all_the_same(tool, make_run, tmp_path, capsys):
+    (tmp_path / 'out').write_text('a file')
+    assert tool.main([str(make_run('a', 'a')), '--out', str(tmp_path / 'out')]) == 2
+    printed = capsys.readouterr()
+    assert '| a | 1 |' in printed.out
+    assert 'out' in printed.err
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
-    [([], 'nothing to compare'), (['--group', 'x'], 'write NAME=RUN,RUN'), (['nowhere'], 'does not exist')],
+    [
+        ([], 'nothing to compare'),
+        (['--group', 'x'], 'write NAME=RUN,RUN'),
+        (['--group', 'x=a,'], 'write NAME=RUN,RUN'),
+        (['nowhere'], 'does not exist'),
+    ],
 )
 def test_tool_says_what_is_wrong(tool, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)

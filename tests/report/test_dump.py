@@ -1,11 +1,13 @@
 """Prediction dumps: what is read, and what is refused with a reason."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
 from cdb_video.report.dump import DumpError, read_dump, sessions_of
-from tests.report.dumps import clip_name, make_samples, write_dump
+from tests.report.dumps import clip_name, make_samples, mutated, write_dump
 
 
 def changed(samples, index=3, **values):
@@ -50,10 +52,14 @@ def test_the_name_of_a_video_is_the_clip(tmp_path):
 @pytest.mark.parametrize(
     ('samples', 'message'),
     [
-        (changed(make_samples(5), pred_score=torch.full((5,), float('nan'))), 'scores of 1 clips hold NaN'),
+        (changed(make_samples(5), pred_score=torch.full((5,), float('nan'))), '1 clip has scores of NaN'),
         (changed(make_samples(5), pred_score=torch.zeros(2, 5)), 'clip 3 has a pred_score of shape'),
         (changed(make_samples(5), pred_score=torch.zeros(4)), 'clip 3 has a pred_score of shape'),
-        (changed(make_samples(5), pred_score={'RGB': torch.zeros(5)}), 'clip 3 has a pred_score of shape'),
+        (changed(make_samples(5), pred_score={'RGB': torch.zeros(5)}), 'clip 3 has a pred_score that is no array'),
+        (changed(make_samples(5), pred_score=[[1, 2], [3]]), 'clip 3 has a pred_score that is no array'),
+        (changed(make_samples(5), pred_score=[0.5, 10**400]), 'clip 3 has a pred_score of shape .* type object'),
+        (changed(make_samples(5), gt_label=2**70), r'clip 3 has the labels \d+: one whole number'),
+        (changed(make_samples(5), gt_label=-1), 'clip 3 has label -1'),
         (changed(make_samples(5), gt_label=torch.tensor([1, 2])), 'one whole number a clip'),
         (changed(make_samples(5), gt_label=torch.tensor([7])), 'clip 3 has label 7, but 5 scores'),
         ([{'pred_scores': 1}], r'has no gt_label, only pred_scores'),
@@ -64,6 +70,29 @@ def test_the_name_of_a_video_is_the_clip(tmp_path):
 def test_what_is_no_dump_of_single_label_recognition_is_an_error(tmp_path, samples, message):
     with pytest.raises(DumpError, match=message):
         read_dump(write_dump(tmp_path / 'a.pkl', samples))
+
+
+def test_a_path_that_cannot_be_written_is_made_one_that_can(tmp_path):
+    sample = {'gt_label': torch.tensor([0]), 'pred_score': torch.tensor([1.0]), 'filename': 'a/\ud800b.mp4'}
+    assert read_dump(write_dump(tmp_path / 'a.pkl', [sample])).clip_names == ('?b',)
+
+
+@pytest.mark.parametrize('protocol', [2, 4])
+def test_changed_bytes_give_the_documented_error_or_a_dump(tmp_path, protocol):
+    whole = pickle.dumps(make_samples(3), protocol)
+    generator = np.random.default_rng(protocol)
+    path = tmp_path / 'a.pkl'
+    read, messages = 0, []
+    for _ in range(700):
+        path.write_bytes(mutated(whole, generator))
+        try:
+            read_dump(path)
+            read += 1
+        except DumpError as error:
+            messages.append(str(error))
+    assert all(str(path) in message and len(message) < 1000 for message in messages)
+    assert read > 10
+    assert len(messages) > 100
 
 
 def test_a_dump_with_code_inside_is_an_error_that_names_it(tmp_path):

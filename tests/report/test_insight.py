@@ -30,7 +30,7 @@ def test_work_dir_gives_every_part(work_dir):
     assert insight.group_sizes == {'many_shot': 2, 'medium_shot': 1, 'few_shot': 2, 'head': 2, 'tail': 3}
     low, high = insight.intervals['mean1']
     assert low < insight.metrics['mean1'] < high
-    assert insight.notes == ['1 classes have no clips here and are left out of every mean: never.']
+    assert insight.notes == ['1 class has no clips here, so the means are over the others: never.']
 
 
 def test_rows_equal_scikit_learn_and_the_history(work_dir):
@@ -105,8 +105,8 @@ def test_torn_and_foreign_lines_of_the_history_are_noted(tmp_path):
         file.write('{"kind": "validation", "iter": 99, "strange": 1}\n{"kind": "valid')
     run = read_run(path)
     assert len(run.records) == 3
-    assert any('1 torn lines' in note for note in run.notes)
-    assert any('1 records lack' in note for note in run.notes)
+    assert any('left out 1 torn line.' in note for note in run.notes)
+    assert any('left out 1 record without all of' in note for note in run.notes)
 
 
 def test_two_class_lists_in_one_history_are_an_error(tmp_path):

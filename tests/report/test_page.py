@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from cdb_video.report import figures
+from cdb_video.report.confusion_figure import similar_order
+from cdb_video.report.figure_parts import display_names
 from cdb_video.report.files import write_live_page, write_report
+from cdb_video.report.frequency_figures import label_places
 from cdb_video.report.insight import Options, build_insight
 from cdb_video.report.mistakes import worst_mistakes
 from cdb_video.report.page import MissingPackagesError, render_page
@@ -82,6 +85,24 @@ def test_pictures_are_valid_for_plotly_and_have_a_place_in_the_page(insight):
         plotly.Figure(data=plain['data'], layout=plain['layout'])
 
 
+def test_names_in_the_picture_do_not_cover_each_other_and_are_left_to_hovering_where_there_is_no_room():
+    assert label_places([100, 110, 9000], [0.5] * 3, ['some class'] * 3)[0] != 'middle right'  # which covers the next
+    crowd = label_places([100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 9000], [0.5] * 11, ['some class'] * 11)
+    assert '' in crowd
+    assert crowd[-1] == 'middle right'
+    shown = [place for place in crowd[:-1] if place]
+    assert len(set(shown)) == len(shown) > 2
+
+
+def test_a_thousand_classes_have_a_readable_histogram_and_no_bars_of_error(tmp_path):
+    counts = [max(3, 2000 // place) for place in range(1, 201)]
+    path = write_history(tmp_path / 'class_history.jsonl', 1, counts, tuple(f'class {label}' for label in range(200)))
+    built = figures.build_figures(build_insight(read_run(path), QUICK))
+    assert built['counts']['layout']['yaxis']['type'] == 'log'
+    assert built['counts']['layout']['xaxis']['nticks'] <= 40
+    assert not built['tail']['data'][0]['error_y']['visible']
+
+
 def test_heat_map_holds_the_difficulty_of_every_class_most_frequent_on_top(insight):
     heat_map = figures.build_figures(insight)['difficulty']['data'][0]
     assert heat_map['y'][0] == 'lift'
@@ -110,17 +131,17 @@ def test_confused_classes_stand_side_by_side_in_the_similar_order():
     confusion = np.diag([20] * 6)
     for one, other in ((0, 3), (1, 4), (2, 5)):
         confusion[one, other] = confusion[other, one] = 10
-    order = figures.similar_order(confusion)
+    order = similar_order(confusion)
     assert sorted(order) == list(range(6))
     for one, other in ((0, 3), (1, 4), (2, 5)):
         assert abs(order.index(one) - order.index(other)) == 1
 
 
 def test_names_that_plotly_would_read_as_html_or_take_for_one_are_told_apart(insight):
-    names = figures.display_names(insight)
+    names = display_names(insight)
     assert names[1] == 'cut &lt;script&gt;alert(1)&lt;/script&gt;'
     insight.run.class_names = ('a' * 50 + 'x', 'a' * 50 + 'y', *NAMES[2:])
-    assert len(set(figures.display_names(insight))) == 5
+    assert len(set(display_names(insight))) == 5
 
 
 def test_mistakes_are_the_most_confident_first(insight):
@@ -131,7 +152,7 @@ def test_mistakes_are_the_most_confident_first(insight):
     )
     assert [mistake.score for mistake in mistakes] == pytest.approx(scores[:5])
     assert all(mistake.truth != mistake.predicted and mistake.strip is None for mistake in mistakes)
-    assert 'frames of 5 of these clips are not at hand' in notes[0]
+    assert 'No frames are at hand of 5 of the 5 misclassified clips' in notes[0]
 
 
 def test_mistakes_show_frames_from_folders_and_from_videos(insight, work_dir):

@@ -4,12 +4,15 @@ import collections
 import io
 import os
 import pickle
+import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
 from cdb_video.report import unpickle
+from tests.report.dumps import mutated
 
 HONEST = [
     torch.arange(6.0).reshape(2, 3).T,
@@ -118,3 +121,74 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused():
 def test_torn_pickles_are_said_to_be_torn(content):
     with pytest.raises(pickle.UnpicklingError):
         unpickle.load(content)
+
+
+# Opcode and argument: what would be asked for before anything is read.
+LENGTHS = {
+    'memo': b'r\xff\xff\xff\x7f',
+    'memo in text': b'p99999999999\n',
+    'memo below 0': b'p-1\n',
+    'bytes': b'\x8e' + (1 << 50).to_bytes(8, 'little'),
+    'text': b'\x8d' + (1 << 50).to_bytes(8, 'little'),
+    'bytearray': b'\x96' + (1 << 50).to_bytes(8, 'little'),
+    'number': b'\x8b\xff\xff\xff\x7f',
+    'old text': b'T\xff\xff\xff\x7f',
+}
+
+
+@pytest.mark.parametrize('code', LENGTHS.values(), ids=LENGTHS)
+def test_a_length_that_the_file_does_not_have_is_refused_before_memory_is_asked_for(code):
+    tracemalloc.start()
+    with pytest.raises(pickle.UnpicklingError, match=r'its parts need|stores entry'):
+        unpickle.load(b'\x80\x04]' + code + b'.')
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+def _nested(inner, times):
+    for _ in range(times):
+        inner = (inner, inner)
+    return inner
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        _Calls(torch._utils._rebuild_tensor_v2, _nested('a', 60), 0, (1,), (1,), False, None),
+        _Calls(torch.storage._load_from_bytes, _nested('a', 60)),
+        _Calls(torch._utils._rebuild_tensor_v2, np.arange(3.0), 0, (10**5000, 2), (1, 1), False, None),
+        _Calls(torch._utils._rebuild_tensor_v2, np.arange(3.0), 0, (0, 2**70), (1, 1), False, None),
+        _Calls(np.dtype, _nested('f8', 60)),
+    ],
+    ids=['nested storage', 'nested bytes', 'large shape', 'large empty shape', 'nested dtype'],
+)
+def test_values_that_are_large_when_written_out_are_refused_in_few_words(value):
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        unpickle.load(pickle.dumps(value, 2))
+    assert len(str(caught.value)) < 1000
+
+
+def test_changed_bytes_give_the_documented_error_and_run_nothing():
+    """Every name is given a stand-in, so that nothing of the process can be reached, whatever the bytes say."""
+    events = []
+    # A hook cannot be taken away again, so it is told when to listen.
+    sys.addaudithook(lambda event, args: events.append(event) if listening else None)
+    listening = []
+    generator = np.random.default_rng(7)
+    refused = 0
+    for value in (HONEST[0], HONEST[7], [{'a': (1, 2.5, 'x'), 'b': {1}}], np.float32(0.5)):
+        for protocol in (0, 2, 4):
+            whole = pickle.dumps(value, protocol)
+            for _ in range(1000):
+                content = mutated(whole, generator)
+                listening.append(True)
+                try:
+                    unpickle.load(content)
+                except pickle.UnpicklingError:
+                    refused += 1
+                finally:
+                    listening.clear()
+    assert refused > 3000
+    # What this reader does itself: it asks for names, and a message that is cut is written to a text.
+    assert set(events) <= {'pickle.find_class', 'object.__getattr__'}, set(events)

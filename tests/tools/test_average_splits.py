@@ -1,7 +1,9 @@
 import json
 import statistics
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from tools.average_splits import main
 
@@ -10,12 +12,22 @@ from tools.average_splits import main
 def work_dir(tmp_path):
     """Write a class report into a folder of its own."""
 
-    def write(name, accuracies, split='test', **metrics):
+    def write(name, accuracies, split='test', test_list=None, **metrics):
         folder = tmp_path / name
         folder.mkdir()
-        rows = [{'label': i, 'name': n, 'accuracy': a} for i, (n, a) in enumerate(accuracies.items())]
-        report = {'split': split, 'metrics': metrics, 'classes': rows}
+        counts = {n: (0, 0) if a is None else (10, round(10 * a)) for n, a in accuracies.items()}
+        rows = [
+            {'label': i, 'name': n, 'num_clips': clips, 'num_correct': right}
+            for i, (n, (clips, right)) in enumerate(counts.items())
+        ]
+        report = {'split': split, 'epoch': 1, 'metrics': metrics, 'classes': rows}
         (folder / 'class_report.json').write_text(json.dumps(report))
+        if test_list is not None:
+            config = Config(
+                {part: {'dataset': {'ann_file': test_list}} for part in ('val_dataloader', 'test_dataloader')}
+            )
+            (folder / '20260101_000000/vis_data').mkdir(parents=True)
+            config.dump(str(folder / '20260101_000000/vis_data/config.py'))
         return str(folder)
 
     return write
@@ -70,4 +82,36 @@ def test_missing_doubled_single_and_damaged_reports_are_refused(work_dir, tmp_pa
     other = work_dir('b', {'cut': 0.1})
     (tmp_path / 'b/class_report.json').write_text('{"split": "test"}')
     assert main([one, other]) == 2
-    assert "cannot be read (KeyError('classes'))" in capsys.readouterr().err
+    assert 'cannot be read: epoch is missing' in capsys.readouterr().err
+
+
+def test_rows_are_named_by_the_split_that_the_config_tested(work_dir, tmp_path, capsys):
+    lists = 'data/split9/lists/verb_split{}_subjects-P20-P26/test.txt'
+    dirs = [work_dir(name, {'cut': 0.5}, test_list=lists.format(k), x=k) for name, k in (('a', 3), ('b', 1))]
+    assert main([*dirs, '--out', str(tmp_path / 'out.json')]) == 0
+    printed = capsys.readouterr().out
+    assert '| metric | split 3 | split 1 | mean | sd |' in printed
+    assert f'split 3: {dirs[0]}\n' in printed
+    assert 'not known' not in printed
+    assert json.loads((tmp_path / 'out.json').read_text())['splits'] == [3, 1]
+
+
+def test_a_split_that_is_given_twice_is_refused_with_both_runs(work_dir, capsys):
+    splits = (('a', 1), ('b', 2), ('c', 1))
+    dirs = [work_dir(name, {'cut': 0.5}, test_list=f'lists/action_split{k}/test.txt') for name, k in splits]
+    assert main(dirs) == 2
+    error = capsys.readouterr().err
+    assert f'{dirs[0]} and {dirs[2]} are both of split 1' in error
+
+
+def test_a_split_that_cannot_be_known_is_said_to_be_unknown(work_dir, capsys):
+    dirs = [
+        work_dir('a', {'cut': 0.5}),
+        work_dir('b', {'cut': 0.5}, test_list='lists/test.txt', x=1),
+        work_dir('c', {'cut': 0.5}, test_list='lists/test_split_2.txt'),
+    ]
+    Path(dirs[0], 'config.py').write_text('test_dataloader = broken(')
+    assert main(dirs) == 0
+    printed = capsys.readouterr().out
+    assert '| metric | run 1 (split not known) | run 2 (split not known) | split 2 | mean | sd |' in printed
+    assert 'see that the runs are of different splits' in printed

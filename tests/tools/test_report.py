@@ -1,6 +1,7 @@
 """tools/report.py: its output, and what it says where there is no report."""
 
 import importlib.util
+import json
 from pathlib import Path
 from unittest import mock
 
@@ -95,7 +96,50 @@ def test_history_of_a_run_that_was_killed_is_reported(report, tmp_path, capsys):
     assert report.main([str(tmp_path), '--no-html']) == 0
     printed = capsys.readouterr().out
     assert '(val set, epoch 3)' in printed
-    assert 'note: class_history.jsonl: 1 torn lines were left out.' in printed
+    assert 'note: class_history.jsonl: left out 1 torn line.' in printed
+
+
+def test_a_report_is_made_again_with_the_dump_that_it_was_made_with(report, tmp_path, capsys):
+    work, dump = tmp_path / 'work', tmp_path / 'elsewhere.pkl'
+    work.mkdir()
+    samples = make_samples()
+    write_report(work / 'class_report.json', samples)
+    write_dump(dump, samples)
+    quick = ['--no-html', '--bootstrap', '5']
+    assert report.main([str(work), '--dump', str(dump), *quick]) == 0
+    first = json.loads((work / 'class_report.json').read_text())
+    assert first['dump'] == str(dump)
+    assert report.main([str(work), *quick]) == 0
+    assert json.loads((work / 'class_report.json').read_text()) == first
+    dump.rename(work / 'inside.pkl')
+    assert report.main([str(work), '--dump', str(work / 'inside.pkl'), *quick]) == 0
+    assert json.loads((work / 'class_report.json').read_text())['dump'] == 'inside.pkl'
+
+
+def test_a_report_that_says_more_is_not_replaced(report, tmp_path, capsys):
+    work = tmp_path / 'work'
+    work.mkdir()
+    samples = make_samples()
+    write_report(work / 'class_report.json', samples)
+    history = write_history(work / 'class_history.jsonl')
+    dump = write_dump(tmp_path / 'some.pkl', samples)
+    quick = ['--no-html', '--bootstrap', '5']
+    assert report.main([str(work), '--dump', str(dump), *quick]) == 0
+    before = {path.name: path.read_bytes() for path in work.iterdir()}
+    dump.rename(work / 'gone.pkl')
+    capsys.readouterr()
+    for path, lost in [
+        (work, 'what the dump'),
+        (history, 'the test set'),
+        (work / 'gone.pkl', 'the names of the classes'),
+    ]:
+        assert report.main([str(path), *quick]) == 2
+        error = capsys.readouterr().err
+        assert lost in error
+        assert 'write to another folder by --out' in error
+    assert {path.name: path.read_bytes() for path in work.iterdir() if path.name != 'gone.pkl'} == before
+    assert report.main([str(work), '--out', str(tmp_path / 'out'), *quick]) == 0
+    assert f'The dump that class_report.json was made with, {dump}, is gone.' in capsys.readouterr().out
 
 
 def test_missing_packages_leave_the_tables_and_say_the_remedy(report, tmp_path, capsys):

@@ -111,7 +111,7 @@
       row.hidden = !(texts.get(row).includes(wanted) && (kind === '' || row.dataset.group === kind));
       shown += !row.hidden;
     }
-    count.textContent = `${shown} of ${rows.length} classes`;
+    count.textContent = `${shown} of ${rows.length} ${rows.length === 1 ? 'class' : 'classes'}`;
   };
   search?.addEventListener('input', filter);
   group?.addEventListener('change', filter);

@@ -1,0 +1,116 @@
+"""The course of a training: its metrics, the difficulty of every class, and what the difficulty became."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cdb_video.fields import is_number
+from cdb_video.report.figure_parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
+from cdb_video.report.insight import METRIC_LABELS, Insight
+
+_CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
+
+
+def course(insight: Insight, names: Sequence[str], vectors: Sequence[ArrayLike], what: str) -> Figure:
+    """A heat map of one number a class over the validations; the most frequent class is on top."""
+    order = by_frequency(insight)
+    unit, steps = _steps(insight.run.records)
+    gap = 1 if max(len(steps), len(names)) <= 40 else 0
+    heat_map = {
+        'type': 'heatmap',
+        'x': steps,
+        'y': [names[label] for label in order],
+        'z': [rounded(row) for row in np.array(vectors, np.float64).T[order]],
+        'colorscale': 'Cividis',
+        'colorbar': {'thickness': 12, 'outlinewidth': 0, 'title': {'text': what, 'side': 'right'}},
+        'hovertemplate': f'%{{y}}<br>{unit} %{{x}}<br>{what} %{{z}}<extra></extra>',
+        'xgap': gap,
+        'ygap': gap,
+        'zmin': 0,
+    }
+    if what == 'difficulty':
+        heat_map['zmax'] = 1
+    return {
+        'data': [heat_map],
+        'layout': {
+            'height': height(len(names)),
+            'xaxis': {'title': {'text': unit}, 'showgrid': False, 'constrain': 'domain'},
+            'yaxis': {'type': 'category', 'autorange': 'reversed', 'showgrid': False}
+            | all_ticks(len(names), MAX_CELLS),
+        },
+    }
+
+
+def learning_curves(insight: Insight) -> Figure:
+    """The metrics of every validation, and the accuracy of the worst class and the mean difficulty."""
+    records = insight.run.records
+    unit, steps = _steps(records)
+    curves = []
+    for name, (colour, dash) in _CURVES.items():
+        values = [_metric(record['metrics'], name) for record in records]
+        if any(value is not None for value in values):
+            curves.append((METRIC_LABELS[name], colour, dash, values))
+    worst = [min((a for a in record['accuracy'] if a is not None), default=None) for record in records]
+    curves.append(('Worst class', '--c5', 'solid', worst))
+    curves.append(('Mean difficulty', '--muted', 'dot', [float(np.mean(record['difficulty'])) for record in records]))
+    return {
+        'data': [
+            {
+                'type': 'scatter',
+                'mode': 'lines+markers' if len(steps) <= 60 else 'lines',
+                'name': name,
+                'x': steps,
+                'y': rounded(values),
+                'line': {'color': colour, 'dash': dash, 'width': 2},
+                'marker': {'size': 5, 'color': colour},
+                'hovertemplate': f'%{{y:.1%}}<extra>{name}</extra>',
+            }
+            for name, colour, dash, values in curves
+        ],
+        'layout': {
+            'height': 420,
+            'hovermode': 'x unified',
+            'xaxis': {'title': {'text': unit}},
+            'yaxis': {'tickformat': '.0%', 'range': [-0.03, 1.03]},
+            'legend': {'orientation': 'h', 'y': 1.15},
+        },
+    }
+
+
+def consumer_figures(insight: Insight, names: Sequence[str]) -> dict[str, Figure]:
+    """What the difficulty became: weights and probabilities of the classes, and tau where it changes."""
+    records = insight.run.records
+    figures: dict[str, Figure] = {}
+    taus: list[dict[str, Any]] = []
+    unit, steps = _steps(records)
+    for consumer in {name: None for record in records for name in record['consumers']}:
+        entries = [record['consumers'].get(consumer, {}) for record in records]
+        for key in ('weight', 'probability'):
+            if all(len(entry.get(key) or ()) == len(names) for entry in entries):
+                figures[f'{key}-{consumer}'] = course(insight, names, [entry[key] for entry in entries], key)
+        tau = [entry.get('tau') for entry in entries]
+        if len({value for value in tau if value is not None}) > 1:
+            curve = {'x': steps, 'y': rounded(tau), 'name': html.escape(consumer, quote=False)}
+            taus.append({'type': 'scatter', 'mode': 'lines+markers', 'line': {'color': f'--c{1 + len(taus)}'}} | curve)
+    if taus:
+        layout = {'height': 280, 'xaxis': {'title': {'text': unit}}, 'yaxis': {'title': {'text': 'tau'}}}
+        figures['tau'] = {'data': taus, 'layout': layout}
+    return figures
+
+
+def _steps(records: Sequence[dict[str, Any]]) -> tuple[str, list[int]]:
+    """What the validations are counted in: epochs, or iterations where the loop counts no epochs."""
+    epochs = [record['epoch'] for record in records]
+    if len(set(epochs)) == len(epochs):
+        return 'epoch', epochs
+    return 'iteration', [record['iter'] for record in records]
+
+
+def _metric(metrics: dict[str, Any], name: str) -> float | None:
+    found = (value for key, value in metrics.items() if key.rpartition('/')[2] == name and is_number(value))
+    return next(found, None)

@@ -1,0 +1,147 @@
+"""Training clips of the classes: how many each has, and whether its accuracy follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cdb_video.report.figure_parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, rounded
+from cdb_video.report.insight import Insight
+
+_LOG_TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
+
+
+def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
+    """Accuracy of every class, with its interval, against its training clips."""
+    rows = sorted(
+        (row for row in insight.rows if row['accuracy'] is not None), key=lambda row: (row['train_count'], row['label'])
+    )
+    accuracy = rounded([row['accuracy'] for row in rows])
+    texts = [names[row['label']] for row in rows]
+    places = label_places([row['train_count'] for row in rows], accuracy, texts)
+    return {
+        'data': [
+            {
+                'type': 'scatter',
+                'cliponaxis': False,
+                'mode': 'markers+text' if len(rows) <= LABELLED else 'markers',
+                'x': [row['train_count'] for row in rows],
+                'y': accuracy,
+                'hovertext': texts,
+                # A name for which there is no room stands in the hover text alone.
+                'text': [text if place else '' for text, place in zip(texts, places, strict=False)],
+                'textposition': [place or 'middle right' for place in places],
+                'textfont': {'size': 10, 'color': '--muted'},
+                'marker': {'size': 9, 'color': '--c1', 'line': {'width': 1, 'color': '--surface'}}
+                if len(rows) <= MAX_CELLS
+                else {'size': 7, 'color': '--c1', 'opacity': 0.4},
+                'error_y': {
+                    # A thousand of them would cover the points.
+                    'visible': len(rows) <= MAX_CELLS,
+                    'type': 'data',
+                    'symmetric': False,
+                    'array': rounded([row['accuracy_high'] - row['accuracy'] for row in rows]),
+                    'arrayminus': rounded([row['accuracy'] - row['accuracy_low'] for row in rows]),
+                    'color': '--band',
+                    'thickness': 1.5,
+                    'width': 0,
+                },
+                'customdata': [row['num_clips'] for row in rows],
+                'hovertemplate': '%{hovertext}<br>%{x} training clips<br>accuracy %{y:.1%} of %{customdata} clips'
+                '<extra></extra>',
+            }
+        ],
+        'layout': {
+            'height': 460,
+            'xaxis': {
+                'title': {'text': 'training clips (log scale)'},
+                'type': 'log',
+                'zeroline': False,
+                'tickvals': _LOG_TICKS,
+            },
+            'yaxis': {'title': {'text': 'accuracy', 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
+        },
+    }
+
+
+def label_places(counts: Sequence[int], accuracy: Sequence[float | None], texts: Sequence[str]) -> list[str]:
+    """Where to write the name of each point, such that names do not cover points or each other.
+
+    Args:
+        counts: Training clips, drawn on a logarithmic axis.
+        accuracy: In [0, 1].
+        texts: The names.
+
+    Returns:
+        Places as plotly calls them, '' where there is no room; none at all if there are too many names.
+    """
+    if len(texts) > LABELLED:
+        return []
+    logs = np.log10(np.maximum(counts, 1))
+    span = max(float(np.ptp(logs)), 0.1)
+    # In pixels, of a picture as wide as a laptop shows it.
+    points = [(900 * (log - logs.min()) / span, 330 * (y or 0)) for log, y in zip(logs, accuracy, strict=True)]
+    taken = [(x - 7, x + 7, y - 7, y + 7) for x, y in points]
+    places = []
+    for (x, y), text in zip(points, texts, strict=True):
+        half = 3 * len(text)
+        boxes = {
+            'middle right': (x + 8, x + 8 + 2 * half, y - 7, y + 7),
+            'middle left': (x - 8 - 2 * half, x - 8, y - 7, y + 7),
+            'top center': (x - half, x + half, y + 8, y + 22),
+            'bottom center': (x - half, x + half, y - 22, y - 8),
+            'top right': (x + 8, x + 8 + 2 * half, y + 3, y + 17),
+            'bottom right': (x + 8, x + 8 + 2 * half, y - 17, y - 3),
+            'top left': (x - 8 - 2 * half, x - 8, y + 3, y + 17),
+            'bottom left': (x - 8 - 2 * half, x - 8, y - 17, y - 3),
+        }
+        covered = {
+            place: sum(_overlap(box, other) for other in taken) + (box[0] < -30) + (box[1] > 1000)
+            for place, box in boxes.items()
+        }
+        best = min(boxes, key=lambda place: covered[place])
+        places.append('' if covered[best] else best)
+        if places[-1]:
+            taken.append(boxes[best])
+    return places
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
+
+
+def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
+    """Training clips of every class, most first."""
+    assert insight.run.train_counts is not None
+    order = by_frequency(insight)
+    few, many = insight.shot_thresholds
+    counts = insight.run.train_counts[order].tolist()
+    kinds = {
+        f'many-shot (more than {many})': ('--c1', lambda count: count > many),
+        f'medium-shot ({few} to {many})': ('--c2', lambda count: few <= count <= many),
+        f'few-shot (fewer than {few})': ('--c3', lambda count: count < few),
+    }
+    data = [
+        {
+            'type': 'bar',
+            'name': kind,
+            'x': [names[label] for label, count in zip(order, counts, strict=True) if belongs(count)],
+            'y': [count for count in counts if belongs(count)],
+            'marker': {'color': colour, 'line': {'width': 0}},
+            'hovertemplate': '%{x}<br>%{y} training clips<extra></extra>',
+        }
+        for kind, (colour, belongs) in kinds.items()
+    ]
+    axis = {'type': 'category', 'categoryorder': 'array', 'categoryarray': [names[label] for label in order]}
+    return {
+        'data': [bars for bars in data if bars['x']],
+        'layout': {
+            'height': 420,
+            'xaxis': axis | {'tickangle': -45, 'showgrid': False, 'nticks': 40} | all_ticks(len(names), LABELLED),
+            'yaxis': {'title': {'text': 'training clips'}}
+            | ({'type': 'log', 'tickvals': _LOG_TICKS} if len(names) > MAX_CELLS else {}),
+            'legend': {'orientation': 'h', 'y': 1.12},
+            'bargap': 0.15 if len(names) <= LABELLED else 0,
+        },
+    }
