@@ -17,14 +17,15 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 from command_parts import count_cores, lock_folder, sigterm_as_ctrl_c, whole_number
 from cut_session import CutOutcome, Recording, cut_recording
 from cut_writer import PART_SUFFIX, CutOptions
-from isolated_tasks import run_in_workers
 from tqdm import tqdm
+from worker_pool import Lost, PoolError, run_tasks
 
 CLIPS, ANNOTATIONS = 'cropped_clips', 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('\nStopped. The finished clips stay; run again to go on.', file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, PoolError) as error:
         print(f'cut_clips: {error}.', file=sys.stderr)
         return 2
     return _report(outcomes, without, len(clips) - len(missing), time.monotonic() - started)
@@ -79,14 +80,18 @@ def _claim(clips: Path, options: CutOptions) -> None:
 
 def _cut(recordings: Sequence[Recording], workers: int) -> list[tuple[Recording, CutOutcome]]:
     outcomes = []
-    with tqdm(total=sum(len(r.cuts) for r in recordings), desc='cutting', unit='clip', disable=None) as bar:
-        for recording, outcome in run_in_workers(cut_recording, recordings, workers):
-            if outcome is None:
-                why = 'a worker process died while it read the recording'
-                outcome = CutOutcome(damaged={cut.name: why for cut in recording.cuts if not cut.path.exists()})
-            outcomes.append((recording, outcome))
+    total = sum(len(recording.cuts) for recording in recordings)
+    results = run_tasks(cut_recording, recordings, workers, again_alone=True)
+    with closing(results), tqdm(total=total, desc='cutting', unit='clip', disable=None) as bar:
+        for recording, result in results:
+            outcomes.append((recording, _lost(recording, result) if isinstance(result, Lost) else result))
             bar.update(len(recording.cuts))
     return outcomes
+
+
+def _lost(recording: Recording, lost: Lost) -> CutOutcome:
+    """What becomes of a recording that cost its worker: the clips that are there stay."""
+    return CutOutcome(damaged={cut.name: lost.reason for cut in recording.cuts if not cut.path.exists()})
 
 
 def _report(

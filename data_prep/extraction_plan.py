@@ -11,10 +11,9 @@ from pathlib import Path
 from clip_layouts import LAYOUTS
 from clip_manifest import FolderError, Options
 from command_parts import first_few
+from data_root import CLIPS, OTHER_CLIPS, clips_folder
 from extract_clip import Outcome, Task
 from tqdm import tqdm
-
-CLIPS = 'cropped_clips'
 
 
 @dataclass
@@ -51,7 +50,7 @@ class Shard:
 
 
 def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[list[Task], list[Outcome]]:
-    """All clips below `data_root`/cropped_clips that belong to a shard, sorted by name.
+    """All clips below `data_root`/cropped_clips or video_clips/cropped_clips that belong to a shard, sorted by name.
 
     Args:
         data_root: See above.
@@ -63,11 +62,14 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
         The clips, and those that are none or must not be touched, each with the reason.
 
     Raises:
-        FolderError: If there are none, or two of them would share a place or have one in the other's.
+        FolderError: If there are none, both folders are there, or two clips would share a place or have one
+            in the other's.
     """
-    clips = data_root / CLIPS
+    clips = clips_folder(data_root)
     if not clips.is_dir():
-        raise FolderError(f'{clips} is not a folder. Name the folder that holds {CLIPS}/ with --data-root')
+        raise FolderError(
+            f'{clips} is not a folder. Name the folder that holds {CLIPS}/, or {OTHER_CLIPS}/, with --data-root'
+        )
     tasks: dict[Path, Task] = {}
     unreadable = []
     for source in sorted(_walk(clips)):
