@@ -24,10 +24,11 @@ from pathlib import Path
 from command_parts import count_cores, lock_folder, sigterm_as_ctrl_c, whole_number
 from cut_session import CutOutcome, Recording, cut_recording
 from cut_writer import PART_SUFFIX, CutOptions
+from data_root import CLIPS, clips_folder
 from tqdm import tqdm
 from worker_pool import Lost, PoolError, run_tasks
 
-CLIPS, ANNOTATIONS = 'cropped_clips', 'action_annotation'
+ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'
 RECORD = 'cut_clips.json'
 _FORMAT = 1
@@ -45,10 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         clips = wanted_clips(root, args.labels or root / RAW, args.all)
         videos = find_recordings(args.recordings)
-        with sigterm_as_ctrl_c(), lock_folder(root / CLIPS):
-            _claim(root / CLIPS, options)
-            missing = [clip for clip in clips if not is_there(root / CLIPS / f'{clip.path}.mp4')]
-            recordings, without = plan_cuts(root / CLIPS, missing, videos, options)
+        folder = clips_folder(root)
+        with sigterm_as_ctrl_c(), lock_folder(folder):
+            _claim(folder, options)
+            missing = [clip for clip in clips if not is_there(folder / f'{clip.path}.mp4')]
+            recordings, without = plan_cuts(folder, missing, videos, options)
             outcomes = _cut(recordings, args.workers)
     except KeyboardInterrupt:
         print('\nStopped. The finished clips stay; run again to go on.', file=sys.stderr)

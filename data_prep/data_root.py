@@ -28,6 +28,16 @@ def clips_folder(root: Path) -> Path:
     return usual if usual.is_dir() else other
 
 
+def videos_below(folder: Path) -> Path:
+    """The folder of videos that is meant by `folder`: it, or the one below it if it is a data root.
+
+    Raises:
+        FolderError: See `clips_folder`.
+    """
+    clips = clips_folder(folder)
+    return clips if clips.is_dir() else folder
+
+
 def frames_folder(root: Path) -> Path:
     """The folder of the frames: frames, or packs where only these are there."""
     frames, packs = root / FRAMES, root / PACKS

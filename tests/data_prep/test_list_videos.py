@@ -365,3 +365,30 @@ def test_a_share_of_a_part_that_the_split_has_is_refused(root, capsys):
     write_csv(root, 'cut/0.mp4,cut,test', 'cut/1.mp4,cut,val', header='path,label,split')
     assert run(root) == 2
     assert 'the split has test, val but no train' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('below', ['cropped_clips', 'video_clips/cropped_clips'])
+@pytest.mark.parametrize('csv', ['labels.csv', None])
+def test_a_data_root_may_be_named_in_place_of_its_clips(root, capsys, below, csv):
+    assert run(root, csv=csv) == 0
+    before = tree(root / 'lists')
+    shutil.rmtree(root / 'lists')
+    (root / 'moved').mkdir()
+    (root / 'videos').rename(root / 'moved/clips')
+    (root / 'videos' / below).parent.mkdir(parents=True)
+    (root / 'moved/clips').rename(root / 'videos' / below)
+    assert run(root, csv=csv) == 0
+    assert tree(root / 'lists') == before
+    assert f'videos: relative to {root / "videos" / below}' in capsys.readouterr().out
+
+
+def test_packs_are_listed_as_folders_of_frames_are(root):
+    (root / 'videos').rename(root / 'cropped_clips')
+    (root / 'videos').symlink_to(root / 'cropped_clips')
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    assert run(root, '--frames', str(root / 'frames')) == 0
+    before = tree(root / 'lists')
+    shutil.rmtree(root / 'lists')
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1', '--pack']) == 0
+    assert run(root, '--frames', str(root / 'packs')) == 0
+    assert tree(root / 'lists') == before
