@@ -64,8 +64,10 @@ def prepare(args: argparse.Namespace) -> tuple[int, int]:
         ValueError: If the folder was made with other settings.
     """
     names = read_names(args.splits, args.seed)
-    # Every k-th of them, so that a part has the lengths of the whole.
-    names = [names[k * len(names) // args.clips] for k in range(args.clips)] if args.clips else names
+    if args.clips:
+        # Every k-th by length, so that a part has the lengths of the whole.
+        by_length = sorted(names, key=lambda name: name[1])
+        names = sorted(by_length[(2 * k + 1) * len(names) // (2 * args.clips)] for k in range(args.clips))
     settings = {'clips': len(names), 'pool': args.pool, 'seed': args.seed, 'splits': args.splits is not None}
     path = args.work / SETTINGS
     args.work.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from command_parts import count_cores
@@ -71,15 +71,15 @@ def measure(work: Path, numbers: Sequence[int], rounds: int) -> dict[tuple[str, 
     """Time all forms and numbers of workers on the clips below `work`/clips; those below `work`/tiny are the start."""
     turns = [(form, workers) for form in FORMS for workers in numbers]
     timings = {turn: Timing() for turn in turns}
-    extract(work / 'clips', work / 'out', max(numbers), [])  # files and libraries become warm
-    shutil.rmtree(work / 'out')
+    # All outputs stay until the end: ext4 is slow to make files after many were removed, see extraction.py.
+    outputs = (work / f'out{number}' for number in count())
+    extract(work / 'clips', next(outputs), max(numbers), [])  # files and libraries become warm
     for number in range(rounds):
         turns.append(turns.pop(0))
         for turn in turns if number % 2 else turns[::-1]:
             form, workers = turn
             for folder in ('tiny', 'clips'):
-                wall, cpu = extract(work / folder, work / 'out', workers, FORMS[form])
-                shutil.rmtree(work / 'out')
+                wall, cpu = extract(work / folder, next(outputs), workers, FORMS[form])
                 if folder == 'tiny':
                     timings[turn].start.append(wall)
                 else:
