@@ -8,7 +8,7 @@ from clip_manifest import FolderError
 from pack_file import SUFFIX as PACK_SUFFIX
 
 CLIPS, FRAMES, PACKS = 'cropped_clips', 'frames', 'packs'
-# Where the official download and some mirrors of EGTEA have the clips.
+# Where some downloads of EGTEA have the clips.
 OTHER_CLIPS = f'video_clips/{CLIPS}'
 
 

@@ -95,7 +95,7 @@ def test_a_source_that_was_copied_again_unchanged_is_not_stale(root):
 
 
 @pytest.mark.parametrize('form', [[], ['--pack'], ['--videos']])
-def test_clips_in_the_official_folder_are_found_without_a_word(root, form):
+def test_clips_in_video_clips_are_found_without_a_word(root, form):
     assert run(root, *form) == 0
     before = {name: data for name, data in tree(root).items() if not name.startswith('cropped_clips')}
     for path in root.iterdir():
