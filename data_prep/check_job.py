@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# What a name in a list may end in, beside the clip itself.
-_SUFFIXES = ('.mp4', '.pack')
-
-
-def clip_key(name: str) -> str:
-    """The clip that a name in a list stands for, whichever list it is."""
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+from data_root import clip_of_frames, clip_of_video
 
 
 @dataclass(frozen=True)
@@ -52,6 +44,11 @@ class Job:
     path: Path
     frames: int | None
     slack: int = 0
+
+    @property
+    def key(self) -> str:
+        """The clip, whichever list it stands in."""
+        return clip_of_video(self.name) if self.source == 'videos' else clip_of_frames(self.name)
 
 
 @dataclass

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from check_job import Job, clip_key
+from check_job import Job
 from check_report import SOURCES, Finding
-from clip_media import frames_place
+from data_root import clip_of_frames, clip_of_video, frames_place
 from split_clips import PARTS
 
 from cdb_video.annotation import (
@@ -44,7 +44,7 @@ class Entry:
     @property
     def key(self) -> str:
         """The clip, whichever list it stands in."""
-        return clip_key(self.name)
+        return clip_of_video(self.name) if self.frames is None else clip_of_frames(self.name)
 
 
 @dataclass

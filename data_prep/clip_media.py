@@ -8,25 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from command_parts import first_few
-from data_root import CLIPS, OTHER_CLIPS, clips_folder, frames_folder, frames_place
+from data_root import clips_folder, frames_folder, frames_place
 from frame_folder import FolderError, Manifest, Options, check_frames, read_manifest
 from pack_file import SUFFIX as PACK_SUFFIX
 from pack_file import read_pack_manifest
 from tqdm import tqdm
 
 from cdb_video.annotation import ClipName
-
-__all__ = [
-    'CLIPS',
-    'OTHER_CLIPS',
-    'Media',
-    'check_made_alike',
-    'clips_folder',
-    'frames_folder',
-    'frames_place',
-    'look_for_clip',
-    'look_for_media',
-]
 
 
 @dataclass

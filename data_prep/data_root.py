@@ -7,9 +7,28 @@ from pathlib import Path
 from clip_manifest import FolderError
 from pack_file import SUFFIX as PACK_SUFFIX
 
+# What the name of a video ends in, in any case of its letters.
+EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
 CLIPS, FRAMES, PACKS = 'cropped_clips', 'frames', 'packs'
 # Where some downloads of EGTEA have the clips.
 OTHER_CLIPS = f'video_clips/{CLIPS}'
+
+
+def is_video(name: str) -> bool:
+    """Whether a file is a video by its name."""
+    return name.lower().endswith(EXTENSIONS)
+
+
+def clip_of_video(name: str) -> str:
+    """The clip that a video holds: its name, or path, without the extension; as it is where there is none."""
+    # By hand: to pathlib the name '...mp4' without its suffix is '..', the folder above.
+    extension = next((ending for ending in EXTENSIONS if name.lower().endswith(ending)), '')
+    return name[: len(name) - len(extension)]
+
+
+def clip_of_frames(name: str) -> str:
+    """The clip whose frames a name in a list stands for: a folder, or a pack with or without its suffix."""
+    return name.removesuffix(PACK_SUFFIX)
 
 
 def clips_folder(root: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from clip_layouts import LAYOUTS
 from clip_manifest import FolderError, Options
 from command_parts import first_few
-from data_root import CLIPS, OTHER_CLIPS, clips_folder
+from data_root import CLIPS, EXTENSIONS, OTHER_CLIPS, clip_of_video, clips_folder, is_video
 from extract_clip import Outcome, Task
 from tqdm import tqdm
 
@@ -74,8 +74,7 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
     unreadable = []
     for source in sorted(_walk(clips)):
         relative = source.relative_to(clips)
-        # By hand: to pathlib the name '...mp4' without its suffix is '..', the folder above.
-        task = Task(source, out / (str(relative)[: -len('.mp4')] + LAYOUTS[layout].suffix), layout)
+        task = Task(source, out / (clip_of_video(str(relative)) + LAYOUTS[layout].suffix), layout)
         if (why := _why_no_clip(source, relative)) is not None:
             unreadable.append(Outcome(task, damage=why))
         elif task.target in tasks:
@@ -84,7 +83,7 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
         else:
             tasks[task.target] = task
     if not tasks and not unreadable:
-        raise FolderError(f'{clips} holds no .mp4 file. Put the trimmed clips into it')
+        raise FolderError(f'{clips} holds no video ({", ".join(EXTENSIONS)}). Put the trimmed clips into it')
     _check_nesting(tasks)
 
     def is_ours(source: Path) -> bool:
@@ -104,7 +103,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         visited.add(real)
-        yield from (Path(parent, name) for name in names if name.lower().endswith('.mp4'))
+        yield from (Path(parent, name) for name in names if is_video(name))
 
 
 def _why_no_clip(source: Path, relative: Path) -> str | None:

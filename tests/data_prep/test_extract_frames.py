@@ -243,8 +243,9 @@ def test_names_with_blanks_and_unicode_are_extracted(tmp_path):
     ('layout', 'message'),
     [
         ((), 'cropped_clips is not a folder.*--data-root'),
-        (('cropped_clips/s/readme.txt',), r'holds no \.mp4 file'),
+        (('cropped_clips/s/readme.txt',), r'holds no video \(\.mp4, '),
         (('cropped_clips/s/a.mp4', 'cropped_clips/s/a.MP4'), 'would share'),
+        (('cropped_clips/s/a.mp4', 'cropped_clips/s/a.avi'), 'would share'),
         (('cropped_clips/s.mp4', 'cropped_clips/s/t/a.mp4'), r's/t/a\.mp4 would lie among those of .*s\.mp4'),
     ],
 )
