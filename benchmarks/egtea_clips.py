@@ -34,7 +34,8 @@ def read_names(splits: Path | None, seed: int) -> list[tuple[str, int]]:
     """`<session>/<clip>` and length in frames of all clips, in the order of the names.
 
     Args:
-        splits: A folder of EGTEA's split files (*.txt); None = made-up names, lengths in EGTEA's proportions (107 on average).
+        splits: A folder of EGTEA's split files (*.txt); None = made-up names, and lengths in EGTEA's proportions,
+            107 on average.
         seed: Of the made-up lengths.
 
     Raises:
