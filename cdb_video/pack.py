@@ -46,6 +46,10 @@ class PackError(ValueError):
     """A file is no pack, or a damaged one; the message names the file and the rule."""
 
 
+class TruncatedPackError(PackError):
+    """A pack that lacks its end, as after a broken transfer."""
+
+
 class PackWriter:
     """Collects frames and writes them as a pack.
 
@@ -165,6 +169,8 @@ class PackReader:
     def _read_index(self) -> None:
         size = os.fstat(self._file.fileno()).st_size
         head = self._file.read(_HEAD.size)
+        if len(head) < _HEAD.size and len(head) > 0 and MAGIC.startswith(head[: len(MAGIC)]):
+            raise TruncatedPackError(f'{self._path} is cut off: {size} bytes do not even hold its head. Make it anew')
         if len(head) < _HEAD.size or not head.startswith(MAGIC):
             raise PackError(f'{self._path} is not a pack: it does not begin with {MAGIC!r}')
         _, version, count, metadata_length, checksum = _HEAD.unpack(head)
@@ -173,12 +179,13 @@ class PackReader:
         length = 8 * (count + 1) + 4 * count + metadata_length
         # Looked at before it is read: a damaged count may ask for gigabytes.
         if _HEAD.size + length > size:
-            raise PackError(f'{self._path} is cut off: {size} bytes do not even hold its index. Make it anew')
+            raise TruncatedPackError(f'{self._path} is cut off: {size} bytes do not even hold its index. Make it anew')
         index = self._file.read(length)
         if zlib.crc32(index, zlib.crc32(head[:_CRC_AT])) != checksum:
             raise PackError(f'{self._path}: the index is damaged (wrong checksum). Make the pack anew')
         numbers = struct.unpack_from(f'<{count + 1}Q{count}I', index)
         self._offsets, self._checksums = numbers[: count + 1], numbers[count + 1 :]
         if self._offsets[-1] != size:
-            raise PackError(f'{self._path} has {size} bytes, its index says {self._offsets[-1]}. Make it anew')
+            kind = TruncatedPackError if size < self._offsets[-1] else PackError
+            raise kind(f'{self._path} has {size} bytes, its index says {self._offsets[-1]}. Make it anew')
         self.metadata: dict[str, Any] = json.loads(index[length - metadata_length :])

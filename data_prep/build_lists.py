@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from choose_hold_out import settle
-from clip_media import CLIPS, OTHER_CLIPS, Media, clips_folder, look_for_media
+from clip_media import Media, look_for_media
 from command_parts import first_few, whole_number
+from data_root import CLIPS, OTHER_CLIPS, clips_folder
 from frame_folder import FolderError, put_in_place
 from list_report import count_warnings, counts_table, held_out, length_warnings
 from split_clips import (

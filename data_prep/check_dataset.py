@@ -3,8 +3,8 @@
     python data_prep/check_dataset.py --data-root data/egtea --lists data/egtea/lists/verb_split1_subjects-P20-P26
 
 The lists: lines, labels, class names, the annotations behind them; clips, subjects and sessions on both
-sides of a split. The clips: folders, numbers and sizes of frames, JPEG data; videos, their packets and
-frames. By default a few frames of every clip are decoded, with --full all of them.
+sides of a split. The clips: folders or packs, numbers and sizes of frames, JPEG data; videos, their packets
+and frames. By default a few frames of every clip are decoded, with --full all of them.
 
 Exit code: 0 nothing is wrong; 1 something is; 2 it could not be checked; 130 Ctrl-C or SIGTERM.
 """
@@ -16,13 +16,16 @@ import importlib.util
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from check_clip import Job, Report, Settings, check_clips
+from check_clip import check_clips
+from check_job import Job, Report, Settings
 from check_report import SOURCES, clip_findings, print_check, summarise_check, write_json
+from check_sizes import size_findings
 from command_parts import count_cores, sigterm_as_ctrl_c, whole_number
-from isolated_tasks import run_in_workers
 from tqdm import tqdm
+from worker_pool import Lost, PoolError, run_tasks
 
 _CLIPS_A_TASK = 16
 
@@ -31,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew, and this brings torch.
     from check_lists import make_jobs, read_lists
-    from clip_media import FRAMES, clips_folder
     from compare_lists import compare_lists
+    from data_root import clips_folder, frames_folder
 
     args = _parse(argv)
     started = time.monotonic()
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError('--decord needs decord, which is not installed. Install it, or check with PyAV alone')
         lists = read_lists(args.lists, SOURCES if args.source == 'both' else (args.source,))
         videos = args.videos or clips_folder(args.data_root)
-        jobs = make_jobs(lists, {'frames': args.frames or args.data_root / FRAMES, 'videos': videos})
+        jobs = make_jobs(lists, {'frames': args.frames or frames_folder(args.data_root), 'videos': videos})
         settings = Settings(args.full, args.samples, args.seed, args.decord)
         with sigterm_as_ctrl_c():
             findings = [*lists.findings, *compare_lists(args.data_root, lists)]
@@ -49,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('\nStopped.', file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, PoolError) as error:
         print(f'check_dataset: {error}.', file=sys.stderr)
         return 2
-    findings += clip_findings(results)
+    findings += [*clip_findings(results), *size_findings(results)]
     summary = summarise_check(lists.entries, results, findings, settings, time.monotonic() - started)
     print_check(summary, findings)
     if args.json is not None:
@@ -64,7 +67,7 @@ def _read_clips(jobs: Sequence[Job], settings: Settings, workers: int) -> list[t
     results = []
     tasks = [(jobs[k : k + _CLIPS_A_TASK], settings) for k in range(0, len(jobs), _CLIPS_A_TASK)]
     with tqdm(total=len(jobs), desc='checking', unit='clip', disable=None) as bar:
-        for (some, _), reports in _run(tasks, workers):
+        for some, reports in _run(tasks, workers):
             results += list(zip(some, reports, strict=True))
             bar.update(len(some))
     order = {job: number for number, job in enumerate(jobs)}
@@ -74,26 +77,42 @@ def _read_clips(jobs: Sequence[Job], settings: Settings, workers: int) -> list[t
 _Task = tuple[Sequence[Job], Settings]
 
 
-def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, list[Report]]]:
-    """Run all tasks; a clip that kills its worker is reported like any other damage."""
-    for task, reports in run_in_workers(check_clips, tasks, workers):
-        if reports is not None:
-            yield task, reports
-            continue
-        jobs, settings = task
-        for single, report in run_in_workers(check_clips, [([job], settings) for job in jobs], 1):
-            yield single, report or [Report([('damaged', 'a worker process died while it read this clip')])]
+def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[Sequence[Job], list[Report]]]:
+    """Run all tasks; a clip that kills or hangs its worker is reported like any other damage."""
+    lost: list[_Task] = []
+    with closing(run_tasks(check_clips, tasks, workers)) as results:
+        for (jobs, settings), reports in results:
+            if isinstance(reports, Lost):
+                lost += [([job], settings) for job in jobs]
+            else:
+                yield jobs, reports
+    # One by one and with nothing else at work, to tell which clip it was, and whether it was memory.
+    with closing(run_tasks(check_clips, lost, 1)) as results:
+        for (jobs, _), reports in results:
+            yield jobs, [Report([('damaged', reports.reason)])] if isinstance(reports, Lost) else reports
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add(
-        '--data-root', type=Path, required=True, help='folder that holds frames/, cropped_clips/ and action_annotation/'
+        '--data-root',
+        type=Path,
+        required=True,
+        help='folder that holds frames/ or packs/, cropped_clips/ and action_annotation/',
     )
     add('--lists', type=Path, required=True, help='folder of lists, as build_lists writes it')
-    add('--frames', type=Path, help='folder that frame lists are relative to (default: frames/ below the data root)')
-    add('--videos', type=Path, help='folder that video lists are relative to (default: cropped_clips/ there)')
+    add(
+        '--frames',
+        type=Path,
+        help='folder that frame lists are relative to, of frames or packs (default: frames/ below the data '
+        'root, or packs/ if only that is there)',
+    )
+    add(
+        '--videos',
+        type=Path,
+        help='folder that video lists are relative to (default: cropped_clips/ or video_clips/cropped_clips/)',
+    )
     add('--source', choices=(*SOURCES, 'both'), default='both', help='which lists (default: those that are there)')
     add('--full', action='store_true', help='read every frame')
     add('--samples', type=whole_number(1), default=3, help='frames a clip without --full (default %(default)s)')

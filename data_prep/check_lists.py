@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from check_clip import Job
+from check_job import Job
 from check_report import SOURCES, Finding
+from data_root import clip_of_frames, clip_of_video, frames_place
 from split_clips import PARTS
 
 from cdb_video.annotation import (
@@ -43,7 +44,7 @@ class Entry:
     @property
     def key(self) -> str:
         """The clip, whichever list it stands in."""
-        return self.name.removesuffix('.mp4')
+        return clip_of_video(self.name) if self.frames is None else clip_of_frames(self.name)
 
 
 @dataclass
@@ -121,10 +122,12 @@ def make_jobs(lists: Lists, folders: Mapping[str, Path]) -> list[Job]:
     jobs = []
     for (part, source), entries in lists.entries.items():
         for entry in entries:
-            frames, slack = entry.frames, 0
-            if source == 'videos':
+            if source == 'frames':
+                path, frames, slack = frames_place(folders[source], entry.name), entry.frames, 0
+            else:
+                path = folders[source] / entry.name
                 frames, slack = _expected_frames(entry.key, decoded)
-            jobs.append(Job(part, source, entry.name, folders[source] / entry.name, frames, slack))
+            jobs.append(Job(part, source, entry.name, path, frames, slack))
     return jobs
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from check_clip import Job, Report, Settings
+from check_job import Job, Report, Settings
 
 SOURCES = ('frames', 'videos')
 _SHOWN = 20
@@ -49,7 +49,7 @@ def clip_findings(results: Sequence[tuple[Job, Report]]) -> list[Finding]:
         if report.sha256 is not None:
             same[report.sha256].append(job)
     for jobs in same.values():
-        clips = {job.name.removesuffix('.mp4'): job for job in jobs}
+        clips = {job.key: job for job in jobs}
         if len(clips) > 1:
             parts = sorted({job.part for job in clips.values()})
             detail = f'made from the same bytes as {", ".join(sorted(clips)[1:])}'

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class Seen:
         frames: How many frames it has: decoded ones where all were, else packets; None = not known.
         hidden: Frames that an edit list hides.
         sha256: Of the file, where all of it was read.
+        size: Width and height of its frames, in pixels; None = not known.
     """
 
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -41,9 +43,12 @@ class Seen:
     frames: int | None = None
     hidden: int = 0
     sha256: str | None = None
+    size: tuple[int, int] | None = None
 
 
-def check_video(path: Path, seed: str, full: bool, samples: int, decord: bool) -> Seen:
+def check_video(
+    path: Path, seed: str, full: bool, samples: int, decord: bool, beat: Callable[[], None] = lambda: None
+) -> Seen:
     """Read a video that exists and is not empty.
 
     Args:
@@ -52,6 +57,7 @@ def check_video(path: Path, seed: str, full: bool, samples: int, decord: bool) -
         full: Whether to decode every frame.
         samples: How many frames to decode otherwise, at a key frame drawn by the seed.
         decord: Whether decord must read it too, and see as many frames.
+        beat: Called again and again, as a sign of life.
 
     Raises:
         OSError: If the file cannot be read for reasons that are not its content.
@@ -65,9 +71,9 @@ def check_video(path: Path, seed: str, full: bool, samples: int, decord: bool) -
                 seen.problems.append(('unreadable', 'the file holds no video stream'))
                 return seen
             if full:
-                _decode_all(container, stream, seen)
+                _decode_all(container, stream, seen, beat)
             else:
-                _decode_some(container, stream, seen, random.Random(seed), samples)
+                _decode_some(container, stream, seen, random.Random(seed), samples, beat)
     except av.error.FFmpegError as error:
         kind = 'unreadable' if seen.decoded == 0 else 'damaged'
         seen.problems.append((kind, f'PyAV fails after {seen.decoded} frames ({error.strerror})'))
@@ -75,7 +81,7 @@ def check_video(path: Path, seed: str, full: bool, samples: int, decord: bool) -
         with path.open('rb') as file:
             seen.sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
     if decord and not seen.problems:
-        _read_with_decord(path, seen, full, samples, random.Random(seed))
+        _read_with_decord(path, seen, full, samples, random.Random(seed), beat)
     return seen
 
 
@@ -88,10 +94,11 @@ def _video_stream(container: Any) -> Any:
     return None
 
 
-def _decode_all(container: Any, stream: Any, seen: Seen) -> None:
+def _decode_all(container: Any, stream: Any, seen: Seen, beat: Callable[[], None]) -> None:
     packets = hidden = 0
     sizes = set()
     for packet in container.demux(stream):
+        beat()
         packets += packet.size > 0
         hidden += packet.is_discard
         frames = packet.decode()
@@ -103,6 +110,7 @@ def _decode_all(container: Any, stream: Any, seen: Seen) -> None:
     seen.frames = seen.decoded
     if not seen.decoded:
         seen.problems.append(('unreadable', 'no frame can be decoded'))
+    seen.size = min(sizes, default=None)
     if len(sizes) > 1:
         seen.problems.append(
             ('frame size', f'the frame size changes: {", ".join(f"{w}x{h}" for w, h in sorted(sizes))}')
@@ -115,10 +123,13 @@ def _decode_all(container: Any, stream: Any, seen: Seen) -> None:
         )
 
 
-def _decode_some(container: Any, stream: Any, seen: Seen, rng: random.Random, samples: int) -> None:
+def _decode_some(
+    container: Any, stream: Any, seen: Seen, rng: random.Random, samples: int, beat: Callable[[], None]
+) -> None:
     packets = hidden = 0
     keys = []
     for packet in container.demux(stream):
+        beat()
         packets += packet.size > 0
         hidden += packet.is_discard
         if packet.is_corrupt:
@@ -135,7 +146,9 @@ def _decode_some(container: Any, stream: Any, seen: Seen, rng: random.Random, sa
     else:
         container.seek(0)
     for frame in container.decode(stream):
+        beat()
         seen.decoded += 1
+        seen.size = (frame.width, frame.height)
         if frame.is_corrupt:
             seen.problems.append(('damaged', 'a sampled frame is marked as corrupt'))
             return
@@ -153,7 +166,9 @@ def _compare_with_header(announced: int, packets: int, hidden: int, seen: Seen) 
         seen.problems.append(('truncated', f'{packets} packets, its header announces {announced}'))
 
 
-def _read_with_decord(path: Path, seen: Seen, full: bool, samples: int, rng: random.Random) -> None:
+def _read_with_decord(
+    path: Path, seen: Seen, full: bool, samples: int, rng: random.Random, beat: Callable[[], None]
+) -> None:
     from decord import DECORDError, VideoReader
 
     try:
@@ -161,6 +176,7 @@ def _read_with_decord(path: Path, seen: Seen, full: bool, samples: int, rng: ran
         count = len(reader)
         chosen = range(count) if full else sorted(rng.sample(range(count), min(samples, count)))
         for start in range(0, len(chosen), _DECORD_BATCH):
+            beat()
             np.asarray(reader.get_batch(list(chosen[start : start + _DECORD_BATCH])).asnumpy())
     except (DECORDError, RuntimeError, IndexError) as error:
         lines = str(error).split('\n')

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from command_parts import first_few
+from data_root import clips_folder, frames_folder, frames_place
 from frame_folder import FolderError, Manifest, Options, check_frames, read_manifest
+from pack_file import SUFFIX as PACK_SUFFIX
+from pack_file import read_pack_manifest
 from tqdm import tqdm
 
 from cdb_video.annotation import ClipName
-
-CLIPS, FRAMES = 'cropped_clips', 'frames'
-# Where some mirrors of EGTEA have the clips.
-OTHER_CLIPS = 'video_clips/cropped_clips'
 
 
 @dataclass
@@ -35,20 +34,6 @@ class Media:
     options: Counter[Options] = field(default_factory=Counter)
 
 
-def clips_folder(root: Path) -> Path:
-    """The folder of the videos below a data root: cropped_clips, or where mirrors have it.
-
-    Raises:
-        FolderError: If both are there and are not the same folder.
-    """
-    usual, other = root / CLIPS, root / OTHER_CLIPS
-    if not other.is_dir():
-        return usual
-    if usual.is_dir() and usual.resolve() != other.resolve():
-        raise FolderError(f'{usual} and {other} are both there, and not one folder. Merge them, or move one away')
-    return usual if usual.is_dir() else other
-
-
 def look_for_media(root: Path, clips: Sequence[ClipName], source: str) -> Media:
     """Look for the videos, the frames or both of clips.
 
@@ -62,11 +47,12 @@ def look_for_media(root: Path, clips: Sequence[ClipName], source: str) -> Media:
     """
     media = Media()
     videos = clips_folder(root) if source != 'frames' else root
+    frames = frames_folder(root)
     for clip in tqdm(clips, desc='checking', unit='clip', leave=False, disable=None):
         why = _why_no_video(videos / f'{clip.path}.mp4') if source != 'frames' else None
         manifest = None
         if why is None and source != 'videos':
-            manifest, why = _look_for_frames(root / FRAMES / clip.path)
+            manifest, why = _look_for_frames(frames_place(frames, clip.path))
         if why is not None:
             media.missing[clip] = why
         else:
@@ -102,14 +88,17 @@ def _why_no_video(video: Path) -> str | None:
     return 'the video is empty' if video.stat().st_size == 0 else None
 
 
-def _look_for_frames(folder: Path) -> tuple[Manifest | None, str | None]:
-    if not folder.is_dir():
-        return None, 'no frames'
+def _look_for_frames(place: Path) -> tuple[Manifest | None, str | None]:
+    """The manifest of a folder or a pack, and why its frames cannot be used, if they cannot."""
     try:
-        manifest = read_manifest(folder)
+        if place.is_dir():
+            manifest = read_manifest(place)
+            return manifest, check_frames(place, manifest)
+        if place.name.endswith(PACK_SUFFIX) and place.is_file():
+            return read_pack_manifest(place), None
     except FolderError as error:
         return None, str(error)
-    return manifest, check_frames(folder, manifest)
+    return None, 'no frames'
 
 
 def look_for_clip(video: Path | None, frames: Path | None) -> tuple[Manifest | None, str | None]:
@@ -117,10 +106,12 @@ def look_for_clip(video: Path | None, frames: Path | None) -> tuple[Manifest | N
 
     Args:
         video: Its file; None = not needed.
-        frames: Its folder of frames; None = not needed.
+        frames: Its folder of frames or, with .pack at its end, its pack; None = not needed.
 
     Returns:
         The manifest of the frames, if they are needed and there; and what is missing, None if nothing is.
     """
     why = _why_no_video(video) if video is not None else None
-    return (None, why) if why is not None or frames is None else _look_for_frames(frames)
+    return (
+        (None, why) if why is not None or frames is None else _look_for_frames(frames_place(frames.parent, frames.name))
+    )

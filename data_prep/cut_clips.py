@@ -17,16 +17,18 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 from command_parts import count_cores, lock_folder, sigterm_as_ctrl_c, whole_number
 from cut_session import CutOutcome, Recording, cut_recording
 from cut_writer import PART_SUFFIX, CutOptions
-from isolated_tasks import run_in_workers
+from data_root import CLIPS, clips_folder
 from tqdm import tqdm
+from worker_pool import Lost, PoolError, run_tasks
 
-CLIPS, ANNOTATIONS = 'cropped_clips', 'action_annotation'
+ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'
 RECORD = 'cut_clips.json'
 _FORMAT = 1
@@ -44,15 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         clips = wanted_clips(root, args.labels or root / RAW, args.all)
         videos = find_recordings(args.recordings)
-        with sigterm_as_ctrl_c(), lock_folder(root / CLIPS):
-            _claim(root / CLIPS, options)
-            missing = [clip for clip in clips if not is_there(root / CLIPS / f'{clip.path}.mp4')]
-            recordings, without = plan_cuts(root / CLIPS, missing, videos, options)
+        folder = clips_folder(root)
+        with sigterm_as_ctrl_c(), lock_folder(folder):
+            _claim(folder, options)
+            missing = [clip for clip in clips if not is_there(folder / f'{clip.path}.mp4')]
+            recordings, without = plan_cuts(folder, missing, videos, options)
             outcomes = _cut(recordings, args.workers)
     except KeyboardInterrupt:
         print('\nStopped. The finished clips stay; run again to go on.', file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, PoolError) as error:
         print(f'cut_clips: {error}.', file=sys.stderr)
         return 2
     return _report(outcomes, without, len(clips) - len(missing), time.monotonic() - started)
@@ -79,14 +82,18 @@ def _claim(clips: Path, options: CutOptions) -> None:
 
 def _cut(recordings: Sequence[Recording], workers: int) -> list[tuple[Recording, CutOutcome]]:
     outcomes = []
-    with tqdm(total=sum(len(r.cuts) for r in recordings), desc='cutting', unit='clip', disable=None) as bar:
-        for recording, outcome in run_in_workers(cut_recording, recordings, workers):
-            if outcome is None:
-                why = 'a worker process died while it read the recording'
-                outcome = CutOutcome(damaged={cut.name: why for cut in recording.cuts if not cut.path.exists()})
-            outcomes.append((recording, outcome))
+    total = sum(len(recording.cuts) for recording in recordings)
+    results = run_tasks(cut_recording, recordings, workers, again_alone=True)
+    with closing(results), tqdm(total=total, desc='cutting', unit='clip', disable=None) as bar:
+        for recording, result in results:
+            outcomes.append((recording, _lost(recording, result) if isinstance(result, Lost) else result))
             bar.update(len(recording.cuts))
     return outcomes
+
+
+def _lost(recording: Recording, lost: Lost) -> CutOutcome:
+    """What becomes of a recording that cost its worker: the clips that are there stay."""
+    return CutOutcome(damaged={cut.name: lost.reason for cut in recording.cuts if not cut.path.exists()})
 
 
 def _report(

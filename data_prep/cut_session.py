@@ -8,7 +8,7 @@ repeated. Times decide and not a count, so a frame that is lost does not shift a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -72,14 +72,18 @@ class CutOutcome:
     damaged: dict[str, str] = field(default_factory=dict)
 
 
-def cut_recording(recording: Recording) -> CutOutcome:
+def cut_recording(recording: Recording, beat: Callable[[], None] = lambda: None) -> CutOutcome:
     """Cut all clips of a recording in one pass; each appears by rename when it is complete.
+
+    Args:
+        recording: What to cut.
+        beat: Called again and again, as a sign of life.
 
     Raises:
         OSError: If a clip cannot be written. The recording's own faults are in `CutOutcome.damaged`.
     """
     av.logging.set_level(None)
-    cutter = _Cutter(recording)
+    cutter = _Cutter(recording, beat)
     try:
         with av.open(str(recording.video)) as container:
             cutter.cut(container)
@@ -93,8 +97,9 @@ def cut_recording(recording: Recording) -> CutOutcome:
 class _Cutter:
     """Walks through a recording and hands every frame to the clips that it belongs to."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, beat: Callable[[], None]) -> None:
         self._recording = recording
+        self._beat = beat
         # The next one to begin is the last of the list.
         self._waiting = sorted(recording.cuts, key=lambda cut: -cut.start_frame)
         self._open: dict[Cut, ClipWriter] = {}
@@ -106,7 +111,7 @@ class _Cutter:
         if stream is None:
             self.fail_rest('the recording holds no video stream')
             return
-        for slot, frame, flaw in _slots(container, stream, self._waiting[-1].start_frame):
+        for slot, frame, flaw in _slots(container, stream, self._waiting[-1].start_frame, self._beat):
             if frame.rotation:
                 self.fail_rest(f'the recording is to be shown turned by {frame.rotation} degrees; turn it first')
                 return
@@ -168,15 +173,17 @@ def _video_stream(container: Any) -> Any:
     return None
 
 
-def _slots(container: Any, stream: Any, first: int) -> Iterator[tuple[int, av.VideoFrame, str | None]]:
+def _slots(
+    container: Any, stream: Any, first: int, beat: Callable[[], None]
+) -> Iterator[tuple[int, av.VideoFrame, str | None]]:
     """Every slot with its frame, and what is wrong with it; begins somewhat before slot `first` if it can."""
-    origin = next((_time(frame, stream) for frame, _ in _frames(container, stream)), None)
+    origin = next((_time(frame, stream) for frame, _ in _frames(container, stream, beat)), None)
     if origin is None:
         return
     start = origin + Fraction(first, FPS) - _LEAD_SECONDS
     container.seek(math.floor(max(start, origin) / stream.time_base), stream=stream, backward=True)
     before: tuple[Fraction, av.VideoFrame, str | None] | None = None
-    for frame, flaw in _frames(container, stream):
+    for frame, flaw in _frames(container, stream, beat):
         time = _time(frame, stream) - origin
         if before is not None:
             yield from _slots_of(*before, until=time)
@@ -195,10 +202,11 @@ def _slots_of(
         yield slot, frame, 'frames are missing' if hole and flaw is None else flaw
 
 
-def _frames(container: Any, stream: Any) -> Iterator[tuple[av.VideoFrame, str | None]]:
+def _frames(container: Any, stream: Any, beat: Callable[[], None]) -> Iterator[tuple[av.VideoFrame, str | None]]:
     """Decoded frames in the order of their times; after damage all are flawed up to the next key frame."""
     flaw = None
     for packet in container.demux(stream):
+        beat()
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:

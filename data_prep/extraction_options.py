@@ -11,10 +11,10 @@ from pathlib import Path
 from clip_manifest import H264, JPEG, MPEG4, Options
 from command_parts import count_cores
 from extraction_plan import Shard
+from worker_pool import STALL_SECONDS
 
 # codec -> quality that is used without --quality, best and worst
 _QUALITY = {JPEG: (90, 1, 100), MPEG4: (3, 1, 31), H264: (20, 0, 51)}
-_STALL_SECONDS = 120
 
 
 def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Namespace:
@@ -96,8 +96,8 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     add(
         '--stall-seconds',
         type=_positive,
-        default=_STALL_SECONDS,
-        help='give a clip up when no frame has come for so long (default %(default)s)',
+        default=STALL_SECONDS,
+        help='give a clip up when no frame has come for so long (default %(default)g)',
     )
     add('--overwrite', action='store_true', help='make frames anew that no longer fit')
     add('--verify', action='store_true', help='write nothing; read what is there and compare')

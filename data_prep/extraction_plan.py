@@ -11,10 +11,9 @@ from pathlib import Path
 from clip_layouts import LAYOUTS
 from clip_manifest import FolderError, Options
 from command_parts import first_few
+from data_root import CLIPS, EXTENSIONS, OTHER_CLIPS, clip_of_video, clips_folder, is_video
 from extract_clip import Outcome, Task
 from tqdm import tqdm
-
-CLIPS = 'cropped_clips'
 
 
 @dataclass
@@ -51,7 +50,7 @@ class Shard:
 
 
 def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[list[Task], list[Outcome]]:
-    """All clips below `data_root`/cropped_clips that belong to a shard, sorted by name.
+    """All clips below `data_root`/cropped_clips or video_clips/cropped_clips that belong to a shard, sorted by name.
 
     Args:
         data_root: See above.
@@ -63,17 +62,19 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
         The clips, and those that are none or must not be touched, each with the reason.
 
     Raises:
-        FolderError: If there are none, or two of them would share a place or have one in the other's.
+        FolderError: If there are none, both folders are there, or two clips would share a place or have one
+            in the other's.
     """
-    clips = data_root / CLIPS
+    clips = clips_folder(data_root)
     if not clips.is_dir():
-        raise FolderError(f'{clips} is not a folder. Name the folder that holds {CLIPS}/ with --data-root')
+        raise FolderError(
+            f'{clips} is not a folder. Name the folder that holds {CLIPS}/, or {OTHER_CLIPS}/, with --data-root'
+        )
     tasks: dict[Path, Task] = {}
     unreadable = []
     for source in sorted(_walk(clips)):
         relative = source.relative_to(clips)
-        # By hand: to pathlib the name '...mp4' without its suffix is '..', the folder above.
-        task = Task(source, out / (str(relative)[: -len('.mp4')] + LAYOUTS[layout].suffix), layout)
+        task = Task(source, out / (clip_of_video(str(relative)) + LAYOUTS[layout].suffix), layout)
         if (why := _why_no_clip(source, relative)) is not None:
             unreadable.append(Outcome(task, damage=why))
         elif task.target in tasks:
@@ -82,7 +83,7 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
         else:
             tasks[task.target] = task
     if not tasks and not unreadable:
-        raise FolderError(f'{clips} holds no .mp4 file. Put the trimmed clips into it')
+        raise FolderError(f'{clips} holds no video ({", ".join(EXTENSIONS)}). Put the trimmed clips into it')
     _check_nesting(tasks)
 
     def is_ours(source: Path) -> bool:
@@ -102,7 +103,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         visited.add(real)
-        yield from (Path(parent, name) for name in names if name.lower().endswith('.mp4'))
+        yield from (Path(parent, name) for name in names if is_video(name))
 
 
 def _why_no_clip(source: Path, relative: Path) -> str | None:

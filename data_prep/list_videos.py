@@ -25,6 +25,7 @@ from pathlib import Path
 from build_lists import write_folder
 from clip_media import check_made_alike, look_for_clip
 from command_parts import first_few
+from data_root import videos_below
 from divide_clips import divide
 from frame_folder import FolderError, Manifest, Options
 from list_report import counts_table
@@ -84,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _list(args: argparse.Namespace) -> None:
+    args.videos = videos_below(args.videos)
     if not args.videos.is_dir():
         raise OwnClipsError(f'{args.videos} is not a folder. Name the folder of your videos with --videos')
     lines = _read(args)
@@ -108,7 +110,7 @@ def _list(args: argparse.Namespace) -> None:
         summary['subjects'] = {part: [] for part in parts}
     news = write_folder(args.out, _writer(parts, found.lengths, args.frames), names, summary, args.overwrite)
     print(counts_table(summary, 'as the headers state' if args.frames is None else 'decoded'))
-    print(f'held out: {hold_out}\n{args.out}: {news}')
+    print(f'held out: {hold_out}\nvideos: relative to {args.videos}\n{args.out}: {news}')
     for warning in own_warnings(summary, lines):
         print(f'warning: {warning}', file=sys.stderr)
 
@@ -243,10 +245,16 @@ def _seed(text: str) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add('--videos', type=Path, required=True, help='folder that the paths are relative to')
+    add(
+        '--videos',
+        type=Path,
+        required=True,
+        help='folder that the paths are relative to; or the data root that it lies in, as cropped_clips/ or '
+        'video_clips/cropped_clips/',
+    )
     add('--csv', type=Path, help='file with a header line; without it, classes are the names of folders')
     add('--out', type=Path, required=True, help='folder to write the lists into')
-    add('--frames', type=Path, help='folder of frames that extract_frames made of these videos: list them too')
+    add('--frames', type=Path, help='folder of frames or packs that extract_frames made of these videos: list them too')
     add('--path-column', default='path')
     add('--label-column', default='label')
     add('--split-column', help="default 'split', if there is such a column")

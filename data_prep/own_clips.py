@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from command_parts import first_few
+from data_root import EXTENSIONS, clip_of_video, is_video
 
 from cdb_video.annotation import AnnotationError, check_class_names
 
-EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
 PART_NAMES = {
     **dict.fromkeys(('train', 'training'), 'train'),
     **dict.fromkeys(('val', 'valid', 'validate', 'validation'), 'val'),
@@ -53,7 +53,7 @@ class OwnClip:
     @property
     def frame_dir(self) -> str:
         """Where extract_frames puts its frames, relative to frames/."""
-        return str(PurePosixPath(self.path).with_suffix(''))
+        return clip_of_video(self.path)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def read_class_folders(folder: Path) -> list[OwnLine]:
         name = file.as_posix()
         if len(file.parts) != depth:
             problems.append(f'{folder / file} is not {shape}')
-        elif file.suffix.lower() not in EXTENSIONS:
+        elif not is_video(file.name):
             problems.append(f'{folder / file} is no video by its extension ({", ".join(EXTENSIONS)})')
         else:
             part = PART_NAMES[file.parts[0]] if split else None

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from command_parts import first_few
-from own_clips import EXTENSIONS, PART_NAMES, OwnClip, OwnClipsError, OwnLine
+from data_root import EXTENSIONS, is_video
+from own_clips import PART_NAMES, OwnClip, OwnClipsError, OwnLine
 
 from cdb_video.annotation import AnnotationError, check_class_names, parse_relative_path
 
@@ -115,7 +116,7 @@ def _line(row: Mapping[str, str], columns: Columns, where: str) -> OwnLine:
     path = PurePosixPath(parse_relative_path(row[columns.path])).as_posix()
     if path == '.':
         raise AnnotationError('the path is empty', 'Name a video')
-    if PurePosixPath(path).suffix.lower() not in EXTENSIONS:
+    if not is_video(path):
         raise AnnotationError(f'{path!r} is no video by its extension', f'Known are {", ".join(EXTENSIONS)}')
     label = row[columns.label]
     if not label:

@@ -75,21 +75,77 @@ class PackFileWriter:
         self._partial.unlink(missing_ok=True)
 
 
+class PackFile:
+    """A pack that is open for reading, with its frames counted from 1, as the files of a folder are.
+
+    Raises:
+        FolderError: If it is not a whole pack.
+        OSError: If it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        load_format()
+        self._path = path
+        try:
+            self._pack = pack_format.PackReader(path)
+        except ValueError as error:
+            raise FolderError(str(error)) from error
+
+    @staticmethod
+    def is_cut_off(error: FolderError) -> bool:
+        """Whether a pack was refused for want of its end."""
+        return isinstance(error.__cause__, pack_format.TruncatedPackError)
+
+    def __len__(self) -> int:
+        """Number of frames, >= 1."""
+        return len(self._pack)
+
+    def read(self, number: int) -> bytes:
+        """A frame, 1 the first.
+
+        Raises:
+            FolderError: If it is damaged.
+        """
+        try:
+            frame: bytes = self._pack.read(number - 1)
+        except ValueError as error:
+            raise FolderError(str(error)) from error
+        return frame
+
+    def manifest(self) -> Manifest | None:
+        """The manifest; None where another program made the pack, and wrote nothing into it.
+
+        Raises:
+            FolderError: If it says something else than the pack holds, or is none of ours.
+        """
+        if not self._pack.metadata:
+            return None
+        try:
+            manifest = manifest_from_json(self._pack.metadata)
+            if manifest.frames != len(self):
+                raise ValueError(f'{len(self)} frames, its manifest says {manifest.frames}')
+            return manifest
+        except (ValueError, TypeError, KeyError) as error:
+            raise FolderError(f'{self._path} is not a pack of extract_frames: {error}') from error
+
+    def __enter__(self) -> PackFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pack.close()
+
+
 def read_pack_manifest(path: Path) -> Manifest:
     """Read the manifest of a pack, and see that the pack is not cut off.
 
     Raises:
         FolderError: If it is not a whole pack with a manifest of ours.
     """
-    load_format()
-    try:
-        with pack_format.PackReader(path) as pack:
-            manifest = manifest_from_json(pack.metadata)
-            if manifest.frames != len(pack):
-                raise ValueError(f'{len(pack)} frames, its manifest says {manifest.frames}')
-            return manifest
-    except (ValueError, TypeError, KeyError) as error:
-        raise FolderError(f'{path} is not a pack of extract_frames: {error}') from error
+    with PackFile(path) as pack:
+        manifest = pack.manifest()
+        if manifest is None:
+            raise FolderError(f'{path} is not a pack of extract_frames: it holds no manifest')
+        return manifest
 
 
 def read_pack(path: Path, manifest: Manifest) -> Iterator[bytes]:
@@ -98,9 +154,5 @@ def read_pack(path: Path, manifest: Manifest) -> Iterator[bytes]:
     Raises:
         FolderError: If one is damaged.
     """
-    load_format()
-    try:
-        with pack_format.PackReader(path) as pack:
-            yield from (pack.read(index) for index in range(manifest.frames))
-    except ValueError as error:
-        raise FolderError(str(error)) from error
+    with PackFile(path) as pack:
+        yield from (pack.read(number) for number in range(1, manifest.frames + 1))

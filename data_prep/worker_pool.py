@@ -1,13 +1,17 @@
 """Worker processes of which any may crash or hang: that costs the task in work, and is said.
 
 The standard pools take a process that dies for the end of everything, and wait for ever for one that
-hangs. Decoders of video are native code that reads damaged files, so both happen.
+hangs. Decoders of video are native code that reads damaged files, so both happen. All commands that read
+many clips do it here.
 """
 
 from __future__ import annotations
 
+import pickle
 import time
+import traceback
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -22,6 +26,7 @@ R = TypeVar('R')
 # A worker says that it lives at most this often, in seconds.
 _BEAT_SECONDS = 1.0
 _START_SECONDS = 300.0
+STALL_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,12 @@ class _Worker(Generic[T]):
 
 
 def run_tasks(
-    function: Callable[..., R], tasks: Sequence[T], workers: int, stall_seconds: float
+    function: Callable[..., R],
+    tasks: Sequence[T],
+    workers: int,
+    stall_seconds: float = STALL_SECONDS,
+    *,
+    again_alone: bool = False,
 ) -> Generator[tuple[T, R | Lost], None, None]:
     """Do tasks in several processes; yield each with its result, in the order in which they end.
 
@@ -86,21 +96,36 @@ def run_tasks(
 
     Args:
         function: Called as function(task, beat=beat) in a worker; it calls beat() as a sign of life.
-        tasks: Each can be pickled.
-        workers: Number of processes.
+        tasks: Each can be pickled; in the order in which they are begun.
+        workers: Number of processes, >= 1.
         stall_seconds: A worker without a sign of life for so long is ended.
+        again_alone: Do a task whose process was lost once more when all others are done, with no
+            other beside it: memory may have been short. To do a task twice must do no harm.
 
     Raises:
         PoolError: If a worker dies before it is ready.
+        Exception: What `function` raises, with a note that names the task. It is no fault of a clip.
     """
+    lost: list[T] = []
+    with closing(_run(function, tasks, workers, stall_seconds)) as results:
+        for task, result in results:
+            if again_alone and isinstance(result, Lost):
+                lost.append(task)
+            else:
+                yield task, result
+    with closing(_run(function, lost, 1, stall_seconds)) as results:
+        yield from results
+
+
+def _run(
+    function: Callable[..., R], tasks: Sequence[T], workers: int, stall_seconds: float
+) -> Generator[tuple[T, R | Lost], None, None]:
     waiting = list(reversed(tasks))
     crew: list[_Worker[T]] = [_Worker(function) for _ in range(min(workers, len(tasks)))]
     left = len(tasks)
     try:
         while left:
-            lost = _late(crew, stall_seconds)
-            ended = [*lost, *_heard(crew)]
-            for worker, result in ended:
+            for worker, result in [*_late(crew, stall_seconds), *_heard(crew)]:
                 task, worker.task = worker.task, None
                 if isinstance(result, Lost):
                     crew.remove(worker)
@@ -173,15 +198,26 @@ def _serve(connection: Connection, function: Callable[..., Any]) -> None:
         connection.send(('ready', None))
         while True:
             task = connection.recv()
+            message: tuple[str, Any]
             try:
                 message = ('result', function(task, beat=beat))
             except Exception as error:
-                # No fault of a clip but of the program: the parent raises it.
-                message = ('error', RuntimeError(f'{task}: {error!r}'))
+                message = ('error', _portable(error, task))
             connection.send(message)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         # The parent wants no more.
         return
+
+
+def _portable(error: Exception, task: object) -> Exception:
+    """The error as the parent raises it; where it cannot travel, another one with its words."""
+    note = f'in a worker process, at {task}:\n{"".join(traceback.format_exception(error))}'
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(repr(error))
+    error.add_note(note)
+    return error
 
 
 class _Beat:

@@ -6,13 +6,15 @@ import os
 import shutil
 
 import build_lists
-import check_clip
 import check_dataset
 import cv2
 import extract_frames
 import make_egtea_mini
 import numpy as np
 import pytest
+from check_job import Settings
+from check_jpegs import sample_numbers
+from worker_pool import Lost
 
 from cdb_video import annotation as ann
 from tests.clips import cut, spoil_middle, write_audio, write_clip, write_shortened_by_edit_list
@@ -126,8 +128,8 @@ def test_a_harmed_clip_of_frames_is_named_with_its_kind(root, capsys, kind, harm
 
 def test_a_frame_in_the_middle_is_found_by_full(root):
     entry = max(entries(root), key=lambda entry: entry.total_frames)
-    settings = check_clip.Settings()
-    sampled = check_clip.sample_numbers(entry.frame_dir, entry.total_frames, settings)
+    settings = Settings()
+    sampled = sample_numbers(entry.frame_dir, entry.total_frames, settings)
     assert len(sampled) == 3
     assert sampled[-1] == entry.total_frames
     number = next(n for n in range(1, entry.total_frames) if n not in sampled)
@@ -285,11 +287,11 @@ def test_a_clip_that_kills_its_worker_is_named_and_the_others_are_read(root, mon
     """The pool itself is tested apart; this is what check_dataset makes of its answer."""
     deadly = entries(root)[0].frame_dir
 
-    def run_in_workers(function, tasks, workers):
+    def run_tasks(function, tasks, workers):
         for task in tasks:
-            yield task, None if any(job.name == deadly for job in task[0]) else function(task)
+            yield task, Lost('it died') if any(job.name == deadly for job in task[0]) else function(task)
 
-    monkeypatch.setattr(check_dataset, 'run_in_workers', run_in_workers)
+    monkeypatch.setattr(check_dataset, 'run_tasks', run_tasks)
     code, result = run(root, '--source', 'frames')
     assert (code, wrong(result)) == (1, [('damaged', deadly.rpartition('/')[2])])
     assert sum(row['clips'] for row in result['lists']) == sum(len(entries(root, p)) for p in ('train', 'val', 'test'))

@@ -12,6 +12,7 @@ import cut_clips
 import numpy as np
 import pytest
 import raw_annotations
+from worker_pool import Lost
 
 from cdb_video import annotation as ann
 from tests.clips import cut, tree
@@ -329,3 +330,35 @@ def test_what_does_not_fit_together_is_refused(root, capsys, harm, message):
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert 'Traceback' not in error
+
+
+def test_a_recording_that_costs_its_worker_costs_only_the_clips_that_are_not_there(root, capsys, monkeypatch):
+    """The pool itself is tested apart; this is what cut_clips makes of its answer."""
+    write_recording(root / f'recordings/{SESSION}.mp4')
+    assert run(root) == 0
+    for pair in TIMES[:2]:
+        path_of(root, *pair).unlink()
+
+    def run_tasks(function, tasks, workers, again_alone):
+        assert again_alone
+        function(tasks[0])
+        path_of(root, *TIMES[0]).unlink()
+        yield tasks[0], Lost('it died')
+
+    monkeypatch.setattr(cut_clips, 'run_tasks', run_tasks)
+    capsys.readouterr()
+    assert run(root) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('damaged')]
+    assert lines == [f'damaged: {root}/recordings/{SESSION}.mp4: {clip_of(*TIMES[0])}: it died']
+
+
+def test_cut_clips_finds_the_other_folder_of_clips(root, capsys):
+    write_recording(root / f'recordings/{SESSION}.mp4')
+    other = root / 'video_clips/cropped_clips'
+    other.mkdir(parents=True)
+    assert run(root) == 0
+    assert len(list(other.rglob('*.mp4'))) == len(TIMES)
+    assert not (root / 'cropped_clips').exists()
+    (other / 'cut_clips.json').unlink()
+    assert run(root) == 2
+    assert f'{other} holds clips that cut_clips did not make' in capsys.readouterr().err

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,27 @@ def test_a_source_that_was_copied_again_unchanged_is_not_stale(root):
     run(root)
     os.utime(root / 'cropped_clips/s1/a.mp4', ns=(1, 1))
     assert run(root) == 0
+
+
+@pytest.mark.parametrize('form', [[], ['--pack'], ['--videos']])
+def test_clips_in_video_clips_are_found_without_a_word(root, form):
+    assert run(root, *form) == 0
+    before = {name: data for name, data in tree(root).items() if not name.startswith('cropped_clips')}
+    for path in root.iterdir():
+        if path.name != 'cropped_clips':
+            shutil.rmtree(path)
+    (root / 'video_clips').mkdir()
+    (root / 'cropped_clips').rename(root / 'video_clips/cropped_clips')
+    assert run(root, *form) == 0
+    assert run(root, *form, '--verify') == 0
+    assert before == {name: data for name, data in tree(root).items() if not name.startswith('video_clips')}
+
+
+def test_two_folders_of_clips_are_refused(root, capsys):
+    shutil.copytree(root / 'cropped_clips', root / 'video_clips/cropped_clips')
+    assert run(root) == 2
+    assert 'are both there, and not one folder. Merge them' in capsys.readouterr().err
+    assert not (root / 'frames').exists()
 
 
 @pytest.mark.parametrize('kind', ['options', 'source', 'frame'])
@@ -221,8 +243,9 @@ def test_names_with_blanks_and_unicode_are_extracted(tmp_path):
     ('layout', 'message'),
     [
         ((), 'cropped_clips is not a folder.*--data-root'),
-        (('cropped_clips/s/readme.txt',), r'holds no \.mp4 file'),
+        (('cropped_clips/s/readme.txt',), r'holds no video \(\.mp4, '),
         (('cropped_clips/s/a.mp4', 'cropped_clips/s/a.MP4'), 'would share'),
+        (('cropped_clips/s/a.mp4', 'cropped_clips/s/a.avi'), 'would share'),
         (('cropped_clips/s.mp4', 'cropped_clips/s/t/a.mp4'), r's/t/a\.mp4 would lie among those of .*s\.mp4'),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 
+import check_dataset
 import extract_frames
 import list_videos
 import numpy as np
@@ -365,3 +366,47 @@ def test_a_share_of_a_part_that_the_split_has_is_refused(root, capsys):
     write_csv(root, 'cut/0.mp4,cut,test', 'cut/1.mp4,cut,val', header='path,label,split')
     assert run(root) == 2
     assert 'the split has test, val but no train' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('below', ['cropped_clips', 'video_clips/cropped_clips'])
+@pytest.mark.parametrize('csv', ['labels.csv', None])
+def test_a_data_root_may_be_named_in_place_of_its_clips(root, capsys, below, csv):
+    assert run(root, csv=csv) == 0
+    before = tree(root / 'lists')
+    shutil.rmtree(root / 'lists')
+    (root / 'moved').mkdir()
+    (root / 'videos').rename(root / 'moved/clips')
+    (root / 'videos' / below).parent.mkdir(parents=True)
+    (root / 'moved/clips').rename(root / 'videos' / below)
+    assert run(root, csv=csv) == 0
+    assert tree(root / 'lists') == before
+    assert f'videos: relative to {root / "videos" / below}' in capsys.readouterr().out
+
+
+def test_videos_of_any_extension_go_the_whole_path(tmp_path, capsys):
+    clips = tmp_path / 'cropped_clips'
+    for number, ending in enumerate(('.mp4', '.AVI', '.mkv', '.avi.mp4', '.v2.avi', '.mov')):
+        clip = write_clip(tmp_path / f'{number}.mp4', frames=3 + number)
+        (clips / 'one').mkdir(parents=True, exist_ok=True)
+        # What counts is the content; the name alone must not matter.
+        shutil.move(clip, clips / f'one/{number}{ending}')
+    assert extract_frames.main(['--data-root', str(tmp_path), '--workers', '1']) == 0
+    assert '6 clips extracted' in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / 'frames/one').iterdir()) == ['0', '1', '2', '3.avi', '4.v2', '5']
+    args = ['--videos', str(clips), '--frames', str(tmp_path / 'frames'), '--out', str(tmp_path / 'lists')]
+    assert list_videos.main(args) == 0
+    lists = ['--lists', str(tmp_path / 'lists')]
+    assert check_dataset.main(['--data-root', str(tmp_path), *lists, '--full', '--workers', '1']) == 0
+    assert 'nothing is wrong' in capsys.readouterr().out
+
+
+def test_packs_are_listed_as_folders_of_frames_are(root):
+    (root / 'videos').rename(root / 'cropped_clips')
+    (root / 'videos').symlink_to(root / 'cropped_clips')
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    assert run(root, '--frames', str(root / 'frames')) == 0
+    before = tree(root / 'lists')
+    shutil.rmtree(root / 'lists')
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1', '--pack']) == 0
+    assert run(root, '--frames', str(root / 'packs')) == 0
+    assert tree(root / 'lists') == before

@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from worker_pool import Lost, PoolError, run_tasks
@@ -24,7 +25,16 @@ def work(task, beat):
             beat()
     if task == 'bug':
         raise KeyError('a bug')
+    if task == 'stubborn':
+        raise Stubborn(1, 2)
     return task.upper()
+
+
+class Stubborn(Exception):
+    """Cannot be made from its args, as pickle would."""
+
+    def __init__(self, one, other):
+        super().__init__(one)
 
 
 def no_worker(task, beat, missing):
@@ -56,9 +66,58 @@ def test_no_task_needs_no_worker():
     assert list(run_tasks(work, [], 4, 1)) == []
 
 
-def test_a_bug_is_raised_with_the_task_it_showed_in():
-    with pytest.raises(RuntimeError, match=r"bug: KeyError\('a bug'\)"):
+def test_an_error_is_raised_as_it_is_and_tells_the_task_and_the_line():
+    with pytest.raises(KeyError, match='a bug') as caught:
         list(run_tasks(work, ['bug', 'a'], 1, 60))
+    (note,) = caught.value.__notes__
+    assert note.startswith('in a worker process, at bug:\n')
+    assert "raise KeyError('a bug')" in note
+
+
+def test_an_error_that_cannot_travel_is_raised_in_words():
+    with pytest.raises(RuntimeError, match='Stubborn') as caught:
+        list(run_tasks(work, ['stubborn'], 1, 60))
+    assert 'at stubborn:' in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_lost_task_is_done_once_more_alone_where_that_is_asked_for(tmp_path, workers):
+    function = functools.partial(die_beside_others, folder=str(tmp_path))
+    tasks = [*'abc', 'twice', *'de', 'always', *'fg']
+    results = dict(run_tasks(function, tasks, workers, 60, again_alone=True))
+    assert 'exit code 7' in results.pop('always').reason
+    assert results == {task: task.upper() for task in tasks if task != 'always'}
+    # The second time comes when all others are done.
+    order = (tmp_path / 'order').read_text().split()
+    assert sorted(order[-2:]) == ['always', 'twice']
+    assert len(order) == len(tasks) + 2
+
+
+def die_beside_others(task, beat, folder):
+    """'twice' dies the first time, 'always' every time."""
+    with open(f'{folder}/order', 'a') as file:
+        file.write(f'{task}\n')
+    if task == 'always' or (task == 'twice' and Path(folder, 'order').read_text().split().count(task) == 1):
+        os._exit(7)
+    return task.upper()
+
+
+def test_a_caller_that_stops_early_leaves_no_process():
+    results = run_tasks(work, [str(number) for number in range(100)], 1, 60)
+    next(results)
+    results.close()
+    deadline = time.monotonic() + 10
+    children = Path(f'/proc/{os.getpid()}/task/{os.getpid()}/children')
+    if not children.exists():
+        pytest.skip('needs /proc')
+    while any('spawn_main' in command_of(pid) for pid in children.read_text().split()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def command_of(pid):
+    path = Path(f'/proc/{pid}/cmdline')
+    return path.read_text() if path.exists() else ''
 
 
 def test_a_worker_that_cannot_start_ends_the_run():
