@@ -99,7 +99,8 @@ class ClassDifficultyHook(DifficultyOwner):
         )
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Make up for a validation that the checkpoint does not contain, before the first batch."""
+        """Hand on the epoch; make up for a validation that the checkpoint lacks, before the first batch."""
+        super().before_train_epoch(runner)
         self._validate_if_missing(runner)
 
     def after_train(self, runner: Any) -> None:
@@ -144,13 +145,16 @@ class ClassDifficultyHook(DifficultyOwner):
         runner.logger.warning(
             'ClassDifficultyHook: no validation in this run, so nothing is measured; a test will be reported'
         )
-        # The training counts go into the checkpoints, for the accuracies by shot of a test.
-        self.state_ = starting_state(runner, wiring.find_sampler(runner.train_dataloader), None)
+        # The training counts go to the losses that need them, and into the checkpoints, for a test's groups by shot.
+        self._sampler = wiring.find_sampler(runner.train_dataloader)
+        self.state_ = starting_state(runner, self._sampler, None)
+        self._push(runner)
 
     def _choose_consumers(self, runner: Any) -> None:
         """Find who gets the difficulty, and say what is likely not meant."""
         if self.observe_only:
-            consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
+            found = wiring.find_difficulty_consumers(runner.model, self._sampler)
+            consumers = [name for name, consumer in found.items() if getattr(consumer, 'tau', None) != 0]
             if consumers:
                 runner.logger.warning(f'observe_only=True: {", ".join(consumers)} will be handed no difficulty')
             return
