@@ -202,12 +202,13 @@ def test_compiled_loss_gives_the_same(name):
     torch.testing.assert_close(torch.compile(loss, backend='eager')(scores, labels), loss(scores, labels))
 
 
-def test_tau_zero_waits_for_no_difficulty(caplog):
+def test_tau_zero_waits_for_no_difficulty(capsys):
     scores, labels = batch()
     loss = CDBLoss(tau=0, focal_gamma=2)
-    with caplog.at_level('WARNING'):
-        actual = loss(scores, labels)
-    assert caplog.text == ''
+    actual = loss(scores, labels)
+    assert 'no class difficulty' not in ''.join(capsys.readouterr())
+    CDBLoss(tau=1)(scores, labels)
+    assert 'no class difficulty' in ''.join(capsys.readouterr())
     torch.testing.assert_close(
         actual.item(), reference.loss(scores.tolist(), labels.tolist(), [1] * 6, 'mean', gamma=2)
     )
