@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from mmengine.registry import MODELS
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -14,7 +12,7 @@ from cdb_video.compat import leave_uncompiled
 from cdb_video.difficulty import FloatVector, class_weights
 from cdb_video.frequency import log_prior
 from cdb_video.labels import warn_undriven
-from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, tau_now
+from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
 
 
 @MODELS.register_module()
@@ -32,8 +30,8 @@ class CDBLoss(ClassLoss):
     Args:
         num_classes: Number of classes C. None = taken from the first difficulty that arrives.
         tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). 0 = difficulty
-            does not act, and none is waited for. Ours: ``dict(type='linear', begin=0, end=2)`` lets it grow over the
-            epochs, from the first to the last.
+            does not act, and none is waited for. Ours: ``(0, 2)`` lets it grow over the epochs, from 0 in the first to
+            2 in the last.
         reduction: 'mean' = sum of weighted losses / number of samples, as in the papers;
             'weighted_mean' = / sum of their weights, as ``F.cross_entropy(weight=...)`` does; 'sum'; 'none'.
         focal_gamma: Our combination with focal loss (arXiv 1708.02002): the loss of a class is
@@ -83,7 +81,7 @@ class CDBLoss(ClassLoss):
     @property
     def follows_progress(self) -> bool:
         """Whether the weights change with the epoch, beside the difficulty."""
-        return self.begin != 0 or isinstance(self.tau, Mapping)
+        return self.begin != 0 or is_ramp(self.tau)
 
     def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
         """Derive the class weights from a new difficulty; called by `ClassDifficultyHook`.

@@ -6,16 +6,15 @@ in a resumed run as in an uninterrupted one; whoever takes it derives everything
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
 
 from cdb_video.difficulty import Tau, check_tau, resolve_tau
 
-TauOrRamp: TypeAlias = Tau | Mapping[str, Any]
-"""A tau, or ``dict(type='linear', begin=a, end=b)``: a in the first epoch, b in the last, linear between."""
+TauOrRamp: TypeAlias = Tau | Sequence[float]
+"""A tau, or a ramp: a pair of which the first acts in the first epoch, the second in the last, linear between."""
 
 
 class Progress:
@@ -65,22 +64,25 @@ def check_begin(begin: Any, name: str = 'begin') -> None:
         )
 
 
+def is_ramp(tau: Any) -> bool:
+    """Whether `tau` is a pair, and so changes with the epoch."""
+    return isinstance(tau, (list, tuple))
+
+
 def check_tau_or_ramp(tau: Any) -> None:
-    """Raise a ValueError unless `tau` is a tau, or a ramp between two numbers >= 0."""
-    if not isinstance(tau, Mapping):
+    """Raise a ValueError unless `tau` is a tau, or a pair of numbers >= 0."""
+    if not is_ramp(tau):
         check_tau(tau)
         return
-    if set(tau) != {'type', 'begin', 'end'} or tau['type'] != 'linear':
-        raise ValueError(f"tau={dict(tau)!r}: must be a number, a name, or dict(type='linear', begin=..., end=...)")
-    for key in ('begin', 'end'):
-        value = tau[key]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-            raise ValueError(f'tau: {key}={value!r} must be a finite number >= 0')
+    if len(tau) != 2 or any(isinstance(end, str) for end in tau):
+        raise ValueError(f'tau={tau!r}: must be a number, a name, or two numbers: for the first epoch and for the last')
+    for end in tau:
+        check_tau(end)
 
 
 def tau_now(tau: TauOrRamp, accuracy: ArrayLike | None, progress: Progress) -> float:
     """The exponent in this epoch; see `cdb_video.difficulty.resolve_tau` for what is no ramp."""
-    if not isinstance(tau, Mapping):
+    if isinstance(tau, str) or not isinstance(tau, Sequence):
         return resolve_tau(tau, accuracy)
     share = progress.fraction
-    return float((1 - share) * tau['begin'] + share * tau['end'])
+    return float((1 - share) * tau[0] + share * tau[1])

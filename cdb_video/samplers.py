@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from cdb_video.difficulty import (
 )
 from cdb_video.drawing import Indices, clips_by_class, draw_clips
 from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, warn_undriven
-from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, tau_now
+from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
 
 _CHUNK = 1 << 14
 
@@ -207,7 +207,7 @@ class CDBSampler(ClassSampler):
     Args:
         dataset: Dataset with `get_data_info`, from which the labels are read once.
         tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). Ours:
-            ``dict(type='linear', begin=0, end=2)`` lets it grow over the epochs, from the first to the last.
+            ``(0, 2)`` lets it grow over the epochs, from 0 in the first to 2 in the last.
         frequency_power: q >= 0: 0 is CDB-S in our reading of the paper; 1 keeps the natural frequencies
             and lets the difficulty act on top of them.
         begin: Our option: the law acts from this epoch on, and sampling is natural before (deferred re-sampling). A
@@ -241,7 +241,7 @@ class CDBSampler(ClassSampler):
     @property
     def follows_progress(self) -> bool:
         """Whether the law changes with the epoch, beside the difficulty."""
-        return self.begin != 0 or isinstance(self.tau, Mapping)
+        return self.begin != 0 or is_ramp(self.tau)
 
     def __iter__(self) -> Iterator[int]:
         """Iterate over the clips of this rank: those of the current epoch, or of pass after pass for ever."""

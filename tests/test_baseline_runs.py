@@ -19,7 +19,7 @@ COUNTS = [40, 20, 10, 5]
 NATURAL = {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}
 OBSERVER = [{'type': 'ClassDifficultyHook', 'observe_only': True}]
 BALANCED = {'_delete_': True, 'type': 'ClassBalancedLoss', 'beta': 0.9}
-RAMP = {'type': 'linear', 'begin': 0, 'end': 2}
+RAMP = (0, 2)
 
 
 def baseline(loss, sampler=NATURAL, **changes):

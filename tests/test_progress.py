@@ -11,7 +11,7 @@ from tests.test_losses import batch
 from tests.toys import LabelsOnly
 
 DIFFICULTY = [0.1, 0.9, 0.4]
-RAMP = {'type': 'linear', 'begin': 0.5, 'end': 2}
+RAMP = (0.5, 2)
 LABELS = [0] * 60 + [1] * 30 + [2] * 10
 
 
@@ -57,15 +57,7 @@ def test_start_out_of_range_is_refused(begin):
 
 @pytest.mark.parametrize(
     'tau',
-    [
-        {'begin': 0, 'end': 1},
-        {'type': 'cosine', 'begin': 0, 'end': 1},
-        {'type': 'linear', 'begin': 0},
-        {'type': 'linear', 'begin': -1, 'end': 1},
-        {'type': 'linear', 'begin': 0, 'end': 'x'},
-        {'type': 'linear', 'begin': 0, 'end': 1, 'power': 2},
-        -1,
-    ],
+    [(0,), (0, 1, 2), (-1, 1), (0, float('inf')), ('dynamic', 1), (0, True), -1, {'begin': 0}],
 )
 @pytest.mark.parametrize('make', [lambda tau: CDBLoss(tau=tau), lambda tau: CDBSampler(LabelsOnly([0, 1]), tau=tau)])
 def test_what_is_no_tau_and_no_ramp_is_refused(tau, make):
