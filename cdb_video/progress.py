@@ -85,4 +85,5 @@ def tau_now(tau: TauOrRamp, accuracy: ArrayLike | None, progress: Progress) -> f
     if isinstance(tau, str) or not isinstance(tau, Sequence):
         return resolve_tau(tau, accuracy)
     share = progress.fraction
-    return float((1 - share) * tau[0] + share * tau[1])
+    begin, end = (float(number) for number in tau)
+    return (1 - share) * begin + share * end
