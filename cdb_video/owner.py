@@ -32,6 +32,8 @@ class DifficultyOwner(Hook):
         ValueError: If an argument is out of range.
     """
 
+    source = 'val'
+    """Where the difficulty is measured: 'val', or 'train' for the training batches."""
     # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
     priority = 'LOW'
 
@@ -137,10 +139,15 @@ class DifficultyOwner(Hook):
             )
         return consumers
 
-    def _push(self, runner: Any) -> None:
-        """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them."""
+    def _push(self, runner: Any, epoch: int | None = None) -> None:
+        """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them.
+
+        Args:
+            runner: In training.
+            epoch: Epochs done; None = those that the loop has counted.
+        """
         assert self.state_ is not None
-        self._hand_on_progress(runner)
+        self._hand_on_progress(runner, epoch)
         for consumer in self._consumers.values():
             consumer.set_class_difficulty(self.state_.difficulty, self.state_.accuracy)
         self._push_prior(runner)
@@ -155,7 +162,7 @@ class DifficultyOwner(Hook):
         for consumer in wiring.find_prior_consumers(runner.model):
             consumer.set_class_prior(prior)
 
-    def _hand_on_progress(self, runner: Any) -> None:
+    def _hand_on_progress(self, runner: Any, epoch: int | None = None) -> None:
         """Hand on how many epochs are done, and of how many; in training by iteration there are none.
 
         Raises:
@@ -164,7 +171,7 @@ class DifficultyOwner(Hook):
         consumers = wiring.find_progress_consumers(runner.model, self._sampler)
         if self._by_epoch(runner):
             for consumer in consumers:
-                consumer.set_progress(runner.epoch, runner.max_epochs)
+                consumer.set_progress(runner.epoch if epoch is None else epoch, runner.max_epochs)
             return
         waiting = [type(consumer).__name__ for consumer in consumers if consumer.follows_progress]
         if waiting:
@@ -177,7 +184,7 @@ class DifficultyOwner(Hook):
         """Add the state to the history, the visualizer and the log; on the main process only."""
         assert self.state_ is not None
         vectors = self._consumer_vectors()
-        recording.record_validation(runner, self.state_, vectors, self._metrics)
+        recording.record_validation(runner, self.state_, vectors, self._metrics, self.source)
         recording.log_scalars(runner, self.state_, vectors, step)
         recording.log_class_image(runner, self.state_, vectors, step)
         recording.log_classes(runner, self.state_, vectors, self.log_classes)
