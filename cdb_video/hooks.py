@@ -218,7 +218,6 @@ class ClassDifficultyHook(DifficultyOwner):
         # The training counts go to the losses that need them, and into the checkpoints, for a test's groups by shot.
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self.state_ = starting_state(runner, self._sampler, None)
-        self._push(runner)
 
     def _choose_consumers(self, runner: Any) -> None:
         """Find who gets the difficulty, and say what is likely not meant."""
