@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.runner import IterBasedTrainLoop
 from torch import nn
 
+from cdb_video.classifiers import check_classifier_of_loss
 from cdb_video.wiring import find_sampler
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
@@ -34,6 +35,7 @@ def check_companions(runner: Any, owner: Any) -> None:
     """
     _refuse_sharding(runner, type(owner).__name__)
     _refuse_training_views(runner)
+    check_classifier_of_loss(runner.model)
     if runner._val_loop is not None:
         _refuse_unaveraged_views(runner.model)
     loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)

@@ -7,7 +7,8 @@ nothing but itself. This is the only file that knows the format.
 
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
 accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
-consumer's name to its tau and its weight or probability, C numbers), metrics (name to number).
+consumer's name to its tau and its weight or probability, C numbers), metrics (name to number); and source, 'train',
+where the counts are those of the training batches.
 """
 
 from __future__ import annotations

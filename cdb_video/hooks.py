@@ -11,9 +11,11 @@ from cdb_video import recording, wiring
 from cdb_video.companions import check_companions
 from cdb_video.difficulty import check_smoothing
 from cdb_video.metrics import ClassAccuracy
+from cdb_video.online import TrainingCounts
 from cdb_video.owner import DifficultyOwner
 from cdb_video.serialise import plain
 from cdb_video.starting import resumed_state, starting_state
+from cdb_video.state import DifficultyState
 
 
 @HOOKS.register_module()
@@ -36,6 +38,11 @@ class ClassDifficultyHook(DifficultyOwner):
         min_difficulty: Our option, 0 = off: the floor of the difficulty.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         observe_only: Measure, record and report, but hand no difficulty on: for baselines.
+        source: 'val' = the validation, as in the papers. 'train' = ours, for those who cannot hold clips out: after
+            every epoch, from the predictions that training itself made in it. These are of clips that the model
+            learns from, so rare classes that are known by heart look easier than they are; a validation is not
+            needed, and one that there is changes nothing. Let `momentum` average over the epochs; with CDBSampler
+            set `min_difficulty`, for a class that is no more drawn is no more measured.
         report: Whether to write the class report after training and testing: ``class_report.{csv,json,md}`` and
             ``report.html``.
         live_report: Whether to keep ``report.html`` up to date after validations. It costs some 10 ms each time, and at
@@ -57,11 +64,16 @@ class ClassDifficultyHook(DifficultyOwner):
         observe_only: bool = False,
         report: bool = True,
         live_report: bool = True,
+        source: str = 'val',
     ) -> None:
         check_smoothing(prior_count, momentum, min_difficulty)
         super().__init__(log_classes, report, live_report)
         self.smoothing = {'prior_count': prior_count, 'momentum': momentum, 'min_difficulty': min_difficulty}
+        if source not in ('val', 'train'):
+            raise ValueError(f"source={source!r}: must be 'val' or 'train'")
         self.observe_only = observe_only
+        self.source = source
+        self._training_counts: TrainingCounts | None = None
         self._metric: ClassAccuracy | None = None
         self._is_training = False
         self._validation_missing = False
@@ -75,6 +87,9 @@ class ClassDifficultyHook(DifficultyOwner):
         self.state_, self._metric, self._consumers, self._metrics = None, None, {}, {}
         self._check_alone(runner)
         check_companions(runner, self)
+        if self.source == 'train':
+            self._start_online(runner)
+            return
         if runner._val_loop is None or wiring.first_validation(runner.train_loop, self._by_epoch(runner)) is None:
             self._without_validation(runner)
             return
@@ -86,6 +101,13 @@ class ClassDifficultyHook(DifficultyOwner):
             )
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self._choose_consumers(runner)
+        state = self._start(runner)
+        self._validation_missing = (
+            wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and state.iteration != runner.iter
+        )
+
+    def _start(self, runner: Any) -> DifficultyState:
+        """Take the state that training starts from or resumes, and hand it on."""
         start = starting_state(runner, self._sampler, self._metric)
         self.state_ = resumed_state(runner, self._loaded, start) if runner._resume else start
         if self.state_ is not start and self._loaded is not None:
@@ -94,18 +116,49 @@ class ClassDifficultyHook(DifficultyOwner):
         if is_main_process():
             recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
         self._is_training = True
-        self._validation_missing = (
-            wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and self.state_.iteration != runner.iter
-        )
+        return self.state_
+
+    def _start_online(self, runner: Any) -> None:
+        """Measure on the training batches; a validation is only reported."""
+        if not self._by_epoch(runner):
+            raise ValueError("source='train' measures after every epoch, and this run is trained by iteration")
+        if runner._val_loop is not None:
+            self._metric = wiring.find_metric(runner.val_loop.evaluator)
+        self._sampler = wiring.find_sampler(runner.train_dataloader)
+        if not self.observe_only:
+            self._consumers = self._find_consumers(runner, '; or set observe_only=True to measure and report only')
+        state = self._start(runner)
+        self._validation_missing = False
+        if self._training_counts is not None:  # of a run that was broken off
+            self._training_counts.stop()
+        self._training_counts = TrainingCounts(runner.model, len(state.difficulty))
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """With source 'train', turn the counts of the epoch into difficulty; hand it on, record and log it."""
+        if self._training_counts is None or self.state_ is None:
+            return
+        num_clips, num_correct = self._training_counts.take()
+        epoch = runner.epoch + 1  # the loop counts it later
+        self._metrics = {}  # those of an earlier validation do not belong to this record
+        self.state_ = self.state_.updated(num_clips, num_correct, epoch=epoch, iteration=runner.iter, **self.smoothing)
+        self._push(runner, epoch)
+        if is_main_process():
+            self._record(runner, epoch)
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Make up for a validation that the checkpoint does not contain, before the first batch."""
+        """Hand on the epoch; make up for a validation that the checkpoint lacks, before the first batch."""
+        super().before_train_epoch(runner)
         self._validate_if_missing(runner)
 
     def after_train(self, runner: Any) -> None:
         """Write the class report of the last validation."""
         self._validate_if_missing(runner)
         self._is_training = False
+        if self._training_counts is not None:
+            self._training_counts.stop()
+            self._training_counts = None
+            self._report_validation(runner)
+            return
         state = self.state_
         if self.report and state is not None and state.measured.any() and is_main_process():
             recording.report_classes(
@@ -124,6 +177,9 @@ class ClassDifficultyHook(DifficultyOwner):
         if not self._is_training or self.state_ is None or self._metric is None or self._metric.counts_ is None:
             return
         counts = self._metric.counts_
+        if self._training_counts is not None:
+            self._metrics = plain(metrics or {})
+            return
         self.state_ = self.state_.updated(
             counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
         )
@@ -132,6 +188,21 @@ class ClassDifficultyHook(DifficultyOwner):
         self._push(runner)
         if is_main_process():
             self._record(runner, self._step(runner))
+
+    def _report_validation(self, runner: Any) -> None:
+        """Report the last validation of a run whose difficulty comes from training."""
+        counts = None if self._metric is None else self._metric.counts_
+        if self.report and counts is not None and self.state_ is not None and is_main_process():
+            recording.report_classes(
+                runner,
+                'val',
+                counts.num_clips,
+                counts.num_correct,
+                self.state_,
+                self._consumer_vectors(),
+                self._metrics,
+                runner.val_loop.evaluator,
+            )
 
     def _without_validation(self, runner: Any) -> None:
         """No validation, no difficulty: an error, unless nobody waits for it."""
@@ -144,13 +215,15 @@ class ClassDifficultyHook(DifficultyOwner):
         runner.logger.warning(
             'ClassDifficultyHook: no validation in this run, so nothing is measured; a test will be reported'
         )
-        # The training counts go into the checkpoints, for the accuracies by shot of a test.
-        self.state_ = starting_state(runner, wiring.find_sampler(runner.train_dataloader), None)
+        # The training counts go to the losses that need them, and into the checkpoints, for a test's groups by shot.
+        self._sampler = wiring.find_sampler(runner.train_dataloader)
+        self.state_ = starting_state(runner, self._sampler, None)
 
     def _choose_consumers(self, runner: Any) -> None:
         """Find who gets the difficulty, and say what is likely not meant."""
         if self.observe_only:
-            consumers = wiring.find_difficulty_consumers(runner.model, self._sampler)
+            found = wiring.find_difficulty_consumers(runner.model, self._sampler)
+            consumers = [name for name, consumer in found.items() if getattr(consumer, 'tau', None) != 0]
             if consumers:
                 runner.logger.warning(f'observe_only=True: {", ".join(consumers)} will be handed no difficulty')
             return

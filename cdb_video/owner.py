@@ -32,6 +32,8 @@ class DifficultyOwner(Hook):
         ValueError: If an argument is out of range.
     """
 
+    source = 'val'
+    """Where the difficulty is measured: 'val', or 'train' for the training batches."""
     # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
     priority = 'LOW'
 
@@ -59,6 +61,13 @@ class DifficultyOwner(Hook):
             checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
                 'report': {'consumers': self._consumer_vectors(), 'metrics': self._metrics}
             }
+
+    # Training
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Hand on the epoch, before the sampler draws it."""
+        self._hand_on_progress(runner)
+        self._push_prior(runner)
 
     # Testing
 
@@ -130,20 +139,52 @@ class DifficultyOwner(Hook):
             )
         return consumers
 
-    def _push(self, runner: Any) -> None:
-        """Hand difficulty, accuracy and the frequencies that training sees to whatever takes them."""
+    def _push(self, runner: Any, epoch: int | None = None) -> None:
+        """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them.
+
+        Args:
+            runner: In training.
+            epoch: Epochs done; None = those that the loop has counted.
+        """
         assert self.state_ is not None
+        self._hand_on_progress(runner, epoch)
         for consumer in self._consumers.values():
             consumer.set_class_difficulty(self.state_.difficulty, self.state_.accuracy)
-        prior = getattr(self._sampler, 'class_probability', self.state_.train_counts)
+        self._push_prior(runner)
+
+    def _push_prior(self, runner: Any) -> None:
+        """Hand on the frequencies, as counts: some methods depend on their scale."""
+        if self.state_ is None:
+            return
+        counts = self.state_.train_counts
+        probability = getattr(self._sampler, 'class_probability', None)
+        prior = counts if probability is None else probability * counts.sum()
         for consumer in wiring.find_prior_consumers(runner.model):
             consumer.set_class_prior(prior)
+
+    def _hand_on_progress(self, runner: Any, epoch: int | None = None) -> None:
+        """Hand on how many epochs are done, and of how many; in training by iteration there are none.
+
+        Raises:
+            ValueError: If something waits for an epoch in training by iteration.
+        """
+        consumers = wiring.find_progress_consumers(runner.model, self._sampler)
+        if self._by_epoch(runner):
+            for consumer in consumers:
+                consumer.set_progress(runner.epoch if epoch is None else epoch, runner.max_epochs)
+            return
+        waiting = [type(consumer).__name__ for consumer in consumers if consumer.follows_progress]
+        if waiting:
+            raise ValueError(
+                f'{", ".join(waiting)} changes with the epoch, and this run is trained by iteration: train by epoch '
+                '(train_cfg=dict(by_epoch=True, max_epochs=...)), or leave out begin, drw_begin and a tau that grows'
+            )
 
     def _record(self, runner: Any, step: int) -> None:
         """Add the state to the history, the visualizer and the log; on the main process only."""
         assert self.state_ is not None
         vectors = self._consumer_vectors()
-        recording.record_validation(runner, self.state_, vectors, self._metrics)
+        recording.record_validation(runner, self.state_, vectors, self._metrics, self.source)
         recording.log_scalars(runner, self.state_, vectors, step)
         recording.log_class_image(runner, self.state_, vectors, step)
         recording.log_classes(runner, self.state_, vectors, self.log_classes)

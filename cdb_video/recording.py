@@ -37,8 +37,10 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
     _try_writing(runner, 'the class history', start)
 
 
-def record_validation(runner: Any, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, float]) -> None:
-    """Add a validation to the history."""
+def record_validation(
+    runner: Any, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, float], source: str = 'val'
+) -> None:
+    """Add a validation to the history; or, with source 'train', what an epoch measured on its own batches."""
     record = {
         'kind': 'validation',
         'epoch': state.epoch,
@@ -49,7 +51,7 @@ def record_validation(runner: Any, state: DifficultyState, consumers: Vectors, m
         'difficulty': state.difficulty,
         'consumers': consumers,
         'metrics': metrics,
-    }
+    } | ({} if source == 'val' else {'source': source})
     path = Path(runner.work_dir) / HISTORY_NAME
     _try_writing(runner, 'the class history', lambda: append_lines(path, record))
 

@@ -95,7 +95,8 @@ class DifficultyReplayHook(DifficultyOwner):
             recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Take the step that is due before the sampler draws the epoch."""
+        """Hand on the epoch, and take the step that is due, before the sampler draws the epoch."""
+        super().before_train_epoch(runner)
         self._follow(runner)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:

@@ -16,15 +16,13 @@ from torch.utils.data import Sampler
 from cdb_video.difficulty import (
     FloatVector,
     IntVector,
-    Tau,
     allocate_draws,
     check_frequency_power,
-    check_tau,
     class_mass,
-    resolve_tau,
 )
 from cdb_video.drawing import Indices, clips_by_class, draw_clips
 from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, warn_undriven
+from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
 
 _CHUNK = 1 << 14
 
@@ -168,6 +166,11 @@ class ClassSampler(Sampler):
         draws = allocate_draws(self._mass, self.num_samples, rng.random())
         return draw_clips(self._clips, self.class_counts, draws, rng)
 
+    def _take_law(self, mass: FloatVector) -> None:
+        """Take a new class mass; the same one lets an infinite sampler go on with its pass."""
+        if not np.array_equal(mass, self._mass):
+            self._mass = mass
+
     def _count(self, labels: IntVector, allow_empty: bool) -> IntVector:
         """Clips per class; an empty class is an error unless allowed."""
         num_classes = int(labels.max()) + 1
@@ -203,22 +206,42 @@ class CDBSampler(ClassSampler):
 
     Args:
         dataset: Dataset with `get_data_info`, from which the labels are read once.
-        tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code).
+        tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). Ours:
+            ``(0, 2)`` lets it grow over the epochs, from 0 in the first to 2 in the last.
         frequency_power: q >= 0: 0 is CDB-S in our reading of the paper; 1 keeps the natural frequencies
             and lets the difficulty act on top of them.
+        begin: Our option: the law acts from this epoch on, and sampling is natural before (deferred re-sampling). A
+            whole number of epochs, or a fraction in [0, 1) of all. 0 = from the start.
         **kwargs: The other arguments of `ClassSampler`.
 
     Raises:
         ValueError: If an argument is out of range, a class has no clip, or the data is multi-label.
     """
 
-    def __init__(self, dataset: Any, tau: Tau = 1.0, frequency_power: float = 0.0, **kwargs: Any) -> None:
-        check_tau(tau)
+    def __init__(
+        self,
+        dataset: Any,
+        tau: TauOrRamp = 1.0,
+        frequency_power: float = 0.0,
+        begin: float = 0,
+        **kwargs: Any,
+    ) -> None:
+        check_tau_or_ramp(tau)
+        check_begin(begin)
         super().__init__(dataset, frequency_power=frequency_power, **kwargs)
         self.tau = tau
+        self.begin = begin
         self.tau_: float | None = None
         self._warned = False
         self._begun = False
+        self._progress = Progress()
+        self._measured: tuple[ArrayLike, ArrayLike | None] = (np.ones(self.num_classes), None)
+        self._take_law(self._law_now()[0])
+
+    @property
+    def follows_progress(self) -> bool:
+        """Whether the law changes with the epoch, beside the difficulty."""
+        return self.begin != 0 or is_ramp(self.tau)
 
     def __iter__(self) -> Iterator[int]:
         """Iterate over the clips of this rank: those of the current epoch, or of pass after pass for ever."""
@@ -254,11 +277,34 @@ class CDBSampler(ClassSampler):
                 f'{self.num_classes}: check num_classes of the head; if it is right, give the data its full class list '
                 '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
             )
-        tau = resolve_tau(self.tau, accuracy)
-        mass = class_mass(difficulty, tau, self.class_counts, self.frequency_power)
-        if not np.array_equal(mass, self._mass):  # the same law goes on with its pass
-            self._mass = mass
-        self.tau_ = tau
+        before, self._measured = self._measured, (difficulty, accuracy)
+        try:
+            mass, self.tau_ = self._law_now()
+        except ValueError:
+            self._measured = before
+            raise
+        self._take_law(mass)
+
+    def set_progress(self, epoch: int, max_epochs: int) -> None:
+        """Set the epoch, for `begin` and a tau that grows; called by `ClassDifficultyHook` before each.
+
+        Args:
+            epoch: Epochs done, 0 in the first.
+            max_epochs: Epochs of the run, >= 1.
+        """
+        self._progress.set(epoch, max_epochs)
+        if self.follows_progress:
+            mass, tau = self._law_now()
+            self._take_law(mass)
+            self.tau_ = None if self.tau_ is None else tau
+
+    def _law_now(self) -> tuple[FloatVector, float]:
+        """The class mass of this epoch, and the exponent in it."""
+        difficulty, accuracy = self._measured
+        if not self._progress.reached(self.begin):
+            return class_mass(difficulty, 0.0, self.class_counts, 1.0), 0.0
+        tau = tau_now(self.tau, accuracy, self._progress)
+        return class_mass(difficulty, tau, self.class_counts, self.frequency_power), tau
 
 
 def _in_chunks(indices: Indices) -> Iterator[list[int]]:

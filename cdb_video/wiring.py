@@ -53,6 +53,11 @@ def find_prior_consumers(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if hasattr(module, 'set_class_prior')]
 
 
+def find_progress_consumers(model: nn.Module, sampler: Any) -> list[Any]:
+    """Everything with `set_progress` in the model and the sampler: what a deferred start or a growing tau needs."""
+    return [part for part in (*model.modules(), sampler) if hasattr(part, 'set_progress')]
+
+
 def _blending_num_classes(model: nn.Module) -> dict[str, int]:
     """What Mixup and CutMix in a data preprocessor state: they make soft labels of that many classes."""
     stated = {}

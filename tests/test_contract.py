@@ -17,6 +17,10 @@ LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.p
 MEASURING_LEAVES = [path for path in LEAVES if not path.stem.endswith('_all')]
 REGISTRIES = {
     'losses': MODELS,
+    'baseline_losses': MODELS,
+    'classifiers': MODELS,
+    'two_stage': MODELS,
+    'baseline_samplers': DATA_SAMPLERS,
     'samplers': DATA_SAMPLERS,
     'metrics': METRICS,
     'hooks': HOOKS,
@@ -28,11 +32,12 @@ REGISTRIES = {
 
 @pytest.mark.parametrize('name', sorted(cdb_video._REGISTERED))
 def test_registered_class_is_documented_typed_and_found_from_mmaction(name):
-    registry = REGISTRIES[cdb_video._REGISTERED[name]]
+    registry = HOOKS if name.endswith('Hook') else REGISTRIES[cdb_video._REGISTERED[name]]
     found = registry.get(f'mmaction.{name}') or registry.get(name)
     assert found is getattr(cdb_video, name)
     assert len(inspect.getdoc(found).splitlines()) > 3
-    parameters = list(inspect.signature(found.__init__).parameters.values())[1:]
+    called = found if inspect.isfunction(found) else found.__init__
+    parameters = list(inspect.signature(called).parameters.values())[inspect.isclass(found) :]
     assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
 
 
@@ -63,7 +68,8 @@ def test_parts_of_a_leaf_build_and_agree(leaf, monkeypatch):
     METRICS.build(config.test_evaluator)
     sampler = config.train_dataloader.sampler
     assert DATA_SAMPLERS.get(sampler.type) is not None
-    has_consumer = sampler.type == 'CDBSampler' or head.get('loss_cls', {}).get('type') == 'CDBLoss'
+    loss_type, tau = (head.get('loss_cls', {}).get(key) for key in ('type', 'tau'))
+    has_consumer = sampler.type == 'CDBSampler' or (loss_type == 'CDBLoss' and tau != 0)
     assert hook.get('observe_only', False) != has_consumer
     assert config.default_hooks.checkpoint.save_best == 'acc/mean1'
     assert config.train_cfg.val_interval == 1

@@ -193,7 +193,7 @@ def test_balanced_softmax_gets_the_prior_that_training_sees(run):
         train_cfg={'max_epochs': 1},
     )
     natural.train()
-    log_prior = natural.model.cls_head.loss_cls._log_prior.value
+    log_prior = natural.model.cls_head.loss_cls._from_prior.value
     np.testing.assert_allclose(log_prior.exp(), np.array([40, 20, 10, 5]) / 75)
     # With a floor, so that no class is perfect: one that training never sees gets a prior of its own.
     resampled = run(
@@ -203,7 +203,7 @@ def test_balanced_softmax_gets_the_prior_that_training_sees(run):
     )
     resampled.train()
     np.testing.assert_allclose(
-        resampled.model.cls_head.loss_cls._log_prior.value.exp(), resampled.train_dataloader.sampler.class_probability
+        resampled.model.cls_head.loss_cls._from_prior.value.exp(), resampled.train_dataloader.sampler.class_probability
     )
 
 

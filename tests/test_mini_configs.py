@@ -7,9 +7,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATA_SAMPLERS, DATASETS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from cdb_video.classifiers import check_classifier_of_loss
+from cdb_video.wiring import find_prior_consumers
 
 FOLDER = Path(__file__).resolve().parents[1] / 'configs/egtea/mini'
 LEAVES = sorted(path.stem for path in FOLDER.glob('*.py'))
@@ -47,11 +49,23 @@ def test_a_leaf_reads_clips_and_learns_from_them(load, leaf):
     assert len(dataset) == 19 * 2
     model = MODELS.build(config.model)
     assert model.cls_head.num_classes == len(dataset.metainfo['classes']) == 19
+    check_classifier_of_loss(model)
+    sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': dataset, 'seed': 0})
+    assert len(list(sampler)) == 38
+    for loss in find_prior_consumers(model):
+        loss.set_class_prior(range(1, 20))
     batch = pseudo_collate([dataset[0], dataset[20]])
     data = model.data_preprocessor(batch, training=True)
     losses = model(**data, mode='loss')
     losses['loss_cls'].backward()
-    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert all(torch.isfinite(model.get_parameter(name).grad).all() for name in trained)
+    if 'crt' in leaf:
+        assert trained == ['cls_head.fc_cls.weight', 'cls_head.fc_cls.bias']
+    elif 'lws' in leaf:
+        assert trained == ['cls_head.fc_cls.class_scale']
+    else:
+        assert len(trained) > 20
 
 
 @pytest.mark.parametrize('leaf', LEAVES)

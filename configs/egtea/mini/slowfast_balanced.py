@@ -1,0 +1,4 @@
+# Tiny SlowFast with class-balanced sampling.
+_base_ = 'slowfast_ce.py'
+
+train_dataloader = dict(sampler=dict(type='ClassSampler', frequency_power=0))

@@ -1,0 +1,71 @@
+"""Change the classifier of a trained model without training, and choose by how much on the validation set.
+
+    python tools/edit_classifier.py tau-norm CONFIG CHECKPOINT OUT [--values 0 0.25 0.5 0.75 1]
+    python tools/edit_classifier.py adjust-logits CONFIG CHECKPOINT OUT --values 1
+
+tau-norm divides each row of the last layer by its length to the power tau, and drops the bias; adjust-logits takes
+t log(share of the class among the training clips) from its scores. With several values each is validated as CONFIG
+has it, and the best by --metric is written to OUT, the first of equal ones; with one value nothing is run. OUT is
+a checkpoint as any other: test it with tools/test.py CONFIG OUT. Exit code 2 if it cannot be made.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from cdb_video.classifier_edits import EDITS, edited, save, validate
+
+VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    arguments = _parser().parse_args(argv)
+    try:
+        checkpoint = torch.load(arguments.checkpoint, map_location='cpu', weights_only=True)
+        values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
+        made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
+        best = 0 if len(made) == 1 else _best(arguments, values, made)
+        save(made[best], arguments.out)
+    except (OSError, ValueError) as error:
+        print(f'edit_classifier: {error}', file=sys.stderr)
+        return 2
+    print(f'wrote {arguments.out}: {arguments.edit} with {values[best]:g}')
+    return 0
+
+
+def _best(arguments: argparse.Namespace, values: Sequence[float], made: Sequence[dict[str, object]]) -> int:
+    """Which of the edited checkpoints has the best result on the validation set; prints all."""
+    from mmengine.config import Config
+
+    config = Config.fromfile(arguments.config)
+    with tempfile.TemporaryDirectory() as folder:
+        config.work_dir = folder
+        results = validate(config, made)
+    if arguments.metric not in results[0]:
+        raise ValueError(f'--metric {arguments.metric}: the validation returns {", ".join(results[0])}')
+    scores = [result[arguments.metric] for result in results]
+    print(f'| {"tau" if arguments.edit == "tau-norm" else "t"} | {arguments.metric} |\n|---|---|')
+    print('\n'.join(f'| {value:g} | {score:.4f} |' for value, score in zip(values, scores, strict=True)))
+    return max(range(len(scores)), key=scores.__getitem__)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('edit', choices=sorted(EDITS))
+    parser.add_argument('config', type=Path, metavar='CONFIG', help='of the run, for model and validation set')
+    parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
+    parser.add_argument('out', type=Path, metavar='OUT', help='the checkpoint to write')
+    parser.add_argument('--values', type=float, nargs='+', help='of tau (default: 0 to 1 by 0.1) or t (default: 1)')
+    parser.add_argument('--metric', default='acc/mean1', help='the validation result to choose by (default: acc/mean1)')
+    parser.add_argument('--layer', default='cls_head.fc_cls', help='name of the classifier in the model')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())
