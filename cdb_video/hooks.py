@@ -12,6 +12,7 @@ from cdb_video.companions import check_companions
 from cdb_video.difficulty import check_smoothing
 from cdb_video.metrics import ClassAccuracy
 from cdb_video.owner import DifficultyOwner
+from cdb_video.processes import together
 from cdb_video.serialise import plain
 from cdb_video.starting import resumed_state, starting_state
 
@@ -71,7 +72,23 @@ class ClassDifficultyHook(DifficultyOwner):
 
         Raises:
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
+            RuntimeError: In all processes, if they do not start from the same.
         """
+        own_entry = self._take_entry_of_main_process()
+        together(lambda: self._prepare(runner))
+        if self.state_ is None or self._metric is None:
+            return
+        self._check_start(runner, own_entry)
+        self._push(runner)
+        if is_main_process():
+            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
+        self._is_training = True
+        self._validation_missing = (
+            wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and self.state_.iteration != runner.iter
+        )
+
+    def _prepare(self, runner: Any) -> None:
+        """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
         self.state_, self._metric, self._consumers, self._metrics = None, None, {}, {}
         self._check_alone(runner)
         check_companions(runner, self)
@@ -90,13 +107,6 @@ class ClassDifficultyHook(DifficultyOwner):
         self.state_ = resumed_state(runner, self._loaded, start) if runner._resume else start
         if self.state_ is not start and self._loaded is not None:
             self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
-        self._push(runner)
-        if is_main_process():
-            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
-        self._is_training = True
-        self._validation_missing = (
-            wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and self.state_.iteration != runner.iter
-        )
 
     def before_train_epoch(self, runner: Any) -> None:
         """Make up for a validation that the checkpoint does not contain, before the first batch."""
