@@ -1,5 +1,6 @@
 """Calling a function in several processes with a gloo group, from a server that has imported everything once."""
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -15,7 +16,7 @@ def in_processes(number, function, *arguments, timeout=120):
     An exception in one of them, or a process that dies or hangs, is an AssertionError with its traceback.
     """
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['cdb_video', 'tests.runs', 'tests.parallel'])
+    context.set_forkserver_preload(['cdb_video', 'matplotlib.pyplot', 'tests.runs', 'tests.parallel'])
     with tempfile.TemporaryDirectory() as folder:
         started = [
             context.Process(target=_enter, args=(rank, number, folder, function, arguments), daemon=True)
@@ -51,6 +52,7 @@ def error_of(function):
 def _enter(rank, number, folder, function, arguments):
     import torch
 
+    gc.freeze()  # mmengine collects garbage for every data set, among all that was imported
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(number), LOCAL_RANK=str(rank))
     try:

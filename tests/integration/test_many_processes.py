@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
 from tests.parallel import error_of, in_processes
 
 LABELS = np.repeat(np.arange(4), [21, 13, 7, 4])
@@ -50,8 +51,6 @@ def steps_of(rank):
     """What the loader of this rank gives, step by step: {(law, draws, round_up, epoch): list of lists of indices}."""
     from mmengine.registry import DATA_SAMPLERS
     from torch.utils.data import DataLoader
-
-    import cdb_video  # noqa: F401
 
     steps, dataset = {}, Indices(LABELS)
     for (name, law), (num_samples, round_up) in itertools.product(LAWS.items(), DRAWS):
