@@ -9,6 +9,10 @@ from pathlib import Path
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from mmengine.runner import runner
+
+# mmengine asks compilers for their versions, which takes longer than the training.
+runner.collect_env = dict
 
 
 @HOOKS.register_module(force=True)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine import load
 from mmengine.config import Config
 
 from cdb_video.history import read_history
@@ -70,7 +71,10 @@ def test_two_processes_train_and_test_and_count_every_clip_once(config, tmp_path
     assert 'resumed epoch: 2' in again
     assert [record['epoch'] for record in read_history(work / 'class_history.jsonl').records] == [1, 2, 3]
     best = next(work.glob('best_*.pth'))
-    run('tools/dist_test.sh', config, best, 2, '--work-dir', work)
+    run('tools/dist_test.sh', config, best, 2, '--work-dir', work, '--dump', tmp_path / 'dump.pkl')
+    # Every clip once, and no folder in between that the machines would have to share.
+    assert len(load(tmp_path / 'dump.pkl')) == 47
+    assert not (REPOSITORY / '.dist_test').exists()
     report = json.loads((work / 'class_report.json').read_text())
     assert report['split'] == 'test'
     assert sorted(row['num_clips'] for row in report['classes']) == [11, 12, 12, 12]

@@ -94,7 +94,7 @@ def disturbed(folder, **options):
 def end_of(work_dir):
     """What a run came to: records, difficulty, parameters, and the clips of every iteration of every process."""
     checkpoint = torch.load(work_dir / 'epoch_3.pth', weights_only=True)
-    records = [{**record, 'metrics': None} for record in read_history(work_dir / 'class_history.jsonl').records]
+    records = read_history(work_dir / 'class_history.jsonl').records
     order = {}
     for path in sorted(work_dir.glob('order_*.txt')):
         for line in path.read_text().splitlines():
