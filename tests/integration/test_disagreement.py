@@ -143,6 +143,34 @@ def test_processes_that_loaded_the_same_go_on(checkpoints, tmp_path):
     assert outcomes == [(20 + 5, None)] * 2
 
 
+def validate_with_batch_norm(rank, work_dir, *hooks):
+    """The statistics with which this rank validates, and the warnings that it gives."""
+    from mmengine.hooks import Hook
+
+    seen = []
+
+    class Note(Hook):
+        def before_val_iter(self, runner, batch_idx, data_batch=None):
+            seen.append(runner.model.module.cls_head.fc[0].running_mean.tolist())
+
+    runner = build(work_dir, model={'type': 'NormedModel'}, custom_hooks=[{'type': 'ClassDifficultyHook'}, *hooks])
+    runner.register_hook(Note(), priority='LOWEST')
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    return seen, ' '.join(call.args[0] for call in warning.call_args_list)
+
+
+def test_processes_validate_with_statistics_of_their_own_unless_they_are_synchronised(tmp_path):
+    (own, said), (others, _) = in_processes(2, validate_with_batch_norm, str(tmp_path / '1'))
+    assert own != others
+    assert 'cls_head.fc.0 (BatchNorm1d) has running statistics, and every process has its own' in said
+    sync = {'type': 'SyncBuffersHook'}
+    (one, said), (same, _) = in_processes(2, validate_with_batch_norm, str(tmp_path / '2'), sync)
+    assert one == same
+    assert len(one) == 3 * 2
+    assert 'running statistics' not in said
+
+
 def wait_for_ever(rank, port):
     """Process 1 never comes to the evaluation."""
     from mmengine.config import Config
