@@ -22,6 +22,8 @@ from mmengine.dist import init_dist, is_distributed, is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.processes import check_all_see, from_main
 
@@ -97,7 +99,7 @@ def prepare_processes(config: Config, launcher: str) -> None:
             env = config.get('env_cfg', {})
             # Before init_dist, which would choose another way to start the workers of the loaders.
             set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
-            init_dist(launcher, **env.get('dist_cfg', {}))
+            init_dist(launcher, **env.get('dist_cfg', {}), **_store_after_restart())
         return
     if launcher == 'slurm':
         _take_names_from_slurm()
@@ -111,11 +113,11 @@ def prepare_processes(config: Config, launcher: str) -> None:
             f'--launcher {launcher}: the environment lacks {", ".join(missing)}; start with tools/dist_train.sh, '
             'tools/dist_test.sh or torchrun'
         )
-    timeout = config.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-    if timeout is None:
-        torch.distributed.init_process_group('gloo')
-    else:
-        torch.distributed.init_process_group('gloo', timeout=datetime.timedelta(seconds=timeout))
+    seconds = config.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    options = _store_after_restart()
+    if seconds is not None:
+        options['timeout'] = datetime.timedelta(seconds=seconds)
+    torch.distributed.init_process_group('gloo', **options)
     if config.get('model_wrapper_cfg') is None:
         config.model_wrapper_cfg = {
             'type': 'MMDistributedDataParallel',
@@ -123,6 +125,19 @@ def prepare_processes(config: Config, launcher: str) -> None:
             'broadcast_buffers': False,
             'find_unused_parameters': config.get('find_unused_parameters', False),
         }
+
+
+def _store_after_restart() -> dict[str, Any]:
+    """Where the processes find each other after torchrun has restarted them; nothing at the first start.
+
+    torchrun keeps its store over restarts, and with it the addresses of the processes that are gone: whoever is
+    early would take these. So each restart gets a part of the store of its own.
+    """
+    restart = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', '0'))
+    if restart == 0 or os.environ.get('TORCHELASTIC_USE_AGENT_STORE') != 'True':
+        return {}
+    store, rank, world_size = next(rendezvous('env://'))
+    return {'store': PrefixStore(f'restart_{restart}', store), 'rank': rank, 'world_size': world_size}
 
 
 def _collect_dumps_without_a_folder(config: Config) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import socket
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -79,6 +80,24 @@ def test_group_with_gpus_starts_before_the_runner_and_with_the_device_set():
         port = probe.getsockname()[1]
     outcomes = in_processes(2, start_as_with_gpus, port)
     assert outcomes == [([(rank,)], 2, 0, None) for rank in range(2)]
+
+
+def start_after(rank, port, restarts):
+    """As torchrun starts processes; the second comes late."""
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    names = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port)}
+    names |= {'TORCHELASTIC_USE_AGENT_STORE': 'True', 'TORCHELASTIC_RESTART_COUNT': str(restarts)}
+    time.sleep(2 * rank)
+    with mock.patch.dict('os.environ', names):
+        launch.prepare_processes(Config({}), 'pytorch')
+    return from_main(lambda: restarts)
+
+
+def test_restarted_processes_do_not_look_for_those_that_are_gone():
+    store = torch.distributed.TCPStore('127.0.0.1', 0, is_master=True, wait_for_workers=False)
+    for restarts in range(3):
+        assert in_processes(2, start_after, store.port, restarts) == [restarts] * 2
 
 
 def test_another_runner_starts_its_group_itself():
