@@ -79,8 +79,8 @@ def state_prints(
     )
     yield Print('the class difficulty', digest_of(state.difficulty, state.measured), _SAME_MACHINE)
     for name, consumer in consumers.items():
-        kind, vector = wiring.consumer_vector(consumer) or ('vector', [])
-        value = digest_of(wiring.consumer_tau(consumer), np.asarray(vector))
+        kind, vector = wiring.consumer_array(consumer) or ('vector', None)
+        value = digest_of(wiring.consumer_tau(consumer), vector)
         yield Print(f'the {kind} of {name}', value, _SAME_MACHINE)
     yield Print('the class prior', digest_of(np.asarray(prior)), _SAME_MACHINE)
     drawn = digest_of(getattr(sampler, 'seed', None), getattr(sampler, 'epoch', None))
