@@ -118,6 +118,8 @@ def test_launcher_that_did_not_launch_is_told_so(config, tmp_path, launcher, mes
         (['tools/dist_test.sh', 'config.py', 'x.pth'], 'tools/dist_test.sh CONFIG CHECKPOINT GPUS'),
         (['tools/dist_train.sh', 'config.py', 'two'], "the number of processes is 'two'"),
         (['tools/slurm_train.sh', 'gpu', 'job'], 'tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR'),
+        (['tools/slurm_job.sh', 'config.py'], 'usage: sbatch [options of sbatch] tools/slurm_job.sh CONFIG WORK_DIR'),
+        (['tools/slurm_job.sh', 'config.py', 'work'], 'this is not a Slurm job; start it with sbatch'),
     ],
 )
 def test_scripts_tell_how_they_are_called(command, message):
