@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from cdb_video.hooks import ClassDifficultyHook
+from cdb_video.labels import dataset_labels
 from cdb_video.metrics import ClassAccuracy
 
 CONFIGS = REPOSITORY / 'configs/egtea/mini'
@@ -78,11 +79,12 @@ def measure_parts(work_dir: Path, rounds: int, seed: int) -> dict[str, list[Seco
     runner = make_runner('slowfast_cdbws', work_dir, seed)
     metric = runner.val_loop.evaluator.metrics[0]
     hook = next(hook for hook in runner.hooks if isinstance(hook, ClassDifficultyHook))
-    number = len(runner.val_dataloader.dataset)
+    labels = torch.from_numpy(dataset_labels(runner.val_dataloader.dataset))
+    number = len(labels)
     generator = torch.Generator().manual_seed(seed)
     samples = [
-        {'pred_score': score, 'gt_label': torch.tensor([index % NUM_CLASSES])}
-        for index, score in enumerate(torch.rand((number, NUM_CLASSES), generator=generator))
+        {'pred_score': score, 'gt_label': label[None]}
+        for label, score in zip(labels, torch.rand((number, NUM_CLASSES), generator=generator), strict=True)
     ]
 
     def evaluate(metric: Any) -> dict[str, float]:

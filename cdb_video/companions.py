@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmengine.dist import get_world_size
+from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import IterBasedTrainLoop
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifiers import check_classifier_of_loss
 from cdb_video.wiring import find_sampler
@@ -38,6 +41,7 @@ def check_companions(runner: Any, owner: Any) -> None:
     check_classifier_of_loss(runner.model)
     if runner._val_loop is not None:
         _refuse_unaveraged_views(runner.model)
+        _warn_of_own_statistics(runner)
     loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)
     if isinstance(loop, IterBasedTrainLoop):
         if runner._val_loop is not None:
@@ -69,6 +73,21 @@ def _refuse_unaveraged_views(model: nn.Module) -> None:
                 f'{name} ({type(module).__name__}) has average_clips=None, so it returns one score for each view, and '
                 "ClassAccuracy needs one for each clip: set average_clips='prob' (or 'score') in the head"
             )
+
+
+def _warn_of_own_statistics(runner: Any) -> None:
+    """Say that every process would validate with statistics of its own, of which the checkpoint has one set."""
+    if get_world_size() == 1 or any(isinstance(hook, SyncBuffersHook) for hook in runner.hooks):
+        return
+    for name, module in runner.model.named_modules():
+        if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm) and module.track_running_stats:
+            runner.logger.warning(
+                f'{name} ({type(module).__name__}) has running statistics, and every process has its own: the '
+                'processes validate with different models, and a resumed run, in which all have those of process 0, '
+                "measures another difficulty. Add default_hooks=dict(sync_buffers=dict(type='SyncBuffersHook')), as "
+                "MMAction2's configs have it, or use norm_cfg=dict(type='SyncBN')"
+            )
+            return
 
 
 def _refuse_training_views(runner: Any) -> None:

@@ -13,6 +13,7 @@ from cdb_video.difficulty import check_smoothing
 from cdb_video.metrics import ClassAccuracy
 from cdb_video.online import TrainingCounts
 from cdb_video.owner import DifficultyOwner
+from cdb_video.processes import together
 from cdb_video.serialise import plain
 from cdb_video.starting import resumed_state, starting_state
 from cdb_video.state import DifficultyState
@@ -83,7 +84,26 @@ class ClassDifficultyHook(DifficultyOwner):
 
         Raises:
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
+            RuntimeError: In all processes, if they do not start from the same.
         """
+        own_entry = self._take_entry_of_main_process()
+        together(lambda: self._prepare(runner))
+        self._check_start(runner, own_entry)
+        state = self.state_
+        if state is None or (self._metric is None and self.source == 'val'):
+            return
+        self._push(runner)
+        if is_main_process():
+            recording.start_history(runner, state, resumed=runner._resume and runner._has_loaded)
+        self._is_training = True
+        self._validation_missing = (
+            self.source == 'val'
+            and wiring.validation_due(runner.train_loop, self._by_epoch(runner))
+            and state.iteration != runner.iter
+        )
+
+    def _prepare(self, runner: Any) -> None:
+        """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
         self.state_, self._metric, self._consumers, self._metrics = None, None, {}, {}
         self._check_alone(runner)
         check_companions(runner, self)
@@ -101,21 +121,14 @@ class ClassDifficultyHook(DifficultyOwner):
             )
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self._choose_consumers(runner)
-        state = self._start(runner)
-        self._validation_missing = (
-            wiring.validation_due(runner.train_loop, self._by_epoch(runner)) and state.iteration != runner.iter
-        )
+        self._start(runner)
 
     def _start(self, runner: Any) -> DifficultyState:
-        """Take the state that training starts from or resumes, and hand it on."""
+        """Take the state that training starts from or resumes."""
         start = starting_state(runner, self._sampler, self._metric)
         self.state_ = resumed_state(runner, self._loaded, start) if runner._resume else start
         if self.state_ is not start and self._loaded is not None:
             self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
-        self._push(runner)
-        if is_main_process():
-            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
-        self._is_training = True
         return self.state_
 
     def _start_online(self, runner: Any) -> None:
@@ -128,7 +141,6 @@ class ClassDifficultyHook(DifficultyOwner):
         if not self.observe_only:
             self._consumers = self._find_consumers(runner, '; or set observe_only=True to measure and report only')
         state = self._start(runner)
-        self._validation_missing = False
         if self._training_counts is not None:  # of a run that was broken off
             self._training_counts.stop()
         self._training_counts = TrainingCounts(runner.model, len(state.difficulty))

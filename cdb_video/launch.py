@@ -18,9 +18,14 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_distributed
+from mmengine.dist import init_dist, is_distributed, is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmengine.utils.dl_utils import set_multi_processing
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from cdb_video.processes import check_all_see, from_main
 
 
 def train() -> None:
@@ -36,16 +41,24 @@ def train() -> None:
     if find_newest:
         args.resume = None
     config = host.merge_args(Config.fromfile(args.config), args)
-    if find_newest:
-        newest = newest_checkpoint(Path(config.work_dir))
-        if newest is None:
-            print_log(
-                f'--resume: there is no checkpoint in {config.work_dir} yet, so training starts', logger='current'
-            )
-        else:
-            config.resume, config.load_from = True, newest
     prepare_processes(config, args.launcher)
+    if find_newest or (config.get('resume') and config.get('load_from') is None):
+        resume_newest(config)
+    check_all_see(config.get('load_from'), '--resume' if config.get('resume') else 'load_from')
     _build(config).train()
+
+
+def resume_newest(config: Config) -> None:
+    """Set the config to go on from the newest checkpoint of its work directory, if there is one.
+
+    The main process looks for it, and all take the same.
+    """
+    newest = from_main(lambda: newest_checkpoint(Path(config.work_dir)))
+    config.resume = newest is not None
+    if newest is not None:
+        config.load_from = newest
+    elif is_main_process():
+        print_log(f'--resume: there is no checkpoint in {config.work_dir} yet, so training starts', logger='current')
 
 
 def test() -> None:
@@ -59,21 +72,34 @@ def test() -> None:
     config.launcher = args.launcher
     config.load_from = args.checkpoint
     prepare_processes(config, args.launcher)
+    check_all_see(config.load_from, 'checkpoint')
+    if is_distributed():
+        _collect_dumps_without_a_folder(config)
     _build(config).test()
 
 
 def prepare_processes(config: Config, launcher: str) -> None:
-    """Start the group of processes with gloo where there is no GPU; with one, the Runner starts it.
+    """Start the group of processes, as the Runner would, and with gloo where there is no GPU.
+
+    So that the processes can agree on what to resume from before the Runner is built; the Runner uses the group.
 
     Args:
-        config: Its model_wrapper_cfg is set to one without devices, unless it has one.
+        config: Without a GPU its model_wrapper_cfg is set to one without devices, unless it has one.
         launcher: 'none', 'pytorch' or 'slurm'; of 'mpi' on CPUs there is no support.
 
     Raises:
         ValueError: If the launcher cannot be served without a GPU.
         RuntimeError: If the environment variables of the launcher are missing.
     """
-    if launcher == 'none' or torch.cuda.is_available() or is_distributed():
+    if launcher == 'none' or is_distributed():
+        return
+    if torch.cuda.is_available():
+        # The strategy of another runner may start the group in a way of its own.
+        if 'runner_type' not in config:
+            env = config.get('env_cfg', {})
+            # Before init_dist, which would choose another way to start the workers of the loaders.
+            set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
+            init_dist(launcher, **env.get('dist_cfg', {}), **_store_after_restart())
         return
     if launcher == 'slurm':
         _take_names_from_slurm()
@@ -87,11 +113,11 @@ def prepare_processes(config: Config, launcher: str) -> None:
             f'--launcher {launcher}: the environment lacks {", ".join(missing)}; start with tools/dist_train.sh, '
             'tools/dist_test.sh or torchrun'
         )
-    timeout = config.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-    if timeout is None:
-        torch.distributed.init_process_group('gloo')
-    else:
-        torch.distributed.init_process_group('gloo', timeout=datetime.timedelta(seconds=timeout))
+    seconds = config.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    options = _store_after_restart()
+    if seconds is not None:
+        options['timeout'] = datetime.timedelta(seconds=seconds)
+    torch.distributed.init_process_group('gloo', **options)
     if config.get('model_wrapper_cfg') is None:
         config.model_wrapper_cfg = {
             'type': 'MMDistributedDataParallel',
@@ -99,6 +125,27 @@ def prepare_processes(config: Config, launcher: str) -> None:
             'broadcast_buffers': False,
             'find_unused_parameters': config.get('find_unused_parameters', False),
         }
+
+
+def _store_after_restart() -> dict[str, Any]:
+    """Where the processes find each other after torchrun has restarted them; nothing at the first start.
+
+    torchrun keeps its store over restarts, and with it the addresses of the processes that are gone: whoever is
+    early would take these. So each restart gets a part of the store of its own.
+    """
+    restart = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', '0'))
+    if restart == 0 or os.environ.get('TORCHELASTIC_USE_AGENT_STORE') != 'True':
+        return {}
+    store, rank, world_size = next(rendezvous('env://'))
+    return {'store': PrefixStore(f'restart_{restart}', store), 'rank': rank, 'world_size': world_size}
+
+
+def _collect_dumps_without_a_folder(config: Config) -> None:
+    """Let dumped predictions go through the process group: by default they need a folder that all machines share."""
+    metrics = config.get('test_evaluator')
+    for metric in metrics if isinstance(metrics, list | tuple) else [metrics]:
+        if isinstance(metric, dict) and metric.get('type') == 'DumpResults' and metric.get('collect_dir') is None:
+            metric['collect_device'] = 'gpu'  # means the process group, gloo's too
 
 
 def _take_names_from_slurm() -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, collect_results, is_main_process
+from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from cdb_video.collecting import ONCE, Results, in_order
 from cdb_video.difficulty import FloatVector, IntVector, class_accuracy
-from cdb_video.labels import check_num_classes
+from cdb_video.labels import check_num_classes, class_label
+from cdb_video.processes import from_all, from_main
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
@@ -68,13 +72,19 @@ class ClassAccuracy(BaseMetric):
     counts are known. Means run over the classes that have clips; AccMetric instead counts a class that
     is predicted but has no clip as 0.
 
+    With several processes each clip counts once, if the sampler gives process r of W the clips r, r + W,
+    r + 2 W, ... of the set and pads at the end, as DefaultSampler does, with `round_up` or without. Where
+    the clips per class of the set are known, as in training with `ClassDifficultyHook`, another way of
+    dividing is found and refused. An error in one process is raised in all of them, when they evaluate.
+
     Args:
         num_classes: Number of classes C; None = taken from the scores.
         topk: The k of the top-k accuracies.
         shot_thresholds: (few, many): a class with fewer than `few` training clips is few-shot, one with
             more than `many` is many-shot, the others are medium-shot.
         class_names: Names of the classes for messages and reports; None = the dataset's.
-        collect_device: 'cpu' or 'gpu', where results of several processes are brought together.
+        collect_device: 'cpu' or 'gpu', as in every metric of mmengine, and without effect: four integers a clip
+            always go through the process group (gloo or NCCL), never through a shared folder.
         prefix: Prefix of the keys; None = 'acc'.
         metric_list: AccMetric's argument, accepted so that a config can be merged over one with AccMetric:
             'top_k_accuracy' and 'mean_class_accuracy' are always returned.
@@ -102,6 +112,8 @@ class ClassAccuracy(BaseMetric):
         metric_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        if collect_device not in ('cpu', 'gpu'):
+            raise ValueError(f"collect_device={collect_device!r}: must be 'cpu' or 'gpu'; it has no effect here")
         topk = _acc_metric_topk(metric_list, metric_options) or topk
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
@@ -123,10 +135,16 @@ class ClassAccuracy(BaseMetric):
         self.counts_: ClassCounts | None = None
         self.outcomes_: tuple[IntVector, IntVector] | None = None
         self._train_counts: IntVector | None = None
+        self._clip_counts: IntVector | None = None
+        self._error: Exception | None = None
 
     def set_train_counts(self, train_counts: ArrayLike) -> None:
         """Set the training clips per class, (C,) int >= 0, by which the shot groups are made."""
         self._train_counts = np.asarray(train_counts, dtype=np.int64)
+
+    def set_clip_counts(self, num_clips: ArrayLike) -> None:
+        """Set the clips per class of the set that is evaluated, (C,) int >= 0, which no evaluation may exceed."""
+        self._clip_counts = np.asarray(num_clips, dtype=np.int64)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Reduce each clip of a batch to (label, predicted class, rank of its label, number of classes).
@@ -138,9 +156,20 @@ class ClassAccuracy(BaseMetric):
         Raises:
             ValueError: If a clip has several labels, or a label outside 0..C-1.
             TypeError: If a clip has several kinds of scores.
+                With several processes both wait for `evaluate`: raised here, they would leave the others waiting.
         """
-        if not data_samples:
+        if not data_samples or self._error is not None:
             return
+        try:
+            self._take(data_samples)
+        except Exception as error:  # whatever it is: the other processes wait for this one
+            if get_world_size() == 1:
+                raise
+            print_log(f'ClassAccuracy, to be raised at the end of this evaluation: {error}', 'current', logging.ERROR)
+            self._error = error
+
+    def _take(self, data_samples: Sequence[dict[str, Any]]) -> None:
+        """What `process` does."""
         # One transfer of scores and one of labels a batch: each waits for the device.
         scores = _stacked_scores(data_samples).detach().float().cpu().numpy()
         labels = torch.cat([_one_label(sample) for sample in data_samples]).long().cpu().numpy()
@@ -171,33 +200,38 @@ class ClassAccuracy(BaseMetric):
             The metrics by name, prefix included.
 
         Raises:
-            ValueError: On every rank, if there is no clip, a score is NaN or classes do not fit.
+            ValueError: In every process, if there is no clip, a score is NaN, classes do not fit, or the sampler has
+                not divided the clips among the processes.
+            Exception: In every process, what `process` met in one of them.
         """
-        tmpdir = {'tmpdir': self.collect_dir} if self.collect_device == 'cpu' else {}
-        results = collect_results(self.results, size, self.collect_device, **tmpdir)
-        self.results.clear()
-        outcome: list[Any] = [None]
-        if is_main_process():
-            try:
-                outcome = [(self.compute_metrics(results), self.counts_)]
-            except Exception as error:  # whatever it is: the other processes wait for it
-                outcome = [error]
-        broadcast_object_list(outcome)
-        if isinstance(outcome[0], Exception):
-            raise outcome[0]
-        metrics, self.counts_ = outcome[0]
+        parts = from_all(self._hand_over)
+
+        def count() -> tuple[dict[str, float], ClassCounts | None]:
+            return self.compute_metrics(in_order(parts, size)), self.counts_
+
+        metrics, self.counts_ = from_main(count)
         return {self._key(name): value for name, value in metrics.items()}
 
-    def compute_metrics(self, results: list[tuple[int, int, int, int]]) -> dict[str, float]:
+    def _hand_over(self) -> Results:
+        """What this process has kept, (N, 4) int64; the next evaluation starts anew, also after an error."""
+        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, 4), self._error
+        self.results.clear()
+        self._error = None
+        if error is not None:
+            raise error
+        return kept
+
+    def compute_metrics(self, results: Results | Sequence[tuple[int, int, int, int]]) -> dict[str, float]:
         """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
 
         Args:
-            results: One (label, predicted class, rank of the label, number of classes) a clip.
+            results: (N, 4) int64, one (label, predicted class, rank of the label, number of classes) a clip.
 
         Raises:
-            ValueError: If there is no clip, a score is NaN or the numbers of classes differ.
+            ValueError: If there is no clip, a score is NaN, the numbers of classes differ, or a class has more clips
+                than the set.
         """
-        if not results:
+        if len(results) == 0:
             raise ValueError(
                 'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
@@ -220,8 +254,32 @@ class ClassAccuracy(BaseMetric):
             num_correct=np.bincount(labels[ranks == 0], minlength=num_classes),
             num_predicted=np.bincount(predictions, minlength=num_classes),
         )
+        self._check_clip_counts(self.counts_)
         metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}
         return metrics | self._class_means(self.counts_)
+
+    def _check_clip_counts(self, counts: ClassCounts) -> None:
+        """No clip may count twice; that some are left out is the user's choice, and said."""
+        expected = self._clip_counts
+        if expected is None or np.array_equal(expected, counts.num_clips):
+            return
+        if len(expected) != counts.num_classes:
+            raise ValueError(
+                f'the evaluated set has {len(expected)} classes, the model scores {counts.num_classes}: num_classes of '
+                'the head and of the data must agree'
+            )
+        more = np.flatnonzero(counts.num_clips > expected)
+        if more.size:
+            raise ValueError(
+                f'{class_label(self.class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
+                f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
+            )
+        print_log(
+            f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
+            'its dataloader, or does its sampler leave some out?',
+            'current',
+            logging.WARNING,
+        )
 
     def _class_means(self, counts: ClassCounts) -> dict[str, float]:
         """Means over the classes that have clips."""

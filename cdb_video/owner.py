@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
+from torch import Tensor
 
 from cdb_video import recording, wiring
+from cdb_video.agreement import check_agreement, start_prints, state_prints
+from cdb_video.fingerprints import Print
 from cdb_video.labels import check_same_names, dataset_class_names, describe
+from cdb_video.metrics import ClassAccuracy
+from cdb_video.processes import from_main, together
 from cdb_video.report.automatic import LiveReport
 from cdb_video.serialise import plain
 from cdb_video.state import CHECKPOINT_KEY, DifficultyState
@@ -27,6 +32,8 @@ class DifficultyOwner(Hook):
 
     Attributes:
         state_: `DifficultyState`, None before training.
+        agreement_: With several processes, the hash (16 hexadecimal digits) of what all of them were found to have
+            alike when difficulty was handed on last; None in one process.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -44,6 +51,7 @@ class DifficultyOwner(Hook):
         self.report = report
         self.live_report = LiveReport() if live_report else None
         self.state_: DifficultyState | None = None
+        self.agreement_: str | None = None
         self._loaded: Mapping[str, Any] | None = None
         self._consumers: dict[str, Any] = {}
         self._sampler: Any = None
@@ -53,7 +61,11 @@ class DifficultyOwner(Hook):
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the entry for later: whether it is resumed from or only loaded is not known yet."""
-        self._loaded = checkpoint.get(CHECKPOINT_KEY)
+        entry = checkpoint.get(CHECKPOINT_KEY)
+        if isinstance(entry, Mapping):
+            # To other processes, whose device is not this one's.
+            entry = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in entry.items()}
+        self._loaded = entry
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Put the state into the checkpoint."""
@@ -77,13 +89,16 @@ class DifficultyOwner(Hook):
         Raises:
             ValueError: If the test set, the model, the metric and the checkpoint have different classes.
         """
+        self._take_entry_of_main_process()
         metric = wiring.find_metric(runner.test_loop.evaluator)
-        if metric is None:
-            return
+        if metric is not None:
+            together(lambda: self._prepare_test(runner, metric))
+
+    def _prepare_test(self, runner: Any, metric: ClassAccuracy) -> None:
         dataset, state = runner.test_dataloader.dataset, self._tested_state()
         stated = wiring.stated_num_classes(runner.model, metric, dataset, 'test')
         if stated:
-            wiring.count_evaluated_clips(dataset, next(iter(stated.values())))
+            metric.set_clip_counts(wiring.count_evaluated_clips(dataset, next(iter(stated.values()))))
         if state is not None:
             check_same_names(dataset_class_names(dataset), state.class_names, describe(dataset), 'the checkpoint')
             metric.set_train_counts(state.train_counts)
@@ -117,6 +132,12 @@ class DifficultyOwner(Hook):
 
     # For those who derive from it
 
+    def _take_entry_of_main_process(self) -> Any:
+        """Go on with the entry of the checkpoint that the main process has read; returns this process's own."""
+        own = self._loaded
+        self._loaded = from_main(lambda: own)
+        return own
+
     def _tested_state(self) -> DifficultyState | None:
         """The state of the model that is tested: this run's, or the checkpoint's; None if it has none."""
         if self.state_ is not None or self._loaded is None:
@@ -139,13 +160,43 @@ class DifficultyOwner(Hook):
             )
         return consumers
 
+    def _check_start(self, runner: Any, own_entry: Any) -> None:
+        """See that all processes have loaded the same files and read the same lists.
+
+        Args:
+            runner: Before the first step.
+            own_entry: What this process itself has read in the checkpoint.
+        """
+        self._agree(runner, lambda: list(start_prints(runner, self._sampler, own_entry)), 'before training')
+
     def _push(self, runner: Any, epoch: int | None = None) -> None:
-        """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them.
+        """Hand the state to whatever takes it, and see that it is the same in all processes.
 
         Args:
             runner: In training.
             epoch: Epochs done; None = those that the loop has counted.
         """
+        together(lambda: self._hand_on(runner, epoch))
+        self._agree(runner, lambda: self._prints(runner), f'after {runner.iter} iterations')
+
+    def _prints(self, runner: Any) -> list[Print]:
+        assert self.state_ is not None
+        return list(state_prints(runner, self.state_, self._sampler, self._consumers, self._prior()))
+
+    def _agree(self, runner: Any, prints: Callable[[], list[Print]], moment: str) -> None:
+        if get_world_size() > 1:
+            self.agreement_ = check_agreement(prints, moment)
+            runner.logger.info(f'{get_world_size()} processes agree {moment}: {self.agreement_}')
+
+    def _prior(self) -> Any:
+        """(C,) clips per class as training sees them, by the law of the sampler; some methods need their scale."""
+        assert self.state_ is not None
+        counts = self.state_.train_counts
+        probability = getattr(self._sampler, 'class_probability', None)
+        return counts if probability is None else probability * counts.sum()
+
+    def _hand_on(self, runner: Any, epoch: int | None) -> None:
+        """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them."""
         assert self.state_ is not None
         self._hand_on_progress(runner, epoch)
         for consumer in self._consumers.values():
@@ -153,14 +204,10 @@ class DifficultyOwner(Hook):
         self._push_prior(runner)
 
     def _push_prior(self, runner: Any) -> None:
-        """Hand on the frequencies, as counts: some methods depend on their scale."""
-        if self.state_ is None:
-            return
-        counts = self.state_.train_counts
-        probability = getattr(self._sampler, 'class_probability', None)
-        prior = counts if probability is None else probability * counts.sum()
-        for consumer in wiring.find_prior_consumers(runner.model):
-            consumer.set_class_prior(prior)
+        """Hand on the frequencies that training sees."""
+        if self.state_ is not None:
+            for consumer in wiring.find_prior_consumers(runner.model):
+                consumer.set_class_prior(self._prior())
 
     def _hand_on_progress(self, runner: Any, epoch: int | None = None) -> None:
         """Hand on how many epochs are done, and of how many; in training by iteration there are none.

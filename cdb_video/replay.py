@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.registry import HOOKS
 
 from cdb_video import recording, wiring
@@ -15,6 +15,7 @@ from cdb_video.companions import check_companions
 from cdb_video.history import HISTORY_NAME
 from cdb_video.labels import check_same_names
 from cdb_video.owner import DifficultyOwner
+from cdb_video.processes import from_main, together
 from cdb_video.schedule import DifficultySchedule, Step, read_schedule
 from cdb_video.starting import resumed_state, starting_state
 from cdb_video.state import DifficultyState
@@ -72,27 +73,33 @@ class DifficultyReplayHook(DifficultyOwner):
         Raises:
             FileNotFoundError: If there is no such history.
             ValueError: If history, consumers, labels, class lists or numbers of classes do not fit.
+            RuntimeError: In all processes, if they do not start from the same.
         """
         self._check_alone(runner)
+        self._schedule = schedule = from_main(lambda: _read_schedule(self.history, Path(runner.work_dir)))
+        own_entry = self._take_entry_of_main_process()
+        self.state_ = together(lambda: self._prepare(runner, schedule))
+        self._check_start(runner, own_entry)
+        self._push(runner)
+        self._say_what_is_replayed(runner, schedule)
+        if is_main_process():
+            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
+
+    def _prepare(self, runner: Any, schedule: DifficultySchedule) -> DifficultyState:
+        """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
         check_companions(runner, self)
-        self._schedule = _read_on_main_process(self.history, Path(runner.work_dir))
         metric = None if runner._val_loop is None else wiring.find_metric(runner.val_loop.evaluator)
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self._consumers = self._find_consumers(runner, '')
         start = starting_state(runner, self._sampler, metric)
-        self._check_classes(self._schedule, start)
-        self.stretch_ = self._find_stretch(runner, self._schedule)
+        self._check_classes(schedule, start)
+        self.stretch_ = self._find_stretch(runner, schedule)
         if runner._resume:
             resumed_state(runner, self._loaded, start)  # checks the classes of the checkpoint
-        self._start = self.state_ = start
+        self._start = start
         # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
-        self._position = self._schedule.at(runner.iter - 1, self.stretch_)
-        if self._position is not None:
-            self.state_ = self._state_of(self._position)
-        self._push(runner)
-        self._say_what_is_replayed(runner, self._schedule)
-        if is_main_process():
-            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
+        self._position = schedule.at(runner.iter - 1, self.stretch_)
+        return start if self._position is None else self._state_of(self._position)
 
     def before_train_epoch(self, runner: Any) -> None:
         """Hand on the epoch, and take the step that is due, before the sampler draws the epoch."""
@@ -176,21 +183,10 @@ class DifficultyReplayHook(DifficultyOwner):
             )
 
 
-def _read_on_main_process(path: Path, work_dir: Path) -> DifficultySchedule:
-    """Read the schedule on the main process, and give it, or the error, to all."""
-    outcome: list[Any] = [None]
-    if is_main_process():
-        try:
-            if path.resolve() == (work_dir / HISTORY_NAME).resolve():
-                raise ValueError(
-                    f'history={str(path)!r} is the file that this run writes itself: choose another work directory '
-                    '(--work-dir)'
-                )
-            outcome = [read_schedule(path)]
-        except Exception as error:  # whatever it is: the other processes wait for it
-            outcome = [error]
-    broadcast_object_list(outcome)
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    schedule: DifficultySchedule = outcome[0]
-    return schedule
+def _read_schedule(path: Path, work_dir: Path) -> DifficultySchedule:
+    """Read the schedule, unless the run writes that file itself."""
+    if path.resolve() == (work_dir / HISTORY_NAME).resolve():
+        raise ValueError(
+            f'history={str(path)!r} is the file that this run writes itself: choose another work directory (--work-dir)'
+        )
+    return read_schedule(path)

@@ -38,6 +38,7 @@ def starting_state(runner: Any, sampler: Any, metric: ClassAccuracy | None) -> D
     )
     val_counts = wiring.count_evaluated_clips(val_set, num_classes)
     metric.set_train_counts(counts)
+    metric.set_clip_counts(val_counts)
     wiring.check_monitored(runner, metric, metric.result_keys(val_counts))
     _warn_of_unseen(runner, counts, val_counts)
     return DifficultyState.start(counts, wiring.names_of(metric, train_set, val_set))

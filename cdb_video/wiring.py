@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
-from torch import nn
+from torch import Tensor, nn
 
 from cdb_video.difficulty import IntVector
 from cdb_video.labels import check_labels, dataset_class_names, dataset_labels, describe
@@ -77,10 +77,16 @@ def consumer_tau(consumer: Any) -> float | None:
 
 def consumer_vector(consumer: Any) -> tuple[str, list[float]] | None:
     """What a consumer derived: ('weight' or 'probability', C numbers); None if it does not say."""
+    found = consumer_array(consumer)
+    return None if found is None else (found[0], found[1].astype(np.float64).tolist())
+
+
+def consumer_array(consumer: Any) -> tuple[str, np.ndarray] | None:
+    """The same, (C,) in the dtype that the consumer uses."""
     for attribute, name in (('class_weight', 'weight'), ('class_probability', 'probability')):
         vector = getattr(consumer, attribute, None)
         if vector is not None:
-            return name, [float(value) for value in vector]
+            return name, vector.detach().cpu().numpy() if isinstance(vector, Tensor) else np.asarray(vector)
     return None
 
 

@@ -1,5 +1,7 @@
 """ClassAccuracy against scikit-learn, and what it refuses."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -66,11 +68,38 @@ def test_shot_group_without_classes_is_left_out():
     assert not {'acc/medium_shot', 'acc/few_shot'} & set(actual)
 
 
-def test_padding_of_the_last_batch_is_not_counted_twice():
+def test_more_clips_than_the_set_has_are_refused():
+    with pytest.raises(ValueError, match='process 0 of 1 has evaluated 3 clips, and its share of 2 is 2: each clip'):
+        evaluate(ClassAccuracy(), np.eye(2)[[0, 1, 1]], [0, 1, 0], size=2)
+
+
+def test_clip_that_counts_twice_is_refused():
+    metric = ClassAccuracy(class_names=('cut', 'wash'))
+    metric.set_clip_counts([1, 2])
+    with pytest.raises(ValueError, match='cut has 1 clips in the evaluated set, and 2 were counted: each clip must'):
+        evaluate(metric, np.eye(2)[[0, 1, 1]], [0, 0, 1])
+
+
+def test_clips_that_were_left_out_are_said():
     metric = ClassAccuracy()
-    actual = evaluate(metric, np.eye(2)[[0, 1, 1]], [0, 1, 0], size=2)
-    assert actual['acc/top1'] == 1
-    assert metric.counts_.num_clips.tolist() == [1, 1]
+    metric.set_clip_counts([1, 2])
+    with mock.patch('cdb_video.metrics.print_log') as said:
+        assert evaluate(metric, np.eye(2)[[0, 1]], [0, 1])['acc/top1'] == 1
+    assert '2 of the 3 clips of the set were evaluated' in said.call_args.args[0]
+
+
+def test_set_of_another_number_of_classes_is_an_error():
+    metric = ClassAccuracy()
+    metric.set_clip_counts([1, 2, 3])
+    with pytest.raises(ValueError, match='the evaluated set has 3 classes, the model scores 2'):
+        evaluate(metric, np.eye(2), [0, 1])
+
+
+def test_evaluation_after_one_that_failed_starts_anew():
+    metric = ClassAccuracy()
+    with pytest.raises(ValueError, match='evaluated 2 clips'):
+        evaluate(metric, np.eye(2), [0, 1], size=1)
+    assert evaluate(metric, np.eye(2), [1, 1])['acc/top1'] == 0.5
 
 
 def test_ties_go_to_the_lower_class_in_rank_as_in_prediction():
@@ -196,6 +225,7 @@ def test_several_labels_or_several_scores_are_refused():
         ({'shot_thresholds': 20}, 'shot_thresholds=20'),
         ({'class_names': 'abc'}, "class_names='abc'"),
         ({'num_classes': -1}, 'num_classes=-1'),
+        ({'collect_device': 'disk'}, "collect_device='disk'"),
         ({'num_classes': 3, 'class_names': ['cut']}, 'has 1 names, num_classes is 3'),
     ],
 )

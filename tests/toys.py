@@ -77,6 +77,15 @@ class ToyModel(BaseModel):
         return [{'pred_score': score, 'gt_label': one[None]} for score, one in zip(scores, labels, strict=True)]
 
 
+@MODELS.register_module(force=True)
+class NormedModel(ToyModel):
+    """ToyModel with a batch normalisation before the layer."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.cls_head.fc = nn.Sequential(nn.BatchNorm1d(2), self.cls_head.fc)
+
+
 @METRICS.register_module(force=True)
 class ToyMetric(BaseMetric):
     """A metric that is not ClassAccuracy."""

@@ -7,7 +7,9 @@
 #   NNODES, NODE_RANK, MASTER_ADDR, PORT   as in OpenMMLab's scripts (default: this machine alone)
 #   MAX_RESTARTS                           how often torchrun starts all processes anew after one died
 #                                          (default 0); give --resume too, so that they go on
-# Ends with the status of torchrun: not 0 as soon as one process has failed.
+# The machines must share the work directory, under the same path.
+# Ends with the status of torchrun: not 0 as soon as one process has failed. A process that hangs is
+# given up after env_cfg.dist_cfg.timeout seconds of the config (default: torch's 30 minutes; with NCCL 10).
 set -euo pipefail
 # shellcheck source=tools/dist_launch.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/dist_launch.sh"

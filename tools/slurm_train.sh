@@ -5,8 +5,8 @@
 #       tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
 #
 # Passes --resume, which goes on from the newest checkpoint of WORK_DIR and starts where there is none: so the same
-# command continues after a time limit or a lost node, also from a batch job that Slurm requeues (sbatch
-# --requeue). GPUS_PER_NODE=0 trains on CPUs.
+# command continues after a time limit or a lost node. slurm_job.sh is a batch job that does so by itself.
+# WORK_DIR must be on a disk that all nodes share. GPUS_PER_NODE=0 trains on CPUs.
 set -euo pipefail
 TOOLS="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source=tools/dist_launch.sh

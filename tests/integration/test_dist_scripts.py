@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine import load
 from mmengine.config import Config
 
 from cdb_video.history import read_history
@@ -70,7 +71,10 @@ def test_two_processes_train_and_test_and_count_every_clip_once(config, tmp_path
     assert 'resumed epoch: 2' in again
     assert [record['epoch'] for record in read_history(work / 'class_history.jsonl').records] == [1, 2, 3]
     best = next(work.glob('best_*.pth'))
-    run('tools/dist_test.sh', config, best, 2, '--work-dir', work)
+    run('tools/dist_test.sh', config, best, 2, '--work-dir', work, '--dump', tmp_path / 'dump.pkl')
+    # Every clip once, and no folder in between that the machines would have to share.
+    assert len(load(tmp_path / 'dump.pkl')) == 47
+    assert not (REPOSITORY / '.dist_test').exists()
     report = json.loads((work / 'class_report.json').read_text())
     assert report['split'] == 'test'
     assert sorted(row['num_clips'] for row in report['classes']) == [11, 12, 12, 12]
@@ -114,6 +118,8 @@ def test_launcher_that_did_not_launch_is_told_so(config, tmp_path, launcher, mes
         (['tools/dist_test.sh', 'config.py', 'x.pth'], 'tools/dist_test.sh CONFIG CHECKPOINT GPUS'),
         (['tools/dist_train.sh', 'config.py', 'two'], "the number of processes is 'two'"),
         (['tools/slurm_train.sh', 'gpu', 'job'], 'tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR'),
+        (['tools/slurm_job.sh', 'config.py'], 'usage: sbatch [options of sbatch] tools/slurm_job.sh CONFIG WORK_DIR'),
+        (['tools/slurm_job.sh', 'config.py', 'work'], 'this is not a Slurm job; start it with sbatch'),
     ],
 )
 def test_scripts_tell_how_they_are_called(command, message):

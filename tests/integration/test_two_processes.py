@@ -1,35 +1,20 @@
 """Two processes with gloo on the CPU: one draw, one count, one difficulty."""
 
 import itertools
-import json
-import os
-import socket
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-import torch.multiprocessing
 
+import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
 from cdb_video.history import read_history
+from tests.parallel import in_processes
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
-def train_as_rank(rank, world_size, port, work_dir, val_counts):
-    """Train the toy model; write what this rank saw to ``rank_<rank>.json``."""
+def train_as_rank(rank, work_dir, val_counts):
+    """Train the toy model; what this rank saw."""
     from tests.runs import hook_of, make_runner
 
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank)
-    )
-    torch.distributed.init_process_group('gloo', rank=rank, world_size=world_size)
     runner = make_runner(
         work_dir,
         uuid.uuid4().hex,
@@ -42,7 +27,7 @@ def train_as_rank(rank, world_size, port, work_dir, val_counts):
     state, sampler = hook_of(runner).state_, runner.train_dataloader.sampler
     model = runner.model.module
     sampler.set_epoch(0)
-    seen = {
+    return {
         'difficulty': state.difficulty.tolist(),
         'num_clips': state.num_clips.tolist(),
         'weight': model.cls_head.loss_cls.class_weight.tolist(),
@@ -51,35 +36,12 @@ def train_as_rank(rank, world_size, port, work_dir, val_counts):
         'slice': list(sampler),
         'labels': list(itertools.chain(*model.batches)),
     }
-    Path(work_dir, f'rank_{rank}.json').write_text(json.dumps(seen))
-    torch.distributed.destroy_process_group()
-
-
-def fail_as_rank(rank, world_size, port, work_dir, val_counts):
-    """Evaluate with a NaN on rank 1 only; both ranks must raise."""
-    from cdb_video.metrics import ClassAccuracy
-
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    torch.distributed.init_process_group('gloo', rank=rank, world_size=world_size)
-    metric = ClassAccuracy()
-    score = torch.tensor([0.0, float('nan') if rank == 1 else 1.0])
-    metric.process(None, [{'pred_score': score, 'gt_label': torch.tensor([1])}])
-    try:
-        metric.evaluate(2)
-    except ValueError as error:
-        Path(work_dir, f'error_{rank}').write_text(str(error))
-    torch.distributed.destroy_process_group()
-
-
-def spawn(function, tmp_path, *arguments):
-    torch.multiprocessing.spawn(function, (2, free_port(), str(tmp_path), *arguments), nprocs=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('val_counts', [[9, 8, 7, 6], [3, 2, 1, 1]])
 def test_ranks_agree_and_every_clip_counts_once(tmp_path, val_counts):
-    spawn(train_as_rank, tmp_path, val_counts)
-    zero, one = (json.loads((tmp_path / f'rank_{rank}.json').read_text()) for rank in range(2))
+    zero, one = in_processes(2, train_as_rank, str(tmp_path), val_counts)
     for key in ('difficulty', 'num_clips', 'weight', 'probability', 'draw'):
         assert zero[key] == one[key]
     assert zero['num_clips'] == val_counts
@@ -89,10 +51,3 @@ def test_ranks_agree_and_every_clip_counts_once(tmp_path, val_counts):
     first = np.bincount(zero['labels'][:38] + one['labels'][:38], minlength=4)
     assert (np.abs(first - 76 / 4) < 2).all()
     assert len(read_history(tmp_path / 'class_history.jsonl').records) == 2
-
-
-@pytest.mark.slow
-def test_error_in_the_metric_reaches_every_rank(tmp_path):
-    spawn(fail_as_rank, tmp_path, [])
-    assert (tmp_path / 'error_0').read_text() == (tmp_path / 'error_1').read_text()
-    assert '1 of 2 clips hold NaN' in (tmp_path / 'error_0').read_text()
