@@ -24,6 +24,7 @@ _REGISTERED: dict[str, str] = {
     'ClipFrames': 'frame_sampling',
     'DifficultyReplayHook': 'replay',
     'FrameListDataset': 'datasets',
+    'SampleSeedHook': 'seed_hook',
     'VideoListDataset': 'datasets',
 }
 
