@@ -21,6 +21,7 @@ REGISTRIES = {
     'metrics': METRICS,
     'hooks': HOOKS,
     'replay': HOOKS,
+    'seed_hook': HOOKS,
     'datasets': DATASETS,
     'frame_sampling': TRANSFORMS,
 }

@@ -17,6 +17,8 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Augmentation and dropout of a resumed run as they would have been without the interruption:
+    # sample_seed=dict(type='SampleSeedHook'),
 )
 
 env_cfg = dict(
