@@ -28,15 +28,20 @@ WITNESS_NAME = 'seen.jsonl'
 
 # What is opened, whether half of it is written before death, and which time in that epoch: {} is the epoch.
 FILES = {
-    'old checkpoint deleted, new one not begun': ('epoch_{}.pth', False, 1),
+    'before a checkpoint is begun': ('epoch_{}.pth', False, 1),
     'in the middle of a checkpoint': ('epoch_{}.pth', True, 1),
     'in the middle of last_checkpoint': ('last_checkpoint', True, 1),
     'in the middle of a line of the history': ('class_history.jsonl', True, 1),
-    'old best deleted, new one not begun': ('best_', False, 1),
+    'before the best checkpoint is begun': ('best_', False, 1),
     'in the middle of the best checkpoint': ('best_', True, 1),
     'best saved, checkpoint not saved again': ('epoch_{}.pth', False, 2),
     'in the middle of the checkpoint saved again': ('epoch_{}.pth', True, 2),
     'in the middle of the class report': ('class_report', True, 1),
+}
+# What is deleted; of the checkpoints that which is one too many.
+DELETIONS = {
+    'checkpoint written, the oldest not deleted': 'epoch_{surplus}.pth',
+    'best written, the earlier best not deleted': 'best_',
 }
 POINTS = (
     'inside a training step',
@@ -45,9 +50,11 @@ POINTS = (
     'difficulty measured, not recorded',
     'history written, best not saved',
     *FILES,
+    *DELETIONS,
 )
+KEPT = 2  # max_keep_ckpts of the mini configs
 # Those that need a validation which beats an earlier one, and those at the end of training.
-OF_A_BEST = tuple(point for point in FILES if 'best' in point or 'again' in point)
+OF_A_BEST = tuple(point for point in (*FILES, *DELETIONS) if 'best' in point or 'again' in point)
 OF_THE_END = ('in the middle of the class report',)
 
 
@@ -77,6 +84,8 @@ class DeathHook(Hook):
         if self.point in FILES:
             name, half, times = FILES[self.point]
             watch_files(name.format(self.epoch), half, times)
+        if self.point in DELETIONS:
+            watch_deletions(DELETIONS[self.point].format(surplus=self.epoch - KEPT))
         if self.point == 'difficulty measured, not recorded':
             recording.record_validation = die  # type: ignore[assignment]
 
@@ -143,6 +152,18 @@ def watch_files(name: str, half: bool, times: int) -> None:
 
     # pathlib takes the one, everybody else the other.
     io.open, builtins.open = watching(io.open), watching(builtins.open)  # type: ignore[assignment]
+
+
+def watch_deletions(name: str) -> None:
+    """Die when a file whose name begins with `name` is to be deleted."""
+    remove = os.remove
+
+    def watched(path: Any, *args: Any, **kwargs: Any) -> None:
+        if Path(path).name.startswith(name):
+            die()
+        remove(path, *args, **kwargs)
+
+    os.remove = watched  # type: ignore[assignment]
 
 
 class _DyingFile:

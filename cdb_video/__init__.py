@@ -23,6 +23,8 @@ _REGISTERED: dict[str, str] = {
     'ClassSampler': 'samplers',
     'ClipFrames': 'frame_sampling',
     'DifficultyReplayHook': 'replay',
+    'EnduringCheckpointHook': 'checkpoint_hook',
+    'EnduringVisBackend': 'vis_backend',
     'FrameListDataset': 'datasets',
     'SampleSeedHook': 'seed_hook',
     'VideoListDataset': 'datasets',

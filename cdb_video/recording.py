@@ -67,7 +67,7 @@ def log_scalars(runner: Any, state: DifficultyState, consumers: Vectors, step: i
                 scalars[f'difficulty/{name}_max_{key}'] = max(entry[key])
         if entry['tau'] is not None:
             scalars[f'difficulty/{name}_tau'] = entry['tau']
-    runner.visualizer.add_scalars(scalars, step=step)
+    _try_writing(runner, 'scalars of the difficulty', lambda: runner.visualizer.add_scalars(scalars, step=step))
 
 
 def log_classes(runner: Any, state: DifficultyState, consumers: Vectors, number: int) -> None:
@@ -135,7 +135,11 @@ def log_class_image(runner: Any, state: DifficultyState, consumers: Vectors, ste
         vectors = [entry[key] for entry in consumers.values() for key in ('weight', 'probability') if key in entry]
         image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
         for backend in backends:
-            backend.add_image('difficulty/classes', image, step=step)
+            _try_writing(
+                runner,
+                'the image of the classes',
+                lambda backend=backend: backend.add_image('difficulty/classes', image, step=step),
+            )
 
 
 def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[Row]:
