@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 import torch
 
+from cdb_video.checkpoint_hook import EnduringCheckpointHook
 from tests.runs import hook_of, make_runner
 
 WRITE = 'cdb_video.atomic_files.write_atomically'
@@ -173,7 +174,7 @@ def test_run_killed_before_a_deletion_makes_up_for_it(run, tmp_path, moment):
     prefix = 'epoch_3' if moment == 'written' else 'best_acc_mean1_epoch_3'
     settings = {'checkpoint': {'max_keep_ckpts': 1}, 'train_cfg': {'max_epochs': 4}}
     runner = run(**settings)
-    hook = type(hook_of(runner, 'EnduringCheckpointHook'))
+    hook = EnduringCheckpointHook
     remove, save = hook._remove, hook.after_val_epoch
 
     def killed(self, path):
