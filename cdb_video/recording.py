@@ -27,7 +27,7 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
 
     def start() -> None:
         path = Path(runner.work_dir) / HISTORY_NAME
-        aside = fork_history(path, state.iteration if resumed and _is_readable(path) else None)
+        aside = fork_history(path, state.iteration if resumed and _can_go_on(path, state) else None)
         if aside is not None:
             runner.logger.info(f'records that this run does not continue are now in {aside}')
         counts = state.train_counts.tolist()
@@ -154,12 +154,16 @@ def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, 
     )
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether the history can be continued: not if a newer version wrote it."""
+def _can_go_on(path: Path, state: DifficultyState) -> bool:
+    """Whether a resumed run can continue this history: not if a newer version wrote it, or a run with other classes."""
+    if not path.exists():
+        return True
     try:
-        return not path.exists() or read_history(path) is not None
+        header = read_history(path).header
     except ValueError:
         return False
+    names = None if state.class_names is None else list(state.class_names)
+    return not header or (header.get('num_classes'), header.get('class_names')) == (len(state.difficulty), names)
 
 
 def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> bool:
