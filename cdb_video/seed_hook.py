@@ -46,6 +46,7 @@ class SampleSeedHook(Hook):
     def __init__(self) -> None:
         self._built_with: int | None = None
         self._is_given = False
+        self._has_optimizer = True
         self._seed = 0
         self._batches: NumberedBatches | None = None
 
@@ -53,6 +54,10 @@ class SampleSeedHook(Hook):
         """Note the seed that the sampler was built with, before a checkpoint brings another."""
         self._built_with = runner.seed
         self._is_given = runner._randomness_cfg.get('seed') is not None
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Note whether the run can be continued at all."""
+        self._has_optimizer = 'optimizer' in checkpoint
 
     def before_train(self, runner: Any) -> None:
         """Settle the seed, and wrap dataset and batch sampler of the training loader.
@@ -69,6 +74,11 @@ class SampleSeedHook(Hook):
         broadcast_object_list(shared)  # with diff_rank_seed they differ
         self._seed = shared[0]
         self._settle_seed(runner)
+        if runner._resume and runner._has_loaded and not self._has_optimizer:
+            runner.logger.warning(
+                'the checkpoint that is resumed holds no state of the optimizer, as those of the best do: the run will '
+                'not follow the course of the one before. Resume from epoch_*.pth'
+            )
         self._batches = number_and_seed(runner.train_dataloader, self._seed)
 
     def before_train_epoch(self, runner: Any) -> None:
