@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def log_class_image(runner: Any, state: DifficultyState, consumers: Vectors, ste
             _try_writing(
                 runner,
                 'the image of the classes',
-                lambda backend=backend: backend.add_image('difficulty/classes', image, step=step),
+                partial(backend.add_image, 'difficulty/classes', image, step=step),
             )
 
 
