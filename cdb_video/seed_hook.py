@@ -26,8 +26,8 @@ class SampleSeedHook(Hook):
     - the model's random numbers, those of dropout for instance, start each epoch from (seed, epoch, rank).
 
     Reached are Python's `random`, numpy's global generator and torch's; a transform with a generator of its own, or
-    that carries something from sample to sample, is not. It costs some 20 microseconds a sample in a worker, and
-    some 35 where the training process reads the clips itself (`benchmarks/seed_cost.py`).
+    that carries something from sample to sample, is not. It costs some 35 microseconds a sample in a worker, and
+    some 130 where the training process reads the clips itself (benchmarks/hook_cost.py): under 1 % of reading a clip.
 
     A run that is resumed goes on with the seed that its checkpoint holds, the sampler too; by mmengine alone the
     sampler would get the seed of the new command, or a random one. `seed` in the sampler's own config is kept.
