@@ -56,7 +56,7 @@ def shaken_run(work_dir, workers=0, persistent=False, hooks=SEEDED, **changes):
     val = {'dataset': {'type': 'ShakenDataset', 'test_mode': True}}
     model = {'type': 'ForgetfulModel'}
     # The best checkpoint is not kept, so that every resumed run has a validation to make up for.
-    default_hooks = {'checkpoint': {'save_best': None}}
+    default_hooks = changes.pop('default_hooks', {'checkpoint': {'save_best': None}})
     return make_runner(
         work_dir,
         uuid.uuid4().hex,
