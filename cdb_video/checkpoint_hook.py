@@ -8,6 +8,7 @@ are cleared. Only the end of training is different: if its last checkpoint canno
 from __future__ import annotations
 
 import contextlib
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mmengine.registry import HOOKS
 
 from cdb_video.serialise import write_atomically
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BEST = ('best_score', 'best_ckpt')  # how the entries of the message hub begin
 
 
@@ -65,8 +67,8 @@ class EnduringCheckpointHook(CheckpointHook):
         try:
             try:
                 self._write_before_deleting(runner, step, meta, kept)
-            except OSError:
-                if not surplus or len(kept) < 2:
+            except OSError as error:
+                if not surplus or len(kept) < 2 or error.errno not in _NO_ROOM:
                     raise
                 self._remove(self._path(kept.pop(0)))
                 self._write_before_deleting(runner, step, meta, kept)
@@ -124,7 +126,7 @@ class EnduringCheckpointHook(CheckpointHook):
                 runner.message_hub.update_info(key, info)
             runner.logger.error(
                 f'the new best checkpoint could not be written ({error}): training goes on, and the best one on the '
-                f'disk stays {", ".join(map(str, before.values()))}. Free disk space'
+                f'disk is still {", ".join(filter(None, before.values())) or "none"}. Free disk space'
             )
             return
         self._set_best_paths({key: path or before[key] for key, path in self._best_paths().items()})

@@ -29,14 +29,14 @@ def run(tmp_path):
 class Disk:
     """Stands in for write_atomically, and is full for the checkpoints whose names `refuses` accepts."""
 
-    def __init__(self, folder, refuses=lambda name: False):
-        self.folder, self.refuses = folder, refuses
+    def __init__(self, folder, refuses=lambda name: False, code=errno.ENOSPC):
+        self.folder, self.refuses, self.code = folder, refuses, code
         self.there = []
 
     def __call__(self, path, content):
         self.there.append({one.name for one in self.folder.glob('*.pth')})
         if self.refuses(path.name):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OSError(self.code, os.strerror(self.code))
         path.write_bytes(content)
 
 
@@ -138,6 +138,12 @@ def test_oldest_makes_room_where_one_more_does_not_fit_but_the_only_one_never(ru
     assert names(tmp_path) == ['epoch_3.pth', 'epoch_4.pth']
 
 
+def test_oldest_stays_where_it_is_not_room_that_lacks(run, tmp_path):
+    runner = run({'save_best': None, 'max_keep_ckpts': 2}, train_cfg={'max_epochs': 3})
+    train(runner, Disk(tmp_path, lambda name: name == 'epoch_3.pth', errno.EROFS), expect='Read-only')
+    assert names(tmp_path) == ['epoch_1.pth', 'epoch_2.pth']
+
+
 def test_run_whose_last_checkpoint_cannot_be_written_ends_with_that_error(run, tmp_path):
     disk = Disk(tmp_path, lambda name: name == 'epoch_3.pth')
     said = train(run({'save_best': None}), disk, expect='No space left')
@@ -163,7 +169,7 @@ def test_best_checkpoint_that_cannot_be_written_leaves_the_earlier_one_as_the_be
         said = train(runner, Disk(tmp_path, lambda name: name == 'best_acc_mean1_epoch_2.pth'))
     (line,) = said
     assert 'the new best checkpoint could not be written' in line
-    assert f'stays {tmp_path}/best_acc_mean1_epoch_1.pth' in line
+    assert f'is still {tmp_path}/best_acc_mean1_epoch_1.pth' in line
     # 0.5 beats the 0.1 that is on the disk, and replaces it.
     assert [name for name in names(tmp_path) if name.startswith('best')] == ['best_acc_mean1_epoch_3.pth']
     assert runner.message_hub.get_info('best_score') == 0.5
