@@ -171,7 +171,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """The entry in a line, None if it is torn or no entry of ours."""
     try:
         entry = json.loads(line)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # nested too deeply: nothing of ours
         return None
     if not isinstance(entry, dict) or entry.get('kind') not in ('header', 'validation'):
         return None

@@ -253,4 +253,5 @@ class ClassDifficultyHook(DifficultyOwner):
             runner.logger.info(
                 f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
             )
+            wiring.remember_checkpoint(runner, self._by_epoch(runner))
             runner.val_loop.run()

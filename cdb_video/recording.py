@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
 
     def start() -> None:
         path = Path(runner.work_dir) / HISTORY_NAME
-        aside = fork_history(path, state.iteration if resumed and _is_readable(path) else None)
+        aside = fork_history(path, state.iteration if resumed and _can_go_on(path, state) else None)
         if aside is not None:
             runner.logger.info(f'records that this run does not continue are now in {aside}')
         counts = state.train_counts.tolist()
@@ -69,7 +70,7 @@ def log_scalars(runner: Any, state: DifficultyState, consumers: Vectors, step: i
                 scalars[f'difficulty/{name}_max_{key}'] = max(entry[key])
         if entry['tau'] is not None:
             scalars[f'difficulty/{name}_tau'] = entry['tau']
-    runner.visualizer.add_scalars(scalars, step=step)
+    _try_writing(runner, 'scalars of the difficulty', lambda: runner.visualizer.add_scalars(scalars, step=step))
 
 
 def log_classes(runner: Any, state: DifficultyState, consumers: Vectors, number: int) -> None:
@@ -137,7 +138,11 @@ def log_class_image(runner: Any, state: DifficultyState, consumers: Vectors, ste
         vectors = [entry[key] for entry in consumers.values() for key in ('weight', 'probability') if key in entry]
         image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
         for backend in backends:
-            backend.add_image('difficulty/classes', image, step=step)
+            _try_writing(
+                runner,
+                'the image of the classes',
+                partial(backend.add_image, 'difficulty/classes', image, step=step),
+            )
 
 
 def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[Row]:
@@ -152,12 +157,16 @@ def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, 
     )
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether the history can be continued: not if a newer version wrote it."""
+def _can_go_on(path: Path, state: DifficultyState) -> bool:
+    """Whether a resumed run can continue this history: not if a newer version wrote it, or a run with other classes."""
+    if not path.exists():
+        return True
     try:
-        return not path.exists() or read_history(path) is not None
+        header = read_history(path).header
     except ValueError:
         return False
+    names = None if state.class_names is None else list(state.class_names)
+    return not header or (header.get('num_classes'), header.get('class_names')) == (len(state.difficulty), names)
 
 
 def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> bool:

@@ -90,6 +90,11 @@ class DifficultyState:
             vectors = {name: entry[name].detach().cpu().numpy() for name in _VECTORS}
             if len({vector.shape for vector in vectors.values()}) != 1 or vectors['difficulty'].ndim != 1:
                 raise ValueError('its vectors have different lengths')
+            difficulty, clips, correct = (vectors[name] for name in ('difficulty', 'num_clips', 'num_correct'))
+            if not ((difficulty >= 0) & (difficulty <= 1)).all():  # NaN is neither
+                raise ValueError('a difficulty is not in 0..1')
+            if not ((correct >= 0) & (correct <= clips)).all() or (vectors['train_counts'] < 0).any():
+                raise ValueError('its counts are impossible')
             names = entry['class_names']
             return cls(
                 class_names=None if names is None else tuple(names),

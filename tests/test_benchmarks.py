@@ -167,3 +167,14 @@ def test_cost_says_what_is_missing_without_the_data(run, tmp_path, monkeypatch, 
     monkeypatch.setattr('sys.argv', ['cost.py', '--data-root', str(tmp_path)])
     assert cost.main() == 2
     assert f'cost: {tmp_path}/lists/verb_split1_subjects-P20-P26/val.txt is missing' in capsys.readouterr().err
+
+
+def test_hooks_are_measured_for_samples_and_for_validations(run):
+    status, page, results = run('hook_cost', '--classes', '3', '--validations', '6', '--samples', '64')
+    assert status == 0
+    seeding, hook = rows_of(page)[:5], rows_of(page)[5:]
+    assert [cells[0] for cells in hook] == ['3 classes, without live report', '3 classes, with live report']
+    measured = results['numbers']['seeding']
+    assert [cells[0] for cells in seeding] == list(measured)
+    assert measured['sample, seeded in a worker']['median'] > measured['sample, not seeded']['median']
+    assert all(len(values['ms']) == 6 for values in results['numbers']['hook'].values())

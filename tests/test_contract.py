@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISBACKENDS
 
 import cdb_video
 from tests.egtea import VARIABLES
@@ -25,6 +25,9 @@ REGISTRIES = {
     'metrics': METRICS,
     'hooks': HOOKS,
     'replay': HOOKS,
+    'seed_hook': HOOKS,
+    'checkpoint_hook': HOOKS,
+    'vis_backend': VISBACKENDS,
     'datasets': DATASETS,
     'frame_sampling': TRANSFORMS,
 }

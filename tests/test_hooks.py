@@ -101,6 +101,29 @@ def test_run_killed_before_its_last_validation_makes_up_for_it(run, tmp_path):
     assert [entry['iter'] for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
 
 
+def test_checkpoint_is_saved_again_after_a_new_best_in_a_validation_that_was_made_up_for(run, tmp_path):
+    run(train_cfg={'max_epochs': 2}, default_hooks={'checkpoint': {'save_best': None}}).train()
+    assert torch.load(tmp_path / 'epoch_2.pth')['class_difficulty']['iteration'] == 10
+    run(train_cfg={'max_epochs': 2}, resume=True).train()
+    (best,) = tmp_path.glob('best_*.pth')
+    saved_again = torch.load(tmp_path / 'epoch_2.pth')
+    assert saved_again['class_difficulty']['iteration'] == 20
+    assert saved_again['message_hub']['runtime_info']['best_ckpt'] == str(best)
+    assert {'optimizer', 'state_dict'} < set(saved_again)
+
+
+def test_checkpoint_of_another_folder_is_not_taken_for_this_run_s(tmp_path):
+    make_runner(tmp_path / 'a', uuid.uuid4().hex, train_cfg={'max_epochs': 1}).train()
+    source = str(tmp_path / 'a/epoch_1.pth')
+    checkpoint = torch.load(source)
+    checkpoint['class_difficulty']['iteration'] = 0
+    torch.save(checkpoint, source)
+    content = (tmp_path / 'a/epoch_1.pth').read_bytes()
+    make_runner(tmp_path / 'b', uuid.uuid4().hex, train_cfg={'max_epochs': 1}, resume=True, load_from=source).train()
+    assert (tmp_path / 'a/epoch_1.pth').read_bytes() == content
+    assert not (tmp_path / 'b/epoch_1.pth').exists()
+
+
 def test_class_absent_from_validation_keeps_its_difficulty(run):
     runner = run(val_dataloader={'dataset': {'counts': [9, 0, 7, 6]}})
     runner.train()

@@ -6,17 +6,18 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # A kill or a full disk leaves no torn checkpoint, and never fewer than before.
     checkpoint=dict(
-        type='CheckpointHook',
+        type='EnduringCheckpointHook',
         interval=1,
         max_keep_ckpts=2,
         save_best='acc/mean1',
         rule='greater',
-        # Written under a temporary name and renamed: a kill leaves no torn checkpoint.
-        backend_args=dict(backend='atomic'),
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Augmentation and dropout of a resumed run as they would have been without the interruption:
+    # sample_seed=dict(type='SampleSeedHook'),
 )
 
 env_cfg = dict(
@@ -26,6 +27,6 @@ env_cfg = dict(
 )
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='EnduringVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 log_level = 'INFO'

@@ -1,0 +1,29 @@
+"""A few of the deaths of benchmarks/kill_training.py."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == 'win32', reason='processes are forked, and killed with SIGKILL')
+def test_killed_trainings_end_as_the_undisturbed_one(tmp_path, repository):
+    points = ['in the middle of a checkpoint', 'in validation']
+    command = [sys.executable, 'benchmarks/kill_training.py', '--kills', '3', '--epochs', '3', '--out', str(tmp_path)]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(repository), *sys.path])}
+    done = subprocess.run(
+        [*command, '--points', '; '.join(points)],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    cases = json.loads((tmp_path / 'kill_training.json').read_text())['numbers']['cases']
+    assert [case['name'] for case in cases] == [*points, 'random 1', 'random 2', 'random 3']
+    assert all(case['differences'] == [] for case in cases)
+    assert sum(len(case['kills']) for case in cases) == 5
