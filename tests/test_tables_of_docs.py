@@ -1,14 +1,19 @@
-"""docs/companions.md and docs/guarantees_restart.md promise a test for every row."""
+"""docs/companions.md and docs/guarantees*.md promise a test for every row."""
 
+import itertools
 import re
 
 import pytest
 
 
 def rows_of(repository, page, heading):
-    """The rows of the table whose heading begins so."""
-    lines = (repository / 'docs' / page).read_text().split(f'\n{heading}')[1].splitlines()[2:]
-    return lines[: next(number for number, line in enumerate(lines) if not line.startswith('|'))]
+    """The rows of all tables whose heading begins so."""
+    tables = (repository / 'docs' / page).read_text().split(f'\n{heading}')[1:]
+    return [
+        row
+        for table in tables
+        for row in itertools.takewhile(lambda line: line.startswith('|'), table.splitlines()[2:])
+    ]
 
 
 def test_every_companion_has_a_verdict(repository):
@@ -18,7 +23,11 @@ def test_every_companion_has_a_verdict(repository):
 
 @pytest.mark.parametrize(
     ('page', 'heading', 'least'),
-    [('companions.md', '| companion |', 20), ('guarantees_restart.md', '| guarantee |', 15)],
+    [
+        ('companions.md', '| companion |', 20),
+        ('guarantees.md', '| guarantee |', 15),
+        ('guarantees_restart.md', '| guarantee |', 15),
+    ],
 )
 def test_every_row_names_tests_that_exist(repository, page, heading, least):
     rows = rows_of(repository, page, heading)
