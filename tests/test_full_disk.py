@@ -69,7 +69,7 @@ def test_disk_that_stays_full_costs_no_earlier_file_and_ends_the_run_with_an_err
     assert not list(tmp_path.glob('*.tmp'))
     for path in tmp_path.glob('*.pth'):
         assert torch.load(path)['meta']['epoch'] == 1
-    with pytest.warns(UserWarning, match='lines are torn'):
+    with pytest.warns(UserWarning, match='left out, being torn'):
         assert [record['epoch'] for record in read_history(tmp_path / 'class_history.jsonl').records] == [1]
 
 
@@ -80,7 +80,7 @@ def test_disk_that_is_cleared_again_costs_one_epoch_of_the_records(tmp_path, rep
     assert torch.load(tmp_path / 'epoch_3.pth')['class_difficulty']['iteration'] in (20, 30)
     assert not (tmp_path / 'epoch_2.pth').exists()
     assert (tmp_path / 'class_report.csv').exists()
-    with pytest.warns(UserWarning, match='lines are torn'):
+    with pytest.warns(UserWarning, match='left out, being torn'):
         assert [record['epoch'] for record in read_history(tmp_path / 'class_history.jsonl').records] == [1, 3]
 
 

@@ -126,7 +126,7 @@ def test_deleted_history_costs_itself_only(run, same, history):
     assert [record['epoch'] for record in found.records] in ([3], [2, 3])
 
 
-@pytest.mark.filterwarnings('ignore:.*lines are torn')
+@pytest.mark.filterwarnings('ignore:.*left out, being torn')
 def test_torn_last_line_costs_itself_only(run, same, history):
     run(2)
     history.write_bytes(history.read_bytes()[:-30])
@@ -171,7 +171,7 @@ def one_epoch(tmp_path_factory):
     return folder
 
 
-@pytest.mark.filterwarnings('ignore:.*lines are torn')
+@pytest.mark.filterwarnings('ignore:.*left out, being torn')
 @pytest.mark.parametrize('name', ABSURD)
 def test_absurd_history_does_not_change_a_resumed_run(run, history, one_epoch, name):
     shutil.copytree(one_epoch, history.parent)

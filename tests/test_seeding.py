@@ -114,7 +114,7 @@ def test_pass_that_has_begun_keeps_its_epoch():
 def test_loader_gives_the_same_samples_for_any_workers(workers, batch_size):
     reference = [SeededDataset(Noise(), 5)[Draw(index, epoch, index)] for epoch in (0, 1) for index in range(12)]
     loader = DataLoader(Noise(), batch_size=batch_size, collate_fn=list, **workers)
-    next(iter(loader))  # workers that are kept would read on without seeds
+    list(loader)  # workers that are kept would read on without seeds
     batches = number_and_seed(loader, 5)
     assert number_and_seed(loader, 5) is batches
     seen = []
