@@ -69,7 +69,8 @@ def state_prints(
 ) -> Iterator[Print]:
     """Hashes of what difficulty, loss and sampler act on; those of the cause come before those of the effect.
 
-    The order of an epoch is drawn from the sampler's seed, epoch, labels and probabilities, so it needs no hash.
+    `consumers` are all parts that derive something, handed difficulty or not. The order of an epoch is drawn from the
+    sampler's seed, epoch, labels and probabilities, so it needs no hash.
     """
     yield Print('the position in training', digest_of(int(runner.epoch), int(runner.iter)), _SAME_FILE)
     yield Print('the class names', digest_of(state.class_names), _SAME_LIST)
@@ -80,7 +81,7 @@ def state_prints(
     yield Print('the class difficulty', digest_of(state.difficulty, state.measured), _SAME_MACHINE)
     for name, consumer in consumers.items():
         kind, vector = wiring.consumer_array(consumer) or ('vector', None)
-        value = digest_of(wiring.consumer_tau(consumer), vector)
+        value = digest_of(wiring.consumer_tau(consumer), vector, wiring.prior_array(consumer))
         yield Print(f'the {kind} of {name}', value, _SAME_MACHINE)
     yield Print('the class prior', digest_of(np.asarray(prior)), _SAME_MACHINE)
     drawn = digest_of(getattr(sampler, 'seed', None), getattr(sampler, 'epoch', None))

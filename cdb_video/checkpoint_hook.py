@@ -30,8 +30,8 @@ class EnduringCheckpointHook(CheckpointHook):
     - An old checkpoint is deleted when the new one is on the disk, not before; the best one likewise. So one more
       than `max_keep_ckpts` fits on the disk for a moment. Where it does not, the oldest goes first, but never the
       last that there is.
-    - If a checkpoint cannot be written, the run goes on with a warning, and the earlier ones stay. If the
-      newest still cannot be written when training ends, the run ends with that error.
+    - If a checkpoint cannot be written, the run goes on with a warning, and the earlier ones stay. If that of the
+      last epoch (or iteration) still cannot be written when training ends, the run ends with that error.
 
     Args:
         **kwargs: Those of mmengine's CheckpointHook.

@@ -13,7 +13,7 @@ from cdb_video.difficulty import check_smoothing
 from cdb_video.metrics import ClassAccuracy
 from cdb_video.online import TrainingCounts
 from cdb_video.owner import DifficultyOwner
-from cdb_video.processes import together
+from cdb_video.processes import from_main, together
 from cdb_video.serialise import plain
 from cdb_video.starting import resumed_state, starting_state
 from cdb_video.state import DifficultyState
@@ -76,8 +76,6 @@ class ClassDifficultyHook(DifficultyOwner):
         self.source = source
         self._training_counts: TrainingCounts | None = None
         self._metric: ClassAccuracy | None = None
-        self._is_training = False
-        self._validation_missing = False
 
     def before_train(self, runner: Any) -> None:
         """Find and check everything that takes part, before the first step.
@@ -90,17 +88,13 @@ class ClassDifficultyHook(DifficultyOwner):
         together(lambda: self._prepare(runner))
         self._check_start(runner, own_entry)
         state = self.state_
-        if state is None or (self._metric is None and self.source == 'val'):
+        if state is None:
             return
         self._push(runner)
-        if is_main_process():
-            recording.start_history(runner, state, resumed=runner._resume and runner._has_loaded)
-        self._is_training = True
-        self._validation_missing = (
-            self.source == 'val'
-            and wiring.validation_due(runner.train_loop, self._by_epoch(runner))
-            and state.iteration != runner.iter
-        )
+        if self._metric is None and self.source == 'val':
+            return
+        from_main(lambda: recording.start_history(runner, state, resumed=runner._resume and runner._has_loaded))
+        self._begin_training(runner, state.iteration if self.source == 'val' else None)
 
     def _prepare(self, runner: Any) -> None:
         """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
@@ -146,33 +140,36 @@ class ClassDifficultyHook(DifficultyOwner):
         self._training_counts = TrainingCounts(runner.model, len(state.difficulty))
 
     def after_train_epoch(self, runner: Any) -> None:
-        """With source 'train', turn the counts of the epoch into difficulty; hand it on, record and log it."""
+        """With source 'train', turn the counts of the epoch into difficulty; hand it on, record and log it.
+
+        Raises:
+            ValueError: In all processes, if a score was NaN, or nothing was counted.
+        """
         if self._training_counts is None or self.state_ is None:
             return
         num_clips, num_correct = self._training_counts.take()
+        if not num_clips.any():
+            raise ValueError(
+                "source='train' has counted no clip in this epoch: the loss called loss_cls was not called, or was in "
+                "evaluation mode; use source='val'"
+            )
         epoch = runner.epoch + 1  # the loop counts it later
         self._metrics = {}  # those of an earlier validation do not belong to this record
         self.state_ = self.state_.updated(num_clips, num_correct, epoch=epoch, iteration=runner.iter, **self.smoothing)
         self._push(runner, epoch)
-        if is_main_process():
-            self._record(runner, epoch)
-
-    def before_train_epoch(self, runner: Any) -> None:
-        """Hand on the epoch; make up for a validation that the checkpoint lacks, before the first batch."""
-        super().before_train_epoch(runner)
-        self._validate_if_missing(runner)
+        from_main(lambda: self._record(runner, epoch))
 
     def after_train(self, runner: Any) -> None:
         """Write the class report of the last validation."""
-        self._validate_if_missing(runner)
-        self._is_training = False
+        super().after_train(runner)
         if self._training_counts is not None:
             self._training_counts.stop()
             self._training_counts = None
             self._report_validation(runner)
             return
         state = self.state_
-        if self.report and state is not None and state.measured.any() and is_main_process():
+        measured = state is not None and state.measured.any() and self._metric is not None
+        if self.report and state is not None and measured and is_main_process():
             recording.report_classes(
                 runner,
                 'val',
@@ -186,6 +183,7 @@ class ClassDifficultyHook(DifficultyOwner):
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Turn the counts of a validation into difficulty; hand it on, record and log it."""
+        super().after_val_epoch(runner, metrics)
         if not self._is_training or self.state_ is None or self._metric is None or self._metric.counts_ is None:
             return
         counts = self._metric.counts_
@@ -195,11 +193,9 @@ class ClassDifficultyHook(DifficultyOwner):
         self.state_ = self.state_.updated(
             counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
         )
-        self._validation_missing = False
         self._metrics = plain(metrics or {})
         self._push(runner)
-        if is_main_process():
-            self._record(runner, self._step(runner))
+        from_main(lambda: self._record(runner, self._step(runner)))
 
     def _report_validation(self, runner: Any) -> None:
         """Report the last validation of a run whose difficulty comes from training."""
@@ -229,7 +225,7 @@ class ClassDifficultyHook(DifficultyOwner):
         )
         # The training counts go to the losses that need them, and into the checkpoints, for a test's groups by shot.
         self._sampler = wiring.find_sampler(runner.train_dataloader)
-        self.state_ = starting_state(runner, self._sampler, None)
+        self._start(runner)
 
     def _choose_consumers(self, runner: Any) -> None:
         """Find who gets the difficulty, and say what is likely not meant."""
@@ -247,11 +243,3 @@ class ClassDifficultyHook(DifficultyOwner):
                 f'{loop.val_interval}, {loop.max_epochs} epochs), so no difficulty will act: validate earlier '
                 '(train_cfg.val_interval=1) or train longer'
             )
-
-    def _validate_if_missing(self, runner: Any) -> None:
-        if self._validation_missing:
-            runner.logger.info(
-                f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
-            )
-            wiring.remember_checkpoint(runner, self._by_epoch(runner))
-            runner.val_loop.run()

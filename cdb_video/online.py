@@ -39,11 +39,20 @@ class TrainingCounts:
         self._handle = losses[0].register_forward_pre_hook(self._count, with_kwargs=True)
 
     def take(self) -> tuple[IntVector, IntVector]:
-        """The counts since the last call, over all processes: clips and correct ones, (C,) int64 each."""
-        counts = torch.zeros(2, self._num_classes, dtype=torch.int64) if self._counts is None else self._counts
+        """The counts since the last call, over all processes: clips and correct ones, (C,) int64 each.
+
+        Raises:
+            ValueError: In all processes, if a score was NaN.
+        """
+        counts = torch.zeros(3, self._num_classes, dtype=torch.int64) if self._counts is None else self._counts
         all_reduce(counts)
-        num_clips, num_correct = counts.cpu().numpy().copy()
+        num_clips, num_correct, num_nan = counts.cpu().numpy().copy()
         counts.zero_()
+        if num_nan.any():
+            raise ValueError(
+                f'the scores of {num_nan.sum()} of {num_clips.sum()} training clips hold NaN: training has diverged; '
+                'lower the learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+            )
         return np.asarray(num_clips), np.asarray(num_correct)
 
     def stop(self) -> None:
@@ -59,8 +68,10 @@ class TrainingCounts:
         if label.shape == cls_score.shape:
             label = label.argmax(dim=1)
         right = (cls_score.argmax(dim=1) == label).reshape(-1).long()
+        diverged = cls_score.isnan().any(dim=1).reshape(-1).long()
         label = label.reshape(-1).long()
         if self._counts is None or self._counts.device != label.device:
-            self._counts = torch.zeros(2, self._num_classes, dtype=torch.int64, device=label.device)
+            self._counts = torch.zeros(3, self._num_classes, dtype=torch.int64, device=label.device)
         self._counts[0].index_add_(0, label, torch.ones_like(label))
         self._counts[1].index_add_(0, label, right)
+        self._counts[2].index_add_(0, label, diverged)

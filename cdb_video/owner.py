@@ -56,6 +56,9 @@ class DifficultyOwner(Hook):
         self._consumers: dict[str, Any] = {}
         self._sampler: Any = None
         self._metrics: dict[str, Any] = {}
+        self._is_training = False
+        self._validated_at: int | None = None
+        self._validation_missing = False
 
     # Checkpoints
 
@@ -71,15 +74,33 @@ class DifficultyOwner(Hook):
         """Put the state into the checkpoint."""
         if self.state_ is not None:
             checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
-                'report': {'consumers': self._consumer_vectors(), 'metrics': self._metrics}
+                'report': {
+                    'consumers': self._consumer_vectors(),
+                    'metrics': self._metrics,
+                    'validated_at': self._validated_at,
+                }
             }
 
     # Training
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Hand on the epoch, before the sampler draws it."""
+        """Hand on the epoch, before the sampler draws it; make up for a validation that the checkpoint lacks."""
         self._hand_on_progress(runner)
         self._push_prior(runner)
+        followers = wiring.find_progress_consumers(runner.model, self._sampler)
+        if self.state_ is not None and any(follower.follows_progress for follower in followers):
+            self._agree(runner, lambda: self._prints(runner), f'before epoch {runner.epoch + 1}')
+        self._validate_if_missing(runner)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        """Note that training was validated here."""
+        if self._is_training:
+            self._validated_at, self._validation_missing = runner.iter, False
+
+    def after_train(self, runner: Any) -> None:
+        """Make up for the last validation, if the checkpoint lacks it."""
+        self._validate_if_missing(runner)
+        self._is_training = False
 
     # Testing
 
@@ -160,6 +181,34 @@ class DifficultyOwner(Hook):
             )
         return consumers
 
+    def _begin_training(self, runner: Any, validated_at: int | None = None) -> None:
+        """See whether a validation was due where the run resumes, and the checkpoint was saved before it.
+
+        mmengine saves before it validates.
+
+        Args:
+            runner: Before the first step.
+            validated_at: The iterations at the last validation that the state knows of. None = the difficulty does
+                not come from it, so the checkpoint says when it was; those of earlier versions do not.
+        """
+        self._is_training = True
+        loaded = (self._loaded or {}) if runner._resume else {}
+        noted = loaded.get('report', {}).get('validated_at', loaded.get('iteration'))
+        self._validated_at = noted if validated_at is None else validated_at
+        self._validation_missing = (
+            runner._val_loop is not None
+            and wiring.validation_due(runner.train_loop, self._by_epoch(runner))
+            and self._validated_at != runner.iter
+        )
+
+    def _validate_if_missing(self, runner: Any) -> None:
+        if self._validation_missing:
+            runner.logger.info(
+                f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
+            )
+            wiring.remember_checkpoint(runner, self._by_epoch(runner))
+            runner.val_loop.run()
+
     def _check_start(self, runner: Any, own_entry: Any) -> None:
         """See that all processes have loaded the same files and read the same lists.
 
@@ -181,7 +230,8 @@ class DifficultyOwner(Hook):
 
     def _prints(self, runner: Any) -> list[Print]:
         assert self.state_ is not None
-        return list(state_prints(runner, self.state_, self._sampler, self._consumers, self._prior()))
+        parts = wiring.find_class_parts(runner.model, self._sampler)
+        return list(state_prints(runner, self.state_, self._sampler, parts, self._prior()))
 
     def _agree(self, runner: Any, prints: Callable[[], list[Print]], moment: str) -> None:
         if get_world_size() > 1:
@@ -217,8 +267,10 @@ class DifficultyOwner(Hook):
         """
         consumers = wiring.find_progress_consumers(runner.model, self._sampler)
         if self._by_epoch(runner):
+            done = runner.epoch if epoch is None else epoch
             for consumer in consumers:
-                consumer.set_progress(runner.epoch if epoch is None else epoch, runner.max_epochs)
+                # A run that is resumed with fewer epochs than it has trains nothing more.
+                consumer.set_progress(min(done, runner.max_epochs), runner.max_epochs)
             return
         waiting = [type(consumer).__name__ for consumer in consumers if consumer.follows_progress]
         if waiting:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.dist import is_main_process
 from mmengine.registry import HOOKS
 
 from cdb_video import recording, wiring
@@ -82,8 +81,9 @@ class DifficultyReplayHook(DifficultyOwner):
         self._check_start(runner, own_entry)
         self._push(runner)
         self._say_what_is_replayed(runner, schedule)
-        if is_main_process():
-            recording.start_history(runner, self.state_, resumed=runner._resume and runner._has_loaded)
+        state = self.state_
+        from_main(lambda: recording.start_history(runner, state, resumed=runner._resume and runner._has_loaded))
+        self._begin_training(runner)
 
     def _prepare(self, runner: Any, schedule: DifficultySchedule) -> DifficultyState:
         """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
@@ -127,8 +127,7 @@ class DifficultyReplayHook(DifficultyOwner):
         self._position = position
         self.state_ = self._state_of(position)
         self._push(runner)
-        if is_main_process():
-            self._record(runner, self._step(runner) if trained is None else trained)
+        from_main(lambda: self._record(runner, self._step(runner) if trained is None else trained))
 
     def _state_of(self, position: int) -> DifficultyState:
         """The state that a step of the schedule stands for: iterations are of this run, the epoch is as recorded."""

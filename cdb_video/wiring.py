@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,17 @@ def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
 
     The name is that of the class; a second one of the same class is called 'CDBLoss.1', and so on.
     """
-    found = [module for module in model.modules() if hasattr(module, 'set_class_difficulty')]
-    if hasattr(sampler, 'set_class_difficulty'):
-        found.append(sampler)
+    return _by_name(part for part in (*model.modules(), sampler) if hasattr(part, 'set_class_difficulty'))
+
+
+def find_class_parts(model: nn.Module, sampler: Any) -> dict[str, Any]:
+    """Everything in the model and the sampler that derives something from difficulty, frequency or epoch, by name."""
+    ways = ('set_class_difficulty', 'set_class_prior', 'set_progress', 'class_probability')
+    return _by_name(part for part in (*model.modules(), sampler) if any(hasattr(part, way) for way in ways))
+
+
+def _by_name(found: Iterable[Any]) -> dict[str, Any]:
+    """By the name of the class; a second one of the same class is called 'CDBLoss.1', and so on."""
     consumers: dict[str, Any] = {}
     for consumer in found:
         name = type(consumer).__name__
@@ -88,6 +96,12 @@ def consumer_array(consumer: Any) -> tuple[str, np.ndarray] | None:
         if vector is not None:
             return name, vector.detach().cpu().numpy() if isinstance(vector, Tensor) else np.asarray(vector)
     return None
+
+
+def prior_array(consumer: Any) -> np.ndarray | None:
+    """What a loss of ours derived from the class frequencies, (C,); None if it is no such loss, or has none."""
+    value = getattr(getattr(consumer, '_from_prior', None), 'value', None)
+    return value.numpy() if isinstance(value, Tensor) else None
 
 
 def count_train_clips(dataset: Any, sampler: Any) -> IntVector:

@@ -78,3 +78,10 @@ def test_new_run_keeps_the_whole_old_history_aside_under_a_free_name(path):
 
 def test_restart_without_a_history_has_nothing_to_keep(tmp_path):
     assert fork_history(tmp_path / 'class_history.jsonl', 5) is None
+
+
+def test_runs_with_other_class_names_in_one_file_are_refused(path):
+    lines = [make_header(('lift', 'cut'), [3, 2], 'one'), make_header(('lift', 'wash'), [3, 2], 'other')]
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    with pytest.raises(ValueError, match='line 2: this header has other class names'):
+        read_history(path)

@@ -145,7 +145,9 @@ def test_counts_are_summed_over_the_processes():
     head = Head()
     counts = TrainingCounts(head, 2)
     head.loss_cls(torch.tensor([[1.0, 0], [1, 0]]), torch.tensor([0, 1]))
-    with mock.patch('cdb_video.online.all_reduce', side_effect=lambda data: data.add_(torch.tensor([[3, 4], [1, 2]]))):
+    with mock.patch(
+        'cdb_video.online.all_reduce', side_effect=lambda data: data.add_(torch.tensor([[3, 4], [1, 2], [0, 0]]))
+    ):
         clips, correct = counts.take()
     assert clips.tolist() == [4, 5]
     assert correct.tolist() == [2, 2]
@@ -160,3 +162,24 @@ def test_what_cannot_measure_on_training_batches_is_refused(tmp_path):
     hooks = {'checkpoint': {'by_epoch': False, 'interval': 10}}
     with pytest.raises(ValueError, match='this run is trained by iteration'):
         make(tmp_path, train_cfg=by_iteration, default_hooks=hooks).train()
+
+
+def test_diverged_training_is_an_error_and_no_difficulty():
+    loss = nn.Module()
+    loss.forward = lambda scores, label: scores.sum()
+    model = nn.ModuleDict({'loss_cls': loss})
+    counts = TrainingCounts(model, 3)
+    scores = torch.zeros(4, 3)
+    scores[1, 2] = float('nan')
+    loss(scores, torch.tensor([0, 1, 2, 0]))
+    with pytest.raises(ValueError, match='scores of 1 of 4 training clips hold NaN: training has diverged'):
+        counts.take()
+
+
+def test_epoch_in_which_nothing_was_counted_is_an_error(tmp_path):
+    nothing = np.zeros(4, np.int64)
+    with (
+        mock.patch.object(TrainingCounts, 'take', return_value=(nothing, nothing)),
+        pytest.raises(ValueError, match='has counted no clip in this epoch'),
+    ):
+        make(tmp_path).train()

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from mmengine.runner import ValLoop
 
 from cdb_video.history import append_lines, make_header, read_history
 from tests.runs import CLASS_NAMES, hook_of, make_runner
@@ -233,3 +234,60 @@ def test_impossible_difficulty_in_a_checkpoint_is_refused(run, tmp_path, entry, 
     torch.save(checkpoint, path)
     with pytest.raises(ValueError, match=rf'cannot be read.*{message}'):
         run(2, resume=True)
+
+
+@pytest.mark.parametrize('epoch', [1, 3])
+@pytest.mark.parametrize('kind', ['val', 'train', 'replay'])
+def test_validation_that_was_killed_is_made_up_for_whatever_owns_the_difficulty(run, tmp_path, kind, epoch):
+    if kind == 'replay':
+        run(3, folder='measured')
+        owner = {'type': 'DifficultyReplayHook', 'history': str(tmp_path / 'measured/class_history.jsonl')}
+    else:
+        owner = {'type': 'ClassDifficultyHook', 'source': kind, 'min_difficulty': 0.05}
+    changes = {
+        'custom_hooks': [owner, {'type': 'SampleSeedHook'}],
+        'default_hooks': {'checkpoint': {'type': 'EnduringCheckpointHook', 'save_best': 'acc/mean1'}},
+    }
+    run(3, folder='whole', **changes)
+    validate = ValLoop.run
+
+    def killed(loop):
+        if loop.runner.epoch == epoch:
+            raise KeyboardInterrupt
+        return validate(loop)
+
+    with mock.patch.object(ValLoop, 'run', killed), pytest.raises(KeyboardInterrupt):
+        run(3, **changes)
+    run(3, resume=True, **changes)
+    ends = []
+    for folder in ('whole', 'work'):
+        info = torch.load(tmp_path / folder / 'epoch_3.pth')['message_hub']['runtime_info']
+        files = sorted(path.name for path in (tmp_path / folder).iterdir() if path.is_file() and path.suffix != '.py')
+        ends.append((info['best_score'], os.path.basename(info['best_ckpt']), files))
+    assert ends[0] == ends[1]
+
+
+UNVALIDATED = {
+    'val_dataloader': ...,
+    'val_cfg': ...,
+    'val_evaluator': ...,
+    'custom_hooks': [{'type': 'ClassDifficultyHook', 'observe_only': True}],
+    'default_hooks': {'checkpoint': {'save_best': None}},
+}
+
+
+def test_resume_without_validation_keeps_the_difficulty_of_the_checkpoint(run, tmp_path):
+    measured = run(2)
+    run(3, resume=True, **UNVALIDATED)
+    kept = torch.load(tmp_path / 'work/epoch_3.pth')['class_difficulty']
+    np.testing.assert_array_equal(
+        kept['difficulty'], torch.load(tmp_path / 'work/epoch_2.pth')['class_difficulty']['difficulty']
+    )
+    assert len(kept['difficulty']) == len(hook_of(measured).state_.difficulty)
+
+
+def test_resume_without_validation_refuses_another_class_list(run):
+    run(2)
+    other = {'train_dataloader': {'dataset': {'classes': ['a', 'b', 'c', 'd']}}}
+    with pytest.raises(ValueError, match='the checkpoint'):
+        run(3, resume=True, **UNVALIDATED, **other)

@@ -73,6 +73,35 @@ def train_with_another_rounding(rank, work_dir):
         return steps_and_error(build(work_dir))
 
 
+def observing(work_dir, **changes):
+    """A baseline without validation."""
+    from tests.runs import make_runner
+
+    nothing = {'val_dataloader': ..., 'val_cfg': ..., 'val_evaluator': ...}
+    nothing |= {'default_hooks': {'checkpoint': {'save_best': None}}}
+    owner = {'type': 'ClassDifficultyHook', 'observe_only': True, 'report': False, 'live_report': False}
+    options = {'launcher': 'pytorch', 'model_wrapper_cfg': DDP, 'custom_hooks': [owner]}
+    with mock.patch('mmengine.runner.runner.collect_env', return_value={}):
+        return make_runner(work_dir, uuid.uuid4().hex, **options, **nothing, **changes)
+
+
+def train_with_seeds_unvalidated(rank, work_dir):
+    return steps_and_error(observing(work_dir, train_dataloader={'sampler': {'seed': rank}}))
+
+
+def train_with_another_balance(rank, work_dir):
+    from cdb_video import baseline_losses
+
+    original = baseline_losses.class_balanced_weights
+
+    def weights(prior, beta):
+        return original(prior, beta) * (1.5 if rank == 1 else 1)
+
+    loss = {'type': 'ClassBalancedLoss', '_delete_': True}
+    with mock.patch.object(baseline_losses, 'class_balanced_weights', weights):
+        return steps_and_error(observing(work_dir, model={'loss_cls': loss}))
+
+
 def train_with_names(rank, work_dir):
     names = ['lift', 'cut', 'wash', 'spread' if rank == 0 else 'fold']
     return steps_and_error(build(work_dir, val_dataloader={'dataset': {'classes': names}}))
@@ -92,6 +121,13 @@ def resume_from(rank, checkpoints, work_dir, resume=True):
         (train_with_lists, 'RuntimeError', 0, r'disagree before training on the labels of the training clips'),
         (train_without_rounding, 'RuntimeError', 0, r'on the steps in an epoch .* set round_up=True in the sampler'),
         (train_with_another_rounding, 'RuntimeError', 5, r'after 5 iterations on the weight of CDBLoss .* processors'),
+        (
+            train_with_seeds_unvalidated,
+            'RuntimeError',
+            0,
+            r'disagree after 0 iterations on seed and epoch of CDBSampler',
+        ),
+        (train_with_another_balance, 'RuntimeError', 0, r'after 0 iterations on the weight of ClassBalancedLoss'),
         (train_with_names, 'ValueError', 0, "class 3 is 'spread' in the training set and 'fold' in the validation set"),
     ],
 )
