@@ -43,7 +43,7 @@ def _check_video(job: Job, settings: Settings, beat: Callable[[], None]) -> Repo
 def _read_video(job: Job, settings: Settings, report: Report, beat: Callable[[], None]) -> None:
     seen = check_video(job.path, f'{settings.seed}/{job.name}', settings.full, settings.samples, settings.decord, beat)
     report.problems, report.frames_read, report.sha256 = seen.problems, seen.decoded, seen.sha256
-    report.size = seen.size
+    report.size, report.is_bounded = seen.size, seen.is_bounded
     if seen.hidden:
         detail = f'{seen.hidden} of {seen.hidden + (seen.announced or 0)} frames are hidden, and decord counts them'
         report.warnings.append(('edit list', detail))

@@ -44,6 +44,9 @@ def clip_findings(results: Sequence[tuple[Job, Report]]) -> list[Finding]:
         for is_warning, found in ((False, report.problems), (True, report.warnings))
         for kind, detail in found
     ]
+    if unbounded := sum(not report.is_bounded for _, report in results):
+        detail = f'{unbounded} clips announce no frame count and no duration; a cut cannot be seen'
+        findings.append(Finding('no length', 'videos', '', detail, is_warning=True))
     same = defaultdict(list)
     for job, report in results:
         if report.sha256 is not None:

@@ -139,6 +139,8 @@ def _report(outcomes: Sequence[Outcome], kept: int, seconds: float) -> int:
     shorter = sum(outcome.missing_tail > 0 for outcome in outcomes)
     if shorter:
         print(f'{shorter} clips hold one frame less than their header announces; decoded counts')
+    if unbounded := sum(not outcome.is_bounded for outcome in outcomes):
+        print(f'{unbounded} clips announce no frame count and no duration; a cut cannot be seen', file=sys.stderr)
     if damaged:
         print('Download the damaged clips again and run once more.', file=sys.stderr)
     return 1 if faulty else 0
