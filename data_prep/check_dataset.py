@@ -21,7 +21,7 @@ from pathlib import Path
 
 from check_clip import check_clips
 from check_job import Job, Report, Settings
-from check_report import SOURCES, clip_findings, print_check, summarise_check, write_json
+from check_report import SOURCES, check_writable, clip_findings, print_check, summarise_check, write_json
 from check_sizes import size_findings
 from command_parts import count_cores, sigterm_as_ctrl_c, whole_number
 from tqdm import tqdm
@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.decord and importlib.util.find_spec('decord') is None:
             raise ValueError('--decord needs decord, which is not installed. Install it, or check with PyAV alone')
+        if args.json is not None:
+            check_writable(args.json)
         lists = read_lists(args.lists, SOURCES if args.source == 'both' else (args.source,))
         videos = args.videos or clips_folder(args.data_root)
         jobs = make_jobs(lists, {'frames': args.frames or frames_folder(args.data_root), 'videos': videos})
@@ -58,8 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     findings += [*clip_findings(results), *size_findings(results)]
     summary = summarise_check(lists.entries, results, findings, settings, time.monotonic() - started)
     print_check(summary, findings)
-    if args.json is not None:
-        write_json(args.json, summary)
+    try:
+        if args.json is not None:
+            write_json(args.json, summary)
+    except OSError as error:  # its place was fine when the check began
+        print(f'check_dataset: {error}.', file=sys.stderr)
+        return 2
     return 1 if summary['problems'] else 0
 
 
