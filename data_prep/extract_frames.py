@@ -88,7 +88,7 @@ def _extract(tasks: Sequence[Task], options: Options, args: argparse.Namespace, 
 def _verify(tasks: Sequence[Task], args: argparse.Namespace) -> int:
     there = [task for task in tasks if task.target.exists()]
     outcomes = list(_run(verify_clip, there, args, 'verifying'))
-    bad = _name_faults(outcomes)
+    bad = _name_faults(outcomes, of_targets=True)
     absent = len(tasks) - len(there)
     frames = sum(outcome.frames for outcome in outcomes if not outcome.damage)
     print(f'{len(there) - bad} clips are whole ({frames} frames), {bad} are not, {absent} are missing')
@@ -116,11 +116,12 @@ def _run(function: Any, tasks: Sequence[Task], args: argparse.Namespace, what: s
             bar.update()
 
 
-def _name_faults(outcomes: Sequence[Outcome]) -> int:
-    """Print what is wrong, clip by clip; return of how many."""
+def _name_faults(outcomes: Sequence[Outcome], *, of_targets: bool = False) -> int:
+    """Print what is wrong with videos, or with what was made of them, clip by clip; return of how many."""
     faulty = sorted((o for o in outcomes if o.damage or o.unwritten), key=lambda outcome: outcome.task.source)
     for outcome in faulty:
-        what = f'damaged: {outcome.task.source}: {outcome.damage}'
+        place = outcome.task.target if of_targets else outcome.task.source
+        what = f'damaged: {place}: {outcome.damage}'
         if outcome.unwritten:
             what = f'not written: {outcome.task.target}: {outcome.unwritten}'
         print(what, file=sys.stderr)

@@ -107,7 +107,7 @@ def test_verify_finds_a_changed_byte_and_writes_nothing(root, capsys, form):
     assert run(root, *form, '--verify') == 1
     output = capsys.readouterr()
     assert '1 clips are whole (12 frames), 1 are not' in output.out
-    assert f'damaged: {root / "cropped_clips/s2/b.mp4"}: ' in output.err
+    assert f'damaged: {victim if form else victim.parent}: ' in output.err
     assert tree(root) == before
 
 
@@ -127,9 +127,9 @@ def test_verify_names_missing_clips_changed_sources_truncated_and_foreign_files(
     assert run(root, '--verify') == 1
     output = capsys.readouterr()
     assert '0 clips are whole (0 frames), 3 are not, 1 are missing' in output.out
-    assert 'b.mp4: holds notes.txt, which is not a frame' in output.err
-    assert 'c.mp4: frame 4 cannot be decoded' in output.err
-    assert f'd.mp4: {clip} is another file than the one it was made from' in output.err
+    assert 'b: holds notes.txt, which is not a frame' in output.err
+    assert 'c: frame 4 cannot be decoded' in output.err
+    assert f'd: {clip} is another file than the one it was made from' in output.err
 
 
 def test_manifests_tell_decoded_from_written_frames(root):
@@ -192,3 +192,14 @@ def test_a_shard_that_is_none_is_refused(root, capsys, text):
     with pytest.raises(SystemExit):
         run(root, f'--shard={text}')
     assert 'is not I/N with 1 <= I <= N' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('harm', [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:300])])
+def test_verify_names_the_frames_that_are_not_whole_and_not_their_healthy_video(root, capsys, harm):
+    assert run(root) == 0
+    harm(root / 'frames/s1/a/img_00003.jpg')
+    capsys.readouterr()
+    assert run(root, '--verify') == 1
+    error = capsys.readouterr().err
+    assert f'damaged: {root / "frames/s1/a"}: ' in error
+    assert 'cropped_clips' not in error
