@@ -22,6 +22,10 @@ class FolderError(ValueError):
     """What lies where frames belong is not what it should be; the message names it and the rule."""
 
 
+class CutOffError(FolderError):
+    """What lies there was made by extract_frames, or is empty, but has lost its end: no one's only copy."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What decides how the frames look.

@@ -324,6 +324,6 @@ def test_a_place_for_the_result_that_is_lost_during_the_check_is_named(root, cap
         return compare(results)
 
     monkeypatch.setattr(check_dataset, 'size_findings', lose)
-    with pytest.raises(FileNotFoundError, match='checked.json'):
+    with pytest.raises(FileNotFoundError, match='checked'):
         run(root, '--json', place / 'x.json')  # returns 2, and there is no result to read
     assert 'x.json cannot be written (No such file or directory). Name another file' in capsys.readouterr().err

@@ -79,7 +79,8 @@ def test_packs_and_videos_are_kept_redone_and_refused_as_folders_are(root, capsy
     assert tree(folder) == before
     (target,) = (folder / 's1').iterdir()
     whole = target.read_bytes()
-    for content in (whole[:-1], whole + b'x', b'something else', b''):
+    # A pack that is cut off still shows whose it was, a video does not.
+    for content in (whole + b'x', b'something else', *([] if form == ['--pack'] else [whole[:-1], b''])):
         target.write_bytes(content)
         assert run(root, *form, '--overwrite') == 2
         assert f'{target}' in capsys.readouterr().err
@@ -203,3 +204,29 @@ def test_verify_names_the_frames_that_are_not_whole_and_not_their_healthy_video(
     error = capsys.readouterr().err
     assert f'damaged: {root / "frames/s1/a"}: ' in error
     assert 'cropped_clips' not in error
+
+
+@pytest.mark.parametrize('length', [0, 5, 20, 1000])
+def test_a_pack_that_was_cut_off_is_stale_and_made_anew_with_overwrite(root, capsys, length):
+    assert run(root, '--pack') == 0
+    pack = root / 'packs/s1/a.pack'
+    whole = pack.read_bytes()
+    pack.write_bytes(whole[:length])
+    assert run(root, '--pack') == 2
+    error = capsys.readouterr().err
+    assert f'{pack}: it is cut off or empty' in error
+    assert 'move it away' not in error
+    assert '--overwrite to make the 1 anew' in error
+    assert run(root, '--pack', '--overwrite') == 0
+    assert '1 were there already' in capsys.readouterr().out
+    assert pack.read_bytes() == whole
+
+
+@pytest.mark.parametrize('content', [b'mine', b'notes of mine, longer than the head of a pack'])
+def test_a_file_of_another_origin_with_the_name_of_a_pack_is_never_replaced(root, capsys, content):
+    pack = root / 'packs/s1/a.pack'
+    pack.parent.mkdir(parents=True)
+    pack.write_bytes(content)
+    assert run(root, '--pack', '--overwrite') == 2
+    assert 'move it away' in capsys.readouterr().err
+    assert pack.read_bytes() == content
