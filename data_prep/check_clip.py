@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 from check_job import Job, Report, Settings
@@ -23,6 +25,16 @@ def check_clips(task: tuple[Sequence[Job], Settings], beat: Callable[[], None] =
         check_jpegs(job, settings, beat) if job.source == 'frames' else _check_video(job, settings, beat)
         for job in jobs
     ]
+
+
+def sha256_of_video(path: Path, beat: Callable[[], None] = lambda: None) -> str | None:
+    """Hash a file; None = it cannot be read, which its check says. Runs in worker processes too."""
+    beat()
+    try:
+        with path.open('rb') as file:
+            return hashlib.file_digest(file, 'sha256').hexdigest()
+    except OSError:
+        return None
 
 
 def _check_video(job: Job, settings: Settings, beat: Callable[[], None]) -> Report:

@@ -15,11 +15,12 @@ import argparse
 import importlib.util
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from check_clip import check_clips
+from check_clip import check_clips, sha256_of_video
 from check_job import Job, Report, Settings
 from check_report import SOURCES, check_writable, clip_findings, print_check, summarise_check, write_json
 from check_sizes import size_findings
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with sigterm_as_ctrl_c():
             findings = [*lists.findings, *compare_lists(args.data_root, lists)]
             results = _read_clips(jobs, settings, args.workers)
+            _hash_those_of_one_size(results, args.workers)
     except KeyboardInterrupt:
         print('\nStopped.', file=sys.stderr)
         return 130
@@ -78,6 +80,18 @@ def _read_clips(jobs: Sequence[Job], settings: Settings, workers: int) -> list[t
             bar.update(len(some))
     order = {job: number for number, job in enumerate(jobs)}
     return sorted(results, key=lambda result: order[result[0]])
+
+
+def _hash_those_of_one_size(results: Sequence[tuple[Job, Report]], workers: int) -> None:
+    """Hash the videos that have as many bytes as another: no others can be the same."""
+    of_size = defaultdict(list)
+    for job, report in results:
+        if job.source == 'videos' and report.sha256 is None and job.path.is_file():
+            of_size[job.path.stat().st_size].append((job.path, report))
+    alike = [pair for size, pairs in of_size.items() if size > 0 and len(pairs) > 1 for pair in pairs]
+    hashes = dict(run_tasks(sha256_of_video, sorted({path for path, _ in alike}), workers))
+    for path, report in alike:
+        report.sha256 = None if isinstance(hashes[path], Lost) else hashes[path]
 
 
 _Task = tuple[Sequence[Job], Settings]

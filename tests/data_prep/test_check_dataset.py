@@ -249,10 +249,11 @@ def test_a_clip_and_a_session_on_both_sides_of_the_split_are_found(root):
     assert clip.split('/')[0] in found['shared sessions', 'train and val']['detail']
 
 
-def test_a_clip_under_two_names_is_found_by_its_bytes(root):
+@pytest.mark.parametrize('options', [(), ('--full',)])
+def test_a_clip_under_two_names_is_found_by_its_bytes(root, options):
     one, other = entries(root, 'train')[0], entries(root, 'test')[0]
     shutil.copy(root / f'cropped_clips/{one.frame_dir}.mp4', root / f'cropped_clips/{other.frame_dir}.mp4')
-    _, result = run(root, '--source', 'videos', '--full')
+    _, result = run(root, '--source', 'videos', *options)
     finding = next(f for f in result['findings'] if f['kind'] == 'duplicate')
     assert (finding['where'], finding['is_warning']) == ('test and train', False)
     assert {one.frame_dir, other.frame_dir} == {finding['clip'], finding['detail'].rpartition(' ')[2]}
