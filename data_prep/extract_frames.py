@@ -69,9 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _lock(folder: Path, shard: Shard) -> Iterator[None]:
     """One run at a time, or all shards at once, each of them once."""
     with ExitStack() as stack:
-        stack.enter_context(lock_folder(folder, shared=shard.count > 1))
-        if shard.count > 1:
-            stack.enter_context(lock_folder(folder, f'.lock-{shard.index}-of-{shard.count}'))
+        try:
+            stack.enter_context(lock_folder(folder, shared=shard.count > 1))
+            if shard.count > 1:
+                stack.enter_context(lock_folder(folder, f'.lock-{shard.index}-of-{shard.count}'))
+        except OSError as error:
+            raise FolderError(
+                f'{folder} cannot be made or written into ({error.strerror}). Let the frames go elsewhere with --out'
+            ) from error
         yield
 
 

@@ -416,3 +416,11 @@ def test_a_manifest_of_an_earlier_version_that_states_no_bytes_stays_valid(root,
     path.write_text(json.dumps(values))
     assert run(root) == 0
     assert '1 were there already' in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_be_written_is_named_with_the_option_that_names_another(root, capsys):
+    (root / 'file').touch()
+    assert run(root, '--out', str(root / 'file')) == 2
+    error = capsys.readouterr().err
+    assert f'{root / "file/frames"} cannot be made or written into (Not a directory)' in error
+    assert 'with --out' in error
