@@ -91,7 +91,8 @@ def _hash_those_of_one_size(results: Sequence[tuple[Job, Report]], workers: int)
     alike = [pair for size, pairs in of_size.items() if size > 0 and len(pairs) > 1 for pair in pairs]
     hashes = dict(run_tasks(sha256_of_video, sorted({path for path, _ in alike}), workers))
     for path, report in alike:
-        report.sha256 = None if isinstance(hashes[path], Lost) else hashes[path]
+        found = hashes[path]
+        report.sha256 = None if isinstance(found, Lost) else found
 
 
 _Task = tuple[Sequence[Job], Settings]
