@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 from check_job import Job, Report, Settings
@@ -25,6 +27,16 @@ def check_clips(task: tuple[Sequence[Job], Settings], beat: Callable[[], None] =
     ]
 
 
+def sha256_of_video(path: Path, beat: Callable[[], None] = lambda: None) -> str | None:
+    """Hash a file; None = it cannot be read, which its check says. Runs in worker processes too."""
+    beat()
+    try:
+        with path.open('rb') as file:
+            return hashlib.file_digest(file, 'sha256').hexdigest()
+    except OSError:
+        return None
+
+
 def _check_video(job: Job, settings: Settings, beat: Callable[[], None]) -> Report:
     report = Report()
     try:
@@ -43,7 +55,7 @@ def _check_video(job: Job, settings: Settings, beat: Callable[[], None]) -> Repo
 def _read_video(job: Job, settings: Settings, report: Report, beat: Callable[[], None]) -> None:
     seen = check_video(job.path, f'{settings.seed}/{job.name}', settings.full, settings.samples, settings.decord, beat)
     report.problems, report.frames_read, report.sha256 = seen.problems, seen.decoded, seen.sha256
-    report.size = seen.size
+    report.size, report.is_bounded = seen.size, seen.is_bounded
     if seen.hidden:
         detail = f'{seen.hidden} of {seen.hidden + (seen.announced or 0)} frames are hidden, and decord counts them'
         report.warnings.append(('edit list', detail))

@@ -15,13 +15,14 @@ import argparse
 import importlib.util
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from check_clip import check_clips
+from check_clip import check_clips, sha256_of_video
 from check_job import Job, Report, Settings
-from check_report import SOURCES, clip_findings, print_check, summarise_check, write_json
+from check_report import SOURCES, check_writable, clip_findings, print_check, summarise_check, write_json
 from check_sizes import size_findings
 from command_parts import count_cores, sigterm_as_ctrl_c, whole_number
 from tqdm import tqdm
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.decord and importlib.util.find_spec('decord') is None:
             raise ValueError('--decord needs decord, which is not installed. Install it, or check with PyAV alone')
+        if args.json is not None:
+            check_writable(args.json)
         lists = read_lists(args.lists, SOURCES if args.source == 'both' else (args.source,))
         videos = args.videos or clips_folder(args.data_root)
         jobs = make_jobs(lists, {'frames': args.frames or frames_folder(args.data_root), 'videos': videos})
@@ -49,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with sigterm_as_ctrl_c():
             findings = [*lists.findings, *compare_lists(args.data_root, lists)]
             results = _read_clips(jobs, settings, args.workers)
+            _hash_those_of_one_size(results, args.workers)
     except KeyboardInterrupt:
         print('\nStopped.', file=sys.stderr)
         return 130
@@ -58,8 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     findings += [*clip_findings(results), *size_findings(results)]
     summary = summarise_check(lists.entries, results, findings, settings, time.monotonic() - started)
     print_check(summary, findings)
-    if args.json is not None:
-        write_json(args.json, summary)
+    try:
+        if args.json is not None:
+            write_json(args.json, summary)
+    except OSError as error:  # its place was fine when the check began
+        print(f'check_dataset: {error}.', file=sys.stderr)
+        return 2
     return 1 if summary['problems'] else 0
 
 
@@ -72,6 +80,19 @@ def _read_clips(jobs: Sequence[Job], settings: Settings, workers: int) -> list[t
             bar.update(len(some))
     order = {job: number for number, job in enumerate(jobs)}
     return sorted(results, key=lambda result: order[result[0]])
+
+
+def _hash_those_of_one_size(results: Sequence[tuple[Job, Report]], workers: int) -> None:
+    """Hash the videos that have as many bytes as another: no others can be the same."""
+    of_size = defaultdict(list)
+    for job, report in results:
+        if job.source == 'videos' and report.sha256 is None and job.path.is_file():
+            of_size[job.path.stat().st_size].append((job.path, report))
+    alike = [pair for size, pairs in of_size.items() if size > 0 and len(pairs) > 1 for pair in pairs]
+    hashes = dict(run_tasks(sha256_of_video, sorted({path for path, _ in alike}), workers))
+    for path, report in alike:
+        found = hashes[path]
+        report.sha256 = None if isinstance(found, Lost) else found
 
 
 _Task = tuple[Sequence[Job], Settings]

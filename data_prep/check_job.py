@@ -63,6 +63,7 @@ class Report:
         size: Width and height of its frames, in pixels; None = not known.
         full_size: Whether the frames are as large as those of the video they were made from, so that
             another clip's may be larger; None = not known.
+        is_bounded: Whether a video announces a number of frames or a duration; else a cut cannot be seen.
     """
 
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -71,3 +72,4 @@ class Report:
     sha256: str | None = None
     size: tuple[int, int] | None = None
     full_size: bool | None = None
+    is_bounded: bool = True

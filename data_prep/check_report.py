@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def clip_findings(results: Sequence[tuple[Job, Report]]) -> list[Finding]:
         for is_warning, found in ((False, report.problems), (True, report.warnings))
         for kind, detail in found
     ]
+    if unbounded := sum(not report.is_bounded for _, report in results):
+        detail = f'{unbounded} clips announce no frame count and no duration; a cut cannot be seen'
+        findings.append(Finding('no length', 'videos', '', detail, is_warning=True))
     same = defaultdict(list)
     for job, report in results:
         if report.sha256 is not None:
@@ -116,11 +120,36 @@ def _line(finding: Finding) -> str:
     return ': '.join(text for text in (finding.kind, finding.where, finding.clip, finding.detail) if text)
 
 
+def check_writable(path: Path) -> None:
+    """See that `write_json` can write there, before hours of work; changes nothing.
+
+    Raises:
+        OSError: If it cannot; the message names the place.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f'--json {path} is a folder. Name a file')
+    temporary = _temporary(path)
+    try:
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        raise OSError(
+            f'--json {path} cannot be written ({error.strerror}). Name a file in a folder that can'
+        ) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+
+
 def write_json(path: Path, summary: dict[str, Any]) -> None:
     """Write the result beside its place, and rename it there."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    temporary = _temporary(path)
+    text = json.dumps(summary, indent=1, ensure_ascii=False) + '\n'
     try:
-        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+        temporary.write_text(text, encoding='utf-8')
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OSError(f'--json {path} cannot be written ({error.strerror}). Name another file') from error

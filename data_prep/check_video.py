@@ -17,6 +17,7 @@ from typing import Any
 
 import av
 import numpy as np
+from announced_length import LengthCheck
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
@@ -35,6 +36,7 @@ class Seen:
         hidden: Frames that an edit list hides.
         sha256: Of the file, where all of it was read.
         size: Width and height of its frames, in pixels; None = not known.
+        is_bounded: Whether it announces a number of frames or a duration; else a cut cannot be seen.
     """
 
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -44,6 +46,7 @@ class Seen:
     hidden: int = 0
     sha256: str | None = None
     size: tuple[int, int] | None = None
+    is_bounded: bool = True
 
 
 def check_video(
@@ -97,10 +100,12 @@ def _video_stream(container: Any) -> Any:
 def _decode_all(container: Any, stream: Any, seen: Seen, beat: Callable[[], None]) -> None:
     packets = hidden = 0
     sizes = set()
+    length = LengthCheck(container, stream)
     for packet in container.demux(stream):
         beat()
         packets += packet.size > 0
         hidden += packet.is_discard
+        length.add(packet)
         frames = packet.decode()
         seen.decoded += len(frames)
         sizes |= {(frame.width, frame.height) for frame in frames}
@@ -115,7 +120,7 @@ def _decode_all(container: Any, stream: Any, seen: Seen, beat: Callable[[], None
         seen.problems.append(
             ('frame size', f'the frame size changes: {", ".join(f"{w}x{h}" for w, h in sorted(sizes))}')
         )
-    _compare_with_header(stream.frames, packets, hidden, seen)
+    _compare_with_header(stream.frames, packets, hidden, length, seen)
     # An MPEG-4 stream with packed B-frames ends in an empty packet: one frame less is let pass.
     if seen.announced is not None and not seen.problems and seen.decoded < seen.announced - 1:
         seen.problems.append(
@@ -128,23 +133,32 @@ def _decode_some(
 ) -> None:
     packets = hidden = 0
     keys = []
+    length = LengthCheck(container, stream)
     for packet in container.demux(stream):
         beat()
         packets += packet.size > 0
         hidden += packet.is_discard
+        length.add(packet)
         if packet.is_corrupt:
             seen.problems.append(('damaged', f'packet {packets} is marked as corrupt'))
             return
         if packet.is_keyframe and packet.pts is not None:
             keys.append(packet.pts)
-    _compare_with_header(stream.frames, packets, hidden, seen)
+    _compare_with_header(stream.frames, packets, hidden, length, seen)
     if seen.problems:
         return
     seen.frames = max(packets - hidden, 0)
     if keys:
         container.seek(rng.choice(keys), stream=stream)
-    else:
+        _decode_on(container, stream, seen, samples, beat)
+    if not seen.decoded:  # in MPEG-TS seeking may miss the last key frame
         container.seek(0)
+        _decode_on(container, stream, seen, samples, beat)
+    if not seen.decoded:
+        seen.problems.append(('unreadable', 'no frame can be decoded'))
+
+
+def _decode_on(container: Any, stream: Any, seen: Seen, samples: int, beat: Callable[[], None]) -> None:
     for frame in container.decode(stream):
         beat()
         seen.decoded += 1
@@ -154,11 +168,12 @@ def _decode_some(
             return
         if seen.decoded == samples:
             return
-    if not seen.decoded:
-        seen.problems.append(('unreadable', 'no frame can be decoded'))
 
 
-def _compare_with_header(announced: int, packets: int, hidden: int, seen: Seen) -> None:
+def _compare_with_header(announced: int, packets: int, hidden: int, length: LengthCheck, seen: Seen) -> None:
+    seen.is_bounded = length.is_known
+    if why := length.why_short():
+        seen.problems.append(('truncated', why))
     if announced == 0:  # the container does not say
         return
     seen.announced, seen.hidden = announced - hidden, hidden

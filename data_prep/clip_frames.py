@@ -31,7 +31,8 @@ Frame: TypeAlias = av.VideoFrame | np.ndarray
 class ClipFrames:
     """Iterates over the chosen frames of a clip: PyAV's frames, or decord's images, blue first.
 
-    After the last one `decoded` and `announced` hold the numbers of frames.
+    After the last one `decoded` and `announced` hold the numbers of frames, and `is_bounded` whether the
+    container announces a number or a duration at all.
 
     Args:
         source: The video file.
@@ -43,6 +44,7 @@ class ClipFrames:
         self._options = options
         self.decoded = 0
         self.announced: int | None = None
+        self.is_bounded = True
         self.rate: float | None = None
 
     def __iter__(self) -> Iterator[Frame]:
@@ -63,6 +65,7 @@ class ClipFrames:
                 yield choice.wants(index, frame.time), frame
             self.decoded = reader.decoded
             self.announced = reader.check_count()
+            self.is_bounded = reader.is_bounded
 
 
 def _decord_frames(source: Path, seen: list[tuple[bool, np.ndarray]]) -> Iterator[np.ndarray]:

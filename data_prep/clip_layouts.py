@@ -16,7 +16,7 @@ from typing import Protocol
 
 from clip_frames import Frame
 from clip_manifest import FolderError, Manifest, Options
-from frame_folder import FolderWriter, check_frames, foreign_names, read_frames, read_manifest
+from frame_folder import FolderWriter, check_frames, check_names, foreign_names, read_frames, read_manifest
 from frame_jpegs import JpegEncoder, why_no_jpeg
 from pack_file import SUFFIX as PACK_SUFFIX
 from pack_file import PackFileWriter, read_pack, read_pack_manifest
@@ -117,7 +117,8 @@ class Layout:
 def _verify_folder(folder: Path, manifest: Manifest) -> str | None:
     if foreign := foreign_names(folder):
         return f'holds {foreign[0]}, which is not a frame'
-    return check_frames(folder, manifest) or _why_bad_jpegs(read_frames(folder, manifest), manifest)
+    # Not by their bytes: to name the frame that is damaged tells more.
+    return check_names(folder, manifest) or _why_bad_jpegs(read_frames(folder, manifest), manifest)
 
 
 def _verify_pack(path: Path, manifest: Manifest) -> str | None:

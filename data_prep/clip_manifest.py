@@ -22,6 +22,10 @@ class FolderError(ValueError):
     """What lies where frames belong is not what it should be; the message names it and the rule."""
 
 
+class CutOffError(FolderError):
+    """What lies there was made by extract_frames, or is empty, but has lost its end: no one's only copy."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What decides how the frames look.
@@ -104,6 +108,8 @@ class Manifest:
         decoded: Number of frames that were decoded; more than `frames` where not all were to be
             written. None = as many.
         sha256: Of the JPEG files one after the other; None = not known.
+        bytes: Of the JPEG files of a folder together; None = not known, as in manifests of earlier versions:
+            then frames that were cut are found only by reading them.
     """
 
     frames: int
@@ -114,6 +120,7 @@ class Manifest:
     source: Source
     decoded: int | None = None
     sha256: str | None = None
+    bytes: int | None = None
 
 
 def manifest_to_json(manifest: Manifest) -> dict[str, Any]:
@@ -141,6 +148,7 @@ def manifest_from_json(values: dict[str, Any]) -> Manifest:
         source=Source(**values['source']),
         decoded=values.get('decoded'),
         sha256=values.get('sha256'),
+        bytes=values.get('bytes'),
     )
     if not isinstance(manifest.frames, int) or manifest.frames < 1:
         raise ValueError(f'frames is {manifest.frames!r}, not a whole number >= 1')

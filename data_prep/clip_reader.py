@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from announced_length import LengthCheck
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
@@ -36,7 +37,8 @@ class ClipReader:
     """Decodes the video stream of a container.
 
     Decoders are silent about much: MPEG-4 that was cut in the middle just ends early. What gives it
-    away is a packet or frame marked as corrupt, or fewer packets than the header announces.
+    away is a packet or frame marked as corrupt, or fewer packets than the header announces, or where it
+    announces a duration alone, frames that end before it.
 
     Args:
         container: See `open_clip`.
@@ -52,6 +54,7 @@ class ClipReader:
     def __init__(self, container: av.container.InputContainer) -> None:
         self._container = container
         self._stream = _video_stream(container)
+        self._length = LengthCheck(container, self._stream)
         self._packets = 0
         self._discarded = 0
         self._size: tuple[int, int] | None = None
@@ -67,6 +70,7 @@ class ClipReader:
         try:
             for packet in self._container.demux(self._stream):
                 self._packets += packet.size > 0
+                self._length.add(packet)
                 # Frames before or after the part that the file's edit list shows.
                 self._discarded += packet.is_discard
                 frames = packet.decode()
@@ -85,16 +89,23 @@ class ClipReader:
             raise ClipError(f'the frame size changes after {self.decoded} frames, from {self._size} to {size}')
         self._size = size
 
+    @property
+    def is_bounded(self) -> bool:
+        """After all frames: whether the container says how many they are, or how long; else a cut cannot be seen."""
+        return self._length.is_known
+
     def check_count(self) -> int | None:
         """Compare with the header, after all frames; return the number that it announces, if it does.
 
         One frame less is let pass: an MPEG-4 stream with packed B-frames ends in an empty packet.
 
         Raises:
-            ClipError: If no frame was decoded, or fewer than announced.
+            ClipError: If no frame was decoded, or fewer than announced, or they end before the announced duration.
         """
         if self.decoded == 0:
             raise ClipError('no frame can be decoded')
+        if why := self._length.why_short():
+            raise ClipError(f'cut off after {self.decoded} frames: {why}')
         if self._stream.frames == 0:
             return None
         announced: int = self._stream.frames - self._discarded

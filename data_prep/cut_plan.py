@@ -31,8 +31,13 @@ def wanted_clips(root: Path, labels: Path, everything: bool) -> list[ClipName]:
 
     Raises:
         AnnotationError: If a file does not parse.
-        CutError: If there is no split file, or one names a clip that the raw annotations lack.
+        CutError: If there are no raw annotations, no split file, or one names a clip that the raw annotations lack.
     """
+    if not labels.is_file():
+        raise CutError(
+            f'there is no {labels}, which says where the clips lie in the recordings. Put the raw annotations of EGTEA '
+            'Gaze+ there, or name them with --labels'
+        )
     actions = {action.prefix: action.clip for action in read_raw_actions(labels)}
     named: dict[str, ClipName] = {}
     for path in sorted((root / ANNOTATIONS).glob('*_split*.txt')):

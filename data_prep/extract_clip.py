@@ -43,6 +43,7 @@ class Outcome:
         decoded: Number of frames decoded.
         bytes: Bytes written.
         missing_tail: Frames that the header announces and that do not exist.
+        is_bounded: Whether the file announces a number of frames or a duration; else a cut cannot be seen.
         damage: What is wrong with the video file, or with what was to be verified.
         unwritten: Why the frames could not be written.
         fatal: Whether no other clip could be written either.
@@ -53,6 +54,7 @@ class Outcome:
     decoded: int = 0
     bytes: int = 0
     missing_tail: int = 0
+    is_bounded: bool = True
     damage: str | None = None
     unwritten: str | None = None
     fatal: bool = False
@@ -127,7 +129,7 @@ def _write(task: Task, options: Options, source: Source, writer: ClipWriter, bea
         Manifest(count, frames.announced, width, height, options, source, decoded=frames.decoded, sha256=writer.sha256)
     )
     tail = max(0, (frames.announced or 0) - frames.decoded)
-    return Outcome(task, count, frames.decoded, _size_of(task.target), tail)
+    return Outcome(task, count, frames.decoded, _size_of(task.target), tail, frames.is_bounded)
 
 
 def _size_of(target: Path) -> int:

@@ -69,9 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _lock(folder: Path, shard: Shard) -> Iterator[None]:
     """One run at a time, or all shards at once, each of them once."""
     with ExitStack() as stack:
-        stack.enter_context(lock_folder(folder, shared=shard.count > 1))
-        if shard.count > 1:
-            stack.enter_context(lock_folder(folder, f'.lock-{shard.index}-of-{shard.count}'))
+        try:
+            stack.enter_context(lock_folder(folder, shared=shard.count > 1))
+            if shard.count > 1:
+                stack.enter_context(lock_folder(folder, f'.lock-{shard.index}-of-{shard.count}'))
+        except OSError as error:
+            raise FolderError(
+                f'{folder} cannot be made or written into ({error.strerror}). Let the frames go elsewhere with --out'
+            ) from error
         yield
 
 
@@ -88,7 +93,7 @@ def _extract(tasks: Sequence[Task], options: Options, args: argparse.Namespace, 
 def _verify(tasks: Sequence[Task], args: argparse.Namespace) -> int:
     there = [task for task in tasks if task.target.exists()]
     outcomes = list(_run(verify_clip, there, args, 'verifying'))
-    bad = _name_faults(outcomes)
+    bad = _name_faults(outcomes, of_targets=True)
     absent = len(tasks) - len(there)
     frames = sum(outcome.frames for outcome in outcomes if not outcome.damage)
     print(f'{len(there) - bad} clips are whole ({frames} frames), {bad} are not, {absent} are missing')
@@ -116,11 +121,12 @@ def _run(function: Any, tasks: Sequence[Task], args: argparse.Namespace, what: s
             bar.update()
 
 
-def _name_faults(outcomes: Sequence[Outcome]) -> int:
-    """Print what is wrong, clip by clip; return of how many."""
+def _name_faults(outcomes: Sequence[Outcome], *, of_targets: bool = False) -> int:
+    """Print what is wrong with videos, or with what was made of them, clip by clip; return of how many."""
     faulty = sorted((o for o in outcomes if o.damage or o.unwritten), key=lambda outcome: outcome.task.source)
     for outcome in faulty:
-        what = f'damaged: {outcome.task.source}: {outcome.damage}'
+        place = outcome.task.target if of_targets else outcome.task.source
+        what = f'damaged: {place}: {outcome.damage}'
         if outcome.unwritten:
             what = f'not written: {outcome.task.target}: {outcome.unwritten}'
         print(what, file=sys.stderr)
@@ -139,6 +145,8 @@ def _report(outcomes: Sequence[Outcome], kept: int, seconds: float) -> int:
     shorter = sum(outcome.missing_tail > 0 for outcome in outcomes)
     if shorter:
         print(f'{shorter} clips hold one frame less than their header announces; decoded counts')
+    if unbounded := sum(not outcome.is_bounded for outcome in outcomes):
+        print(f'{unbounded} clips announce no frame count and no duration; a cut cannot be seen', file=sys.stderr)
     if damaged:
         print('Download the damaged clips again and run once more.', file=sys.stderr)
     return 1 if faulty else 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clip_layouts import LAYOUTS
-from clip_manifest import FolderError, Options
+from clip_manifest import CutOffError, FolderError, Options
 from command_parts import first_few
 from data_root import CLIPS, EXTENSIONS, OTHER_CLIPS, clip_of_video, clips_folder, is_video
 from extract_clip import Outcome, Task
@@ -156,7 +156,10 @@ def _sort_in(plan: Plan, task: Task, options: Options) -> None:
 
 def _why_stale(task: Task, options: Options) -> str | None:
     layout = LAYOUTS[task.layout]
-    manifest = layout.read_manifest(task.target)
+    try:
+        manifest = layout.read_manifest(task.target)
+    except CutOffError:
+        return 'it is cut off or empty'
     if manifest.options != options:
         return f'made with {manifest.options.words}, now {options.words}'
     if not manifest.source.is_same_file(task.source):

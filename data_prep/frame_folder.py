@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from clip_manifest import FolderError, Manifest, Options, Source, manifest_from_json, manifest_to_json
@@ -27,6 +28,7 @@ __all__ = [
     'Options',
     'Source',
     'check_frames',
+    'check_names',
     'foreign_names',
     'put_in_place',
     'read_frames',
@@ -45,13 +47,14 @@ class FolderWriter:
         self._folder = folder
         self._partial = folder.with_name(partial_name(folder.name))
         self._partial.mkdir(parents=True)
-        self._count = 0
+        self._count = self._bytes = 0
         self._digest = hashlib.sha256()
 
     def add(self, jpeg: bytes) -> None:
         """Write the next frame."""
         self._count += 1
         _write_file(f'{self._partial}/{FRAME_NAME.format(self._count)}', jpeg)
+        self._bytes += len(jpeg)
         self._digest.update(jpeg)
 
     @property
@@ -61,7 +64,7 @@ class FolderWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Let the folder appear, in place of an earlier one if any."""
-        write_manifest(self._partial, manifest)
+        write_manifest(self._partial, replace(manifest, bytes=self._bytes))
         put_in_place(self._partial, self._folder)
 
     def discard(self) -> None:
@@ -103,7 +106,16 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_frames(folder: Path, manifest: Manifest) -> str | None:
-    """What is wrong with the frames on disk; None if they are what the manifest says."""
+    """What is wrong with the frames on disk, by their names and sizes; None if they are as the manifest says."""
+    if (why := check_names(folder, manifest)) is not None or manifest.bytes is None:
+        return why
+    with os.scandir(folder) as entries:
+        size = sum(entry.stat().st_size for entry in entries if entry.name.startswith('img_'))
+    return None if size == manifest.bytes else f'its frames hold {size} bytes, {manifest.bytes} were written'
+
+
+def check_names(folder: Path, manifest: Manifest) -> str | None:
+    """What is wrong with the names of the frames on disk; None if there are as many as the manifest says."""
     present = sum(name.startswith('img_') for name in os.listdir(folder))
     if present != manifest.frames:
         return f'holds {present} of {manifest.frames} frames'

@@ -63,10 +63,12 @@ class Found:
     Attributes:
         lengths: Frames of each clip: decoded ones where there are frames, else what the header states.
         missing: Clips that cannot be used, each with the reason.
+        unbounded: Clips that announce neither a number of frames nor a duration, so that a cut cannot be seen.
     """
 
     lengths: dict[OwnClip, int] = field(default_factory=dict)
     missing: dict[OwnClip, str] = field(default_factory=dict)
+    unbounded: int = 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,7 +113,10 @@ def _list(args: argparse.Namespace) -> None:
     news = write_folder(args.out, _writer(parts, found.lengths, args.frames), names, summary, args.overwrite)
     print(counts_table(summary, 'as the headers state' if args.frames is None else 'decoded'))
     print(f'held out: {hold_out}\nvideos: relative to {args.videos}\n{args.out}: {news}')
-    for warning in own_warnings(summary, lines):
+    warnings = own_warnings(summary, lines)
+    if found.unbounded:
+        warnings.append(f'{found.unbounded} clips announce no frame count and no duration; a cut cannot be seen')
+    for warning in warnings:
         print(f'warning: {warning}', file=sys.stderr)
 
 
@@ -139,7 +144,8 @@ def _look(lines: Sequence[OwnLine], args: argparse.Namespace) -> Found:
         manifest, why = look_for_clip(video, frames)
         try:
             if why is None:
-                found.lengths[clip] = _length(video, manifest)
+                found.lengths[clip], is_bounded = _length(video, manifest)
+                found.unbounded += not is_bounded
         except VideoError as error:
             why = str(error)
         if why is not None:
@@ -150,13 +156,13 @@ def _look(lines: Sequence[OwnLine], args: argparse.Namespace) -> Found:
     return found
 
 
-def _length(video: Path, manifest: Manifest | None) -> int:
-    announced = announced_frames(video)
+def _length(video: Path, manifest: Manifest | None) -> tuple[int, bool]:
+    announced, is_bounded = announced_frames(video)
     if manifest is None:
-        return announced
+        return announced, is_bounded
     if manifest.source.name != video.name:
         raise VideoError(f'its frames were made from {manifest.source.name}')
-    return manifest.frames
+    return manifest.frames, is_bounded
 
 
 def _check_missing(found: Found, lines: Sequence[OwnLine], allowed: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from clip_manifest import FolderError, Manifest, manifest_from_json, manifest_to_json
+from clip_manifest import CutOffError, FolderError, Manifest, manifest_from_json, manifest_to_json
 from partial_files import partial_name
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class PackFile:
     """A pack that is open for reading, with its frames counted from 1, as the files of a folder are.
 
     Raises:
-        FolderError: If it is not a whole pack.
+        CutOffError: If it is a pack without its end, or empty.
+        FolderError: If it is something else.
         OSError: If it cannot be read.
     """
 
@@ -89,7 +90,8 @@ class PackFile:
         try:
             self._pack = pack_format.PackReader(path)
         except ValueError as error:
-            raise FolderError(str(error)) from error
+            cut = isinstance(error, pack_format.TruncatedPackError) or path.stat().st_size == 0
+            raise (CutOffError if cut else FolderError)(str(error)) from error
 
     @staticmethod
     def is_cut_off(error: FolderError) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
+from announced_length import LengthCheck
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
@@ -14,20 +16,37 @@ class VideoError(ValueError):
     """A file cannot be opened as a video; the message says why, not which."""
 
 
-def announced_frames(path: Path) -> int:
+def announced_frames(path: Path) -> tuple[int, bool]:
     """Frames of the first video stream, as the header states them; where it does not, its packets are counted.
 
+    Returns:
+        The frames, >= 1; whether the file announces a number of frames or a duration, without which a cut
+        cannot be seen.
+
     Raises:
-        VideoError: If the file is no video, holds no video stream or no frame.
+        VideoError: If the file is no video, holds no video stream or no frame, or ends before the duration
+            that it announces in place of a number of frames.
     """
     try:
         with av.open(str(path)) as container:
             streams = [s for s in container.streams.video if not s.disposition & _ATTACHED_PICTURE]
             if not streams:
                 raise VideoError('the file holds no video stream')
-            frames: int = streams[0].frames or sum(packet.size > 0 for packet in container.demux(streams[0]))
+            frames, is_bounded = streams[0].frames, True
+            if not frames:
+                frames, is_bounded = _count_packets(container, streams[0])
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f'not a readable video file ({error.strerror})') from error
     if frames < 1:
         raise VideoError('the file holds no frame')
-    return frames
+    return frames, is_bounded
+
+
+def _count_packets(container: Any, stream: Any) -> tuple[int, bool]:
+    length, count = LengthCheck(container, stream), 0
+    for packet in container.demux(stream):
+        length.add(packet)
+        count += packet.size > 0
+    if why := length.why_short():
+        raise VideoError(f'cut off after {count} frames: {why}')
+    return count, length.is_known

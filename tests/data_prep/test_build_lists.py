@@ -196,7 +196,7 @@ def test_a_length_that_the_clips_name_does_not_state_is_warned_of(root, capsys, 
         path.unlink()
     for number in range(1, FRAMES + shift + 1):
         (folder / f'img_{number:05}.jpg').touch()
-    change_manifest(root, 'P02', 3000, frames=FRAMES + shift, decoded=FRAMES + shift)
+    change_manifest(root, 'P02', 3000, frames=FRAMES + shift, decoded=FRAMES + shift, bytes=0)
     assert run(root) == 0
     error = capsys.readouterr().err
     assert (f'1 clips have two or more frames more or fewer than their names state: {clip}' in error) == bool(found)

@@ -249,10 +249,11 @@ def test_a_clip_and_a_session_on_both_sides_of_the_split_are_found(root):
     assert clip.split('/')[0] in found['shared sessions', 'train and val']['detail']
 
 
-def test_a_clip_under_two_names_is_found_by_its_bytes(root):
+@pytest.mark.parametrize('options', [(), ('--full',)])
+def test_a_clip_under_two_names_is_found_by_its_bytes(root, options):
     one, other = entries(root, 'train')[0], entries(root, 'test')[0]
     shutil.copy(root / f'cropped_clips/{one.frame_dir}.mp4', root / f'cropped_clips/{other.frame_dir}.mp4')
-    _, result = run(root, '--source', 'videos', '--full')
+    _, result = run(root, '--source', 'videos', *options)
     finding = next(f for f in result['findings'] if f['kind'] == 'duplicate')
     assert (finding['where'], finding['is_warning']) == ('test and train', False)
     assert {one.frame_dir, other.frame_dir} == {finding['clip'], finding['detail'].rpartition(' ')[2]}
@@ -301,3 +302,29 @@ def test_a_folder_without_lists_cannot_be_checked(root, capsys):
     args = ['--data-root', str(root), '--lists', str(root / 'frames')]
     assert check_dataset.main(args) == 2
     assert 'Build the lists with build_lists' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('place', ['nowhere/x.json', '.'])
+def test_a_place_for_the_result_that_cannot_be_written_is_named_before_the_check(tmp_path, capsys, place, monkeypatch):
+    monkeypatch.setattr(check_dataset, '_read_clips', lambda *_: pytest.fail('the check ran'))
+    code = check_dataset.main(['--data-root', str(tmp_path), '--lists', str(tmp_path), '--json', str(tmp_path / place)])
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.startswith(f'check_dataset: --json {tmp_path / place} ')
+    assert 'Name a file' in error
+    assert error.count('\n') == 1
+
+
+def test_a_place_for_the_result_that_is_lost_during_the_check_is_named(root, capsys, monkeypatch):
+    place = root / 'results'
+    place.mkdir()
+    compare = check_dataset.size_findings
+
+    def lose(results):
+        place.rmdir()
+        return compare(results)
+
+    monkeypatch.setattr(check_dataset, 'size_findings', lose)
+    with pytest.raises(FileNotFoundError, match='checked'):
+        run(root, '--json', place / 'x.json')  # returns 2, and there is no result to read
+    assert 'x.json cannot be written (No such file or directory). Name another file' in capsys.readouterr().err

@@ -362,3 +362,10 @@ def test_cut_clips_finds_the_other_folder_of_clips(root, capsys):
     (other / 'cut_clips.json').unlink()
     assert run(root) == 2
     assert f'{other} holds clips that cut_clips did not make' in capsys.readouterr().err
+
+
+def test_raw_annotations_that_are_not_there_are_named_with_the_remedy(tmp_path, capsys):
+    assert cut_clips.main(['--data-root', str(tmp_path), '--recordings', str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert f'cut_clips: there is no {tmp_path / cut_clips.RAW}' in error
+    assert 'name them with --labels' in error

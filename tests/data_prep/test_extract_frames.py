@@ -394,3 +394,33 @@ def test_the_shared_real_clips_come_out_with_their_true_number_of_frames(shared_
     assert run(tmp_path) == 0
     assert len(frame_names(tmp_path / 'frames/s/part_0')) == 32
     assert len(frame_names(tmp_path / 'frames/s/demo')) == 280
+
+
+@pytest.mark.parametrize('length', [0, 300])
+def test_a_folder_with_a_frame_that_was_cut_is_stale(root, capsys, length):
+    assert run(root) == 0
+    before = tree(root / 'frames')
+    frame = root / 'frames/s1/a/img_00003.jpg'
+    frame.write_bytes(frame.read_bytes()[:length])
+    assert run(root) == 2
+    assert f'{frame.parent}: its frames hold ' in capsys.readouterr().err
+    assert run(root, '--overwrite') == 0
+    assert tree(root / 'frames') == before
+
+
+def test_a_manifest_of_an_earlier_version_that_states_no_bytes_stays_valid(root, capsys):
+    assert run(root) == 0
+    path = root / 'frames/s1/a/manifest.json'
+    values = json.loads(path.read_text())
+    assert values.pop('bytes') == sum(p.stat().st_size for p in path.parent.glob('*.jpg'))
+    path.write_text(json.dumps(values))
+    assert run(root) == 0
+    assert '1 were there already' in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_be_written_is_named_with_the_option_that_names_another(root, capsys):
+    (root / 'file').touch()
+    assert run(root, '--out', str(root / 'file')) == 2
+    error = capsys.readouterr().err
+    assert f'{root / "file/frames"} cannot be made or written into (Not a directory)' in error
+    assert 'with --out' in error

@@ -36,7 +36,9 @@ def test_a_pack_holds_the_very_files_of_the_folder(root):
             assert len(pack) == count
             for index in range(count):
                 assert pack.read(index) == (root / f'frames/{name}/img_{index + 1:05}.jpg').read_bytes()
-            assert pack.metadata == json.loads((root / f'frames/{name}/manifest.json').read_text())
+            # A pack's index knows its length, a folder's manifest has to state it.
+            manifest = json.loads((root / f'frames/{name}/manifest.json').read_text())
+            assert pack.metadata == manifest | {'bytes': None}
     assert sorted(tree(root / 'packs')) == ['.lock', 's1/a.pack', 's2/b.pack']
 
 
@@ -79,7 +81,8 @@ def test_packs_and_videos_are_kept_redone_and_refused_as_folders_are(root, capsy
     assert tree(folder) == before
     (target,) = (folder / 's1').iterdir()
     whole = target.read_bytes()
-    for content in (whole[:-1], whole + b'x', b'something else', b''):
+    # A pack that is cut off still shows whose it was, a video does not.
+    for content in (whole + b'x', b'something else', *([] if form == ['--pack'] else [whole[:-1], b''])):
         target.write_bytes(content)
         assert run(root, *form, '--overwrite') == 2
         assert f'{target}' in capsys.readouterr().err
@@ -107,7 +110,7 @@ def test_verify_finds_a_changed_byte_and_writes_nothing(root, capsys, form):
     assert run(root, *form, '--verify') == 1
     output = capsys.readouterr()
     assert '1 clips are whole (12 frames), 1 are not' in output.out
-    assert f'damaged: {root / "cropped_clips/s2/b.mp4"}: ' in output.err
+    assert f'damaged: {victim if form else victim.parent}: ' in output.err
     assert tree(root) == before
 
 
@@ -127,9 +130,9 @@ def test_verify_names_missing_clips_changed_sources_truncated_and_foreign_files(
     assert run(root, '--verify') == 1
     output = capsys.readouterr()
     assert '0 clips are whole (0 frames), 3 are not, 1 are missing' in output.out
-    assert 'b.mp4: holds notes.txt, which is not a frame' in output.err
-    assert 'c.mp4: frame 4 cannot be decoded' in output.err
-    assert f'd.mp4: {clip} is another file than the one it was made from' in output.err
+    assert 'b: holds notes.txt, which is not a frame' in output.err
+    assert 'c: frame 4 cannot be decoded' in output.err
+    assert f'd: {clip} is another file than the one it was made from' in output.err
 
 
 def test_manifests_tell_decoded_from_written_frames(root):
@@ -192,3 +195,40 @@ def test_a_shard_that_is_none_is_refused(root, capsys, text):
     with pytest.raises(SystemExit):
         run(root, f'--shard={text}')
     assert 'is not I/N with 1 <= I <= N' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('harm', [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:300])])
+def test_verify_names_the_frames_that_are_not_whole_and_not_their_healthy_video(root, capsys, harm):
+    assert run(root) == 0
+    harm(root / 'frames/s1/a/img_00003.jpg')
+    capsys.readouterr()
+    assert run(root, '--verify') == 1
+    error = capsys.readouterr().err
+    assert f'damaged: {root / "frames/s1/a"}: ' in error
+    assert 'cropped_clips' not in error
+
+
+@pytest.mark.parametrize('length', [0, 5, 20, 1000])
+def test_a_pack_that_was_cut_off_is_stale_and_made_anew_with_overwrite(root, capsys, length):
+    assert run(root, '--pack') == 0
+    pack = root / 'packs/s1/a.pack'
+    whole = pack.read_bytes()
+    pack.write_bytes(whole[:length])
+    assert run(root, '--pack') == 2
+    error = capsys.readouterr().err
+    assert f'{pack}: it is cut off or empty' in error
+    assert 'move it away' not in error
+    assert '--overwrite to make the 1 anew' in error
+    assert run(root, '--pack', '--overwrite') == 0
+    assert '1 were there already' in capsys.readouterr().out
+    assert pack.read_bytes() == whole
+
+
+@pytest.mark.parametrize('content', [b'mine', b'notes of mine, longer than the head of a pack'])
+def test_a_file_of_another_origin_with_the_name_of_a_pack_is_never_replaced(root, capsys, content):
+    pack = root / 'packs/s1/a.pack'
+    pack.parent.mkdir(parents=True)
+    pack.write_bytes(content)
+    assert run(root, '--pack', '--overwrite') == 2
+    assert 'move it away' in capsys.readouterr().err
+    assert pack.read_bytes() == content
