@@ -76,8 +76,8 @@ def _console(insight: Insight, path: Path) -> str:
     """What is printed: where it comes from, the metrics, the classes, what is missing."""
     place = path / REPORT_NAME if insight.run.report is not None else path
     epoch = 'unknown' if insight.epoch is None else insight.epoch
-    metrics = (insight.run.report or {}).get('metrics') or {f'acc/{k}': v for k, v in insight.metrics.items()}
-    lines = [f'{place} ({insight.split} set, epoch {epoch})', format_summary(metrics), format_table(insight.rows)]
+    title = f'{place} ({insight.split} set, epoch {epoch})'
+    lines = [title, format_summary(insight.all_metrics), format_table(insight.rows)]
     return '\n'.join(lines + [f'note: {note}' for note in insight.notes])
 
 

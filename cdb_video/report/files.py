@@ -106,7 +106,6 @@ def summary_of(insight: Insight, directory: Path) -> dict[str, Any]:
     if dump is not None and dump.is_relative_to(directory.resolve()):
         dump = dump.relative_to(directory.resolve())
     report = insight.run.report or {}
-    known = {f'acc/{name}': value for name, value in insight.metrics.items()}
     confusion = insight.confusion
     cells = np.zeros((0, 2), np.int64) if confusion is None else np.argwhere(confusion)
     return plain(
@@ -114,7 +113,7 @@ def summary_of(insight: Insight, directory: Path) -> dict[str, Any]:
             'split': insight.split,
             'epoch': insight.epoch,
             'iter': report.get('iter', insight.run.records[-1]['iter'] if insight.run.records else None),
-            'metrics': report.get('metrics') or known,
+            'metrics': insight.all_metrics,
             'intervals': {f'acc/{name}': interval for name, interval in insight.intervals.items()},
             'resampled': insight.resampled,
             'shot_thresholds': insight.shot_thresholds,

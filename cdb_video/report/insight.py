@@ -19,6 +19,7 @@ from cdb_video.report.statistics import (
     Outcomes,
     bootstrap,
     class_groups,
+    count_metrics,
     percentile_interval,
     rank_correlation,
     ratio,
@@ -96,6 +97,13 @@ class Insight:
     correlation: float | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def all_metrics(self) -> dict[str, Any]:
+        """What was recorded under any name, with the numbers of this report in place of those it replaces."""
+        recorded = (self.run.report or {}).get('metrics') or {}
+        kept = {key: value for key, value in recorded.items() if key.rpartition('/')[2] not in METRIC_LABELS}
+        return {f'acc/{name}': value for name, value in self.metrics.items()} | kept
+
     def name_of(self, label: int) -> str:
         """How to call a class."""
         return class_label(self.run.class_names, label)
@@ -121,10 +129,11 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     insight.shot_thresholds = _shot_thresholds(run, options)
     groups = class_groups(run.train_counts, insight.shot_thresholds, options.head_threshold)
     insight.group_sizes = {name: int(mask.sum()) for name, mask in groups.items()}
+    insight.metrics = _of_thresholds(insight) | count_metrics(num_clips, num_correct, groups)
     if outcomes is not None:
         insight.confusion = outcomes.confusion
         insight.confusions = top_confusions(insight.confusion, 50)
-        insight.metrics = metrics | summarise(outcomes, groups)
+        insight.metrics |= summarise(outcomes, groups)
         draws = bootstrap(outcomes, groups, repeats=options.repeats) if options.repeats else {}
         found = {name: percentile_interval(values) for name, values in draws.items()}
         insight.intervals = {name: interval for name, interval in found.items() if interval is not None}
@@ -180,6 +189,17 @@ def _evaluated(
         last = run.records[-1]
         return 'val', last['epoch'], last['num_clips'], last['num_correct'], _known(last['metrics'])
     return 'none', None, nothing, nothing, {}
+
+
+def _of_thresholds(insight: Insight) -> dict[str, float]:
+    """The recorded metrics without those of groups that may have had other thresholds."""
+    shots = ('many_shot', 'medium_shot', 'few_shot')
+    known = insight.run.train_counts is not None
+    stale = shots if known or insight.options.shot_thresholds is not None else ()
+    report = insight.run.report or {}
+    if known or report.get('head_threshold') != insight.options.head_threshold:
+        stale += ('head', 'tail')
+    return {name: value for name, value in insight.metrics.items() if name not in stale}
 
 
 def _known(metrics: Mapping[str, Any]) -> dict[str, float]:

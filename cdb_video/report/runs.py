@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ import numpy as np
 
 from cdb_video.difficulty import FloatVector
 from cdb_video.labels import check_same_names
+from cdb_video.report.dump import Predictions
 from cdb_video.report.insight import Insight, Options, build_insight
 from cdb_video.report.run_config import differing_settings, seed_of
 from cdb_video.report.source import read_run
@@ -28,7 +31,7 @@ class ComparedRun:
         seed: Of the training; None = not known.
         insight: Its metrics and classes.
         accuracy: (C,) float64, NaN = no clip of the class.
-        clip_names: N names; None = without a dump, or the dump names none.
+        clip_names: N distinct names; None = without a dump, or the dump does not tell its clips apart.
     """
 
     path: Path
@@ -132,7 +135,23 @@ def _read(path: Path, options: Options) -> ComparedRun:
     for row in insight.rows:
         accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
     dump = insight.run.predictions
-    return ComparedRun(path, seed_of(path), insight, accuracy, None if dump is None else dump.clip_names)
+    return ComparedRun(path, seed_of(path), insight, accuracy, None if dump is None else _distinct_names(dump))
+
+
+def _distinct_names(dump: Predictions) -> tuple[str, ...] | None:
+    """A name for every clip that no other has: the last part of its path, else all below the folder of all clips.
+
+    None where there are no paths, or one path names several clips.
+    """
+    names = dump.clip_names
+    if names is None or dump.paths is None or len(set(names)) == len(names):
+        return names
+    folders = [posixpath.dirname(posixpath.normpath(path.replace('\\', '/'))).split('/') for path in dump.paths]
+    levels = zip(*folders, strict=False)  # as deep as the path with the fewest folders
+    shared = sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
+    below = ['/'.join(folder[shared:]) for folder in folders]
+    distinct = tuple(posixpath.join(folder, name) for folder, name in zip(below, names, strict=True))
+    return distinct if len(set(distinct)) == len(distinct) else None
 
 
 def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
@@ -152,4 +171,20 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
         raise ValueError(
             f'{run.path} ({other.split} set) was evaluated on other clips than {first.path} ({one.split} set): test '
             'all runs on the same list'
+        )
+    _check_same_labels(first, run)
+
+
+def _check_same_labels(first: ComparedRun, run: ComparedRun) -> None:
+    """See that every clip has the same label in two runs; nothing to see where clips have no names."""
+    one, other = first.outcomes, run.outcomes
+    if one is None or other is None or run.clip_names is None:
+        return
+    unequal = np.flatnonzero(one.labels != other.labels)
+    if unequal.size:
+        place = int(unequal[0])
+        names = [first.insight.name_of(int(outcomes.labels[place])) for outcomes in (one, other)]
+        raise ValueError(
+            f'{len(unequal)} of {len(one.labels)} clips have another label in {run.path} than in {first.path}, as '
+            f'{sorted(run.clip_names)[place]}: {names[1]!r} and {names[0]!r}; test all runs on the same list'
         )

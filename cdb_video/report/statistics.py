@@ -92,6 +92,24 @@ def summarise(
     return _metrics(outcomes, groups, topk, np.ones(len(outcomes.labels)))
 
 
+def count_metrics(
+    num_clips: ArrayLike, num_correct: ArrayLike, groups: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, float]:
+    """The metrics that need only the counts of every class, (C,) int >= 0; none where there is no clip.
+
+    Returns:
+        top1, mean1 and per group with clips the mean class accuracy, in [0, 1].
+    """
+    clips, correct = np.asarray(num_clips), np.asarray(num_correct)
+    present, accuracy = clips > 0, ratio(correct, clips)
+    if not present.any():
+        return {}
+    metrics = {'top1': float(correct.sum() / clips.sum()), 'mean1': float(accuracy[present].mean())}
+    return metrics | {
+        name: float(accuracy[mask & present].mean()) for name, mask in groups.items() if (mask & present).any()
+    }
+
+
 def bootstrap(
     outcomes: Outcomes,
     groups: Mapping[str, NDArray[np.bool_]],

@@ -217,3 +217,25 @@ def test_tool_says_what_is_wrong(tool, tmp_path, monkeypatch, capsys, arguments,
     monkeypatch.chdir(tmp_path)
     assert tool.main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_clips_of_one_name_in_two_folders_are_told_apart(make_run):
+    samples = rescored(1)[:40]
+    for index, sample in enumerate(samples):
+        sample['frame_dir'] = f'data/{"ab"[index % 2]}/c{index // 2}'
+    moved = [sample | {'frame_dir': '/mnt/' + sample['frame_dir']} for sample in reversed(samples)]
+    paths = [make_run('x', 'x', samples=samples), make_run('y', 'y', samples=moved)]
+    one, other = (method.runs[0] for method in read_methods(paths, {}, OPTIONS))
+    assert sorted(one.clip_names) == sorted(other.clip_names)
+    np.testing.assert_array_equal(one.outcomes.predicted, other.outcomes.predicted)
+    np.testing.assert_array_equal(one.outcomes.labels, other.outcomes.labels)
+
+
+def test_clips_with_other_labels_are_refused(make_run):
+    samples, other = rescored(1), rescored(1)
+    first = other[0]
+    second = next(sample for sample in other if int(sample['gt_label']) != int(first['gt_label']))
+    first['gt_label'], second['gt_label'] = second['gt_label'], first['gt_label']
+    paths = [make_run('x', 'x', samples=samples), make_run('y', 'y', samples=other)]
+    with pytest.raises(ValueError, match=r'2 of 80 clips have another label in .*y than in .*x, as P0.*same list'):
+        read_methods(paths, {}, OPTIONS)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
+from cdb_video.report.files import summary_of
 from cdb_video.report.insight import Options, build_insight
 from cdb_video.report.source import read_run
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
@@ -59,7 +60,7 @@ def test_rows_equal_scikit_learn_and_the_history(work_dir):
 def test_history_alone_says_what_it_lacks(tmp_path):
     insight = build_insight(read_run(write_history(tmp_path / 'class_history.jsonl', epochs=1)), QUICK)
     assert (insight.split, insight.epoch) == ('val', 1)
-    assert insight.metrics.keys() == {'top1', 'mean1'}
+    assert insight.metrics.keys() == {'top1', 'mean1', 'many_shot', 'medium_shot', 'few_shot', 'head', 'tail'}
     assert not insight.intervals
     assert any('one validation only' in note for note in insight.notes)
     assert any('mim test --dump' in note for note in insight.notes)
@@ -168,3 +169,22 @@ def test_nothing_to_report_on_is_an_error(tmp_path):
 def test_options_out_of_range_are_an_error(work_dir, options):
     with pytest.raises(ValueError, match='must be'):
         build_insight(read_run(work_dir), options)
+
+
+@pytest.mark.parametrize('parts', ['work_dir', 'history'])
+def test_groups_are_of_the_thresholds_that_the_report_states(work_dir, parts):
+    path = work_dir / 'class_report.json'
+    recorded = json.loads(path.read_text())
+    recorded['metrics']['acc/few_shot'] = 0.123
+    path.write_text(json.dumps(recorded))
+    run = read_run(work_dir if parts == 'work_dir' else work_dir / 'class_history.jsonl')
+    if parts == 'history':
+        run.records[-1]['metrics']['acc/few_shot'] = 0.123
+    insight = build_insight(run, Options(shot_thresholds=(13, 100), head_threshold=5, repeats=20))
+    said = summary_of(insight, work_dir)
+    accuracy = {row['train_count']: row['accuracy'] for row in insight.rows}
+    # Of the two classes with fewer than 13 training clips, one has no clips here.
+    assert said['metrics']['acc/few_shot'] == accuracy[12] != 0.123
+    assert said['metrics']['acc/head'] == pytest.approx(np.mean([accuracy[n] for n in (400, 150, 90, 12)]))
+    assert 'acc/tail' not in said['metrics']
+    assert said['intervals'].keys() <= said['metrics'].keys()
