@@ -128,7 +128,7 @@ def read_history(path: Path) -> History:
                     f'{path}: format version {version!r}, this cdb_video reads up to {FORMAT_VERSION}; update cdb_video'
                 )
             earlier, names = history.header.get('class_names'), entry.get('class_names')
-            if None not in (earlier, names) and earlier != names:
+            if earlier and names and len(earlier) == len(names) and earlier != names:
                 raise ValueError(
                     f'{path}: line {number}: this header has other class names than the one before it: runs with '
                     'different class lists are in one file; keep the lines of one of them'

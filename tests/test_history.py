@@ -81,7 +81,7 @@ def test_restart_without_a_history_has_nothing_to_keep(tmp_path):
 
 
 def test_runs_with_other_class_names_in_one_file_are_refused(path):
-    lines = [make_header(('lift', 'cut'), [3, 2], 'one'), make_header(('lift', 'wash'), [3, 2], 'other')]
+    lines = [make_header('one', 2, ('lift', 'cut'), [3, 2]), make_header('other', 2, ('lift', 'wash'), [3, 2])]
     path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
     with pytest.raises(ValueError, match='line 2: this header has other class names'):
         read_history(path)

@@ -195,7 +195,7 @@ def _of_thresholds(insight: Insight) -> dict[str, float]:
     """The recorded metrics without those of groups that may have had other thresholds."""
     shots = ('many_shot', 'medium_shot', 'few_shot')
     known = insight.run.train_counts is not None
-    stale = shots if known or insight.options.shot_thresholds is not None else ()
+    stale: tuple[str, ...] = shots if known or insight.options.shot_thresholds is not None else ()
     report = insight.run.report or {}
     if known or report.get('head_threshold') != insight.options.head_threshold:
         stale += ('head', 'tail')
