@@ -1,42 +1,15 @@
 """Clips in containers that count no frames: a cut shows by the duration they announce, or it is said that it cannot."""
 
-from fractions import Fraction
-
-import av
 import check_dataset
 import extract_frames
 import list_videos
-import numpy as np
 import pytest
 
 from tests.clips import cut
+from tests.noise_clips import FRAMES, write
 
-FRAMES = 72
 KINDS = [('mkv', 'libx264'), ('mkv', 'mpeg4'), ('webm', 'libvpx')]
 UNKNOWN = '1 clips announce no frame count and no duration; a cut cannot be seen'
-
-
-def write(path, codec, sound_seconds=0, **muxer):
-    """72 frames of noise at 24 a second, in the container that the name stands for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    with av.open(str(path), 'w', options=muxer) as container:
-        stream = container.add_stream(codec, rate=24)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
-        if sound_seconds:
-            write_silence(container, container.add_stream('flac', rate=8000), sound_seconds)
-        for _ in range(FRAMES):
-            image = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
-        container.mux(stream.encode())
-    return path
-
-
-def write_silence(container, stream, seconds):
-    frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000 * seconds), np.int16), format='s16', layout='mono')
-    frame.sample_rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
-    container.mux(stream.encode(frame))
-    container.mux(stream.encode())
 
 
 def extract(root):
