@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 from av.video.reformatter import Interpolation, VideoReformatter
+from video_file import X264_REPEATABLE
 
 # As raw_annotations.FPS, which a worker could not import without torch.
 FPS = 24
@@ -71,7 +72,8 @@ class ClipWriter:
 
     def _new_stream(self, frame: av.VideoFrame) -> Any:
         h264 = 'libx264' in av.codecs_available
-        quality = {'crf': str(self._options.crf), 'preset': 'veryfast'} if h264 else {'qmin': '2', 'qmax': '4'}
+        x264 = {**X264_REPEATABLE, 'crf': str(self._options.crf), 'preset': 'veryfast'}
+        quality = x264 if h264 else {'qmin': '2', 'qmax': '4'}
         stream = self._container.add_stream('libx264' if h264 else 'mpeg4', rate=FPS, options=quality)
         stream.width, stream.height = even_size(frame.width, frame.height, self._options.short_side)
         stream.pix_fmt = 'yuv420p'

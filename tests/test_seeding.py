@@ -110,8 +110,7 @@ def test_pass_that_has_begun_keeps_its_epoch():
 
 
 @pytest.mark.parametrize('batch_size', [3, 5])
-# Two workers are in test_seed_hook.py: here one of them ends with status 1 in the whole suite (open, not understood).
-@pytest.mark.parametrize('workers', [{}, {'num_workers': 1}])
+@pytest.mark.parametrize('workers', [{}, {'num_workers': 1}, {'num_workers': 2, 'persistent_workers': True}])
 def test_loader_gives_the_same_samples_for_any_workers(workers, batch_size):
     reference = [SeededDataset(Noise(), 5)[Draw(index, epoch, index)] for epoch in (0, 1) for index in range(12)]
     loader = DataLoader(Noise(), batch_size=batch_size, collate_fn=list, **workers)

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from multiprocessing import get_context
 
 import av
 import cut_clips
 import numpy as np
 import pytest
 import raw_annotations
+from cut_writer import ClipWriter, CutOptions
 from worker_pool import Lost
 
 from cdb_video import annotation as ann
@@ -245,15 +245,26 @@ def test_a_recording_that_is_none_is_named_and_the_others_are_cut(root, capsys, 
     assert '5 were there already, 1 cannot be cut' in output.out
 
 
-@pytest.mark.xfail(reason='open: one clip differs in the whole suite, never alone; not understood', strict=False)
+def test_the_bytes_of_a_clip_do_not_depend_on_what_was_in_memory(tmp_path):
+    # With macroblock trees x264 gave other bytes now and then: 20 times in 600, by what was in memory before.
+    rng = np.random.default_rng(0)
+    frames = [
+        av.VideoFrame.from_ndarray(picture(number), format='rgb24').reformat(format='yuv420p') for number in range(60)
+    ]
+    written = set()
+    for _ in range(300):
+        [np.full(size, 7 * size % 256, np.uint8) for size in rng.integers(1, 200_000, 100)]
+        writer = ClipWriter(tmp_path / 'clip.mp4', CutOptions())
+        for frame in frames:
+            writer.add(frame)
+        writer.finish()
+        written.add((tmp_path / 'clip.mp4').read_bytes())
+    assert len(written) == 1
+
+
 def test_a_second_run_cuts_only_what_is_missing_and_gives_the_same_bytes(root, capsys):
-    # With a key frame every half second, so that the second run begins in the middle. Written in a process of its own:
-    # decord, once it is loaded, brings an x264 of its own.
-    recording = root / f'recordings/{SESSION}.mp4'
-    process = get_context('spawn').Process(target=write_recording, args=(recording,), kwargs={'g': '12'})
-    process.start()
-    process.join()
-    assert recording.exists()
+    # With a key frame every half second, so that the second run begins in the middle.
+    write_recording(root / f'recordings/{SESSION}.mp4', g='12')
     assert run(root) == 0
     before = tree(root / 'cropped_clips')
     gone = path_of(root, *TIMES[3])
