@@ -169,7 +169,9 @@ def newest_checkpoint(work_dir: Path) -> str | None:
     note = work_dir / 'last_checkpoint'
     if note.is_file():
         named = note.read_text(encoding='utf-8').strip()
-        if named and Path(named).exists():
+        # A checkpoint can be a folder (DeepSpeed's), but not any: a note that was cut off may name one above it.
+        whole = Path(named).is_file() or (Path(named).is_dir() and Path(named).name.startswith(('epoch_', 'iter_')))
+        if named and whole:
             return named
     for kind in ('epoch', 'iter'):
         numbers = [int(n) for path in work_dir.glob(f'{kind}_*.pth') if (n := path.stem.split('_')[1]).isdecimal()]

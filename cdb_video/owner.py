@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from torch import Tensor
 
-from cdb_video import recording, wiring
+from cdb_video import handing, recording, wiring
 from cdb_video.agreement import check_agreement, start_prints, state_prints
 from cdb_video.fingerprints import Print
 from cdb_video.labels import check_same_names, dataset_class_names, describe
@@ -86,10 +86,10 @@ class DifficultyOwner(Hook):
     def before_train_epoch(self, runner: Any) -> None:
         """Hand on the epoch, before the sampler draws it; make up for a validation that the checkpoint lacks."""
         self._hand_on_progress(runner)
-        self._push_prior(runner)
-        followers = wiring.find_progress_consumers(runner.model, self._sampler)
-        if self.state_ is not None and any(follower.follows_progress for follower in followers):
-            self._agree(runner, lambda: self._prints(runner), f'before epoch {runner.epoch + 1}')
+        if self.state_ is not None:
+            handing.hand_on_prior(runner.model, self._sampler, self.state_.train_counts)
+            if handing.follows_progress(runner.model, self._sampler):
+                self._agree(runner, lambda: self._prints(runner), f'before epoch {runner.epoch + 1}')
         self._validate_if_missing(runner)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
@@ -231,19 +231,13 @@ class DifficultyOwner(Hook):
     def _prints(self, runner: Any) -> list[Print]:
         assert self.state_ is not None
         parts = wiring.find_class_parts(runner.model, self._sampler)
-        return list(state_prints(runner, self.state_, self._sampler, parts, self._prior()))
+        prior = handing.class_prior(self._sampler, self.state_.train_counts)
+        return list(state_prints(runner, self.state_, self._sampler, parts, prior))
 
     def _agree(self, runner: Any, prints: Callable[[], list[Print]], moment: str) -> None:
         if get_world_size() > 1:
             self.agreement_ = check_agreement(prints, moment)
             runner.logger.info(f'{get_world_size()} processes agree {moment}: {self.agreement_}')
-
-    def _prior(self) -> Any:
-        """(C,) clips per class as training sees them, by the law of the sampler; some methods need their scale."""
-        assert self.state_ is not None
-        counts = self.state_.train_counts
-        probability = getattr(self._sampler, 'class_probability', None)
-        return counts if probability is None else probability * counts.sum()
 
     def _hand_on(self, runner: Any, epoch: int | None) -> None:
         """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them."""
@@ -251,33 +245,13 @@ class DifficultyOwner(Hook):
         self._hand_on_progress(runner, epoch)
         for consumer in self._consumers.values():
             consumer.set_class_difficulty(self.state_.difficulty, self.state_.accuracy)
-        self._push_prior(runner)
-
-    def _push_prior(self, runner: Any) -> None:
-        """Hand on the frequencies that training sees."""
-        if self.state_ is not None:
-            for consumer in wiring.find_prior_consumers(runner.model):
-                consumer.set_class_prior(self._prior())
+        handing.hand_on_prior(runner.model, self._sampler, self.state_.train_counts)
 
     def _hand_on_progress(self, runner: Any, epoch: int | None = None) -> None:
-        """Hand on how many epochs are done, and of how many; in training by iteration there are none.
-
-        Raises:
-            ValueError: If something waits for an epoch in training by iteration.
-        """
-        consumers = wiring.find_progress_consumers(runner.model, self._sampler)
-        if self._by_epoch(runner):
-            done = runner.epoch if epoch is None else epoch
-            for consumer in consumers:
-                # A run that is resumed with fewer epochs than it has trains nothing more.
-                consumer.set_progress(min(done, runner.max_epochs), runner.max_epochs)
-            return
-        waiting = [type(consumer).__name__ for consumer in consumers if consumer.follows_progress]
-        if waiting:
-            raise ValueError(
-                f'{", ".join(waiting)} changes with the epoch, and this run is trained by iteration: train by epoch '
-                '(train_cfg=dict(by_epoch=True, max_epochs=...)), or leave out begin, drw_begin and a tau that grows'
-            )
+        done = runner.epoch if epoch is None else epoch
+        handing.hand_on_progress(
+            runner.model, self._sampler, done, runner.max_epochs if self._by_epoch(runner) else None
+        )
 
     def _record(self, runner: Any, step: int) -> None:
         """Add the state to the history, the visualizer and the log; on the main process only."""
@@ -292,11 +266,7 @@ class DifficultyOwner(Hook):
 
     def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
         """Tau and weight or probability of every consumer, as the history has them."""
-        vectors = {}
-        for name, consumer in self._consumers.items():
-            vector = wiring.consumer_vector(consumer)
-            vectors[name] = {'tau': wiring.consumer_tau(consumer)} | ({} if vector is None else dict([vector]))
-        return vectors
+        return handing.consumer_vectors(self._consumers)
 
     @staticmethod
     def _by_epoch(runner: Any) -> bool:

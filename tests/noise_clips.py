@@ -1,6 +1,6 @@
 """Clips of noise in containers of all kinds, written in a process of their own.
 
-decord, once it is loaded, brings codecs of its own, and those of PyAV may fail beside them.
+Where decord was loaded first, PyAV's libvpx does not open: decord brings one of its own.
 """
 
 import subprocess

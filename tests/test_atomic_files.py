@@ -52,6 +52,6 @@ def test_newest_checkpoint_survives_a_torn_note(tmp_path):
     assert newest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_9.pth'))
     assert newest_checkpoint(tmp_path) == str(tmp_path / 'epoch_9.pth')
-    for torn in ('', str(tmp_path / 'epoch_1.pth')):
+    for torn in ('', str(tmp_path / 'epoch_1.pth'), str(tmp_path)):
         (tmp_path / 'last_checkpoint').write_text(torn)
         assert newest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')

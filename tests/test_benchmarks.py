@@ -5,9 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build_lists
-import extract_frames
-import make_egtea_mini
 import numpy as np
 import pytest
 
@@ -132,21 +129,10 @@ def test_spread_has_the_median_and_the_quartiles(run):
     assert spread([0.5]).show(scale=10) == '5.00'
 
 
-@pytest.fixture(scope='module')
-def mini(tmp_path_factory):
-    """EGTEA-mini with two training, validation and test clips a verb."""
-    root = tmp_path_factory.mktemp('egtea_mini')
-    assert make_egtea_mini.main(['--out', str(root), '--scale', '0.001', '--workers', '1']) == 0
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
-    options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
-    assert build_lists.main(['--data-root', str(root), *options]) == 0
-    return root
-
-
-def test_cost_measures_losses_steps_and_validations(run, mini, monkeypatch):
+def test_cost_measures_losses_steps_and_validations(run, tiny_mini, monkeypatch):
     monkeypatch.setenv('EGTEA_ROOT', '')
     monkeypatch.setattr(__import__('cost'), 'CALLS', 2)
-    status, page, content = run('cost', '--data-root', str(mini), '--rounds', '2', '--steps', '4', '--seed', '3')
+    status, page, content = run('cost', '--data-root', str(tiny_mini), '--rounds', '2', '--steps', '4', '--seed', '3')
     check_origin(page, content, 'cost')
     numbers = content['numbers']
     missed = max(numbers['share']['cpu'].values()) >= 0.01 or numbers['ratio']['cpu']['median'] >= 1.05

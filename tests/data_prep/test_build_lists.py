@@ -319,7 +319,7 @@ def test_a_mirrors_folder_of_clips_is_found_and_named(root, capsys):
 
 
 def test_the_plot_is_a_picture_and_belongs_to_the_folder(root):
-    # Not by OpenCV: its reader of PNG fails in a process where other libraries have brought another zlib.
+    # Not by OpenCV: where decord was loaded first, with a zlib of its own, OpenCV reads no PNG.
     read = pytest.importorskip('matplotlib.image').imread
 
     picture = root / 'lists/verb_split1_subjects-P20-P21/class_counts.png'

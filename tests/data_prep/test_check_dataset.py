@@ -1,7 +1,6 @@
 """check_dataset: what it finds in lists, frames and videos, and that it finds nothing in sound ones."""
 
 import dataclasses
-import json
 import os
 import shutil
 
@@ -17,9 +16,9 @@ from check_jpegs import sample_numbers
 from worker_pool import Lost
 
 from cdb_video import annotation as ann
+from tests.checked import LISTS, entries, run, wrong
 from tests.clips import cut, spoil_middle, write_audio, write_clip, write_shortened_by_edit_list
 
-LISTS = 'lists/verb_split1_subjects-P20-P26'
 LABELS = {'label', 'lists differ', 'summary'}
 
 
@@ -54,20 +53,6 @@ def own_session(root, clip):
         session.unlink()
         shutil.copytree(source, session)
     return root / 'frames' / clip
-
-
-def run(root, *options):
-    args = ['--data-root', root, '--lists', root / LISTS, '--json', root / 'checked.json', '--workers', 1, *options]
-    code = check_dataset.main([str(arg) for arg in args])
-    return code, json.loads((root / 'checked.json').read_text())
-
-
-def wrong(result):
-    return [(f['kind'], f['clip'].rpartition('/')[2]) for f in result['findings'] if not f['is_warning']]
-
-
-def entries(root, part='val'):
-    return ann.read_frame_list(root / LISTS / f'{part}.txt')
 
 
 @pytest.mark.parametrize('options', [(), ('--full',)])

@@ -16,9 +16,9 @@ from check_sizes import size_findings
 
 from cdb_video import annotation as ann
 from cdb_video.pack import PackReader, PackWriter
+from tests.checked import LISTS, entries, run, wrong
 from tests.clips import write_clip
 
-LISTS = 'lists/verb_split1_subjects-P20-P26'
 SPLIT = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
 
 
@@ -35,20 +35,6 @@ def _mini(tmp_path_factory):
 @pytest.fixture
 def root(_mini, tmp_path):
     return shutil.copytree(_mini, tmp_path / 'mini')
-
-
-def run(root, *options):
-    args = ['--data-root', root, '--lists', root / LISTS, '--json', root / 'checked.json', '--workers', 1, *options]
-    code = check_dataset.main([str(arg) for arg in args])
-    return code, json.loads((root / 'checked.json').read_text())
-
-
-def wrong(result):
-    return [(f['kind'], f['clip'].rpartition('/')[2]) for f in result['findings'] if not f['is_warning']]
-
-
-def entries(root, part='val'):
-    return ann.read_frame_list(root / LISTS / f'{part}.txt')
 
 
 def pack_of(root, entry):

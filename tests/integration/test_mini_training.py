@@ -9,9 +9,6 @@ import sys
 import uuid
 from pathlib import Path
 
-import build_lists
-import extract_frames
-import make_egtea_mini
 import numpy as np
 import pytest
 import torch
@@ -25,21 +22,10 @@ MINI = REPOSITORY / 'configs/egtea/mini'
 LISTS = 'lists/verb_split1_subjects-P20-P26'
 
 
-@pytest.fixture(scope='session')
-def data_root(tmp_path_factory):
-    """EGTEA-mini with two training, validation and test clips a verb."""
-    root = tmp_path_factory.mktemp('egtea_mini')
-    assert make_egtea_mini.main(['--out', str(root), '--scale', '0.001', '--workers', '1']) == 0
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
-    options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
-    assert build_lists.main(['--data-root', str(root), *options]) == 0
-    return root
-
-
 @pytest.fixture
-def train(data_root, tmp_path, monkeypatch):
+def train(tiny_mini, tmp_path, monkeypatch):
     """Train a leaf for two epochs in this process; further settings as dotted keys."""
-    monkeypatch.setenv('EGTEA_ROOT', str(data_root))
+    monkeypatch.setenv('EGTEA_ROOT', str(tiny_mini))
 
     def run(leaf, folder=MINI, **settings):
         config = Config.fromfile(folder / f'{leaf}.py')
@@ -74,10 +60,10 @@ def train(data_root, tmp_path, monkeypatch):
         ('i3d_cdbw', {'CDBLoss'}),
     ],
 )
-def test_leaf_trains_two_epochs_and_leaves_history_report_and_checkpoint(train, tmp_path, data_root, leaf, consumers):
+def test_leaf_trains_two_epochs_and_leaves_history_report_and_checkpoint(train, tmp_path, tiny_mini, leaf, consumers):
     train(leaf)
     history = read_history(tmp_path / 'class_history.jsonl')
-    assert history.header['class_names'] == (data_root / LISTS / 'classes.txt').read_text().splitlines()
+    assert history.header['class_names'] == (tiny_mini / LISTS / 'classes.txt').read_text().splitlines()
     assert [record['epoch'] for record in history.records] == [1, 2]
     assert all(set(record['consumers']) == consumers for record in history.records)
     assert all(sum(record['num_clips']) == 38 for record in history.records)
@@ -106,8 +92,8 @@ def test_full_config_takes_two_steps_on_egtea_mini(train, tmp_path):
 
 
 @pytest.mark.slow
-def test_list_that_does_not_parse_stops_before_training(train, data_root, tmp_path):
-    good = (data_root / LISTS / 'train.txt').read_text().splitlines()
+def test_list_that_does_not_parse_stops_before_training(train, tiny_mini, tmp_path):
+    good = (tiny_mini / LISTS / 'train.txt').read_text().splitlines()
     broken = tmp_path / 'broken.txt'
     broken.write_text('\n'.join([*good[:3], good[3].rsplit(' ', 1)[0] + ' walk']) + '\n')
     with pytest.raises(ValueError, match=r'broken\.txt:4'):
@@ -116,7 +102,7 @@ def test_list_that_does_not_parse_stops_before_training(train, data_root, tmp_pa
 
 
 @pytest.mark.slow
-def test_frames_that_are_missing_stop_before_training(train, data_root, tmp_path):
+def test_frames_that_are_missing_stop_before_training(train, tiny_mini, tmp_path):
     listed = tmp_path / 'missing.txt'
     listed.write_text('P01-R01-Nothing/P01-R01-Nothing-0-1000-F000000-F000024 24 0\n')
     with pytest.raises(FileNotFoundError, match='1 of the 1 clips'):
@@ -134,11 +120,11 @@ def mim(*arguments, data_root, expect=0):
 
 
 @pytest.mark.slow
-def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(data_root, tmp_path):
+def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(tiny_mini, tmp_path):
     config, work = MINI / 'slowfast_cdbs.py', tmp_path / 'work'
     train = ['train', 'mmaction', config, '--work-dir', work, '--seed', '0']
-    assert 'class report (val)' in mim(*train, '--cfg-options', 'train_cfg.max_epochs=1', data_root=data_root)
-    resumed = mim(*train, '--resume', '--cfg-options', 'train_cfg.max_epochs=2', data_root=data_root)
+    assert 'class report (val)' in mim(*train, '--cfg-options', 'train_cfg.max_epochs=1', data_root=tiny_mini)
+    resumed = mim(*train, '--resume', '--cfg-options', 'train_cfg.max_epochs=2', data_root=tiny_mini)
     assert 'resumed epoch: 1' in resumed
     records = read_history(work / 'class_history.jsonl').records
     assert [record['epoch'] for record in records] == [1, 2]
@@ -146,7 +132,7 @@ def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(data_root, t
     best = next(work.glob('best_acc_mean1_*.pth'))
     test = ['test', 'mmaction', config, '--work-dir', work, '--checkpoint']
     dump = tmp_path / 'predictions.pkl'
-    assert 'class report (test)' in mim(*test, best, '--dump', dump, data_root=data_root)
+    assert 'class report (test)' in mim(*test, best, '--dump', dump, data_root=tiny_mini)
     with dump.open('rb') as file:
         predictions = pickle.load(file)
     assert len(predictions) == 38
@@ -161,7 +147,7 @@ def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(data_root, t
     checkpoint = torch.load(best)
     checkpoint['meta']['extra'] = Poison(marker)
     torch.save(checkpoint, tmp_path / 'poison.pth')
-    said = mim(*test, tmp_path / 'poison.pth', data_root=data_root, expect=1)
+    said = mim(*test, tmp_path / 'poison.pth', data_root=tiny_mini, expect=1)
     assert 'Weights only load failed' in said
     assert not marker.exists()
 

@@ -4,9 +4,6 @@ import importlib.util
 import uuid
 from pathlib import Path
 
-import build_lists
-import extract_frames
-import make_egtea_mini
 import pytest
 import torch
 from mmengine.config import Config
@@ -35,16 +32,11 @@ def config_of(leaf, work_dir, **settings):
 
 
 @pytest.fixture(scope='module')
-def first_stage(tmp_path_factory):
+def first_stage(tmp_path_factory, tiny_mini):
     """The checkpoint of a run of slowfast_ce on two clips a verb; the environment stays pointed at its data."""
-    root = tmp_path_factory.mktemp('egtea_mini')
-    assert make_egtea_mini.main(['--out', str(root), '--scale', '0.001', '--workers', '1']) == 0
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
-    options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
-    assert build_lists.main(['--data-root', str(root), *options]) == 0
     work_dir = tmp_path_factory.mktemp('first')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('EGTEA_ROOT', str(root))
+        patch.setenv('EGTEA_ROOT', str(tiny_mini))
         Runner.from_cfg(config_of('slowfast_ce', work_dir)).train()
         patch.setenv('CDB_FIRST_STAGE', str(work_dir / 'epoch_1.pth'))
         yield work_dir / 'epoch_1.pth'
