@@ -25,7 +25,7 @@ _HEADINGS = {
 }
 _FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'probability': '{:.2%}'}
 # The metrics of ClassAccuracy, which are shares of 1.
-_SHARE = re.compile(r'(^|/)(top\d+|mean1|mean_precision|macro_f1|(many|medium|few)_shot)$')
+_SHARE = re.compile(r'(^|/)(top\d+|mean1|mean_precision|macro_f1|(many|medium|few)_shot|head|tail)$')
 Row = dict[str, Any]
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
+from cdb_video.report.class_table import format_summary
 from cdb_video.report.files import summary_of
-from cdb_video.report.insight import Options, build_insight
+from cdb_video.report.insight import METRIC_LABELS, Options, build_insight
 from cdb_video.report.source import read_run
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 
@@ -188,3 +189,7 @@ def test_groups_are_of_the_thresholds_that_the_report_states(work_dir, parts):
     assert said['metrics']['acc/head'] == pytest.approx(np.mean([accuracy[n] for n in (400, 150, 90, 12)]))
     assert 'acc/tail' not in said['metrics']
     assert said['intervals'].keys() <= said['metrics'].keys()
+
+
+def test_every_metric_of_a_report_is_printed_in_percent():
+    assert format_summary({f'acc/{name}': 0.5 for name in METRIC_LABELS}).count('50.0%') == len(METRIC_LABELS)
