@@ -49,13 +49,14 @@ POINTS = (
     'in validation',
     'difficulty measured, not recorded',
     'history written, best not saved',
+    'last checkpoint saved, run not ended',
     *FILES,
     *DELETIONS,
 )
 KEPT = 2  # max_keep_ckpts of the mini configs
 # Those that need a validation which beats an earlier one, and those at the end of training.
 OF_A_BEST = tuple(point for point in (*FILES, *DELETIONS) if 'best' in point or 'again' in point)
-OF_THE_END = ('in the middle of the class report',)
+OF_THE_END = ('in the middle of the class report', 'last checkpoint saved, run not ended')
 
 
 def die(*_args: Any, **_kwargs: Any) -> NoReturn:
@@ -102,6 +103,11 @@ class DeathHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Behind ClassDifficultyHook, before CheckpointHook."""
         if (self.point, runner.epoch) == ('history written, best not saved', self.epoch):
+            die()
+
+    def after_train(self, runner: Any) -> None:
+        """Behind the last validation and all that it led to."""
+        if self.point == 'last checkpoint saved, run not ended':
             die()
 
     def before_val_epoch(self, runner: Any) -> None:

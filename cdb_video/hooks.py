@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.dist import is_main_process
 from mmengine.registry import HOOKS
 
 from cdb_video import recording, wiring
@@ -76,6 +75,7 @@ class ClassDifficultyHook(DifficultyOwner):
         self.source = source
         self._training_counts: TrainingCounts | None = None
         self._metric: ClassAccuracy | None = None
+        self._reported_at: int | None = None
 
     def before_train(self, runner: Any) -> None:
         """Find and check everything that takes part, before the first step.
@@ -99,6 +99,7 @@ class ClassDifficultyHook(DifficultyOwner):
     def _prepare(self, runner: Any) -> None:
         """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
         self.state_, self._metric, self._consumers, self._metrics = None, None, {}, {}
+        self._reported_at = None
         self._check_alone(runner)
         check_companions(runner, self)
         if self.source == 'train':
@@ -160,26 +161,12 @@ class ClassDifficultyHook(DifficultyOwner):
         from_main(lambda: self._record(runner, epoch))
 
     def after_train(self, runner: Any) -> None:
-        """Write the class report of the last validation."""
+        """Write the class report of the last validation, where training ended before its last epoch."""
         super().after_train(runner)
+        self._report_validation(runner)
         if self._training_counts is not None:
             self._training_counts.stop()
             self._training_counts = None
-            self._report_validation(runner)
-            return
-        state = self.state_
-        measured = state is not None and state.measured.any() and self._metric is not None
-        if self.report and state is not None and measured and is_main_process():
-            recording.report_classes(
-                runner,
-                'val',
-                state.num_clips,
-                state.num_correct,
-                state,
-                self._consumer_vectors(),
-                self._metrics,
-                runner.val_loop.evaluator,
-            )
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Turn the counts of a validation into difficulty; hand it on, record and log it."""
@@ -187,30 +174,46 @@ class ClassDifficultyHook(DifficultyOwner):
         if not self._is_training or self.state_ is None or self._metric is None or self._metric.counts_ is None:
             return
         counts = self._metric.counts_
-        if self._training_counts is not None:
-            self._metrics = plain(metrics or {})
-            return
-        self.state_ = self.state_.updated(
-            counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
-        )
         self._metrics = plain(metrics or {})
-        self._push(runner)
-        from_main(lambda: self._record(runner, self._step(runner)))
+        if self.source == 'val':
+            self.state_ = self.state_.updated(
+                counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
+            )
+            self._push(runner)
+            from_main(lambda: self._record(runner, self._step(runner)))
+        if self._is_over(runner):
+            # Before a checkpoint says that this validation was: a run that is killed here validates again.
+            self._report_validation(runner)
 
     def _report_validation(self, runner: Any) -> None:
-        """Report the last validation of a run whose difficulty comes from training."""
-        counts = None if self._metric is None else self._metric.counts_
-        if self.report and counts is not None and self.state_ is not None and is_main_process():
-            recording.report_classes(
-                runner,
-                'val',
-                counts.num_clips,
-                counts.num_correct,
-                self.state_,
-                self._consumer_vectors(),
-                self._metrics,
-                runner.val_loop.evaluator,
-            )
+        """Write the class report of the last validation, once."""
+        if not self.report or self._metric is None or self.state_ is None or self._reported_at == self._validated_at:
+            return
+        self._reported_at = self._validated_at
+        from_main(lambda: self._report(runner))
+
+    def _report(self, runner: Any) -> None:
+        assert self._metric is not None
+        assert self.state_ is not None
+        counts, state = self._metric.counts_, self.state_
+        if counts is None:  # nothing was validated since the resume
+            if self.source == 'train' or not state.measured.any():
+                return
+            report = recording.fuller_report(runner, state)
+            if report is not None:
+                runner.logger.info(f'{report} is of the validation that this run ended with: it stays')
+                return
+        shown = state if self.source == 'val' else counts
+        recording.report_classes(
+            runner,
+            'val',
+            shown.num_clips,
+            shown.num_correct,
+            state,
+            self._consumer_vectors(),
+            self._metrics,
+            runner.val_loop.evaluator,
+        )
 
     def _without_validation(self, runner: Any) -> None:
         """No validation, no difficulty: an error, unless nobody waits for it."""

@@ -272,6 +272,11 @@ class DifficultyOwner(Hook):
     def _by_epoch(runner: Any) -> bool:
         return not isinstance(runner.train_loop, IterBasedTrainLoop)
 
+    def _is_over(self, runner: Any) -> bool:
+        """Whether the last epoch, or iteration, is done."""
+        loop = runner.train_loop
+        return bool(runner.epoch >= loop.max_epochs if self._by_epoch(runner) else runner.iter >= loop.max_iters)
+
     def _step(self, runner: Any) -> int:
         """What the visualizer counts in: epochs, or iterations where the loop is by iteration."""
         return int(runner.epoch if self._by_epoch(runner) else runner.iter)

@@ -15,6 +15,7 @@ from cdb_video import wiring
 from cdb_video.difficulty import IntVector
 from cdb_video.history import HISTORY_NAME, append_lines, fork_history, make_header, read_history
 from cdb_video.report.automatic import dump_of, write_final_report
+from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.class_table import Row, class_rows, format_summary, format_table, write_class_report
 from cdb_video.report.strip import class_strip
 from cdb_video.state import DifficultyState
@@ -111,6 +112,16 @@ def report_classes(
 
     if _try_writing(runner, 'the class report', write):
         write_final_report(runner, dump_of(evaluator))
+
+
+def fuller_report(runner: Any, state: DifficultyState) -> Path | None:
+    """The class report in the work directory if it is of the model of this state, and of predictions too."""
+    path = Path(runner.work_dir) / REPORT_NAME
+    try:
+        report = read_class_report(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    return path if report.get('iter') == state.iteration and report.get('confusions') else None
 
 
 def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> dict[str, Any]:
