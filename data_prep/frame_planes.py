@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from clip_reader import ClipError
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+Turn = tuple[int, int, int, int]
 
 _PLANAR = ('yuv420p', 'yuvj420p')
 # AVColorSpace: 2 not specified, 5 and 6 the two names of BT.601. What is not specified is taken for
@@ -44,6 +45,7 @@ class FrameReducer:
         self._short_side = short_side
         self._even = even
         self._converter = VideoReformatter()
+        self._turns: dict[int, Turn] = {}
 
     def planes(self, frame: av.VideoFrame) -> Planes | None:
         """Y (H, W), Cb and Cr (ceil(H/2), ceil(W/2)), uint8, full-range BT.601; None = only `image` can.
@@ -52,7 +54,7 @@ class FrameReducer:
             ClipError: If the frame is to be turned by other than quarter turns.
         """
         # To mirror a plane of odd width would shift its colours against the pixels.
-        if not _is_planar(frame) or _orientation(frame) != _UPRIGHT:
+        if not _is_planar(frame) or self._turn_of(frame) != _UPRIGHT:
             return None
         width, height = frame.width, frame.height
         new_width, new_height = self._size(width, height)
@@ -84,7 +86,18 @@ class FrameReducer:
         # One converter for all frames: VideoFrame.to_ndarray(format=...) sets up a new one, with
         # its threads, for every frame.
         image = self._converter.reformat(frame, width, height, 'bgr24', interpolation=_CONVERSION, threads=1)
-        return _turn(image.to_ndarray(), _orientation(frame))
+        return _turn(image.to_ndarray(), self._turn_of(frame))
+
+    def _turn_of(self, frame: av.VideoFrame) -> Turn:
+        """How to turn and mirror a frame: read once for each angle that the frames of a clip have.
+
+        To read it from every frame would keep each of them in memory until the garbage collector comes by, since in
+        PyAV a frame and its side data hold each other.
+        """
+        angle = frame.rotation
+        if angle not in self._turns:
+            self._turns[angle] = _orientation(frame)
+        return self._turns[angle]
 
     def _size(self, width: int, height: int) -> tuple[int, int]:
         width, height = reduced_size(width, height, self._short_side)
@@ -142,7 +155,7 @@ def _lacking(length: int, factor: float, wanted: int) -> int:
     return max(0, math.ceil((wanted - 0.49) / factor) - length)
 
 
-def _orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+def _orientation(frame: av.VideoFrame) -> Turn:
     """The part (a, b, c, d) of the frame's display matrix that turns and mirrors; each -1, 0 or 1."""
     data = frame.side_data.get('DISPLAYMATRIX')
     if data is None:
@@ -156,7 +169,7 @@ def _orientation(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     return a, b, c, d
 
 
-def _turn(plane: np.ndarray, turn: tuple[int, int, int, int]) -> np.ndarray:
+def _turn(plane: np.ndarray, turn: Turn) -> np.ndarray:
     """Show a plane as a display matrix says: x' = a x + c y, y' = b x + d y."""
     if turn == _UPRIGHT:
         return plane

@@ -7,6 +7,7 @@ many clips do it here.
 
 from __future__ import annotations
 
+import gc
 import pickle
 import time
 import traceback
@@ -194,6 +195,9 @@ def _serve(connection: Connection, function: Callable[..., Any]) -> None:
     """The worker's side."""
     start_worker()
     beat = _Beat(connection)
+    # What PyAV opens and decodes lies in cycles, and the garbage collector counts objects, not the megabytes that these
+    # hold: without a collection after every task a worker grows by gigabytes. What is there now stays for ever.
+    gc.freeze()
     try:
         connection.send(('ready', None))
         while True:
@@ -204,6 +208,8 @@ def _serve(connection: Connection, function: Callable[..., Any]) -> None:
             except Exception as error:
                 message = ('error', _portable(error, task))
             connection.send(message)
+            del message
+            gc.collect()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         # The parent wants no more.
         return

@@ -1,5 +1,6 @@
 """What the pixels of extracted frames are: exact colours, upright, unshifted, chosen frame by frame."""
 
+import gc
 from fractions import Fraction
 
 import av
@@ -231,3 +232,20 @@ def test_decord_is_not_asked_for_frames_beyond_the_last(tmp_path, monkeypatch):
     # What decord takes the clip's length for does not matter.
     monkeypatch.setattr(decord.VideoReader, '__len__', lambda reader: 1000)
     assert len(extract(clip, backend='decord')) == 12
+
+
+def test_frames_do_not_wait_for_the_garbage_collector(tmp_path):
+    """A frame and its side data hold each other in PyAV: were it read from every frame, all would stay in memory."""
+    write_clip(tmp_path / 'clip.mp4', 40)
+    reducer, seen = FrameReducer(32), 0
+    gc.collect()
+    gc.disable()
+    try:
+        for frame in ClipFrames(tmp_path / 'clip.mp4', Options()):
+            assert reducer.planes(frame) is not None
+            seen += 1
+        alive = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert seen == 40
+    assert alive <= 3

@@ -1,6 +1,7 @@
 """The pool of workers: a task that crashes or hangs is lost alone, and said to be."""
 
 import functools
+import gc
 import os
 import signal
 import time
@@ -142,3 +143,20 @@ def note(task, beat, folder):
     time.sleep(0.05)
     open(f'{folder}/{task}.ended', 'w').close()
     return task
+
+
+class Ring:
+    """Holds itself, as what PyAV opens does, and much memory that the garbage collector does not see."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def make_rings(number, beat):
+    alive = sum(type(thing) is Ring for thing in gc.get_objects())
+    rings = [Ring() for _ in range(number)]
+    return alive if rings else None
+
+
+def test_what_a_task_leaves_in_cycles_is_gone_before_the_next():
+    assert [result for _, result in run_tasks(make_rings, [3] * 4, 1)] == [0, 0, 0, 0]
