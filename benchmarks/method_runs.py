@@ -1,0 +1,162 @@
+"""One run of a method for `methods.py`: its config on the data set, training, and the test of its last epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import REPOSITORY
+from method_data import Place
+from method_list import METHODS, Setting
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from cdb_video.classifier_edits import edited, validate
+
+CONFIGS = REPOSITORY / 'configs'
+LAYER = 'cls_head.fc_cls'
+STRENGTHS = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [0.25 * k for k in range(7)]}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is; two runs that are equal give equal results.
+
+    Attributes:
+        method: A key of `METHODS`.
+        seed: Of the training.
+        place: The data set.
+        setting: What differs from the config of the method.
+    """
+
+    method: str
+    seed: int
+    place: Place
+    setting: Setting = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """A text that tells it from all others; paths do not count."""
+        named = {'method': self.method, 'seed': self.seed, 'setting': self.setting, **self.place.named}
+        return json.dumps(named, sort_keys=True)
+
+
+def build_config(run: Run, work_dir: Path) -> Config:
+    """The config of a run: that of the method, on the clips of the data set, tested after its last epoch."""
+    os.environ.update(run.place.environment)
+    config = Config.fromfile(CONFIGS / 'egtea/mini' / f'{METHODS[run.method].leaf}.py')
+    if run.place.data == 'digits':
+        _take_digits(config)
+    for part in ('train', 'val', 'test'):
+        config[f'{part}_dataloader'].update(num_workers=0, persistent_workers=False)
+    config.default_hooks.checkpoint = {'type': 'EnduringCheckpointHook', 'interval': 10**6, 'save_last': False}
+    config.custom_hooks[0].update(live_report=False, report=False, log_classes=0)
+    config.update(work_dir=str(work_dir), randomness={'seed': run.seed}, log_level='WARNING', visualizer=None)
+    config.merge_from_dict(json.loads(json.dumps(run.setting)))
+    _follow_length(config)
+    return config
+
+
+def _take_digits(config: Config) -> None:
+    """Put the moving digits in the place of EGTEA-mini; what the method changes stays."""
+    digits = Config.fromfile(CONFIGS / 'digits/slowfast_ce.py')
+    sampler = config.train_dataloader.sampler
+    for part in ('train', 'val', 'test'):
+        config[f'{part}_dataloader'] = digits[f'{part}_dataloader']
+    config.train_dataloader.sampler = sampler
+    config.model.cls_head.num_classes = digits.model.cls_head.num_classes
+    if 'blending' in config.model.data_preprocessor:
+        config.model.data_preprocessor.blending.num_classes = digits.model.cls_head.num_classes
+
+
+def _follow_length(config: Config) -> None:
+    """Let the schedule be as long as training, where a setting changes that."""
+    last = config.param_scheduler[-1]
+    last.update(end=config.train_cfg.max_epochs, T_max=config.train_cfg.max_epochs - last.get('begin', 0))
+
+
+def play(run: Run, folder: Path) -> dict[str, Any]:
+    """Train and test.
+
+    Args:
+        run: What to do.
+        folder: For checkpoints of first stages, and of the log.
+
+    Returns:
+        Per class clips, clips told rightly and training clips; metrics of the test set in [0, 1]; seconds.
+    """
+    begun = time.perf_counter()
+    torch.set_num_threads(1)
+    method = METHODS[run.method]
+    work_dir = folder / 'logs' / f'{run.method}_{run.seed}_{os.getpid()}'
+    config = build_config(run, work_dir)
+    init_default_scope('mmaction')
+    chosen = None
+    if method.needs_first_stage:
+        first = _first_stage(run, folder)
+        if method.edit:
+            chosen, first = _edit(method.edit, first, build_config(run, work_dir), folder / f'{os.getpid()}.pth')
+        config.load_from = str(first)
+    runner = Runner.from_cfg(config)
+    if not method.edit:
+        runner.train()
+        if run.method == 'ce':
+            _save_first_stage(runner, run, folder)
+    metrics = runner.test()
+    counts = runner.test_loop.evaluator.metrics[0].counts_
+    hook = next(hook for hook in runner.hooks if hasattr(hook, 'state_'))
+    state = hook._tested_state()
+    if method.edit:
+        Path(config.load_from).unlink()
+    return {
+        **{key: value for key, value in asdict(run).items() if key != 'place'},
+        **run.place.named,
+        'sha256': run.place.sha256,
+        'chosen': chosen,
+        'metrics': {key.removeprefix('acc/'): float(value) for key, value in metrics.items()},
+        'num_clips': counts.num_clips.tolist(),
+        'num_correct': counts.num_correct.tolist(),
+        'train_counts': state.train_counts.tolist(),
+        'difficulty': state.difficulty.tolist() if state.measured.any() else None,
+        'seconds': round(time.perf_counter() - begun, 1),
+    }
+
+
+def _first_stage(run: Run, folder: Path) -> Path:
+    """The checkpoint of plain cross-entropy with the same seed, trained if it is not there."""
+    shared = {key: value for key, value in run.setting.items() if key.startswith(('train_cfg', 'param_scheduler'))}
+    stage = Run('ce', run.seed, run.place, shared)
+    path = _first_stage_path(stage, folder)
+    if not path.is_file():
+        runner = Runner.from_cfg(build_config(stage, folder / 'logs' / f'first_{run.seed}_{os.getpid()}'))
+        runner.train()
+        _save_first_stage(runner, stage, folder)
+    return path
+
+
+def _first_stage_path(run: Run, folder: Path) -> Path:
+    name = '_'.join(str(value).replace('/', '-') for value in {**run.place.named, **run.setting}.values())
+    return folder / 'first_stages' / f'{name}_{run.seed}.pth'
+
+
+def _save_first_stage(runner: Runner, run: Run, folder: Path) -> None:
+    path = _first_stage_path(run, folder)
+    temporary = f'{path.stem}.{os.getpid()}'
+    runner.save_checkpoint(str(path.parent), temporary, save_optimizer=False, save_param_scheduler=False)
+    (path.parent / temporary).replace(path)
+
+
+def _edit(kind: str, first: Path, config: Config, out: Path) -> tuple[float, Path]:
+    """Change a classifier by the strength that the validation set likes best; the first of equal ones."""
+    checkpoint = torch.load(first, map_location='cpu', weights_only=True)
+    made = [edited(checkpoint, kind, round(value, 6), LAYER) for value in STRENGTHS[kind]]
+    scores = [result['acc/mean1'] for result in validate(config, made)]
+    best = max(range(len(scores)), key=scores.__getitem__)
+    torch.save(made[best], out)
+    return STRENGTHS[kind][best], out

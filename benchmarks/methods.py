@@ -1,0 +1,273 @@
+"""Methods against each other: trains and tests them over many seeds, and keeps the result of every run.
+
+    python benchmarks/methods.py STUDY [--data digits] [--seeds 0-9] [--methods ce cdbw ...] [--jobs 2] [--folder DIR]
+
+STUDY is one of those in docs/methods_plan.md, which was written before the first run:
+
+    tuning       every setting of every method on data sets of their own (seeds 1000 and up)
+    choose       no runs: the best setting of each method by the tuning, into methods_tuned.json
+    primary      cross-entropy, CDB-W, CDB-S, the best frequency-based weighting and sampling, balanced softmax
+    exploratory  all methods
+    imbalance    those of 'primary' at imbalance 10 and 100 (digits)
+    val_clips    CDB-W and CDB-S against validation clips per class, with and without smoothing (digits)
+    tau          CDB-W and CDB-S against tau (digits)
+    val_interval CDB-W and CDB-S that validate after every, second and fifth epoch (digits)
+
+Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
+repeated, so that the same command goes on where it stopped; every run is written down when it ends. Exit code 1
+if a run failed; the others are done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import REPOSITORY, RESULTS, _commit, _machine
+from method_data import DATA, make_place
+from method_list import BUDGET, HOOK, LOSS, METHODS, SAMPLER, Setting
+from method_runs import Run, play
+
+RESULTS_NAME = 'methods.jsonl'
+TUNED = REPOSITORY / 'benchmarks' / 'methods_tuned.json'
+FIRST_TUNING_SEED = 1000
+TUNING_FAMILIES = ('difficulty', 'frequency weighting', 'frequency margin', 'frequency sampling', 'plain')
+
+
+def read_tuned() -> dict[str, Any]:
+    """What tuning chose: 'settings' by method, and 'best' by family.
+
+    Raises:
+        ValueError: If there was none yet.
+    """
+    if not TUNED.is_file():
+        raise ValueError(f'{TUNED} is missing: run the studies tuning and choose first')
+    return dict(json.loads(TUNED.read_text()))
+
+
+def tuned_setting(method: str) -> Setting:
+    """The setting of a method that tuning chose; the only one where there is nothing to choose."""
+    choices = METHODS[method].choices
+    return dict(choices[0]) if len(choices) == 1 else dict(read_tuned()['settings'][method])
+
+
+def primary_methods() -> list[str]:
+    """Those of the primary comparisons, and balanced softmax."""
+    best = read_tuned()['best']
+    chosen = ['ce', 'cdbw', 'cdbs', best['frequency weighting'], best['frequency sampling'], 'balsoftmax']
+    return list(dict.fromkeys(chosen))
+
+
+class Studies:
+    """The runs of every study, the ones that matter most first.
+
+    Args:
+        args: data, seeds, methods and folder of the command line.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+
+    def _place(self, seed: int, **limits: int) -> Any:
+        # The draw of the digits is part of what a seed stands for; EGTEA-mini is one set.
+        return make_place(self.args.data, seed if self.args.data == 'digits' else 0, self.args.folder, **limits)
+
+    def _runs(self, methods: Sequence[str], **limits: int) -> Iterator[Run]:
+        for seed in self.args.seeds:
+            for method in self.args.methods or methods:
+                yield Run(method, seed, self._place(seed, **limits), tuned_setting(method))
+
+    def tuning(self) -> Iterator[Run]:
+        """Three data sets, with every setting of the methods whose family says so."""
+        order = sorted(
+            (name for name, method in METHODS.items() if not method.needs_first_stage),
+            key=lambda name: METHODS[name].family not in TUNING_FAMILIES,
+        )
+        for seed in self.args.seeds:
+            place = make_place(self.args.data, FIRST_TUNING_SEED + seed, self.args.folder)
+            for method in self.args.methods or order:
+                for setting in METHODS[method].choices:
+                    yield Run(method, FIRST_TUNING_SEED + seed, place, dict(setting))
+
+    def primary(self) -> Iterator[Run]:
+        """As the plan has it."""
+        yield from self._runs(primary_methods())
+
+    def exploratory(self) -> Iterator[Run]:
+        """All methods."""
+        yield from self._runs(list(METHODS))
+
+    def imbalance(self) -> Iterator[Run]:
+        """Weaker and stronger imbalance."""
+        for imbalance in (10, 100):
+            yield from self._runs(primary_methods(), imbalance=imbalance)
+
+    def val_clips(self) -> Iterator[Run]:
+        """Few validation clips, and what is to help."""
+        smoothings: tuple[Setting, ...] = ({}, {f'{HOOK}.prior_count': 10}, {f'{HOOK}.momentum': 0.8})
+        smoothings += ({f'{HOOK}.prior_count': 10, f'{HOOK}.momentum': 0.8},)
+        yield from self._varied(smoothings, val_clips=(20, 1, 5, 2, 10))
+
+    def tau(self) -> Iterator[Run]:
+        """The exponent."""
+        for seed in self.args.seeds:
+            for method, key in (('cdbw', LOSS), ('cdbs', SAMPLER)):
+                for tau in (0, 0.5, 1, 1.5, 2, 3, 5, 'dynamic'):
+                    yield Run(method, seed, self._place(seed), {f'{key}.tau': tau})
+
+    def val_interval(self) -> Iterator[Run]:
+        """How often difficulty is measured."""
+        yield from self._varied(({}, {'train_cfg.val_interval': 2}, {'train_cfg.val_interval': 5}))
+
+    def _varied(self, settings: Sequence[Setting], val_clips: Sequence[int] = (20,)) -> Iterator[Run]:
+        for seed in self.args.seeds:
+            for number in val_clips:
+                for method in self.args.methods or ('cdbw', 'cdbs'):
+                    for setting in settings:
+                        yield Run(
+                            method, seed, self._place(seed, val_clips=number), {**tuned_setting(method), **setting}
+                        )
+
+
+def read_results(path: Path) -> dict[str, dict[str, Any]]:
+    """The runs that are done, by key; a last line that was torn is left out."""
+    lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
+    results = {}
+    for number, line in enumerate(lines):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            if number < len(lines) - 1:
+                raise
+            continue
+        results[entry['key']] = entry
+    return results
+
+
+def choose(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The best setting of each method by mean class accuracy over the tuning seeds, and the best method of families.
+
+    Raises:
+        ValueError: If a setting has not run on the same seeds as the others.
+    """
+    entries = [entry for entry in results if entry['seed'] >= FIRST_TUNING_SEED and entry['data'] == 'digits']
+    seeds = {entry['seed'] for entry in entries}
+    settings, scores = {}, {}
+    for name, method in METHODS.items():
+        if method.needs_first_stage:
+            # Tuned with the first that it resembles; a second stage of its own would train on the same images.
+            settings[name] = dict(method.choices[len(method.choices) // 2])
+            continue
+        means = []
+        for setting in method.choices:
+            plain = json.loads(json.dumps(setting))
+            found = {e['seed']: e['metrics']['mean1'] for e in entries if (e['method'], e['setting']) == (name, plain)}
+            if set(found) != seeds or not seeds:
+                raise ValueError(
+                    f'{name} {setting} has run on the seeds {sorted(found)}, and tuning on {sorted(seeds)}'
+                )
+            means.append(float(np.mean(list(found.values()))))
+        best = int(np.argmax(means))
+        settings[name], scores[name] = dict(method.choices[best]), round(means[best], 4)
+    best_of = {
+        family: max((name for name in scores if METHODS[name].family == family), key=scores.__getitem__)
+        for family in dict.fromkeys(METHODS[name].family for name in scores)
+    }
+    return {'seeds': sorted(seeds), 'budget': BUDGET, 'settings': settings, 'best': best_of, 'scores': scores}
+
+
+def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
+    """Play runs in processes of their own, `jobs` at a time; returns how many failed."""
+    context, queue = multiprocessing.get_context('fork'), list(runs)
+    active: dict[int, tuple[Run, Any, Path]] = {}
+    failed = 0
+    while queue or active:
+        while queue and len(active) < args.jobs:
+            run, out = queue.pop(0), args.folder / f'result_{time.monotonic_ns()}.json'
+            process = context.Process(target=_play_alone, args=(run, args.folder, out))
+            process.start()
+            active[process.sentinel] = (run, process, out)
+        for sentinel in wait(list(active)):
+            run, process, out = active.pop(sentinel)  # type: ignore[arg-type]
+            process.join()
+            if process.exitcode:
+                failed += 1
+                print(f'FAILED {run.key}: exit code {process.exitcode}, see {out.with_suffix(".log")}', flush=True)
+                continue
+            keep({'key': run.key, **json.loads(out.read_text())})
+            out.unlink()
+            out.with_suffix('.log').unlink()
+    return failed
+
+
+def _play_alone(run: Run, folder: Path, out: Path) -> None:
+    import os
+
+    with out.with_suffix('.log').open('w') as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        out.write_text(json.dumps(play(run, folder)))
+
+
+def _seeds(text: str) -> list[int]:
+    first, _, last = text.partition('-')
+    return list(range(int(first), int(last or first) + 1))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [name for name in vars(Studies) if not name.startswith('_')]
+    parser.add_argument('study', choices=[*names, 'choose'])
+    parser.add_argument('--data', choices=DATA, default='digits')
+    parser.add_argument('--seeds', type=_seeds, default=list(range(10)), help='such as 0-9 (the default)')
+    parser.add_argument('--methods', nargs='+', choices=METHODS, help='only these')
+    parser.add_argument('--jobs', type=int, default=1, help='processes (default: 1)')
+    parser.add_argument('--epochs', type=int, help='instead of those of the configs; for trying')
+    parser.add_argument('--folder', type=Path, default=REPOSITORY / 'data' / 'methods', help='of data and first stages')
+    parser.add_argument('--out', type=Path, default=RESULTS, help='folder of the results (default: %(default)s)')
+    args = parser.parse_args(argv)
+    args.folder = args.folder.resolve()
+    path = args.out / RESULTS_NAME
+    if args.study == 'choose':
+        TUNED.write_text(json.dumps(choose(list(read_results(path).values())), indent=1) + '\n')
+        print(TUNED.read_text())
+        return 0
+    for folder in (args.folder / 'first_stages', args.out):
+        folder.mkdir(parents=True, exist_ok=True)
+    runs = list(getattr(Studies(args), args.study)())
+    if args.epochs is not None:
+        runs = [Run(r.method, r.seed, r.place, {**r.setting, 'train_cfg.max_epochs': args.epochs}) for r in runs]
+    done = read_results(path)
+    todo = list({run.key: run for run in runs if run.key not in done}.values())
+    print(f'{args.study}: {len(runs)} runs, {len(todo)} to do', flush=True)
+    commit, machine, begun = _commit(), _machine(), time.monotonic()
+
+    def keep(entry: dict[str, Any]) -> None:
+        origin = {'study': args.study, 'commit': commit, 'date': time.strftime('%Y-%m-%d'), 'machine': machine}
+        with path.open('a', encoding='utf-8') as file:
+            file.write(json.dumps(entry | origin) + '\n')
+        metrics = entry['metrics']
+        print(
+            f'{time.monotonic() - begun:6.0f} s  {entry["method"]} seed {entry["seed"]} {entry["setting"]}: '
+            f'mean1 {metrics["mean1"]:.3f} top1 {metrics["top1"]:.3f} ({entry["seconds"]} s)',
+            flush=True,
+        )
+
+    return 1 if work_off(todo, args, keep) else 0
+
+
+if __name__ == '__main__':
+    # Before the first fork, so that it is not done by each.
+    import mmaction.engine
+    import mmaction.models  # noqa: F401
+
+    sys.exit(main())

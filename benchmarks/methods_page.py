@@ -1,0 +1,344 @@
+"""Render docs/methods_results.md and its pictures from the runs in results/methods.jsonl.
+
+    python benchmarks/methods_page.py
+
+The page is made anew from all runs that there are, and says how many; see docs/methods_plan.md for what was planned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use('Agg')
+import numpy as np
+from matplotlib import pyplot as plt
+from measuring import REPOSITORY, RESULTS, markdown_table
+from method_list import HOOK, LOSS, METHODS, SAMPLER
+from method_statistics import compare_paired, holm, mean_interval
+from methods import FIRST_TUNING_SEED, RESULTS_NAME, primary_methods, read_results, read_tuned, tuned_setting
+from scipy.stats import spearmanr
+
+Entry = dict[str, Any]
+NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini'}
+FRESH_SEED = 20
+COLOURS = ('#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
+"""Of the methods in pictures; told apart by the colour-blind too."""
+MAIN = {'imbalance': 60, 'val_clips': 20}
+
+
+def metric(entry: Entry, name: str) -> float:
+    """A result of the test set in [0, 1]; 'worst' is the worst class."""
+    if name == 'worst':
+        return float(min(np.asarray(entry['num_correct']) / np.asarray(entry['num_clips'])))
+    return float(entry['metrics'].get(name, float('nan')))
+
+
+def by_seed(entries: Iterable[Entry], name: str = 'mean1') -> dict[int, float]:
+    """A result by seed."""
+    return {entry['seed']: metric(entry, name) for entry in entries}
+
+
+class Runs:
+    """The runs, without those of the tuning."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = [entry for entry in entries if entry['seed'] < FIRST_TUNING_SEED]
+
+    def of(self, data: str, method: str, setting: dict[str, Any], **limits: int) -> list[Entry]:
+        """Runs of one setting on one data set, by seed."""
+        wanted = (MAIN | limits) if data == 'digits' else {}
+        found = [
+            entry
+            for entry in self.entries
+            if entry['data'] == data
+            and entry['method'] == method
+            and entry['setting'] == _plain(setting)
+            and all(entry[key] == value for key, value in wanted.items())
+        ]
+        return sorted(found, key=lambda entry: entry['seed'])
+
+    def tuned(self, data: str, method: str, *, fresh: bool = False, **limits: int) -> list[Entry]:
+        """Runs of the tuned setting; on the seeds of the comparisons, or the fresh ones."""
+        found = self.of(data, method, tuned_setting(method), **limits)
+        return [entry for entry in found if (entry['seed'] >= FRESH_SEED) == fresh]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def percent(values: Iterable[float], signed: bool = False) -> str:
+    """'mean (low to high)' in percent."""
+    numbers = [value for value in values if not np.isnan(value)]
+    if not numbers:
+        return '-'
+    sign = '+' if signed else ''
+    mean, low, high = (f'{100 * value:{sign}.1f}' for value in mean_interval(numbers))
+    return mean if len(numbers) == 1 else f'{mean} ({low} to {high})'
+
+
+def overview(runs: Runs, data: str, methods: Sequence[str], **limits: int) -> str:
+    """A row a method."""
+    rows = []
+    for method in methods:
+        found = runs.tuned(data, method, **limits)
+        if found:
+            cells = [percent(by_seed(found, name).values()) for name in ('mean1', 'top1', 'few_shot', 'worst')]
+            seconds = np.median([entry['seconds'] for entry in found])
+            rows.append([f'`{method}`', METHODS[method].family, str(len(found)), *cells, f'{seconds:.0f}'])
+    rows.sort(key=lambda row: -float(row[3].split()[0]))
+    header = ['method', 'family', 'seeds', 'mean class accuracy', 'top-1', 'few-shot', 'worst class', 's a run']
+    return markdown_table(header, rows) if rows else 'Not run yet.'
+
+
+def primary_pairs() -> list[tuple[str, str]]:
+    """The four comparisons of the plan."""
+    best = read_tuned()['best']
+    return [
+        ('cdbw', 'ce'),
+        ('cdbs', 'ce'),
+        ('cdbw', best['frequency weighting']),
+        ('cdbs', best['frequency sampling']),
+    ]
+
+
+def comparisons(runs: Runs, cases: Sequence[tuple[str, str, str]], fresh: bool = False) -> str:
+    """A row for each (data, method, baseline), p-values corrected over all of them."""
+    found = []
+    for data, method, baseline in cases:
+        first, second = (by_seed(runs.tuned(data, name, fresh=fresh)) for name in (method, baseline))
+        if len(first.keys() & second.keys()) >= 2:
+            found.append(((data, method, baseline), compare_paired(first, second)))
+    if not found:
+        return 'Not run yet.'
+    corrected = holm([result.p_value for _, result in found])
+    rows = [
+        [
+            NAMES[data],
+            f'`{method}` - `{baseline}`',
+            str(result.number),
+            f'{100 * result.difference:+.1f} ({100 * result.low:+.1f} to {100 * result.high:+.1f})',
+            f'{result.p_value:.2g}',
+            f'{p_value:.2g}',
+        ]
+        for ((data, method, baseline), result), p_value in zip(found, corrected, strict=True)
+    ]
+    missing = len(cases) - len(found)
+    note = f'\n\n{missing} of {len(cases)} comparisons have not run yet.' if missing else ''
+    return markdown_table(['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm'], rows) + note
+
+
+def curve(runs: Runs, columns: Sequence[Any], cell: Callable[[str, str, Any], list[Entry]], rows: Sequence[Any]) -> str:
+    """Mean class accuracy with a row for each method and option."""
+    lines = []
+    for method, option in rows:
+        found = [cell(method, option, column) for column in columns]
+        if any(found):
+            lines.append([f'`{method}` {option}'.strip(), *(percent(by_seed(entries).values()) for entries in found)])
+    return markdown_table(['', *map(str, columns)], lines) if lines else 'Not run yet.'
+
+
+SMOOTHINGS: dict[str, dict[str, Any]] = {
+    '': {},
+    'prior_count=10': {f'{HOOK}.prior_count': 10},
+    'momentum=0.8': {f'{HOOK}.momentum': 0.8},
+    'both': {f'{HOOK}.prior_count': 10, f'{HOOK}.momentum': 0.8},
+}
+
+
+def curves(runs: Runs) -> str:
+    """Validation clips, tau, and how often is validated."""
+    pairs = [(method, option) for method in ('cdbw', 'cdbs') for option in SMOOTHINGS]
+    clips = curve(
+        runs,
+        (1, 2, 5, 10, 20),
+        lambda method, option, number: runs.of(
+            'digits', method, {**tuned_setting(method), **SMOOTHINGS[option]}, val_clips=number
+        ),
+        pairs,
+    )
+    keys = {'cdbw': LOSS, 'cdbs': SAMPLER}
+    taus = curve(
+        runs,
+        (0, 0.5, 1, 1.5, 2, 3, 5, 'dynamic'),
+        lambda method, _, tau: runs.of('digits', method, {f'{keys[method]}.tau': tau}),
+        [('cdbw', ''), ('cdbs', '')],
+    )
+    often = curve(
+        runs,
+        (1, 2, 5),
+        lambda method, _, interval: runs.of(
+            'digits',
+            method,
+            {**tuned_setting(method), **({} if interval == 1 else {'train_cfg.val_interval': interval})},
+        ),
+        [('cdbw', ''), ('cdbs', '')],
+    )
+    return f"""### Validation clips per class
+
+{clips}
+
+### Tau
+
+{taus}
+
+### A validation every 1, 2, 5 epochs
+
+{often}"""
+
+
+def correlation(runs: Runs, data: str) -> str:
+    """Does difficulty follow frequency, under cross-entropy?"""
+    found = runs.tuned(data, 'ce')
+    rhos = [
+        float(spearmanr(e['train_counts'], np.divide(e['num_correct'], e['num_clips'])).statistic)  # type: ignore[arg-type]
+        for e in found
+    ]
+    if not rhos:
+        return 'Not run yet.'
+    mean, low, high = mean_interval(rhos)
+    return (
+        f'{NAMES[data]}: rank correlation of training clips and test accuracy under cross-entropy {mean:+.2f} '
+        f'({low:+.2f} to {high:+.2f}, {len(rhos)} seeds).'
+    )
+
+
+def draw(runs: Runs, folder: Path) -> list[str]:
+    """Gains over cross-entropy by rank of frequency; returns the names of the pictures."""
+    drawn = []
+    for data, name in NAMES.items():
+        base = {entry['seed']: entry for entry in runs.tuned(data, 'ce')}
+        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout='constrained')
+        if not base:
+            plt.close(figure)
+            continue
+        for entry in base.values():
+            left.plot(entry['train_counts'], np.divide(entry['num_correct'], entry['num_clips']), 'o', color='#0072b2')
+        left.set(xscale='log', xlabel='training clips', ylabel='test accuracy, cross-entropy', ylim=(0, 1.02))
+        left.set_title(f'{name}: every class of every seed')
+        for method, colour in zip(primary_methods()[1:], COLOURS, strict=False):
+            gains = _gains(runs.tuned(data, method), base)
+            if len(gains):
+                right.plot(range(1, gains.shape[1] + 1), 100 * gains.mean(axis=0), 'o-', color=colour, label=method)
+        right.axhline(0, color='grey', linewidth=1)
+        right.set(xlabel='class, most frequent first', ylabel='points over cross-entropy')
+        right.legend(fontsize='small')
+        path = folder / f'methods_{data}.png'
+        figure.savefig(path, dpi=100)
+        plt.close(figure)
+        drawn.append(path.name)
+    return drawn
+
+
+def _gains(entries: Sequence[Entry], base: dict[int, Entry]) -> np.ndarray[Any, Any]:
+    """(seeds, C): accuracy above the baseline, the most frequent class first."""
+    gains = []
+    for entry in entries:
+        other = base.get(entry['seed'])
+        if other is not None:
+            accuracy, before = (np.divide(e['num_correct'], e['num_clips']) for e in (entry, other))
+            order = np.argsort(-np.asarray(entry['train_counts']), kind='stable')
+            gains.append((accuracy - before)[order])
+    return np.array(gains)
+
+
+def render(runs: Runs, pictures: Sequence[str]) -> str:
+    """The page."""
+    tuned = read_tuned()
+    origin: dict[tuple[str, str], int] = defaultdict(int)
+    for entry in runs.entries:
+        machine = entry['machine']
+        origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
+    hours = sum(entry['seconds'] for entry in runs.entries) / 3600
+    settings = [
+        [
+            f'`{name}`',
+            ', '.join(f'{key.split(".")[-1]}={value}' for key, value in tuned['settings'][name].items()) or '-',
+            f'{100 * score:.1f}',
+        ]
+        for name, score in tuned['scores'].items()
+    ]
+    cases = [(data, *pair) for data in NAMES for pair in primary_pairs()]
+    sections = '\n\n'.join(f'### {NAMES[data]}\n\n{overview(runs, data, list(METHODS))}' for data in NAMES)
+    stronger = '\n\n'.join(
+        f'### Imbalance {number}\n\n{overview(runs, "digits", primary_methods(), imbalance=number)}'
+        for number in (10, 100)
+    )
+    images = '\n\n'.join(f'![accuracy against frequency, and gains by class](images/{picture})' for picture in pictures)
+    commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
+    return f"""# Results of the methods
+
+Made by `python benchmarks/methods_page.py` from `benchmarks/results/methods.jsonl`; planned in
+[methods_plan.md](methods_plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
+trained from scratch: these numbers rank methods here, and promise nothing for EGTEA.
+
+## Primary comparisons
+
+{comparisons(runs, cases)}
+
+## All methods
+
+Exploratory but for the comparisons above.
+
+{sections}
+
+## Does frequency make difficulty?
+
+{correlation(runs, 'digits')}
+
+{correlation(runs, 'mini')}
+
+{images}
+
+## Other imbalance (digits)
+
+{stronger}
+
+## What CDB depends on (digits, imbalance 60)
+
+{curves(runs)}
+
+## Tuning
+
+On digits, seeds {', '.join(map(str, tuned['seeds']))}: the setting that was chosen of at most {tuned['budget']},
+and its mean class accuracy there.
+
+{markdown_table(['method', 'setting', 'mean class accuracy'], settings)}
+
+## Where the numbers come from
+
+{len(runs.entries)} runs, {hours:.1f} hours on one core each.
+
+{commits}
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--results', type=Path, default=RESULTS / RESULTS_NAME)
+    parser.add_argument('--out', type=Path, default=REPOSITORY / 'docs' / 'methods_results.md')
+    args = parser.parse_args(argv)
+    try:
+        runs = Runs(read_results(args.results).values())
+        images = args.out.parent / 'images'
+        images.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(render(runs, draw(runs, images)), encoding='utf-8')
+    except (OSError, ValueError) as error:
+        print(f'methods_page: {error}', file=sys.stderr)
+        return 2
+    print(f'wrote {args.out}: {len(runs.entries)} runs')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
