@@ -4,8 +4,8 @@
 
 STUDY is one of those in docs/methods_plan.md, which was written before the first run:
 
-    tuning       every setting of every method on data sets of their own (seeds 1000 and up)
-    choose       no runs: the best setting of each method by the tuning, into methods_tuned.json
+    tuning       every setting of every method on data sets of its own (seeds 1000 and up)
+    choose       no runs: the best setting of each method on --data by the tuning, into methods_tuned.json
     primary      cross-entropy, CDB-W, CDB-S, the best frequency-based weighting and sampling, balanced softmax
     exploratory  all methods
     imbalance    those of 'primary' at imbalance 10 and 100 (digits)
@@ -39,29 +39,30 @@ from method_runs import Run, play
 RESULTS_NAME = 'methods.jsonl'
 TUNED = REPOSITORY / 'benchmarks' / 'methods_tuned.json'
 FIRST_TUNING_SEED = 1000
-TUNING_FAMILIES = ('difficulty', 'frequency weighting', 'frequency margin', 'frequency sampling', 'plain')
+COMPARED_FAMILIES = ('difficulty', 'frequency weighting', 'frequency sampling')
 
 
-def read_tuned() -> dict[str, Any]:
-    """What tuning chose: 'settings' by method, and 'best' by family.
+def read_tuned(data: str) -> dict[str, Any]:
+    """What tuning chose on a data set: 'settings' by method, and 'best' by family.
 
     Raises:
         ValueError: If there was none yet.
     """
-    if not TUNED.is_file():
-        raise ValueError(f'{TUNED} is missing: run the studies tuning and choose first')
-    return dict(json.loads(TUNED.read_text()))
+    tuned = json.loads(TUNED.read_text()) if TUNED.is_file() else {}
+    if data not in tuned:
+        raise ValueError(f'{TUNED} has nothing on {data}: run the studies tuning and choose with --data {data} first')
+    return dict(tuned[data])
 
 
-def tuned_setting(method: str) -> Setting:
+def tuned_setting(method: str, data: str) -> Setting:
     """The setting of a method that tuning chose; the only one where there is nothing to choose."""
     choices = METHODS[method].choices
-    return dict(choices[0]) if len(choices) == 1 else dict(read_tuned()['settings'][method])
+    return dict(choices[0]) if len(choices) == 1 else dict(read_tuned(data)['settings'][method])
 
 
-def primary_methods() -> list[str]:
+def primary_methods(data: str) -> list[str]:
     """Those of the primary comparisons, and balanced softmax."""
-    best = read_tuned()['best']
+    best = read_tuned(data)['best']
     chosen = ['ce', 'cdbw', 'cdbs', best['frequency weighting'], best['frequency sampling'], 'balsoftmax']
     return list(dict.fromkeys(chosen))
 
@@ -83,14 +84,12 @@ class Studies:
     def _runs(self, methods: Sequence[str], **limits: int) -> Iterator[Run]:
         for seed in self.args.seeds:
             for method in self.args.methods or methods:
-                yield Run(method, seed, self._place(seed, **limits), tuned_setting(method))
+                yield Run(method, seed, self._place(seed, **limits), tuned_setting(method, self.args.data))
 
     def tuning(self) -> Iterator[Run]:
-        """Three data sets, with every setting of the methods whose family says so."""
-        order = sorted(
-            (name for name, method in METHODS.items() if not method.needs_first_stage),
-            key=lambda name: METHODS[name].family not in TUNING_FAMILIES,
-        )
+        """Every setting, one seed after the other, what the primary comparisons need first."""
+        tuned = [name for name, method in METHODS.items() if not method.needs_first_stage]
+        order = sorted(tuned, key=lambda name: METHODS[name].family not in COMPARED_FAMILIES)
         for seed in self.args.seeds:
             place = make_place(self.args.data, FIRST_TUNING_SEED + seed, self.args.folder)
             for method in self.args.methods or order:
@@ -99,7 +98,7 @@ class Studies:
 
     def primary(self) -> Iterator[Run]:
         """As the plan has it."""
-        yield from self._runs(primary_methods())
+        yield from self._runs(primary_methods(self.args.data))
 
     def exploratory(self) -> Iterator[Run]:
         """All methods."""
@@ -108,7 +107,7 @@ class Studies:
     def imbalance(self) -> Iterator[Run]:
         """Weaker and stronger imbalance."""
         for imbalance in (10, 100):
-            yield from self._runs(primary_methods(), imbalance=imbalance)
+            yield from self._runs(primary_methods(self.args.data), imbalance=imbalance)
 
     def val_clips(self) -> Iterator[Run]:
         """Few validation clips, and what is to help."""
@@ -130,11 +129,10 @@ class Studies:
     def _varied(self, settings: Sequence[Setting], val_clips: Sequence[int] = (20,)) -> Iterator[Run]:
         for seed in self.args.seeds:
             for number in val_clips:
+                place = self._place(seed, val_clips=number)
                 for method in self.args.methods or ('cdbw', 'cdbs'):
-                    for setting in settings:
-                        yield Run(
-                            method, seed, self._place(seed, val_clips=number), {**tuned_setting(method), **setting}
-                        )
+                    tuned = tuned_setting(method, self.args.data)
+                    yield from (Run(method, seed, place, {**tuned, **setting}) for setting in settings)
 
 
 def read_results(path: Path) -> dict[str, dict[str, Any]]:
@@ -152,36 +150,41 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
     return results
 
 
-def choose(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def choose(results: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
     """The best setting of each method by mean class accuracy over the tuning seeds, and the best method of families.
 
+    Methods that tuning has not run are left out; second stages take the middle one of their settings.
+
     Raises:
-        ValueError: If a setting has not run on the same seeds as the others.
+        ValueError: If a setting has not run on the same seeds as the others, or a family that is compared is not whole.
     """
-    entries = [entry for entry in results if entry['seed'] >= FIRST_TUNING_SEED and entry['data'] == 'digits']
+    entries = [entry for entry in results if entry['seed'] >= FIRST_TUNING_SEED and entry['data'] == data]
     seeds = {entry['seed'] for entry in entries}
-    settings, scores = {}, {}
+    settings: dict[str, Setting] = {}
+    scores: dict[str, float] = {}
     for name, method in METHODS.items():
         if method.needs_first_stage:
-            # Tuned with the first that it resembles; a second stage of its own would train on the same images.
             settings[name] = dict(method.choices[len(method.choices) // 2])
-            continue
-        means = []
-        for setting in method.choices:
-            plain = json.loads(json.dumps(setting))
-            found = {e['seed']: e['metrics']['mean1'] for e in entries if (e['method'], e['setting']) == (name, plain)}
-            if set(found) != seeds or not seeds:
-                raise ValueError(
-                    f'{name} {setting} has run on the seeds {sorted(found)}, and tuning on {sorted(seeds)}'
-                )
-            means.append(float(np.mean(list(found.values()))))
-        best = int(np.argmax(means))
-        settings[name], scores[name] = dict(method.choices[best]), round(means[best], 4)
+        elif any(entry['method'] == name for entry in entries):
+            means = [_mean_of(entries, name, setting, seeds) for setting in method.choices]
+            best = int(np.argmax(means))
+            settings[name], scores[name] = dict(method.choices[best]), round(means[best], 4)
+    for name, method in METHODS.items():
+        if method.family in COMPARED_FAMILIES and name not in scores:
+            raise ValueError(f'{name} has not been tuned on {data}, and its family is compared: run the study tuning')
     best_of = {
         family: max((name for name in scores if METHODS[name].family == family), key=scores.__getitem__)
-        for family in dict.fromkeys(METHODS[name].family for name in scores)
+        for family in COMPARED_FAMILIES
     }
     return {'seeds': sorted(seeds), 'budget': BUDGET, 'settings': settings, 'best': best_of, 'scores': scores}
+
+
+def _mean_of(entries: Sequence[dict[str, Any]], name: str, setting: Setting, seeds: set[int]) -> float:
+    plain = json.loads(json.dumps(setting))
+    found = {e['seed']: e['metrics']['mean1'] for e in entries if (e['method'], e['setting']) == (name, plain)}
+    if set(found) != seeds:
+        raise ValueError(f'{name} {setting} has run on the seeds {sorted(found)}, and tuning on {sorted(seeds)}')
+    return float(np.mean(list(found.values())))
 
 
 def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
@@ -238,7 +241,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.folder = args.folder.resolve()
     path = args.out / RESULTS_NAME
     if args.study == 'choose':
-        TUNED.write_text(json.dumps(choose(list(read_results(path).values())), indent=1) + '\n')
+        tuned = json.loads(TUNED.read_text()) if TUNED.is_file() else {}
+        tuned[args.data] = choose(list(read_results(path).values()), args.data)
+        TUNED.write_text(json.dumps(tuned, indent=1) + '\n')
         print(TUNED.read_text())
         return 0
     for folder in (args.folder / 'first_stages', args.out):

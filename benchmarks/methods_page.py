@@ -66,7 +66,7 @@ class Runs:
 
     def tuned(self, data: str, method: str, *, fresh: bool = False, **limits: int) -> list[Entry]:
         """Runs of the tuned setting; on the seeds of the comparisons, or the fresh ones."""
-        found = self.of(data, method, tuned_setting(method), **limits)
+        found = self.of(data, method, tuned_setting(method, data), **limits)
         return [entry for entry in found if (entry['seed'] >= FRESH_SEED) == fresh]
 
 
@@ -100,15 +100,11 @@ def overview(runs: Runs, data: str, methods: Sequence[str], **limits: int) -> st
     return markdown_table(header, rows) if rows else 'Not run yet.'
 
 
-def primary_pairs() -> list[tuple[str, str]]:
-    """The four comparisons of the plan."""
-    best = read_tuned()['best']
-    return [
-        ('cdbw', 'ce'),
-        ('cdbs', 'ce'),
-        ('cdbw', best['frequency weighting']),
-        ('cdbs', best['frequency sampling']),
-    ]
+def primary_cases(data: str) -> list[tuple[str, str, str]]:
+    """The four comparisons of the plan on a data set."""
+    best = read_tuned(data)['best']
+    weighting, sampling = best['frequency weighting'], best['frequency sampling']
+    return [(data, 'cdbw', 'ce'), (data, 'cdbs', 'ce'), (data, 'cdbw', weighting), (data, 'cdbs', sampling)]
 
 
 def comparisons(runs: Runs, cases: Sequence[tuple[str, str, str]], fresh: bool = False) -> str:
@@ -162,7 +158,7 @@ def curves(runs: Runs) -> str:
         runs,
         (1, 2, 5, 10, 20),
         lambda method, option, number: runs.of(
-            'digits', method, {**tuned_setting(method), **SMOOTHINGS[option]}, val_clips=number
+            'digits', method, {**tuned_setting(method, 'digits'), **SMOOTHINGS[option]}, val_clips=number
         ),
         pairs,
     )
@@ -179,7 +175,7 @@ def curves(runs: Runs) -> str:
         lambda method, _, interval: runs.of(
             'digits',
             method,
-            {**tuned_setting(method), **({} if interval == 1 else {'train_cfg.val_interval': interval})},
+            {**tuned_setting(method, 'digits'), **({} if interval == 1 else {'train_cfg.val_interval': interval})},
         ),
         [('cdbw', ''), ('cdbs', '')],
     )
@@ -199,10 +195,7 @@ def curves(runs: Runs) -> str:
 def correlation(runs: Runs, data: str) -> str:
     """Does difficulty follow frequency, under cross-entropy?"""
     found = runs.tuned(data, 'ce')
-    rhos = [
-        float(spearmanr(e['train_counts'], np.divide(e['num_correct'], e['num_clips'])).statistic)  # type: ignore[arg-type]
-        for e in found
-    ]
+    rhos = [float(spearmanr(e['train_counts'], np.divide(e['num_correct'], e['num_clips'])).statistic) for e in found]
     if not rhos:
         return 'Not run yet.'
     mean, low, high = mean_interval(rhos)
@@ -216,6 +209,8 @@ def draw(runs: Runs, folder: Path) -> list[str]:
     """Gains over cross-entropy by rank of frequency; returns the names of the pictures."""
     drawn = []
     for data, name in NAMES.items():
+        if not is_tuned(data):
+            continue
         base = {entry['seed']: entry for entry in runs.tuned(data, 'ce')}
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout='constrained')
         if not base:
@@ -225,7 +220,7 @@ def draw(runs: Runs, folder: Path) -> list[str]:
             left.plot(entry['train_counts'], np.divide(entry['num_correct'], entry['num_clips']), 'o', color='#0072b2')
         left.set(xscale='log', xlabel='training clips', ylabel='test accuracy, cross-entropy', ylim=(0, 1.02))
         left.set_title(f'{name}: every class of every seed')
-        for method, colour in zip(primary_methods()[1:], COLOURS, strict=False):
+        for method, colour in zip(primary_methods(data)[1:], COLOURS, strict=False):
             gains = _gains(runs.tuned(data, method), base)
             if len(gains):
                 right.plot(range(1, gains.shape[1] + 1), 100 * gains.mean(axis=0), 'o-', color=colour, label=method)
@@ -251,15 +246,19 @@ def _gains(entries: Sequence[Entry], base: dict[int, Entry]) -> np.ndarray[Any, 
     return np.array(gains)
 
 
-def render(runs: Runs, pictures: Sequence[str]) -> str:
-    """The page."""
-    tuned = read_tuned()
-    origin: dict[tuple[str, str], int] = defaultdict(int)
-    for entry in runs.entries:
-        machine = entry['machine']
-        origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
-    hours = sum(entry['seconds'] for entry in runs.entries) / 3600
-    settings = [
+def is_tuned(data: str) -> bool:
+    """Whether tuning has chosen on a data set: before that there is nothing to compare."""
+    try:
+        read_tuned(data)
+    except ValueError:
+        return False
+    return True
+
+
+def tuning_of(data: str) -> str:
+    """What tuning chose."""
+    tuned = read_tuned(data)
+    rows = [
         [
             f'`{name}`',
             ', '.join(f'{key.split(".")[-1]}={value}' for key, value in tuned['settings'][name].items()) or '-',
@@ -267,12 +266,30 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
         ]
         for name, score in tuned['scores'].items()
     ]
-    cases = [(data, *pair) for data in NAMES for pair in primary_pairs()]
-    sections = '\n\n'.join(f'### {NAMES[data]}\n\n{overview(runs, data, list(METHODS))}' for data in NAMES)
-    stronger = '\n\n'.join(
-        f'### Imbalance {number}\n\n{overview(runs, "digits", primary_methods(), imbalance=number)}'
-        for number in (10, 100)
+    return (
+        f'{NAMES[data]}, tuning seeds {", ".join(map(str, tuned["seeds"]))}: the setting that was chosen of at most '
+        f'{tuned["budget"]}, and its mean class accuracy there.\n\n'
+        + markdown_table(['method', 'setting', 'mean class accuracy'], rows)
     )
+
+
+def render(runs: Runs, pictures: Sequence[str]) -> str:
+    """The page."""
+    origin: dict[tuple[str, str], int] = defaultdict(int)
+    for entry in runs.entries:
+        machine = entry['machine']
+        origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
+    hours = sum(entry['seconds'] for entry in runs.entries) / 3600
+    known = [data for data in NAMES if is_tuned(data)]
+    tuning = '\n\n'.join(tuning_of(data) for data in known) or 'Not run yet.'
+    cases = [case for data in known for case in primary_cases(data)]
+    sections = '\n\n'.join(f'### {NAMES[data]}\n\n{overview(runs, data, list(METHODS))}' for data in known)
+    stronger = '\n\n'.join(
+        f'### Imbalance {number}\n\n{overview(runs, "digits", primary_methods("digits"), imbalance=number)}'
+        for number in (10, 100)
+        if 'digits' in known
+    )
+    correlations = '\n\n'.join(correlation(runs, data) for data in known) or 'Not run yet.'
     images = '\n\n'.join(f'![accuracy against frequency, and gains by class](images/{picture})' for picture in pictures)
     commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
     return f"""# Results of the methods
@@ -289,30 +306,25 @@ trained from scratch: these numbers rank methods here, and promise nothing for E
 
 Exploratory but for the comparisons above.
 
-{sections}
+{sections or 'Not run yet.'}
 
 ## Does frequency make difficulty?
 
-{correlation(runs, 'digits')}
-
-{correlation(runs, 'mini')}
+{correlations}
 
 {images}
 
 ## Other imbalance (digits)
 
-{stronger}
+{stronger or 'Not run yet.'}
 
 ## What CDB depends on (digits, imbalance 60)
 
-{curves(runs)}
+{curves(runs) if 'digits' in known else 'Not run yet.'}
 
 ## Tuning
 
-On digits, seeds {', '.join(map(str, tuned['seeds']))}: the setting that was chosen of at most {tuned['budget']},
-and its mean class accuracy there.
-
-{markdown_table(['method', 'setting', 'mean class accuracy'], settings)}
+{tuning}
 
 ## Where the numbers come from
 

@@ -80,7 +80,7 @@ def test_tuning_chooses_the_best_mean_and_the_best_of_a_family():
     results = tuning_results({'cdbw': 2, 'cdbs': 1})
     for entry in results:
         entry['metrics']['mean1'] += 0.1 * (entry['method'] in ('ldam_drw', 'progressive'))
-    chosen = methods.choose(results)
+    chosen = methods.choose(results, 'digits')
     assert chosen['settings']['cdbw'] == METHODS['cdbw'].choices[2]
     assert chosen['settings']['cdbs'] == METHODS['cdbs'].choices[1]
     assert chosen['settings']['focal'] == METHODS['focal'].choices[0]
@@ -93,13 +93,23 @@ def test_tuning_on_unequal_seeds_is_refused():
     results = tuning_results({})
     results.remove(next(entry for entry in results if entry['method'] == 'cdbw'))
     with pytest.raises(ValueError, match=r'cdbw .* has run on the seeds \[1001\], and tuning on \[1000, 1001\]'):
-        methods.choose(results)
+        methods.choose(results, 'digits')
+
+
+def test_a_family_that_is_compared_must_be_tuned_and_others_need_not():
+    results = [entry for entry in tuning_results({}) if entry['method'] not in ('mixup', 'cdbws')]
+    chosen = methods.choose(results, 'digits')
+    assert 'mixup' not in chosen['settings']
+    with pytest.raises(ValueError, match='repeat has not been tuned on digits'):
+        methods.choose([entry for entry in results if entry['method'] != 'repeat'], 'digits')
+    with pytest.raises(ValueError, match='has not been tuned on mini'):
+        methods.choose(results, 'mini')
 
 
 def test_results_of_comparisons_do_not_tune():
     results = tuning_results({'cdbw': 1})
     others = [{**entry, 'seed': entry['seed'] - 1000, 'metrics': {'mean1': 9.0}} for entry in tuning_results({})]
-    assert methods.choose(results + others) == methods.choose(results)
+    assert methods.choose(results + others, 'digits') == methods.choose(results, 'digits')
 
 
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
