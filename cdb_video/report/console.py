@@ -9,6 +9,15 @@ from collections.abc import Callable
 from typing import NoReturn
 
 
+def not_written(error: OSError) -> str:
+    """What a command says of files that it could not write: which, why, and what to do."""
+    where = '' if error.filename is None else f'{error.filename} '
+    return (
+        f'{where}could not be written ({error.strerror or error}): free disk space or make the folder writable, or '
+        'name another folder by --out'
+    )
+
+
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its status; quietly if who reads what it prints has stopped, as ``head`` does.
 
