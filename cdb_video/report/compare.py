@@ -161,13 +161,21 @@ def _clip_tests(pair: tuple[ComparedRun, ComparedRun], metrics: Sequence[str]) -
     plain = {metric: run.insight.metrics[metric] - base.insight.metrics[metric] for metric in metrics}
     one, other = run.outcomes, base.outcomes
     if one is None or other is None:
-        how = 'one seed, and no dumps that name their clips: no test'
+        how = f'one seed, and {_why_not_paired(pair)}: no test'
         return {metric: Test(difference, None, None, how) for metric, difference in plain.items()}
     return {
         metric: _clip_test(metric, plain[metric], draws, one, other)
         for metric, draws in _paired_draws(run, one, other).items()
         if metric in plain
     }
+
+
+def _why_not_paired(pair: tuple[ComparedRun, ComparedRun]) -> str:
+    """Why the clips of two runs cannot be brought together by their names."""
+    dumps = [run.insight.run.predictions for run in pair]
+    if any(dump is None or dump.clip_names is None for dump in dumps):
+        return 'no dumps that name their clips'
+    return 'clips that share a path, so that they cannot be paired'
 
 
 def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:

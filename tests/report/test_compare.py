@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import statistics
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -239,3 +240,43 @@ def test_clips_with_other_labels_are_refused(make_run):
     paths = [make_run('x', 'x', samples=samples), make_run('y', 'y', samples=other)]
     with pytest.raises(ValueError, match=r'2 of 80 clips have another label in .*y than in .*x, as P0.*same list'):
         read_methods(paths, {}, OPTIONS)
+
+
+def test_clips_that_share_a_path_are_not_paired_and_the_reason_is_said(make_run):
+    def repeated(seed):
+        samples = rescored(seed)
+        return [*samples, samples[0] | {'pred_score': samples[1]['pred_score']}]
+
+    one, other = repeated(1), repeated(2)
+    twice = one[-1]['frame_dir']
+    other[-1] = next(sample for sample in other if sample['frame_dir'] == twice) | {}
+    paths = [make_run('x', 'x', samples=one), make_run('y', 'y', samples=other)]
+    test = compare(read_methods(paths, {}, OPTIONS)).tests['y', 'top1']
+    assert test.p_value is None
+    assert test.how == 'one seed, and clips that share a path, so that they cannot be paired: no test'
+
+
+def test_clips_that_come_twice_in_one_run_only_are_refused(make_run):
+    samples = rescored(1)
+    first = int(samples[0]['gt_label'])
+    place = next(i for i, sample in enumerate(samples) if i and int(sample['gt_label']) == first)
+    twice = [samples[0] if i == place else sample for i, sample in enumerate(samples)]
+    paths = [make_run('x', 'x', samples=samples), make_run('y', 'y', samples=twice)]
+    with pytest.raises(ValueError, match='evaluated on other clips'):
+        read_methods(paths, {}, OPTIONS)
+
+
+def test_full_disk_is_said_with_the_file_and_the_remedy(tool, make_run, tmp_path, capsys):
+    run = make_run('a', 'a')
+    with mock.patch('os.fsync', side_effect=OSError(28, 'No space left on device')):
+        assert tool.main([str(run), '--out', str(tmp_path / 'out'), '--no-html']) == 2
+    error = capsys.readouterr().err
+    assert f'{tmp_path}/out/compare.csv could not be written (No space left on device): free disk space' in error
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04', b'some text\n'])
+def test_files_that_are_no_dump_are_named_by_the_tool(tool, tmp_path, capsys, content):
+    (tmp_path / 'predictions.pkl').write_bytes(content)
+    assert tool.main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 2
+    assert f'{tmp_path}/predictions.pkl' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
