@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from cdb_video.processes import from_main, together
 from cdb_video.report.automatic import LiveReport
 from cdb_video.serialise import plain
 from cdb_video.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.validation_report import Validation, report_resumed, report_validation
 
 
 class DifficultyOwner(Hook):
@@ -40,7 +42,7 @@ class DifficultyOwner(Hook):
     """
 
     source = 'val'
-    """Where the difficulty is measured: 'val', or 'train' for the training batches."""
+    """What the difficulty is measured on: 'val', 'train' or 'replay', as in `cdb_video.history`."""
     # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
     priority = 'LOW'
 
@@ -53,8 +55,12 @@ class DifficultyOwner(Hook):
         self.state_: DifficultyState | None = None
         self.agreement_: str | None = None
         self._loaded: Mapping[str, Any] | None = None
+        self._loaded_at: dict[str, int] = {}
         self._consumers: dict[str, Any] = {}
         self._sampler: Any = None
+        self._metric: ClassAccuracy | None = None
+        self._validation: Validation | None = None
+        self._reported_at: int | None = None
         self._metrics: dict[str, Any] = {}
         self._is_training = False
         self._validated_at: int | None = None
@@ -69,6 +75,8 @@ class DifficultyOwner(Hook):
             # To other processes, whose device is not this one's.
             entry = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in entry.items()}
         self._loaded = entry
+        meta = checkpoint.get('meta')
+        self._loaded_at = {key: meta[key] for key in ('epoch', 'iter') if key in meta} if meta else {}
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Put the state into the checkpoint."""
@@ -78,6 +86,7 @@ class DifficultyOwner(Hook):
                     'consumers': self._consumer_vectors(),
                     'metrics': self._metrics,
                     'validated_at': self._validated_at,
+                    'source': self.source,
                 }
             }
 
@@ -93,14 +102,23 @@ class DifficultyOwner(Hook):
         self._validate_if_missing(runner)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Note that training was validated here."""
-        if self._is_training:
-            self._validated_at, self._validation_missing = runner.iter, False
+        """Take what a validation in training has measured, and report it if it was the last one."""
+        if not self._is_training:
+            return
+        self._validated_at, self._validation_missing = runner.iter, False
+        if self.state_ is None or self._metric is None or self._metric.counts_ is None:
+            return
+        self._validation = Validation(runner.epoch, runner.iter, self._metric.counts_, plain(metrics or {}))
+        self._take_validation(runner, self._validation)
+        if self._is_over(runner):
+            # Before a checkpoint says that this validation was: a run that is killed here validates again.
+            self._report_validation(runner)
 
     def after_train(self, runner: Any) -> None:
-        """Make up for the last validation, if the checkpoint lacks it."""
+        """Make up for the last validation, if the checkpoint lacks it, and report it if that was not done."""
         self._validate_if_missing(runner)
         self._is_training = False
+        self._report_validation(runner)
 
     # Testing
 
@@ -137,9 +155,9 @@ class DifficultyOwner(Hook):
             nothing = np.zeros(counts.num_classes, np.int64)
             state = DifficultyState.start(nothing, wiring.names_of(metric, runner.test_dataloader.dataset))
         trained_here = self.state_ is not None
-        consumers = (
-            self._consumer_vectors() if trained_here else (self._loaded or {}).get('report', {}).get('consumers')
-        )
+        state = self._dated(runner, state)
+        loaded = (self._loaded or {}).get('report', {})
+        consumers = self._consumer_vectors() if trained_here else loaded.get('consumers')
         recording.report_classes(
             runner,
             'test',
@@ -149,9 +167,32 @@ class DifficultyOwner(Hook):
             consumers or {},
             plain(metrics or {}),
             runner.test_loop.evaluator,
+            self.source if trained_here else str(loaded.get('source', 'val')),
         )
 
     # For those who derive from it
+
+    def _take_validation(self, runner: Any, validation: Validation) -> None:
+        """What a validation means for the difficulty: nothing, unless it is measured there."""
+
+    def _forget_validations(self) -> None:
+        """Begin a training: nothing was validated or reported in it."""
+        self._metric, self._validation, self._reported_at = None, None, None
+
+    def _report_validation(self, runner: Any) -> None:
+        """Write the class report of the last validation, once."""
+        if not self.report or self._metric is None or self.state_ is None or self._reported_at == self._validated_at:
+            return
+        self._reported_at = self._validated_at
+        from_main(lambda: self._write_validation_report(runner))
+
+    def _write_validation_report(self, runner: Any) -> None:
+        assert self.state_ is not None
+        vectors = self._consumer_vectors()
+        if self._validation is not None:
+            report_validation(runner, self._validation, self.state_, vectors, self.source)
+        elif self.source == 'val' and self.state_.measured.any():  # nothing was validated since the resume
+            report_resumed(runner, self.state_, vectors, self._metrics)
 
     def _take_entry_of_main_process(self) -> Any:
         """Go on with the entry of the checkpoint that the main process has read; returns this process's own."""
@@ -164,6 +205,18 @@ class DifficultyOwner(Hook):
         if self.state_ is not None or self._loaded is None:
             return self.state_
         return DifficultyState.from_checkpoint(self._loaded)
+
+    def _dated(self, runner: Any, state: DifficultyState) -> DifficultyState:
+        """The state with the epoch and the iteration of the model, where the difficulty may be of an earlier one.
+
+        mmengine saves a checkpoint before its validation; and what is replayed has the epochs of another run.
+        """
+        if self.state_ is not None:
+            return replace(state, epoch=runner.epoch, iteration=runner.iter)
+        epoch, iteration = (self._loaded_at.get(key) for key in ('epoch', 'iter'))
+        if epoch is None or iteration is None:
+            return state
+        return replace(state, epoch=int(epoch), iteration=int(iteration))
 
     def _check_alone(self, runner: Any) -> None:
         owners = [type(hook).__name__ for hook in runner.hooks if isinstance(hook, DifficultyOwner)]
