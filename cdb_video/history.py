@@ -42,7 +42,7 @@ _CONSUMER = {
     'probability': NUMBER.listed().or_null(),
 }
 _CHECKS = {
-    'header': {'class_names': TEXT.listed().or_null(), 'train_counts': WHOLE.listed().or_null()},
+    'header': {'num_classes': WHOLE, 'class_names': TEXT.listed().or_null(), 'train_counts': WHOLE.listed().or_null()},
     'validation': {
         'epoch': WHOLE,
         'iter': WHOLE,

@@ -77,7 +77,9 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
     name = _baseline_name(methods, baseline)
     runs = [run for method in methods for run in method.runs]
     shared = [key for key in METRIC_LABELS if all(key in run.insight.metrics for run in runs)]
-    result = Comparison(list(methods), name, shared)
+    differing = [key for key in _differing_groups(runs) if key in shared]
+    result = Comparison(list(methods), name, [key for key in shared if key not in differing])
+    shared = result.metrics
     for method in methods:
         result.class_means[method.name] = np.mean([run.accuracy for run in method.runs], axis=0)
         for metric in shared:
@@ -97,6 +99,11 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
         for method in methods
         if method.differing
     ]
+    if differing:
+        result.notes.append(
+            'The runs have different classes in the groups by training clips, since these or the thresholds differ: '
+            f'{", ".join(METRIC_LABELS[key] for key in differing)} cannot be compared.'
+        )
     splits = {run.insight.split for run in runs}
     result.notes += [f'Evaluated on: {", ".join(sorted(splits))}.']
     return result
@@ -113,6 +120,16 @@ def mcnemar(right: NDArray[np.bool_], base_right: NDArray[np.bool_]) -> float:
 
     better, worse = int((right & ~base_right).sum()), int((~right & base_right).sum())
     return 1.0 if better + worse == 0 else float(binomtest(better, better + worse).pvalue)
+
+
+def _differing_groups(runs: Sequence[ComparedRun]) -> list[str]:
+    """The groups by training clips that do not hold the same classes in all runs of which the clips are known."""
+    masks = [
+        class_groups(run.insight.run.train_counts, run.insight.shot_thresholds, run.insight.options.head_threshold)
+        for run in runs
+        if run.insight.run.train_counts is not None
+    ]
+    return [name for name in masks[0] if any((mask[name] != masks[0][name]).any() for mask in masks)] if masks else []
 
 
 def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:

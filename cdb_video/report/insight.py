@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.fields import is_number
 from cdb_video.history import source_of
 from cdb_video.labels import class_label
 from cdb_video.report.class_details import detailed_rows
-from cdb_video.report.class_table import Row
+from cdb_video.report.class_table import Row, share_key, share_named
 from cdb_video.report.dump import sessions_of
 from cdb_video.report.remarks import remarks_on
 from cdb_video.report.source import RunData
@@ -111,7 +110,8 @@ class Insight:
     def all_metrics(self) -> dict[str, Any]:
         """What was recorded under any name, with the numbers of this report in place of those it replaces."""
         recorded = (self.run.report or {}).get('metrics') or {}
-        kept = {key: value for key, value in recorded.items() if key.rpartition('/')[2] not in METRIC_LABELS}
+        shown = {f'acc/{name}' for name in METRIC_LABELS} | {share_key(recorded, name) for name in METRIC_LABELS}
+        kept = {key: value for key, value in recorded.items() if key not in shown}
         return {f'acc/{name}': value for name, value in self.metrics.items()} | kept
 
     @property
@@ -152,12 +152,16 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     insight.shot_thresholds = _shot_thresholds(run, options)
     groups = class_groups(run.train_counts, insight.shot_thresholds, options.head_threshold)
     insight.group_sizes = {name: int(mask.sum()) for name, mask in groups.items()}
-    insight.metrics = _of_thresholds(insight) | count_metrics(num_clips, num_correct, groups)
+    if sum(num_clips):
+        insight.metrics = _of_thresholds(insight) | count_metrics(num_clips, num_correct, groups)
+    else:  # whatever was recorded
+        insight.metrics = {}
     if outcomes is not None:
         insight.confusion = outcomes.confusion
         insight.confusions = top_confusions(insight.confusion, 50)
         insight.metrics |= summarise(outcomes, groups)
-        draws = bootstrap(outcomes, groups, repeats=options.repeats) if options.repeats else {}
+        # Draws of a single session are all alike.
+        draws = bootstrap(outcomes, groups, repeats=options.repeats) if outcomes.num_units > 1 else {}
         found = {name: percentile_interval(values) for name, values in draws.items()}
         insight.intervals = {name: interval for name, interval in found.items() if interval is not None}
         insight.resampled = None if not draws else 'clips' if outcomes.groups is None else 'sessions'
@@ -210,7 +214,9 @@ def _evaluated(
     last = run.records[-1] if run.records else None
     # What is replayed was measured in another run.
     if last is not None and source_of(last) != 'replay':
-        return source_of(last), last['epoch'], last['num_clips'], last['num_correct'], _known(last['metrics'])
+        source = source_of(last)
+        metrics = _known(last['metrics']) if source == 'val' else {}
+        return source, last['epoch'], last['num_clips'], last['num_correct'], metrics
     return 'none', None, nothing, nothing, {}
 
 
@@ -227,5 +233,5 @@ def _of_thresholds(insight: Insight) -> dict[str, float]:
 
 def _known(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The metrics that the report shows, without their prefix."""
-    found = {key.rpartition('/')[2]: value for key, value in metrics.items()}
-    return {name: float(found[name]) for name in METRIC_LABELS if is_number(found.get(name))}
+    found = {name: share_named(metrics, name) for name in METRIC_LABELS}
+    return {name: value for name, value in found.items() if value is not None}

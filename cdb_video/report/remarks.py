@@ -10,6 +10,8 @@ from cdb_video.report.source import RunData
 from cdb_video.report.statistics import Outcomes
 from cdb_video.serialise import counted
 
+_FEW_UNITS = 5
+"""Below that many, the percentiles of a bootstrap are visibly too narrow."""
 _NOT_MEASURED_HERE = {
     'train': (
         "of the training batches (ClassDifficultyHook with source='train'): clips that the model learns from, so rare "
@@ -33,10 +35,22 @@ def remarks_on(run: RunData, split: str, outcomes: Outcomes | None, unseen: Sequ
         notes += _of_dump(run.predictions)
     elif outcomes is not None:
         notes.append('Misclassified clips need a dump: mim test --dump.')
-    if unseen and split != 'none':
+    if outcomes is not None and outcomes.num_units < _FEW_UNITS:
+        notes.append(_of_few(outcomes))
+    if len(unseen) == run.num_classes and split != 'none':
+        notes.append('No class has clips here, so there are no metrics.')
+    elif unseen and split != 'none':
         who = counted(len(unseen), 'class has', 'classes have')
         notes.append(f'{who} no clips here, so the means are over the others: {_listed(unseen, 10)}.')
     return notes
+
+
+def _of_few(outcomes: Outcomes) -> str:
+    """That the ranges of the metrics rest on few draws."""
+    what = counted(outcomes.num_units, 'clip' if outcomes.groups is None else 'session')
+    if outcomes.num_units == 1:
+        return f'All is of {what}: there are no ranges of the metrics.'
+    return f'The ranges of the metrics rest on {what} only, and are too narrow.'
 
 
 def _of_difficulty(run: RunData) -> list[str]:
@@ -80,7 +94,7 @@ def _of_dump(dump: Predictions) -> list[str]:
     if not dump.are_probabilities:
         notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
     if dump.clip_names is None:
-        notes.append("The dump names no clips: let PackActionInputs have meta_keys=('frame_dir', ...).")
+        notes.append("The dump does not name every clip: let PackActionInputs have meta_keys=('frame_dir', ...).")
     again, shared = dump.repeated_paths, dump.shared_names
     if again:
         notes.append(

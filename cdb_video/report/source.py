@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     if run.history is not None and not run.records and run.report is None and run.predictions is None:
         raise EmptyHistoryError(
             f'{run.history} has a header and no validation yet: a report needs one; let the run get to its first '
-            'validation, or run mim test'
+            f'validation, or run mim test. {" ".join(run.notes)}'.rstrip()
         )
     return run
 
@@ -179,6 +180,7 @@ class _History:
         self.train_counts = None if counts is None else np.asarray(counts, np.int64)
         sizes = {len(record[key]) for record in self.records for key in _VECTORS}
         sizes |= {len(part) for part in (names, counts) if part is not None}
+        sizes |= {history.header['num_classes']} if history.header.get('num_classes') else set()
         sizes |= {len(vector) for record in self.records for vector in _driven_vectors(record)}
         if len(sizes) > 1:
             raise ValueError(
@@ -190,8 +192,21 @@ class _History:
                 f'{path}: no header with classes and no whole record: let the run get to its first validation'
             )
         self.num_classes = sizes.pop()
-        if self.train_counts is None:
+        if not history.header:
             self.notes.append(f'{path.name} has no header, so class names and training clips are not known.')
+        self._keep_newest_run()
+
+    def _keep_newest_run(self) -> None:
+        """Leave out the records before the iterations begin anew, as they do where files were put together."""
+        pairs = enumerate(itertools.pairwise(self.records), 1)
+        begins = [place for place, (before, after) in pairs if after['iter'] < before['iter']]
+        if begins:
+            before, after = (self.records[begins[-1] + step]['iter'] for step in (-1, 0))
+            self.notes.append(
+                f'{self.path.name}: left out {counted(begins[-1], "record")} of an earlier run, since iteration '
+                f'{after} follows {before}.'
+            )
+            self.records = self.records[begins[-1] :]
 
 
 def _driven_vectors(record: Mapping[str, Any]) -> list[list[float]]:

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import statistics
 from pathlib import Path
 from unittest import mock
@@ -280,3 +281,19 @@ def test_files_that_are_no_dump_are_named_by_the_tool(tool, tmp_path, capsys, co
     assert tool.main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 2
     assert f'{tmp_path}/predictions.pkl' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+def test_groups_of_other_classes_are_not_compared(make_run):
+    a, b = make_run('a', 'a', scores=1), make_run('b', 'b', scores=2)
+    document = json.loads((b / 'class_report.json').read_text())
+    (b / 'class_report.json').write_text(json.dumps(document | {'shot_thresholds': [2, 13]}))
+    comparison = compare(read_methods([a, b], {}, OPTIONS))
+    assert [name for name in ('many_shot', 'medium_shot', 'head', 'tail') if name in comparison.metrics] == [
+        'head',
+        'tail',
+    ]
+    assert any('Many-shot, Medium-shot cannot be compared' in note for note in comparison.notes)
+    (b / 'class_history.jsonl').unlink()
+    write_history(b / 'class_history.jsonl', counts=(40, 150, 90, 12, 3))
+    comparison = compare(read_methods([a, b], {}, OPTIONS))
+    assert not {'head', 'tail'} & set(comparison.metrics)

@@ -199,3 +199,69 @@ def test_names_that_folders_share_are_counted_and_named(tmp_path):
     notes = notes_of(write_dump(tmp_path / 'a.pkl', samples))
     assert any('in another folder: 5, such as c0, c1, c2 and 2 more.' in note for note in notes)
     assert not any('earlier one' in note for note in notes)
+
+
+def edited(path, line, **changes):
+    lines = path.read_text().splitlines()
+    lines[line] = json.dumps(json.loads(lines[line]) | changes)
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+def test_records_of_an_earlier_run_in_one_file_are_left_out_with_a_note(history, tmp_path):
+    history(epochs=3)
+    insight = build_insight(read_run(history(epochs=2)), QUICK)
+    assert [record['epoch'] for record in insight.run.records] == [1, 2]
+    assert any('left out 3 records of an earlier run, since iteration 10 follows 30.' in n for n in insight.notes)
+
+
+def test_header_of_another_number_of_classes_is_an_error(history):
+    with pytest.raises(ValueError, match=r'speak of \[5, 7\] classes'):
+        read_run(edited(history(), 0, num_classes=7, class_names=None, train_counts=None))
+
+
+def test_header_without_names_is_not_said_to_be_missing(history):
+    notes = notes_of(edited(history(), 0, class_names=None, train_counts=None))
+    assert not any('no header' in note for note in notes)
+    assert any('names of the classes are not known' in note for note in notes)
+
+
+def test_torn_lines_are_said_where_no_validation_is_left(history, tmp_path):
+    path = tmp_path / 'class_history.jsonl'
+    path.write_bytes(history().read_text().encode('utf-16'))
+    with pytest.raises(ValueError, match=r'no validation yet: .* left out 4 torn lines'):
+        read_run(path)
+
+
+def test_accuracies_that_contradict_their_counts_are_not_drawn(history):
+    insight = build_insight(read_run(edited(history(), -1, accuracy=[1.0] * 5)), QUICK)
+    worst = min(row['accuracy'] for row in insight.rows if row['accuracy'] is not None)
+    assert curves(insight)['Worst class'][-1] == worst < 1
+
+
+def test_evaluation_without_clips_has_no_metrics(history):
+    nothing = {'num_clips': [0] * 5, 'num_correct': [0] * 5, 'accuracy': [None] * 5}
+    insight = build_insight(read_run(edited(history(), -1, **nothing)), QUICK)
+    assert insight.metrics == {}
+    assert 'No class has clips here, so there are no metrics.' in insight.notes
+
+
+def test_numbers_of_other_metrics_with_the_same_name_are_neither_taken_nor_lost(tmp_path):
+    metrics = {'loss/head': 2.5, 'other/top5': 61.0, 'acc/top5': 0.75, 'verb/top1': 0.1}
+    write_report(tmp_path / 'class_report.json', make_samples(), metrics=metrics)
+    insight = build_insight(read_run(tmp_path), QUICK)
+    assert insight.metrics['top5'] == 0.75
+    assert 'head' not in insight.metrics
+    assert insight.all_metrics['loss/head'] == 2.5
+    assert insight.all_metrics['other/top5'] == 61.0
+    assert insight.all_metrics['acc/top1'] == insight.metrics['top1']
+    assert 'verb/top1' not in insight.all_metrics  # the same metric, under another prefix
+
+
+@pytest.mark.parametrize(('sessions', 'ranges'), [(1, False), (4, True)])
+def test_ranges_that_rest_on_few_sessions_say_so(tmp_path, sessions, ranges):
+    dump = write_dump(tmp_path / 'a.pkl', make_samples(sessions=sessions))
+    insight = build_insight(read_run(dump), Options(repeats=20))
+    assert bool(insight.intervals) == (insight.resampled is not None) == ranges
+    (note,) = [note for note in insight.notes if 'ranges of the metrics' in note]
+    assert ('rest on 4 sessions only' if ranges else 'All is of 1 session') in note
