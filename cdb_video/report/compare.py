@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from cdb_video.difficulty import FloatVector
 from cdb_video.report.insight import METRIC_LABELS
 from cdb_video.report.runs import ComparedRun, Method
 from cdb_video.report.statistics import Outcomes, bootstrap, class_groups, percentile_interval
+from cdb_video.serialise import counted
 
 REPEATS = 2000
 
@@ -136,21 +138,28 @@ def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:
     if baseline is None:
         return methods[0].name
     for method in methods:
-        if baseline == method.name or baseline.rstrip('/') in {str(run.path) for run in method.runs}:
+        if baseline == method.name or Path(baseline).resolve() in {run.path.resolve() for run in method.runs}:
             return method.name
     names = ', '.join(method.name for method in methods)
     raise ValueError(f'baseline {baseline!r} is none of the methods {names}: name one of them, or one of the runs')
 
 
 def _pairs(method: Method, base: Method) -> tuple[list[tuple[ComparedRun, ComparedRun]], str | None]:
-    """Runs of the same seed; in the order given where no seeds are known."""
+    """Runs of the same seed, in the order given where no seeds are known; and what is left without a partner."""
     by_seed = {run.seed: run for run in base.runs if run.seed is not None}
     pairs = [(run, by_seed[run.seed]) for run in method.runs if run.seed in by_seed]
-    if pairs:
-        return pairs, None
-    number = min(len(method.runs), len(base.runs))
-    note = f'{method.name} and {base.name} share no known seed: their runs are paired in the order given.'
-    return list(zip(method.runs[:number], base.runs[:number], strict=True)), note
+    notes = []
+    if not pairs:
+        pairs = list(zip(method.runs, base.runs, strict=False))
+        notes.append(f'{method.name} and {base.name} share no known seed: their runs are paired in the order given.')
+    paired = {run.path for pair in pairs for run in pair}
+    alone = [str(run.path) for run in (*base.runs, *method.runs) if run.path not in paired]
+    if alone:
+        notes.append(
+            f'The tests of {method.name} against {base.name} are over {counted(len(pairs), "pair")} of runs; without a '
+            f'partner, and in the means only: {", ".join(alone)}.'
+        )
+    return pairs, ' '.join(notes) or None
 
 
 def _seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Sequence[str]) -> dict[str, Test]:

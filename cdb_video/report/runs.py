@@ -146,7 +146,9 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
             'different class lists cannot be compared'
         )
     clips = [sorted((row['label'], row['num_clips']) for row in insight.rows) for insight in (one, other)]
-    if clips[0] != clips[1] or _names_differ(first, run):
+    # Without names a validation and a test set may still have as many clips of every class.
+    other_set = {one.split, other.split} == {'val', 'test'} and None in (first.clip_names, run.clip_names)
+    if clips[0] != clips[1] or other_set or _names_differ(first, run):
         raise ValueError(
             f'{run.path} ({other.split} set) was evaluated on other clips than {first.path} ({one.split} set): test '
             'all runs on the same list'

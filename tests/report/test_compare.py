@@ -297,3 +297,29 @@ def test_groups_of_other_classes_are_not_compared(make_run):
     write_history(b / 'class_history.jsonl', counts=(40, 150, 90, 12, 3))
     comparison = compare(read_methods([a, b], {}, OPTIONS))
     assert not {'head', 'tail'} & set(comparison.metrics)
+
+
+def test_runs_without_a_partner_are_named(make_run):
+    seeds = {'a': (0, 1, 2), 'b': (1, 3)}
+    paths = [make_run(f'{c}{s}', c, scores=s, seed=s) for c, some in seeds.items() for s in some]
+    comparison = compare(read_methods(paths, {}, OPTIONS))
+    (note,) = [note for note in comparison.notes if 'without a partner' in note]
+    assert [name in note for name in ('/a0', '/a1', '/a2', '/b1', '/b3')] == [True, False, True, False, True]
+    assert comparison.tests['b', 'top1'].how.startswith('one seed')
+
+
+def test_a_baseline_is_known_by_any_way_to_its_folder(make_run, tmp_path, monkeypatch):
+    methods = read_methods([make_run('a', 'a', seed=0), make_run('b', 'b', seed=0)], {}, OPTIONS)
+    monkeypatch.chdir(tmp_path)
+    assert compare(methods, 'b/').baseline == 'b'
+    assert compare(methods, str(tmp_path / 'x/../b')).baseline == 'b'
+
+
+def test_validation_and_test_set_with_as_many_clips_are_told_apart(make_run):
+    paths = [make_run('a', 'a'), make_run('b', 'b')]
+    for path, split in zip(paths, ('test', 'val'), strict=True):
+        (path / 'predictions.pkl').unlink()
+        (path / 'class_history.jsonl').unlink()
+        write_report(path / 'class_report.json', rescored(0), split=split)
+    with pytest.raises(ValueError, match=r'b \(val set\) was evaluated on other clips than .*a \(test set\)'):
+        read_methods(paths, {}, OPTIONS)
