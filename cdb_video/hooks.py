@@ -12,9 +12,9 @@ from cdb_video.difficulty import check_smoothing
 from cdb_video.online import TrainingCounts
 from cdb_video.owner import DifficultyOwner
 from cdb_video.processes import from_main, together
+from cdb_video.reporting import Validation
 from cdb_video.starting import resumed_state, starting_state
 from cdb_video.state import DifficultyState
-from cdb_video.validation_report import Validation
 
 
 @HOOKS.register_module()
