@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,19 +10,16 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty import IntVector
-from cdb_video.fields import repeated_name
-from cdb_video.history import HISTORY_NAME, read_history, source_of
+from cdb_video.history import HISTORY_NAME, source_of
 from cdb_video.labels import check_same_names
+from cdb_video.report.checked_history import CheckedHistory, EmptyHistoryError
 from cdb_video.report.choice import choose_evaluation
 from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.dump import Predictions, read_dump
-from cdb_video.serialise import counted
 
 DUMP_NAME = 'predictions.pkl'
 _DUMP_ENDINGS = ('.pkl', '.pickle')
 _PICKLE, _ZIP = b'\x80', b'PK'
-_VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')
-_KEYS = ('epoch', 'iter', 'consumers', 'metrics')
 
 
 @dataclass
@@ -74,10 +69,6 @@ class RunData:
         return next((record for record in reversed(self.records) if source_of(record) == 'val'), None)
 
 
-class EmptyHistoryError(ValueError):
-    """A history holds nothing to report on; the message names it and says what to do."""
-
-
 def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | None = None) -> RunData:
     """Read a work directory, a history file (.jsonl) or a prediction dump (.pkl).
 
@@ -96,7 +87,7 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     if path.is_file() and _is_dump(path):
         return _joined(path.stem, path.parent, None, None, path, class_names)
     if path.is_file():
-        run = _joined(path.resolve().parent.name, path.parent, _History(path), None, dump, class_names)
+        run = _joined(path.resolve().parent.name, path.parent, CheckedHistory(path), None, dump, class_names)
         choose_evaluation(run, explicit=True)
     else:
         run = _read_folder(path, dump, class_names)
@@ -131,7 +122,7 @@ def _read_folder(path: Path, dump: Path | None, class_names: Sequence[str] | Non
     history, notes = None, []
     if history_file.exists():
         try:
-            history = _History(history_file)
+            history = CheckedHistory(history_file)
         except EmptyHistoryError as error:
             if report is None and found is None:
                 raise
@@ -146,79 +137,13 @@ def _read_folder(path: Path, dump: Path | None, class_names: Sequence[str] | Non
 
 def history_run(path: Path) -> RunData:
     """A run by its history alone: while it trains, what else is in the folder may be of an earlier run."""
-    return _joined(path.parent.resolve().name, path.parent, _History(path), None, None, None)
-
-
-class _History:
-    """A checked history: header, whole records, and what was wrong with the others."""
-
-    def __init__(self, path: Path) -> None:
-        with warnings.catch_warnings():
-            # Torn lines become a note in the report.
-            warnings.simplefilter('ignore', UserWarning)
-            history = read_history(path)
-        self.path = path
-        self.notes: list[str] = []
-        if not history.header and not history.records:
-            torn = counted(history.num_torn_lines, 'line') if history.num_torn_lines else 'nothing'
-            raise EmptyHistoryError(
-                f'{path} holds {torn} of which none is of a {HISTORY_NAME}: name a work directory, a history or a '
-                'dump; a run that has just begun must get to its first validation'
-            )
-        if history.num_torn_lines:
-            self.notes.append(f'{path.name}: left out {counted(history.num_torn_lines, "torn line")}.')
-        self.records = [record for record in history.records if record.keys() >= {*_KEYS, *_VECTORS}]
-        incomplete = len(history.records) - len(self.records)
-        if incomplete:
-            needed = ', '.join(_KEYS + _VECTORS)
-            self.notes.append(f'{path.name}: left out {counted(incomplete, "record")} without all of {needed}.')
-        names, counts = history.header.get('class_names'), history.header.get('train_counts')
-        repeated = repeated_name(names or ())
-        if repeated:
-            raise ValueError(f'{path}: class_names of the header: {repeated}. Rename one of them there')
-        self.class_names = None if names is None else tuple(names)
-        self.train_counts = None if counts is None else np.asarray(counts, np.int64)
-        sizes = {len(record[key]) for record in self.records for key in _VECTORS}
-        sizes |= {len(part) for part in (names, counts) if part is not None}
-        sizes |= {history.header['num_classes']} if history.header.get('num_classes') else set()
-        sizes |= {len(vector) for record in self.records for vector in _driven_vectors(record)}
-        if len(sizes) > 1:
-            raise ValueError(
-                f'{path}: header and records speak of {sorted(sizes)} classes: runs with different class lists are in '
-                'one file; keep the lines of one of them'
-            )
-        if not sizes:
-            raise EmptyHistoryError(
-                f'{path}: no header with classes and no whole record: let the run get to its first validation'
-            )
-        self.num_classes = sizes.pop()
-        if not history.header:
-            self.notes.append(f'{path.name} has no header, so class names and training clips are not known.')
-        self._keep_newest_run()
-
-    def _keep_newest_run(self) -> None:
-        """Leave out the records before the iterations begin anew, as they do where files were put together."""
-        pairs = enumerate(itertools.pairwise(self.records), 1)
-        begins = [place for place, (before, after) in pairs if after['iter'] < before['iter']]
-        if begins:
-            before, after = (self.records[begins[-1] + step]['iter'] for step in (-1, 0))
-            self.notes.append(
-                f'{self.path.name}: left out {counted(begins[-1], "record")} of an earlier run, since iteration '
-                f'{after} follows {before}.'
-            )
-            self.records = self.records[begins[-1] :]
-
-
-def _driven_vectors(record: Mapping[str, Any]) -> list[list[float]]:
-    """The weights and probabilities of a record."""
-    entries = record['consumers'].values()
-    return [entry[key] for entry in entries for key in ('weight', 'probability') if entry.get(key) is not None]
+    return _joined(path.parent.resolve().name, path.parent, CheckedHistory(path), None, None, None)
 
 
 def _joined(
     name: str,
     folder: Path,
-    history: _History | None,
+    history: CheckedHistory | None,
     report: dict[str, Any] | None,
     dump: Path | None,
     class_names: Sequence[str] | None,

@@ -181,7 +181,7 @@ OTHER_FILES = {
         header_alone,
         'has a header and no validation yet: .* let the run',
     ),
-    'empty history': ('class_history.jsonl', lambda path: path.touch(), 'holds nothing .*get to its first validation'),
+    'empty history': ('class_history.jsonl', lambda path: path.touch(), 'is empty: .*get to its first validation'),
     'page': (
         'report.html',
         lambda path: path.write_text('<!doctype html>\n<p>'),
