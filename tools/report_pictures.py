@@ -32,6 +32,12 @@ from cdb_video.serialise import write_atomically
 
 WIDTH, HEIGHT = 1366, 768
 _SECONDS = 60
+# Into the window, with the cards that the page leaves undrawn below it, and without the buttons over a figure.
+_UNCOVER = """
+arguments[0].scrollIntoView({behavior: 'instant'});
+for (const card of document.querySelectorAll('.cards li')) card.style.contentVisibility = 'visible';
+for (const bar of document.querySelectorAll('.modebar')) bar.style.display = 'none';
+"""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,8 @@ class Picture:
 
 
 PICTURES = (
-    Picture('report_overview', 'run', '#overview'),
     Picture('report_frequency', 'baseline', '#figure-tail'),
+    Picture('report_overview', 'run', '#overview'),
     Picture('report_difficulty', 'run', '#figure-difficulty'),
     Picture('report_confusion', 'run', '#figure-confusion'),
     Picture('report_classes', 'run', '#classes', 520),
@@ -82,12 +88,15 @@ def take(browser: Any, page: Path, picture: Picture) -> bytes:
     Raises:
         ValueError: If the page has no such part, or it is not drawn within a minute.
     """
-    browser.get(page.resolve().as_uri())
+    if browser.current_url != page.resolve().as_uri():
+        browser.get(page.resolve().as_uri())
     parts = browser.find_elements('css selector', picture.part)
     if not parts:
         raise ValueError(f'{page} has no {picture.part}: the run lacks what {picture.name} shows; name one with a dump')
-    browser.execute_script('arguments[0].scrollIntoView({behavior: "instant"})', parts[0])
+    browser.execute_cdp_cmd('Emulation.setScrollbarsHidden', {'hidden': True})  # or the picture is moved by half of one
+    browser.execute_script(_UNCOVER, parts[0])
     _wait_until_drawn(browser, picture)
+    browser.execute_script(_UNCOVER, parts[0])
     box = browser.execute_script(
         'const box = arguments[0].getBoundingClientRect();'
         'return {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height};',
