@@ -85,20 +85,26 @@ def _is_listed(run: RunData) -> bool:
     """Whether a list that the configs of the run name has all clips of the dump, with their labels.
 
     Raises:
-        ValueError: If it has them with other labels.
+        ValueError: If lists have them, and all with other labels.
     """
     dump = run.predictions
     assert dump is not None
+    names = dump.clip_names or ()
+    fault = None
     for path, listed in read_evaluation_lists(run.folder):
-        if dump.clip_names is None or not all(name in listed for name in dump.clip_names):
+        if not names or not all(name in listed for name in names):
             continue
-        for name, label in zip(dump.clip_names, dump.labels.tolist(), strict=True):
-            if label not in listed[name]:
-                raise ValueError(
-                    f'{run.dump}: clip {name} has label {label}, and {min(listed[name])} in {path}, the list of this '
-                    'run: the dump is of other classes; name it alone, with its --classes'
-                )
-        return True
+        clips = zip(names, dump.labels.tolist(), strict=True)
+        other = next(((name, label) for name, label in clips if label not in listed[name]), None)
+        if other is None:
+            return True
+        name, label = other
+        fault = fault or (
+            f'{run.dump}: clip {name} has label {label}, and {min(listed[name])} in {path}, the list of this run: the '
+            'dump is of other classes; name it alone, with its --classes'
+        )
+    if fault:
+        raise ValueError(fault)
     return False
 
 

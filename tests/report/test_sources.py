@@ -179,6 +179,15 @@ def test_dump_of_the_listed_clips_with_other_classes_is_refused(tmp_path):
         read_run(work)
 
 
+def test_one_list_with_the_labels_of_the_dump_is_enough(tmp_path):
+    samples = make_samples()
+    work = listed(tmp_path, samples, [(int(sample['gt_label']) + 1) % 5 for sample in samples])
+    lines = [f'{sample["frame_dir"]} 20 {int(sample["gt_label"])}' for sample in samples]
+    (tmp_path / 'lists/earlier.txt').write_text('\n'.join(lines))
+    (work / 'config.py').write_text("val_dataloader = dict(dataset=dict(ann_file='lists/earlier.txt'))\n")
+    assert not any('predictions.pkl' in note for note in notes_of(work))
+
+
 def test_dump_of_other_clips_than_the_listed_is_noted(tmp_path):
     work = listed(tmp_path, make_samples(seed=1)[:20])
     write_dump(work / 'predictions.pkl', make_samples())
