@@ -7,8 +7,9 @@ nothing but itself. This is the only file that knows the format.
 
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
 accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
-consumer's name to its tau and its weight or probability, C numbers), metrics (name to number); and source, 'train',
-where the counts are those of the training batches.
+consumer's name to its tau and its weight or probability, C numbers), metrics (name to number); and source, where the
+counts are not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history
+is replayed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_f
 from cdb_video.serialise import counted, plain, write_atomically
 
 HISTORY_NAME = 'class_history.jsonl'
+SOURCES = ('val', 'train', 'replay')
 FORMAT_VERSION = 1
 
 
@@ -39,7 +42,7 @@ _CONSUMER = {
     'probability': NUMBER.listed().or_null(),
 }
 _CHECKS = {
-    'header': {'class_names': TEXT.listed().or_null(), 'train_counts': WHOLE.listed().or_null()},
+    'header': {'num_classes': WHOLE, 'class_names': TEXT.listed().or_null(), 'train_counts': WHOLE.listed().or_null()},
     'validation': {
         'epoch': WHOLE,
         'iter': WHOLE,
@@ -49,6 +52,7 @@ _CHECKS = {
         'difficulty': SHARE.listed(),
         'consumers': Check(_are_consumers, "a dict from names to dicts of 'tau' and 'weight' or 'probability'"),
         'metrics': METRICS,
+        'source': Check(lambda value: value in SOURCES, f'one of {", ".join(SOURCES)}'),
     },
 }
 
@@ -66,6 +70,11 @@ class History:
     header: dict[str, Any] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
     num_torn_lines: int = 0
+
+
+def source_of(record: Mapping[str, Any]) -> str:
+    """What the counts of a record are of: 'val', 'train' or 'replay', see above."""
+    return str(record.get('source', 'val'))
 
 
 def make_header(

@@ -9,11 +9,10 @@ from mmengine.registry import HOOKS
 from cdb_video import recording, wiring
 from cdb_video.companions import check_companions
 from cdb_video.difficulty import check_smoothing
-from cdb_video.metrics import ClassAccuracy
 from cdb_video.online import TrainingCounts
 from cdb_video.owner import DifficultyOwner
 from cdb_video.processes import from_main, together
-from cdb_video.serialise import plain
+from cdb_video.reporting import Validation
 from cdb_video.starting import resumed_state, starting_state
 from cdb_video.state import DifficultyState
 
@@ -74,8 +73,6 @@ class ClassDifficultyHook(DifficultyOwner):
         self.observe_only = observe_only
         self.source = source
         self._training_counts: TrainingCounts | None = None
-        self._metric: ClassAccuracy | None = None
-        self._reported_at: int | None = None
 
     def before_train(self, runner: Any) -> None:
         """Find and check everything that takes part, before the first step.
@@ -98,8 +95,8 @@ class ClassDifficultyHook(DifficultyOwner):
 
     def _prepare(self, runner: Any) -> None:
         """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
-        self.state_, self._metric, self._consumers, self._metrics = None, None, {}, {}
-        self._reported_at = None
+        self.state_, self._consumers, self._metrics = None, {}, {}
+        self._forget_validations()
         self._check_alone(runner)
         check_companions(runner, self)
         if self.source == 'train':
@@ -161,59 +158,28 @@ class ClassDifficultyHook(DifficultyOwner):
         from_main(lambda: self._record(runner, epoch))
 
     def after_train(self, runner: Any) -> None:
-        """Write the class report of the last validation, where training ended before its last epoch."""
+        """Report the last validation, if that was not done, and count no more."""
         super().after_train(runner)
-        self._report_validation(runner)
         if self._training_counts is not None:
             self._training_counts.stop()
             self._training_counts = None
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Turn the counts of a validation into difficulty; hand it on, record and log it."""
-        super().after_val_epoch(runner, metrics)
-        if not self._is_training or self.state_ is None or self._metric is None or self._metric.counts_ is None:
-            return
-        counts = self._metric.counts_
-        self._metrics = plain(metrics or {})
-        if self.source == 'val':
-            self.state_ = self.state_.updated(
-                counts.num_clips, counts.num_correct, epoch=runner.epoch, iteration=runner.iter, **self.smoothing
-            )
-            self._push(runner)
-            from_main(lambda: self._record(runner, self._step(runner)))
-        if self._is_over(runner):
-            # Before a checkpoint says that this validation was: a run that is killed here validates again.
-            self._report_validation(runner)
-
-    def _report_validation(self, runner: Any) -> None:
-        """Write the class report of the last validation, once."""
-        if not self.report or self._metric is None or self.state_ is None or self._reported_at == self._validated_at:
-            return
-        self._reported_at = self._validated_at
-        from_main(lambda: self._report(runner))
-
-    def _report(self, runner: Any) -> None:
-        assert self._metric is not None
+    def _take_validation(self, runner: Any, validation: Validation) -> None:
+        """Turn the counts of a validation into difficulty, unless training measures it; hand it on, record and log."""
         assert self.state_ is not None
-        counts, state = self._metric.counts_, self.state_
-        if counts is None:  # nothing was validated since the resume
-            if self.source == 'train' or not state.measured.any():
-                return
-            report = recording.fuller_report(runner, state)
-            if report is not None:
-                runner.logger.info(f'{report} is of the validation that this run ended with: it stays')
-                return
-        shown = state if self.source == 'val' else counts
-        recording.report_classes(
-            runner,
-            'val',
-            shown.num_clips,
-            shown.num_correct,
-            state,
-            self._consumer_vectors(),
-            self._metrics,
-            runner.val_loop.evaluator,
+        self._metrics = dict(validation.metrics)
+        if self.source == 'train':
+            return
+        counts = validation.counts
+        self.state_ = self.state_.updated(
+            counts.num_clips,
+            counts.num_correct,
+            epoch=validation.epoch,
+            iteration=validation.iteration,
+            **self.smoothing,
         )
+        self._push(runner)
+        from_main(lambda: self._record(runner, self._step(runner)))
 
     def _without_validation(self, runner: Any) -> None:
         """No validation, no difficulty: an error, unless nobody waits for it."""

@@ -1,28 +1,25 @@
-"""What the hooks that own a difficulty share: handing it on, keeping it in checkpoints, the report of a test."""
+"""What the hooks that own a difficulty share: handing it on, and keeping it in checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-from mmengine.dist import get_world_size, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import get_world_size
 from mmengine.runner import IterBasedTrainLoop
 from torch import Tensor
 
 from cdb_video import handing, recording, wiring
 from cdb_video.agreement import check_agreement, start_prints, state_prints
 from cdb_video.fingerprints import Print
-from cdb_video.labels import check_same_names, dataset_class_names, describe
-from cdb_video.metrics import ClassAccuracy
-from cdb_video.processes import from_main, together
+from cdb_video.processes import together
 from cdb_video.report.automatic import LiveReport
+from cdb_video.reporting import ReportingHook, Validation
 from cdb_video.serialise import plain
-from cdb_video.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.state import CHECKPOINT_KEY
 
 
-class DifficultyOwner(Hook):
+class DifficultyOwner(ReportingHook):
     """The base of ClassDifficultyHook and DifficultyReplayHook; a run has one of them.
 
     Args:
@@ -39,25 +36,18 @@ class DifficultyOwner(Hook):
         ValueError: If an argument is out of range.
     """
 
-    source = 'val'
-    """Where the difficulty is measured: 'val', or 'train' for the training batches."""
     # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
     priority = 'LOW'
 
     def __init__(self, log_classes: int, report: bool, live_report: bool = False) -> None:
         if not isinstance(log_classes, int) or log_classes < 0:
             raise ValueError(f'log_classes={log_classes!r}: must be a whole number >= 0')
+        super().__init__(report)
         self.log_classes = log_classes
-        self.report = report
         self.live_report = LiveReport() if live_report else None
-        self.state_: DifficultyState | None = None
         self.agreement_: str | None = None
-        self._loaded: Mapping[str, Any] | None = None
-        self._consumers: dict[str, Any] = {}
         self._sampler: Any = None
-        self._metrics: dict[str, Any] = {}
         self._is_training = False
-        self._validated_at: int | None = None
         self._validation_missing = False
 
     # Checkpoints
@@ -69,6 +59,8 @@ class DifficultyOwner(Hook):
             # To other processes, whose device is not this one's.
             entry = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in entry.items()}
         self._loaded = entry
+        meta = checkpoint.get('meta')
+        self._loaded_at = {key: meta[key] for key in ('epoch', 'iter') if key in meta} if meta else {}
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Put the state into the checkpoint."""
@@ -78,6 +70,7 @@ class DifficultyOwner(Hook):
                     'consumers': self._consumer_vectors(),
                     'metrics': self._metrics,
                     'validated_at': self._validated_at,
+                    'source': self.source,
                 }
             }
 
@@ -93,77 +86,28 @@ class DifficultyOwner(Hook):
         self._validate_if_missing(runner)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Note that training was validated here."""
-        if self._is_training:
-            self._validated_at, self._validation_missing = runner.iter, False
+        """Take what a validation in training has measured, and report it if it was the last one."""
+        if not self._is_training:
+            return
+        self._validated_at, self._validation_missing = runner.iter, False
+        if self.state_ is None or self._metric is None or self._metric.counts_ is None:
+            return
+        self._validation = Validation(runner.epoch, runner.iter, self._metric.counts_, plain(metrics or {}))
+        self._take_validation(runner, self._validation)
+        if self._is_over(runner):
+            # Before a checkpoint says that this validation was: a run that is killed here validates again.
+            self._report_validation(runner)
 
     def after_train(self, runner: Any) -> None:
-        """Make up for the last validation, if the checkpoint lacks it."""
+        """Make up for the last validation, if the checkpoint lacks it, and report it if that was not done."""
         self._validate_if_missing(runner)
         self._is_training = False
-
-    # Testing
-
-    def before_test(self, runner: Any) -> None:
-        """Check the class lists, and give the metric the training counts, for the accuracies by shot.
-
-        Raises:
-            ValueError: If the test set, the model, the metric and the checkpoint have different classes.
-        """
-        self._take_entry_of_main_process()
-        metric = wiring.find_metric(runner.test_loop.evaluator)
-        if metric is not None:
-            together(lambda: self._prepare_test(runner, metric))
-
-    def _prepare_test(self, runner: Any, metric: ClassAccuracy) -> None:
-        dataset, state = runner.test_dataloader.dataset, self._tested_state()
-        stated = wiring.stated_num_classes(runner.model, metric, dataset, 'test')
-        if stated:
-            metric.set_clip_counts(wiring.count_evaluated_clips(dataset, next(iter(stated.values()))))
-        if state is not None:
-            check_same_names(dataset_class_names(dataset), state.class_names, describe(dataset), 'the checkpoint')
-            metric.set_train_counts(state.train_counts)
-
-    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
-        """Write the class report of the test set."""
-        if not self.report or not is_main_process():
-            return
-        metric = wiring.find_metric(runner.test_loop.evaluator)
-        if metric is None or metric.counts_ is None:
-            runner.logger.info("no class report: it needs test_evaluator=dict(type='ClassAccuracy')")
-            return
-        counts, state = metric.counts_, self._tested_state()
-        if state is None:
-            nothing = np.zeros(counts.num_classes, np.int64)
-            state = DifficultyState.start(nothing, wiring.names_of(metric, runner.test_dataloader.dataset))
-        trained_here = self.state_ is not None
-        consumers = (
-            self._consumer_vectors() if trained_here else (self._loaded or {}).get('report', {}).get('consumers')
-        )
-        recording.report_classes(
-            runner,
-            'test',
-            counts.num_clips,
-            counts.num_correct,
-            state,
-            consumers or {},
-            plain(metrics or {}),
-            runner.test_loop.evaluator,
-        )
+        self._report_validation(runner)
 
     # For those who derive from it
 
-    def _take_entry_of_main_process(self) -> Any:
-        """Go on with the entry of the checkpoint that the main process has read; returns this process's own."""
-        own = self._loaded
-        self._loaded = from_main(lambda: own)
-        return own
-
-    def _tested_state(self) -> DifficultyState | None:
-        """The state of the model that is tested: this run's, or the checkpoint's; None if it has none."""
-        if self.state_ is not None or self._loaded is None:
-            return self.state_
-        return DifficultyState.from_checkpoint(self._loaded)
+    def _take_validation(self, runner: Any, validation: Validation) -> None:
+        """What a validation means for the difficulty: nothing, unless it is measured there."""
 
     def _check_alone(self, runner: Any) -> None:
         owners = [type(hook).__name__ for hook in runner.hooks if isinstance(hook, DifficultyOwner)]
@@ -263,10 +207,6 @@ class DifficultyOwner(Hook):
         recording.log_classes(runner, self.state_, vectors, self.log_classes)
         if self.live_report is not None:
             self.live_report.update(runner)
-
-    def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
-        """Tau and weight or probability of every consumer, as the history has them."""
-        return handing.consumer_vectors(self._consumers)
 
     @staticmethod
     def _by_epoch(runner: Any) -> bool:

@@ -42,7 +42,7 @@ def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None
 def record_validation(
     runner: Any, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, float], source: str = 'val'
 ) -> None:
-    """Add a validation to the history; or, with source 'train', what an epoch measured on its own batches."""
+    """Add the state to the history; `source` says what its counts are of, see `cdb_video.history`."""
     record = {
         'kind': 'validation',
         'epoch': state.epoch,
@@ -98,10 +98,12 @@ def report_classes(
     consumers: Vectors,
     metrics: Mapping[str, Any],
     evaluator: Any,
+    source: str = 'val',
 ) -> None:
     """Show the class report and write it: the newest in the work directory, a copy in the folder of this run."""
     rows = _rows(state, num_clips, num_correct, consumers)
     summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
+    summary['difficulty_source'] = source if state.measured.any() else None
     summary |= _details(evaluator, num_clips, num_correct)
     runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
 

@@ -39,7 +39,8 @@ class DifficultyReplayHook(DifficultyOwner):
         stretch: Iterations of this run for one of the recorded run, > 0. 'epoch' = so many that epochs align:
             an epoch over more clips, or with smaller batches, has more iterations.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
-        report: Whether to write the class report after testing.
+        report: Whether to write the class report after testing, and after training if it has a validation with
+            `ClassAccuracy`.
 
     Attributes:
         state_: `DifficultyState`, None before training.
@@ -48,6 +49,8 @@ class DifficultyReplayHook(DifficultyOwner):
     Raises:
         ValueError: If an argument is out of range.
     """
+
+    source = 'replay'
 
     def __init__(
         self, history: str | Path, stretch: float | str = 1.0, log_classes: int = 5, report: bool = True
@@ -88,10 +91,12 @@ class DifficultyReplayHook(DifficultyOwner):
     def _prepare(self, runner: Any, schedule: DifficultySchedule) -> DifficultyState:
         """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
         check_companions(runner, self)
-        metric = None if runner._val_loop is None else wiring.find_metric(runner.val_loop.evaluator)
+        self._forget_validations()
+        if runner._val_loop is not None:
+            self._metric = wiring.find_metric(runner.val_loop.evaluator)
         self._sampler = wiring.find_sampler(runner.train_dataloader)
         self._consumers = self._find_consumers(runner, '')
-        start = starting_state(runner, self._sampler, metric)
+        start = starting_state(runner, self._sampler, self._metric)
         self._check_classes(schedule, start)
         self.stretch_ = self._find_stretch(runner, schedule)
         if runner._resume:

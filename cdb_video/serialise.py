@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Mapping
@@ -35,15 +36,27 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f'{number} {singular if number == 1 else plural or singular + "s"}'
 
 
-def write_atomically(path: Path, content: bytes) -> Path:
+def write_atomically(path: Path, content: bytes, *, synced: bool = True) -> Path:
     """Write a file under a temporary name, see it reach the disk, and rename it.
 
+    Args:
+        path: Where the file goes.
+        content: All of it.
+        synced: Whether to wait for the disk; not for a file that is soon written anew.
+
     Raises:
-        OSError: If writing fails; a file that was there is then unchanged.
+        OSError: If writing fails, with the path, which a full disk does not say; a file that was there is then
+            unchanged, and nothing is left of the temporary one.
     """
     temporary = path.with_name(f'{path.name}.tmp')
-    with temporary.open('wb') as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return temporary.replace(path)
+    try:
+        with temporary.open('wb') as file:
+            file.write(content)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
+        return temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from cdb_video import recording
 from cdb_video.difficulty import class_probability, class_weights
 from cdb_video.history import read_history
 from cdb_video.losses import CDBLoss
@@ -269,6 +270,79 @@ def test_class_report_after_training_and_after_testing(run, tmp_path):
     assert row['train_count'] in (40, 20, 10, 5)
     assert row['num_clips'] == 12
     assert None not in (row['difficulty'], row['weight'], row['probability'])
+
+
+@pytest.fixture
+def better_every_time():
+    """A validation whose 'score' is a new best each time."""
+    scores = [{'score': float(number)} for number in range(9)]
+    with mock.patch('tests.toys.ToyMetric.compute_metrics', side_effect=scores):
+        yield {
+            'val_evaluator': [{'type': 'ClassAccuracy'}, {'type': 'ToyMetric'}],
+            'default_hooks': {'checkpoint': {'save_best': 'score'}},
+            'train_cfg': {'max_epochs': 2},
+        }
+
+
+def watch_saves(runner, report):
+    """For every checkpoint that is saved, the epochs of the class report that was there at each time."""
+    save, epochs = runner.save_checkpoint, {}
+
+    def saved(folder, filename, *more, **options):
+        epochs.setdefault(filename, []).append(json.loads(report.read_text())['epoch'] if report.exists() else None)
+        save(folder, filename, *more, **options)
+
+    runner.save_checkpoint = saved
+    return epochs
+
+
+@pytest.mark.parametrize('source', ['val', 'train'])
+def test_class_report_is_written_once_and_before_a_checkpoint_tells_of_the_last_validation(
+    run, tmp_path, better_every_time, source
+):
+    runner = run(custom_hooks=[{'type': 'ClassDifficultyHook', 'source': source}], **better_every_time)
+    epochs = watch_saves(runner, tmp_path / 'class_report.json')
+    with mock.patch('cdb_video.recording.report_classes', wraps=recording.report_classes) as written:
+        runner.train()
+    assert epochs == {
+        'epoch_1.pth': [None, None],
+        'best_score_epoch_1.pth': [None],
+        'epoch_2.pth': [None, 2],  # before the validation and, as it was the best, after it
+        'best_score_epoch_2.pth': [2],
+    }
+    assert written.call_count == 1
+
+
+def test_resuming_a_run_that_has_ended_leaves_its_fuller_report_as_it_is(run, tmp_path, better_every_time):
+    run(**better_every_time).train()
+    names = ('class_report.json', 'class_report.csv', 'class_report.md', 'class_history.jsonl')
+    before = {name: (tmp_path / name).read_bytes() for name in names}
+    assert json.loads(before['class_report.json'])['confusions']
+    resumed = run(resume=True, **better_every_time)
+    resumed.train()
+    assert hook_of(resumed).state_.iteration == 20
+    assert {name: (tmp_path / name).read_bytes() for name in names} == before
+    # One that says less, or that is gone, is written anew, from what the checkpoint knows.
+    (tmp_path / 'class_report.json').unlink()
+    run(resume=True, **better_every_time).train()
+    written, old = (json.loads(text) for text in ((tmp_path / 'class_report.json').read_bytes(), before[names[0]]))
+    counts = [
+        sorted((row['label'], row['num_clips'], row['num_correct']) for row in document['classes'])
+        for document in (written, old)
+    ]
+    assert counts[0] == counts[1]
+    assert (written['split'], written['epoch'], written['confusions']) == ('val', 2, [])
+
+
+@pytest.mark.parametrize('hooks', [[], [{'type': 'ClassDifficultyHook'}]], ids=['without the hook', 'with it'])
+def test_report_of_a_test_has_the_epoch_of_the_model_not_of_its_last_validation(run, tmp_path, hooks):
+    never = {'checkpoint': {'save_best': None}}
+    run(custom_hooks=hooks, train_cfg={'max_epochs': 2}, default_hooks=never).train()
+    # It was saved before its validation, so the difficulty in it is of the first epoch.
+    test = {'test_dataloader': BASE_TEST, 'test_cfg': {}, 'test_evaluator': {'type': 'ClassAccuracy'}}
+    run(load_from=str(tmp_path / 'epoch_2.pth'), **test).test()
+    document = json.loads((tmp_path / 'class_report.json').read_text())
+    assert (document['split'], document['epoch'], document['iter']) == ('test', 2, 20)
 
 
 BASE_TEST = {

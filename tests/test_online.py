@@ -1,6 +1,7 @@
 """Difficulty from the training batches' own predictions: the counts, runs without validation, resuming, refusals."""
 
 import copy
+import json
 import uuid
 from unittest import mock
 
@@ -81,6 +82,26 @@ def test_validation_changes_nothing(tmp_path):
         assert torch.equal(one, other)
     counts = hook_of(with_one)._metric.counts_
     assert counts.num_clips.tolist() == [9, 8, 7, 6]
+
+
+def test_report_is_of_the_validation_and_says_that_the_difficulty_is_not(tmp_path):
+    runner = make(tmp_path, train_cfg={'max_epochs': 2})
+    runner.train()
+    document = json.loads((tmp_path / 'class_report.json').read_text())
+    counts = hook_of(runner)._metric.counts_
+    rows = sorted(document['classes'], key=lambda row: row['label'])
+    assert [row['num_correct'] for row in rows] == counts.num_correct.tolist()
+    assert (document['split'], document['difficulty_source']) == ('val', 'train')
+    assert any("with source='train'" in note for note in document['notes'])
+    assert torch.load(tmp_path / 'epoch_2.pth')['class_difficulty']['report']['source'] == 'train'
+
+
+def test_live_page_without_validation_is_of_training_batches(tmp_path):
+    pytest.importorskip('plotly', reason="needs the extra 'report'")
+    make(tmp_path, **ALONE, train_cfg={'max_epochs': 1}).train()
+    page = (tmp_path / 'report.html').read_text()
+    assert 'training batches · epoch 1' in page
+    assert not (tmp_path / 'class_report.json').exists()
 
 
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path):

@@ -121,6 +121,46 @@ def test_validation_of_the_replaying_run_changes_no_difficulty(replay, measured)
     assert runner.model.batches == measured[0].model.batches
 
 
+def test_last_validation_of_the_replaying_run_is_reported_before_its_checkpoint(replay, tmp_path):
+    with_validation = {key: {} for key in ('val_dataloader', 'val_evaluator', 'val_cfg')}
+    settings = {**with_validation, 'train_cfg': {'max_epochs': 2}, 'default_hooks': {'checkpoint': {'save_best': None}}}
+    runner = replay(**settings)
+    path, existed = tmp_path / 'replayed/class_report.json', []
+    hook = hook_of(runner, 'CheckpointHook')
+    after = hook.after_val_epoch
+    hook.after_val_epoch = lambda *args, **options: existed.append(path.exists()) or after(*args, **options)
+    runner.train()
+    assert existed == [False, True]
+    document = json.loads(path.read_text())
+    counts = runner.val_evaluator.metrics[0].counts_
+    rows = sorted(document['classes'], key=lambda row: row['label'])
+    assert [row['num_clips'] for row in rows] == counts.num_clips.tolist() == [9, 8, 7, 6]
+    assert [row['num_correct'] for row in rows] == counts.num_correct.tolist()
+    assert (document['split'], document['epoch'], document['iter']) == ('val', 2, 20)
+    assert document['difficulty_source'] == 'replay'
+    assert document['confusions']
+    assert any('DifficultyReplayHook replays' in note for note in document['notes'])
+    np.testing.assert_allclose(
+        [row['difficulty'] for row in rows], hook_of(runner, 'DifficultyReplayHook').state_.difficulty
+    )
+
+    before = path.read_bytes()
+    checkpoint = torch.load(tmp_path / 'replayed/epoch_2.pth')
+    checkpoint['class_difficulty']['report']['validated_at'] = 20  # as where it was saved again after its validation
+    torch.save(checkpoint, tmp_path / 'replayed/epoch_2.pth')
+    resumed = replay(resume=True, load_from=str(tmp_path / 'replayed/epoch_2.pth'), **settings)
+    with mock.patch.object(resumed.val_loop, 'run') as validations:
+        resumed.train()
+    assert not validations.called
+    assert path.read_bytes() == before
+
+
+def test_replaying_run_reports_no_validation_if_it_is_switched_off(replay, tmp_path):
+    with_validation = {key: {} for key in ('val_dataloader', 'val_evaluator', 'val_cfg')}
+    replay({'report': False}, train_cfg={'max_epochs': 1}, **with_validation).train()
+    assert not list((tmp_path / 'replayed').glob('*report*'))
+
+
 @pytest.mark.parametrize(
     ('options', 'changes', 'message'),
     [

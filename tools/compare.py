@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cdb_video.report.compare import compare
 from cdb_video.report.compare_files import format_comparison, write_comparison
-from cdb_video.report.console import run
+from cdb_video.report.console import not_written, run
 from cdb_video.report.insight import Options
 from cdb_video.report.page import MissingPackagesError
 from cdb_video.report.runs import read_methods
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MissingPackagesError as error:
         written, problem, status = [], f'compare: the tables are written, the page is not: {error}', 0
     except OSError as error:
-        written, problem, status = [], f'compare: {error}', 2
+        written, problem, status = [], f'compare: {not_written(error)}', 2
     # After the files, which a reader that stops reading, such as head, must not cost.
     print('\n'.join([format_comparison(comparison), *written]))
     if problem:

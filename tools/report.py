@@ -19,7 +19,7 @@ from pathlib import Path
 from cdb_video.annotation import read_class_names
 from cdb_video.report import format_summary, format_table
 from cdb_video.report.class_report import REPORT_NAME
-from cdb_video.report.console import run
+from cdb_video.report.console import not_written, run
 from cdb_video.report.files import check_replaces, write_report
 from cdb_video.report.insight import Insight, Options, build_insight
 from cdb_video.report.page import MissingPackagesError
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MissingPackagesError as error:
         written, problem, status = [], f'report: the tables are written, the page is not: {error}', 0
     except OSError as error:
-        written, problem, status = [], f'report: {error}', 2
+        written, problem, status = [], f'report: {not_written(error)}', 2
     # After the files, which a reader that stops reading, such as head, must not cost.
     print('\n'.join([_console(insight, path), *written]))
     if problem:
@@ -75,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 def _console(insight: Insight, path: Path) -> str:
     """What is printed: where it comes from, the metrics, the classes, what is missing."""
     place = path / REPORT_NAME if insight.run.report is not None else path
-    epoch = 'unknown' if insight.epoch is None else insight.epoch
-    title = f'{place} ({insight.split} set, epoch {epoch})'
+    what = f'{insight.split} set' if insight.split in ('val', 'test') else insight.evaluated_on
+    title = f'{place} ({what}, {insight.moment})'
     lines = [title, format_summary(insight.all_metrics), format_table(insight.rows)]
     return '\n'.join(lines + [f'note: {note}' for note in insight.notes])
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, repeated_name
+from cdb_video.history import SOURCES
 
 REPORT_NAME = 'class_report.json'
 _ANEW = 'Run mim test to write it anew'
 _MOST_CLIPS = 10_000_000
 """In the confusions of a class report, from which one entry a clip is made."""
-_SPLITS = ('val', 'test', 'dump', 'none')
+_SPLITS = ('val', 'test', 'train', 'dump', 'none')
 _TRIPLET = Check(
     lambda value: isinstance(value, list) and len(value) == 3 and all(map(WHOLE.fits, value)),
     '[true, predicted, clips] in whole numbers',
@@ -27,6 +28,7 @@ _REPORT = {
 _REPORT_DETAILS = {
     'iter': WHOLE.or_null(),
     'dump': TEXT.or_null(),
+    'difficulty_source': Check(lambda value: value in SOURCES, f'one of {", ".join(SOURCES)}').or_null(),
     'confusions': Check(
         lambda value: isinstance(value, list) and all(map(_TRIPLET.fits, value)), f'a list, each entry {_TRIPLET.rule}'
     ).or_null(),

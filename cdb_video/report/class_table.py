@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cdb_video.fields import is_number
 from cdb_video.labels import class_label
 from cdb_video.report.text import csv_table
 from cdb_video.serialise import plain, write_atomically
@@ -94,6 +95,25 @@ def format_table(rows: Sequence[Row]) -> str:
 def is_share(name: str) -> bool:
     """Whether a metric of this name is a share of 1, as those of ClassAccuracy are."""
     return _SHARE.search(name) is not None
+
+
+def share_named(metrics: Mapping[str, Any], name: str) -> float | None:
+    """The metric of this name in [0, 1], see `share_key`; None if there is none."""
+    key = share_key(metrics, name)
+    return None if key is None else float(metrics[key])
+
+
+def share_key(metrics: Mapping[str, Any], name: str) -> str | None:
+    """Under which key a metric of ClassAccuracy was recorded, whatever its prefix; None if it was not.
+
+    Args:
+        metrics: As they were recorded; one of another metric may have the name without being a share, as 'loss/head'.
+            The default prefix, 'acc', goes before others.
+        name: Without prefix, as 'top1'.
+    """
+    found = [key for key in metrics if key.rpartition('/')[2] == name and is_number(metrics[key])]
+    shares = [key for key in found if 0 <= metrics[key] <= 1]
+    return f'acc/{name}' if f'acc/{name}' in shares else next(iter(shares), None)
 
 
 def format_summary(metrics: Mapping[str, Any]) -> str:

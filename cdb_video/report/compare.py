@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from cdb_video.difficulty import FloatVector
 from cdb_video.report.insight import METRIC_LABELS
 from cdb_video.report.runs import ComparedRun, Method
 from cdb_video.report.statistics import Outcomes, bootstrap, class_groups, percentile_interval
+from cdb_video.serialise import counted
 
 REPEATS = 2000
 
@@ -77,7 +79,9 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
     name = _baseline_name(methods, baseline)
     runs = [run for method in methods for run in method.runs]
     shared = [key for key in METRIC_LABELS if all(key in run.insight.metrics for run in runs)]
-    result = Comparison(list(methods), name, shared)
+    differing = [key for key in _differing_groups(runs) if key in shared]
+    result = Comparison(list(methods), name, [key for key in shared if key not in differing])
+    shared = result.metrics
     for method in methods:
         result.class_means[method.name] = np.mean([run.accuracy for run in method.runs], axis=0)
         for metric in shared:
@@ -97,6 +101,11 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
         for method in methods
         if method.differing
     ]
+    if differing:
+        result.notes.append(
+            'The runs have different classes in the groups by training clips, since these or the thresholds differ: '
+            f'{", ".join(METRIC_LABELS[key] for key in differing)} cannot be compared.'
+        )
     splits = {run.insight.split for run in runs}
     result.notes += [f'Evaluated on: {", ".join(sorted(splits))}.']
     return result
@@ -115,25 +124,42 @@ def mcnemar(right: NDArray[np.bool_], base_right: NDArray[np.bool_]) -> float:
     return 1.0 if better + worse == 0 else float(binomtest(better, better + worse).pvalue)
 
 
+def _differing_groups(runs: Sequence[ComparedRun]) -> list[str]:
+    """The groups by training clips that do not hold the same classes in all runs of which the clips are known."""
+    masks = [
+        class_groups(run.insight.run.train_counts, run.insight.shot_thresholds, run.insight.options.head_threshold)
+        for run in runs
+        if run.insight.run.train_counts is not None
+    ]
+    return [name for name in masks[0] if any((mask[name] != masks[0][name]).any() for mask in masks)] if masks else []
+
+
 def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:
     if baseline is None:
         return methods[0].name
     for method in methods:
-        if baseline == method.name or baseline.rstrip('/') in {str(run.path) for run in method.runs}:
+        if baseline == method.name or Path(baseline).resolve() in {run.path.resolve() for run in method.runs}:
             return method.name
     names = ', '.join(method.name for method in methods)
     raise ValueError(f'baseline {baseline!r} is none of the methods {names}: name one of them, or one of the runs')
 
 
 def _pairs(method: Method, base: Method) -> tuple[list[tuple[ComparedRun, ComparedRun]], str | None]:
-    """Runs of the same seed; in the order given where no seeds are known."""
+    """Runs of the same seed, in the order given where no seeds are known; and what is left without a partner."""
     by_seed = {run.seed: run for run in base.runs if run.seed is not None}
     pairs = [(run, by_seed[run.seed]) for run in method.runs if run.seed in by_seed]
-    if pairs:
-        return pairs, None
-    number = min(len(method.runs), len(base.runs))
-    note = f'{method.name} and {base.name} share no known seed: their runs are paired in the order given.'
-    return list(zip(method.runs[:number], base.runs[:number], strict=True)), note
+    notes = []
+    if not pairs:
+        pairs = list(zip(method.runs, base.runs, strict=False))
+        notes.append(f'{method.name} and {base.name} share no known seed: their runs are paired in the order given.')
+    paired = {run.path for pair in pairs for run in pair}
+    alone = [str(run.path) for run in (*base.runs, *method.runs) if run.path not in paired]
+    if alone:
+        notes.append(
+            f'The tests of {method.name} against {base.name} are over {counted(len(pairs), "pair")} of runs; without a '
+            f'partner, and in the means only: {", ".join(alone)}.'
+        )
+    return pairs, ' '.join(notes) or None
 
 
 def _seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Sequence[str]) -> dict[str, Test]:
@@ -161,13 +187,21 @@ def _clip_tests(pair: tuple[ComparedRun, ComparedRun], metrics: Sequence[str]) -
     plain = {metric: run.insight.metrics[metric] - base.insight.metrics[metric] for metric in metrics}
     one, other = run.outcomes, base.outcomes
     if one is None or other is None:
-        how = 'one seed, and no dumps that name their clips: no test'
+        how = f'one seed, and {_why_not_paired(pair)}: no test'
         return {metric: Test(difference, None, None, how) for metric, difference in plain.items()}
     return {
         metric: _clip_test(metric, plain[metric], draws, one, other)
         for metric, draws in _paired_draws(run, one, other).items()
         if metric in plain
     }
+
+
+def _why_not_paired(pair: tuple[ComparedRun, ComparedRun]) -> str:
+    """Why the clips of two runs cannot be brought together by their names."""
+    dumps = [run.insight.run.predictions for run in pair]
+    if any(dump is None or dump.clip_names is None for dump in dumps):
+        return 'no dumps that name their clips'
+    return 'clips that share a path, so that they cannot be paired'
 
 
 def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:

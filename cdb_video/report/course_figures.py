@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cdb_video.fields import is_number
+from cdb_video.report.class_table import share_named
 from cdb_video.report.figure_parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
 from cdb_video.report.insight import METRIC_LABELS, Insight
 
 _CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
+_OF = {'val': '', 'train': ', training batches', 'replay': ', replayed run'}
 
 
 def course(insight: Insight, names: Sequence[str], vectors: Sequence[ArrayLike], what: str) -> Figure:
@@ -47,16 +48,21 @@ def course(insight: Insight, names: Sequence[str], vectors: Sequence[ArrayLike],
 
 
 def learning_curves(insight: Insight) -> Figure:
-    """The metrics of every validation, and the accuracy of the worst class and the mean difficulty."""
-    records = insight.run.records
+    """The metrics of every validation, the worst class by what its accuracy was measured on, the mean difficulty."""
+    records, sources = insight.run.records, insight.run.sources
     unit, steps = _steps(records)
     curves = []
     for name, (colour, dash) in _CURVES.items():
-        values = [_metric(record['metrics'], name) for record in records]
+        values = [
+            share_named(record['metrics'], name) if source == 'val' else None
+            for record, source in zip(records, sources, strict=True)
+        ]
         if any(value is not None for value in values):
             curves.append((METRIC_LABELS[name], colour, dash, values))
-    worst = [min((a for a in record['accuracy'] if a is not None), default=None) for record in records]
-    curves.append(('Worst class', '--c5', 'solid', worst))
+    worst = [_worst_accuracy(record) for record in records]
+    for source in dict.fromkeys(sources):
+        own = [value if other == source else None for value, other in zip(worst, sources, strict=True)]
+        curves.append((f'Worst class{_OF[source]}', '--c5', 'solid' if source == 'val' else 'dot', own))
     curves.append(('Mean difficulty', '--muted', 'dot', [float(np.mean(record['difficulty'])) for record in records]))
     return {
         'data': [
@@ -111,6 +117,7 @@ def _steps(records: Sequence[dict[str, Any]]) -> tuple[str, list[int]]:
     return 'iteration', [record['iter'] for record in records]
 
 
-def _metric(metrics: dict[str, Any], name: str) -> float | None:
-    found = (value for key, value in metrics.items() if key.rpartition('/')[2] == name and is_number(value))
-    return next(found, None)
+def _worst_accuracy(record: dict[str, Any]) -> float | None:
+    """Of the counts, as all accuracies of a report are; None without clips."""
+    counts = zip(record['num_correct'], record['num_clips'], strict=True)
+    return min((correct / clips for correct, clips in counts if clips), default=None)

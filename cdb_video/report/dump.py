@@ -6,9 +6,12 @@ A dump is a pickle: a list with one dict a clip, of tensors and text. It is read
 
 from __future__ import annotations
 
+import codecs
+import itertools
 import pickle
+import posixpath
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,7 +83,44 @@ class Predictions:
     @cached_property
     def clip_names(self) -> tuple[str, ...] | None:
         """The last part of each path, without the ending of a video; None where there are no paths."""
-        return None if self.paths is None else tuple(_clip_name(path) for path in self.paths)
+        return None if self.paths is None else tuple(clip_name(path) for path in self.paths)
+
+    @cached_property
+    def distinct_names(self) -> tuple[str, ...] | None:
+        """A name for every clip that no other has: its `clip_names`, else all below the folder of all clips.
+
+        None where there are no paths, or one path names several clips.
+        """
+        names = self.clip_names
+        if names is None or self.paths is None or len(set(names)) == len(names):
+            return names
+        folders = [posixpath.dirname(posixpath.normpath(path.replace('\\', '/'))).split('/') for path in self.paths]
+        levels = zip(*folders, strict=False)  # as deep as the path with the fewest folders
+        shared = sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
+        below = ['/'.join(folder[shared:]) for folder in folders]
+        distinct = tuple(posixpath.join(folder, name) for folder, name in zip(below, names, strict=True))
+        return distinct if len(set(distinct)) == len(distinct) else None
+
+    @property
+    def repeated_paths(self) -> list[str]:
+        """The path of every clip but the first of those that share it."""
+        return repeated(self.paths or ())
+
+    @property
+    def shared_names(self) -> list[str]:
+        """The name of every clip, but the first, of those that share it from different folders."""
+        return repeated([clip_name(path) for path in dict.fromkeys(self.paths or ())])
+
+
+def repeated(texts: Iterable[str]) -> list[str]:
+    """What stood before already, as often as it comes again."""
+    seen: set[str] = set()
+    again = []
+    for text in texts:
+        if text in seen:
+            again.append(text)
+        seen.add(text)
+    return again
 
 
 def sessions_of(clip_names: Sequence[str]) -> tuple[str, ...] | None:
@@ -98,10 +138,24 @@ def read_dump(path: Path) -> Predictions:
         FileNotFoundError: If there is no such file.
         DumpError: If it is torn, holds anything but tensors and plain values, or lacks scores or labels.
     """
+    if not path.exists():
+        raise FileNotFoundError(f'{path} does not exist: name the file that mim test --dump wrote')
+    if path.is_dir():
+        raise DumpError(f'{path} is a folder: name the file that mim test --dump wrote')
+    content = path.read_bytes()
+    fault = _other_kind(path, content)
+    if fault:
+        raise DumpError(f'{path} {fault}')
     try:
-        samples = unpickle.load(path.read_bytes())
+        samples = unpickle.load(content)
     except pickle.UnpicklingError as error:
-        raise DumpError(f'{path}: {error}') from error
+        text = _beginning_of_text(content)
+        remedy = (
+            'A dump is what mim test --dump writes: write it anew'
+            if text is None
+            else f'It is a text file, which begins with {text}: name the file that mim test --dump wrote'
+        )
+        raise DumpError(f'{path}: {error}. {remedy}') from error
     if not isinstance(samples, list) or not samples or not all(isinstance(sample, Mapping) for sample in samples):
         raise DumpError(f'{path}: not a list with one dict a clip, as mim test --dump writes it; name such a file')
     labels = np.array([_label(sample, f'{path}: clip {index}') for index, sample in enumerate(samples)], np.int64)
@@ -113,6 +167,28 @@ def read_dump(path: Path) -> Predictions:
             f'0..{scores.shape[1] - 1}; test with a list that belongs to the model'
         )
     return Predictions(labels, scores, _paths(samples), _num_frames(samples))
+
+
+def _other_kind(path: Path, content: bytes) -> str | None:
+    """What a file is and what to do, if its first bytes say that it is no pickle of clips; None if they do not."""
+    if not content:
+        return 'is empty: a dump has one dict a clip; write it anew with mim test --dump'
+    if content.startswith((b'PK\x03\x04', unpickle.TORCH_BEGINNING)):
+        return (
+            'is a checkpoint, or another file that torch.save wrote, and no dump: predict with it by mim test '
+            f'CONFIG --checkpoint {path} --dump predictions.pkl, and name predictions.pkl'
+        )
+    return None
+
+
+def _beginning_of_text(content: bytes) -> str | None:
+    """How a text file begins, quoted; None if it is none."""
+    try:
+        start = codecs.getincrementaldecoder('utf-8')().decode(content[:1000])
+    except UnicodeDecodeError:
+        return None
+    is_text = all(character.isprintable() or character.isspace() for character in start)
+    return reprlib.repr(start.lstrip().partition('\n')[0]) if is_text else None
 
 
 def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floating[Any]]:
@@ -170,7 +246,8 @@ def _num_frames(samples: Sequence[Mapping[str, Any]]) -> tuple[int, ...] | None:
     return tuple(values) if all(type(value) is int for value in values) else None  # type: ignore[arg-type]
 
 
-def _clip_name(path: str) -> str:
+def clip_name(path: str) -> str:
+    """The last part of a path, without the ending of a video."""
     name = path.replace('\\', '/').rstrip('/').rpartition('/')[2]
     stem, dot, ending = name.rpartition('.')
     return stem if dot and len(ending) in (3, 4) and ending.isalnum() else name

@@ -67,9 +67,7 @@ def write_live_page(history: Path, page: Path) -> Path:
         ValueError: If the history cannot be read.
     """
     insight = build_insight(history_run(history), Options(repeats=0))
-    temporary = page.with_name(f'{page.name}.tmp')
-    temporary.write_bytes(render_page(insight))
-    return temporary.replace(page)
+    return write_atomically(page, render_page(insight), synced=False)
 
 
 def check_replaces(insight: Insight, directory: Path) -> None:
@@ -81,13 +79,13 @@ def check_replaces(insight: Insight, directory: Path) -> None:
     path = directory / REPORT_NAME
     try:
         old = read_class_report(path)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return
     run, rows = insight.run, old['classes']
     losses = {
         f'what the dump {old.get("dump")} told': old.get('dump') is not None and run.predictions is None,
         f'the evaluation on the {old["split"]} set': old['split'] in ('val', 'test')
-        and (insight.split in ('dump', 'none') or (old['split'], insight.split) == ('test', 'val')),
+        and (insight.split in ('dump', 'none', 'train') or (old['split'], insight.split) == ('test', 'val')),
         'the names of the classes': run.class_names is None
         and any(row['name'] != f'class {row["label"]}' for row in rows),
         'the training clips': run.train_counts is None and all(row.get('train_count') is not None for row in rows),
@@ -105,20 +103,20 @@ def summary_of(insight: Insight, directory: Path) -> dict[str, Any]:
     dump = None if insight.run.dump is None else insight.run.dump.resolve()
     if dump is not None and dump.is_relative_to(directory.resolve()):
         dump = dump.relative_to(directory.resolve())
-    report = insight.run.report or {}
     confusion = insight.confusion
     cells = np.zeros((0, 2), np.int64) if confusion is None else np.argwhere(confusion)
     return plain(
         {
             'split': insight.split,
             'epoch': insight.epoch,
-            'iter': report.get('iter', insight.run.records[-1]['iter'] if insight.run.records else None),
+            'iter': insight.iteration,
             'metrics': insight.all_metrics,
             'intervals': {f'acc/{name}': interval for name, interval in insight.intervals.items()},
             'resampled': insight.resampled,
             'shot_thresholds': insight.shot_thresholds,
             'head_threshold': insight.options.head_threshold,
             'rank_correlation': insight.correlation,
+            'difficulty_source': insight.run.difficulty_source,
             # From this folder; so that the report can be made again.
             'dump': None if dump is None else str(dump),
             # True class, predicted class, clips; pairs without clips are left out.
@@ -131,7 +129,7 @@ def summary_of(insight: Insight, directory: Path) -> dict[str, Any]:
 def markdown(insight: Insight) -> str:
     """The report as Markdown: the metrics, the classes, what is missing."""
     lines = [
-        f'# Class report: {markdown_text(insight.run.name)} ({insight.split}, epoch {insight.epoch or "unknown"})',
+        f'# Class report: {markdown_text(insight.run.name)} ({insight.evaluated_on}, {insight.moment})',
         '',
     ]
     if insight.metrics:

@@ -19,6 +19,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
     )
     accuracy = rounded([row['accuracy'] for row in rows])
     texts = [names[row['label']] for row in rows]
+    accuracy_title = 'accuracy in the training batches' if insight.split == 'train' else 'accuracy'
     places = label_places([row['train_count'] for row in rows], accuracy, texts)
     return {
         'data': [
@@ -60,7 +61,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
                 'zeroline': False,
                 'tickvals': _LOG_TICKS,
             },
-            'yaxis': {'title': {'text': 'accuracy', 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
+            'yaxis': {'title': {'text': accuracy_title, 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
         },
     }
 

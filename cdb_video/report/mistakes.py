@@ -57,7 +57,7 @@ def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake
     confidence, predicted = dump.confidence, dump.predicted
     wrong = np.flatnonzero(predicted != dump.labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind='stable')][:number]
-    clips = dump.clip_names or [f'clip {index}' for index in range(len(dump.labels))]
+    clips = dump.distinct_names or dump.clip_names or [f'clip {index}' for index in range(len(dump.labels))]
     strips, note = _strips(insight, wrong.tolist())
     mistakes = [
         Mistake(

@@ -21,7 +21,13 @@ from cdb_video.serialise import counted
 
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
-_SPLITS = {'val': 'validation set', 'test': 'test set', 'dump': 'prediction dump', 'none': 'nothing evaluated'}
+_COURSES = {
+    # What the records are of -> heading of the curves, and what difficulty 1 means.
+    'val': ('Validation after every epoch', 'no validation clip was right'),
+    'train': ('Training batches of every epoch', 'no clip of the class was right in the training batches of an epoch'),
+    'replay': ('Replayed from another run', 'no clip was right in the validation of that run'),
+    'several': ('Every record, by what it is of', 'no clip was right'),
+}
 # Escaped text has no such bracket, so this stands in the template alone.
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
@@ -69,6 +75,7 @@ def render_page(insight: Insight) -> bytes:
         pairs=_pairs(insight),
         aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,
         mistakes=mistakes,
+        course=_COURSES[_source_of_course(insight)],
         notes=insight.notes + lacking,
     )
 
@@ -130,10 +137,15 @@ def _plotly_script() -> bytes:
 
 def _subtitle(insight: Insight) -> str:
     clips = sum(row['num_clips'] for row in insight.rows)
-    parts = [_SPLITS.get(insight.split, insight.split)]
-    if insight.epoch is not None:
-        parts.append(f'epoch {insight.epoch}')
+    parts = [insight.evaluated_on]
+    if insight.epoch or insight.iteration:
+        parts.append(insight.moment)
     return ' · '.join([*parts, counted(clips, 'clip'), counted(insight.run.num_classes, 'class', 'classes')])
+
+
+def _source_of_course(insight: Insight) -> str:
+    sources = set(insight.run.sources)
+    return 'several' if len(sources) > 1 else next(iter(sources), 'val')
 
 
 def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:

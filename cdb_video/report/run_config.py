@@ -57,6 +57,18 @@ def tested_split(work_dir: Path) -> int | None:
     return None
 
 
+def evaluation_list_names(work_dir: Path) -> list[str]:
+    """The ``ann_file`` of every test and validation set that the configs name, of the newest config first."""
+    names: dict[str, None] = {}
+    for config in [*sorted(work_dir.glob('*/vis_data/config.py'), reverse=True), *sorted(work_dir.glob('*.py'))]:
+        settings = settings_of(config)
+        for loader in ('test_dataloader', 'val_dataloader'):
+            for key, value in _texts(settings.get(loader)):
+                if key == 'ann_file' and isinstance(value, str):
+                    names[value] = None
+    return list(names)
+
+
 def differing_settings(one: Path, other: Path) -> list[str]:
     """The settings in which the trainings of two work directories differ, but for seeds and paths of the run."""
     first, second = (settings_of(next(train_configs(folder), folder)) for folder in (one, other))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +11,6 @@ import numpy as np
 
 from cdb_video.difficulty import FloatVector
 from cdb_video.labels import check_same_names
-from cdb_video.report.dump import Predictions
 from cdb_video.report.insight import Insight, Options, build_insight
 from cdb_video.report.run_config import differing_settings, seed_of
 from cdb_video.report.source import read_run
@@ -129,29 +126,14 @@ def _check_seeds(method: Method) -> None:
 
 def _read(path: Path, options: Options) -> ComparedRun:
     insight = build_insight(read_run(path), options)
-    if insight.split == 'none':
-        raise ValueError(f'{path}: nothing was evaluated; run mim test, or leave it out')
+    if insight.split in ('none', 'train'):
+        counted = ', only its training batches were counted' if insight.split == 'train' else ''
+        raise ValueError(f'{path}: nothing was evaluated{counted}; run mim test, or leave it out')
     accuracy = np.full(insight.run.num_classes, np.nan)
     for row in insight.rows:
         accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
     dump = insight.run.predictions
-    return ComparedRun(path, seed_of(path), insight, accuracy, None if dump is None else _distinct_names(dump))
-
-
-def _distinct_names(dump: Predictions) -> tuple[str, ...] | None:
-    """A name for every clip that no other has: the last part of its path, else all below the folder of all clips.
-
-    None where there are no paths, or one path names several clips.
-    """
-    names = dump.clip_names
-    if names is None or dump.paths is None or len(set(names)) == len(names):
-        return names
-    folders = [posixpath.dirname(posixpath.normpath(path.replace('\\', '/'))).split('/') for path in dump.paths]
-    levels = zip(*folders, strict=False)  # as deep as the path with the fewest folders
-    shared = sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
-    below = ['/'.join(folder[shared:]) for folder in folders]
-    distinct = tuple(posixpath.join(folder, name) for folder, name in zip(below, names, strict=True))
-    return distinct if len(set(distinct)) == len(distinct) else None
+    return ComparedRun(path, seed_of(path), insight, accuracy, None if dump is None else dump.distinct_names)
 
 
 def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
@@ -164,15 +146,24 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
             'different class lists cannot be compared'
         )
     clips = [sorted((row['label'], row['num_clips']) for row in insight.rows) for insight in (one, other)]
-    names_differ = None not in (first.clip_names, run.clip_names) and sorted(first.clip_names or ()) != sorted(
-        run.clip_names or ()
-    )
-    if clips[0] != clips[1] or names_differ:
+    # Without names a validation and a test set may still have as many clips of every class.
+    other_set = {one.split, other.split} == {'val', 'test'} and None in (first.clip_names, run.clip_names)
+    if clips[0] != clips[1] or other_set or _names_differ(first, run):
         raise ValueError(
             f'{run.path} ({other.split} set) was evaluated on other clips than {first.path} ({one.split} set): test '
             'all runs on the same list'
         )
     _check_same_labels(first, run)
+
+
+def _names_differ(first: ComparedRun, run: ComparedRun) -> bool:
+    """Whether two dumps name other clips; names that several clips have must come as often."""
+    dumps = [one.insight.run.predictions for one in (first, run)]
+    names = [None if dump is None or dump.clip_names is None else sorted(dump.clip_names) for dump in dumps]
+    if None not in names and names[0] != names[1]:
+        return True
+    distinct = first.clip_names, run.clip_names
+    return None not in distinct and sorted(distinct[0] or ()) != sorted(distinct[1] or ())
 
 
 def _check_same_labels(first: ComparedRun, run: ComparedRun) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty import IntVector
-from cdb_video.fields import repeated_name
-from cdb_video.history import HISTORY_NAME, read_history
+from cdb_video.history import HISTORY_NAME, source_of
+from cdb_video.labels import check_same_names
+from cdb_video.report.checked_history import CheckedHistory, EmptyHistoryError
+from cdb_video.report.choice import choose_evaluation
 from cdb_video.report.class_report import REPORT_NAME, read_class_report
 from cdb_video.report.dump import Predictions, read_dump
-from cdb_video.serialise import counted
 
 DUMP_NAME = 'predictions.pkl'
-_VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')
-_KEYS = ('epoch', 'iter', 'consumers', 'metrics')
+_DUMP_ENDINGS = ('.pkl', '.pickle')
+_PICKLE, _ZIP = b'\x80', b'PK'
 
 
 @dataclass
@@ -32,10 +32,11 @@ class RunData:
         num_classes: C.
         class_names: C names; None = not known.
         train_counts: (C,) int64 training clips; None = not known.
-        records: Validations in order, as in the history.
+        records: Measurements of the difficulty in order, as in the history; see `sources`.
         report: The content of ``class_report.json``; None if there is none.
         predictions: The dump; None if there is none.
         dump: Where the dump is; None if there is none.
+        history: Where the history is; None if none was read.
         notes: What is missing or was left out, in sentences.
     """
 
@@ -48,7 +49,24 @@ class RunData:
     report: dict[str, Any] | None = None
     predictions: Predictions | None = None
     dump: Path | None = None
+    history: Path | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def sources(self) -> list[str]:
+        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.history`."""
+        return [source_of(record) for record in self.records]
+
+    @property
+    def difficulty_source(self) -> str | None:
+        """The same for the newest difficulty that is known; None where there is none."""
+        stated = (self.report or {}).get('difficulty_source')
+        return stated or next(iter(self.sources[-1:]), None)
+
+    @property
+    def last_validation(self) -> dict[str, Any] | None:
+        """The newest record of a validation of this run; None if there is none."""
+        return next((record for record in reversed(self.records) if source_of(record) == 'val'), None)
 
 
 def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | None = None) -> RunData:
@@ -66,88 +84,66 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     """
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist: name a work directory, a class_history.jsonl or a dump')
-    if path.is_file() and path.suffix == '.pkl':
+    if path.is_file() and _is_dump(path):
         return _joined(path.stem, path.parent, None, None, path, class_names)
     if path.is_file():
-        return _joined(path.resolve().parent.name, path.parent, _History(path), None, dump, class_names)
-    history = path / HISTORY_NAME
+        run = _joined(path.resolve().parent.name, path.parent, CheckedHistory(path), None, dump, class_names)
+        choose_evaluation(run, explicit=True)
+    else:
+        run = _read_folder(path, dump, class_names)
+    if run.history is not None and not run.records and run.report is None and run.predictions is None:
+        raise EmptyHistoryError(
+            f'{run.history} has a header and no validation yet: a report needs one; let the run get to its first '
+            f'validation, or run mim test. {" ".join(run.notes)}'.rstrip()
+        )
+    return run
+
+
+def _is_dump(path: Path) -> bool:
+    """Whether a file is to be read as a dump, by its name or by how it begins."""
+    with path.open('rb') as file:
+        return path.suffix in _DUMP_ENDINGS or file.read(2).startswith((_PICKLE, _ZIP))
+
+
+def _read_folder(path: Path, dump: Path | None, class_names: Sequence[str] | None) -> RunData:
+    """What `read_run` does with a work directory."""
     report_file = path / REPORT_NAME
     report = read_class_report(report_file) if report_file.exists() else None
     recorded = path / report['dump'] if report and report.get('dump') else None
     found = next(
         (file for file in (dump, recorded, path / DUMP_NAME) if file and (file == dump or file.is_file())), None
     )
-    if not history.exists() and report is None and found is None:
+    history_file = path / HISTORY_NAME
+    if not history_file.exists() and report is None and found is None:
         raise FileNotFoundError(
             f'{report_file} does not exist, nor do {HISTORY_NAME} and {DUMP_NAME}. Train with '
             'ClassDifficultyHook, or run mim test, first.'
         )
-    run = _joined(
-        path.resolve().name,
-        path,
-        _History(history) if history.exists() else None,
-        report,
-        found,
-        class_names,
-    )
+    history, notes = None, []
+    if history_file.exists():
+        try:
+            history = CheckedHistory(history_file)
+        except EmptyHistoryError as error:
+            if report is None and found is None:
+                raise
+            notes.append(f'{error}.')
+    run = _joined(path.resolve().name, path, history, report, found, class_names)
+    run.notes += notes
     if recorded and dump is None and found != recorded:
         run.notes.append(f'The dump that {REPORT_NAME} was made with, {recorded}, is gone.')
-    _choose_evaluation(run, explicit=dump is not None)
+    choose_evaluation(run, explicit=dump is not None)
     return run
 
 
 def history_run(path: Path) -> RunData:
     """A run by its history alone: while it trains, what else is in the folder may be of an earlier run."""
-    return _joined(path.parent.resolve().name, path.parent, _History(path), None, None, None)
-
-
-class _History:
-    """A checked history: header, whole records, and what was wrong with the others."""
-
-    def __init__(self, path: Path) -> None:
-        with warnings.catch_warnings():
-            # Torn lines become a note in the report.
-            warnings.simplefilter('ignore', UserWarning)
-            history = read_history(path)
-        self.notes: list[str] = []
-        if history.num_torn_lines:
-            self.notes.append(f'{path.name}: left out {counted(history.num_torn_lines, "torn line")}.')
-        self.records = [record for record in history.records if record.keys() >= {*_KEYS, *_VECTORS}]
-        incomplete = len(history.records) - len(self.records)
-        if incomplete:
-            needed = ', '.join(_KEYS + _VECTORS)
-            self.notes.append(f'{path.name}: left out {counted(incomplete, "record")} without all of {needed}.')
-        names, counts = history.header.get('class_names'), history.header.get('train_counts')
-        repeated = repeated_name(names or ())
-        if repeated:
-            raise ValueError(f'{path}: class_names of the header: {repeated}. Rename one of them there')
-        self.class_names = None if names is None else tuple(names)
-        self.train_counts = None if counts is None else np.asarray(counts, np.int64)
-        sizes = {len(record[key]) for record in self.records for key in _VECTORS}
-        sizes |= {len(part) for part in (names, counts) if part is not None}
-        sizes |= {len(vector) for record in self.records for vector in _driven_vectors(record)}
-        if len(sizes) > 1:
-            raise ValueError(
-                f'{path}: header and records speak of {sorted(sizes)} classes: runs with different class lists are in '
-                'one file; keep the lines of one of them'
-            )
-        if not sizes:
-            raise ValueError(f'{path}: no header and no whole record: let the run get to its first validation')
-        self.num_classes = sizes.pop()
-        if self.train_counts is None:
-            self.notes.append(f'{path.name} has no header, so class names and training clips are not known.')
-
-
-def _driven_vectors(record: Mapping[str, Any]) -> list[list[float]]:
-    """The weights and probabilities of a record."""
-    entries = record['consumers'].values()
-    return [entry[key] for entry in entries for key in ('weight', 'probability') if entry.get(key) is not None]
+    return _joined(path.parent.resolve().name, path.parent, CheckedHistory(path), None, None, None)
 
 
 def _joined(
     name: str,
     folder: Path,
-    history: _History | None,
+    history: CheckedHistory | None,
     report: dict[str, Any] | None,
     dump: Path | None,
     class_names: Sequence[str] | None,
@@ -167,10 +163,11 @@ def _joined(
     run = RunData(name, folder, next(iter(known.values())), report=report, predictions=predictions, dump=dump)
     if history is not None:
         run.class_names, run.train_counts = history.class_names, history.train_counts
-        run.records, run.notes = history.records, list(history.notes)
+        run.history, run.records, run.notes = history.path, history.records, list(history.notes)
     if report is not None:
         _take_from_report(run, report)
     if class_names is not None:
+        check_same_names(class_names, run.class_names, 'the list of class names', f'the run {name}')
         run.class_names = tuple(class_names)
     if run.class_names is None:
         run.notes.append('The names of the classes are not known.')
@@ -193,29 +190,3 @@ def _take_from_report(run: RunData, report: Mapping[str, Any]) -> None:
     counts = [row.get('train_count') for row in report['classes']]
     if run.train_counts is None and None not in counts:
         run.train_counts = np.asarray(counts, np.int64)
-
-
-def _choose_evaluation(run: RunData, *, explicit: bool) -> None:
-    """Keep the newest of what was evaluated, and no dump that is of something else, unless it was asked for."""
-    report, last = run.report, run.records[-1] if run.records else None
-    if report is not None and last is not None and report['split'] == 'val' and report.get('iter', 0) < last['iter']:
-        run.notes.append(f'{REPORT_NAME} is older than the last validation, which is shown in its place.')
-        run.report = report = None
-    if run.predictions is None or report is None:
-        return
-    clips = np.bincount(run.predictions.labels, minlength=run.num_classes)
-    correct = np.bincount(run.predictions.labels[run.predictions.ranks == 0], minlength=run.num_classes)
-    rows = report['classes']
-    if [row['num_clips'] for row in rows] == clips.tolist() and [
-        row['num_correct'] for row in rows
-    ] == correct.tolist():
-        return
-    if explicit:
-        run.report = None
-        run.notes.append(f'The dump is of another evaluation than {REPORT_NAME} in this folder; the dump is shown.')
-    else:
-        name = run.dump and run.dump.name
-        run.predictions = run.dump = None
-        run.notes.append(
-            f'{name} is of another evaluation than {REPORT_NAME} and was left out; --dump shows it nevertheless.'
-        )

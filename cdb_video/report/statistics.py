@@ -53,6 +53,11 @@ class Outcomes:
         return np.bincount(self.labels[self.labels == self.predicted], minlength=self.num_classes)
 
     @property
+    def num_units(self) -> int:
+        """How many sessions there are; how many clips, where sessions are not known. The bootstrap draws them."""
+        return len(self.labels) if self.groups is None else int(self.groups.max()) + 1
+
+    @property
     def num_predicted(self) -> IntVector:
         """(C,) int64, clips for which the class was predicted, rightly or not."""
         return np.bincount(self.predicted, minlength=self.num_classes)
@@ -126,7 +131,7 @@ def bootstrap(
         Per metric (repeats,) float64, NaN where a draw has no clip of any class of a group.
     """
     units = np.arange(len(outcomes.labels)) if outcomes.groups is None else outcomes.groups
-    number = int(units.max()) + 1
+    number = outcomes.num_units
     generator = np.random.default_rng(seed)
     draws: dict[str, FloatVector] = {}
     for repeat in range(repeats):

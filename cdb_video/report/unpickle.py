@@ -26,6 +26,8 @@ from cdb_video.report.pickle_lengths import end_of_pickle
 # torch's old format: three pickles that say what it is, one with the object, one with the keys, then the raw numbers.
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 _TORCH_PROTOCOL = 1001
+TORCH_BEGINNING = pickle.dumps(_TORCH_MAGIC, protocol=2)
+"""How a file of that format begins."""
 _sound_preambles: list[bytes] = []
 STORAGES: dict[str, np.dtype[Any]] = {
     'BoolStorage': np.dtype('?'),

@@ -59,7 +59,8 @@ def mutated(content, generator):
     return bytes(changed[: int(generator.integers(len(changed)))] if generator.random() < 0.05 else changed)
 
 
-def write_history(path, epochs=3, counts=(400, 150, 90, 12, 3), names=NAMES):
+def write_history(path, epochs=3, counts=(400, 150, 90, 12, 3), names=NAMES, sources=()):
+    """A history of so many records; `sources` are those of the first ones, the others are of validations."""
     generator = np.random.default_rng(1)
     size = len(counts)
     append_lines(path, make_header('run', size, names, list(counts)))
@@ -75,7 +76,8 @@ def write_history(path, epochs=3, counts=(400, 150, 90, 12, 3), names=NAMES):
                 'accuracy': accuracy, 'difficulty': difficulty,
                 'consumers': {'CDBLoss': {'tau': 1.0, 'weight': [2 * value for value in difficulty]}},
                 'metrics': {'acc/top1': sum(correct) / sum(clips), 'acc/mean1': sum(correct) / sum(clips)},
-            },
+            }
+            | ({'metrics': {}, 'source': sources[epoch - 1]} if epoch <= len(sources) else {}),
         )  # fmt: skip
     return path
 

@@ -1,9 +1,12 @@
 """The pages in a real browser: no error, no request, and a table that sorts and filters. Skipped without a browser."""
 
+import importlib.util
 import json
 import shutil
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 from cdb_video.report.compare import compare
@@ -207,3 +210,21 @@ def test_comparison_opens_without_error_or_request(browser, pages):
     draw_all(browser)
     browser.find_elements('css selector', '#table thead button')[-1].send_keys('\n')
     assert_clean(browser, pages / 'compare.html')
+
+
+def test_pictures_of_the_docs_are_taken_from_the_pages(browser, pages, repository):
+    spec = importlib.util.spec_from_file_location('report_pictures', repository / 'tools/report_pictures.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    written = {'run': pages / 'report.html', 'baseline': pages / 'report.html', 'compare': pages / 'compare.html'}
+    for picture in tool.PICTURES:
+        image = cv2.imdecode(np.frombuffer(tool.take(browser, written[picture.page], picture), np.uint8), 1)
+        assert image.shape[1] > 1000, picture
+        assert 100 < image.shape[0] <= (picture.rows or 2000), picture
+        colours = np.unique(image[120:, :400].reshape(-1, 3), axis=0)
+        assert len(colours) > 20, picture  # something is drawn below the heading, with smooth letters
+    assert {f'{picture.name}.png' for picture in tool.PICTURES} == {
+        path.name for path in (repository / 'docs/images').iterdir()
+    }
+    with pytest.raises(ValueError, match='has no #nothing: the run lacks what x shows'):
+        tool.take(browser, written['run'], tool.Picture('x', 'run', '#nothing'))

@@ -2,8 +2,10 @@
 
 import csv
 import importlib.util
+import json
 import statistics
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -238,4 +240,86 @@ def test_clips_with_other_labels_are_refused(make_run):
     first['gt_label'], second['gt_label'] = second['gt_label'], first['gt_label']
     paths = [make_run('x', 'x', samples=samples), make_run('y', 'y', samples=other)]
     with pytest.raises(ValueError, match=r'2 of 80 clips have another label in .*y than in .*x, as P0.*same list'):
+        read_methods(paths, {}, OPTIONS)
+
+
+def test_clips_that_share_a_path_are_not_paired_and_the_reason_is_said(make_run):
+    def repeated(seed):
+        samples = rescored(seed)
+        return [*samples, samples[0] | {'pred_score': samples[1]['pred_score']}]
+
+    one, other = repeated(1), repeated(2)
+    twice = one[-1]['frame_dir']
+    other[-1] = next(sample for sample in other if sample['frame_dir'] == twice) | {}
+    paths = [make_run('x', 'x', samples=one), make_run('y', 'y', samples=other)]
+    test = compare(read_methods(paths, {}, OPTIONS)).tests['y', 'top1']
+    assert test.p_value is None
+    assert test.how == 'one seed, and clips that share a path, so that they cannot be paired: no test'
+
+
+def test_clips_that_come_twice_in_one_run_only_are_refused(make_run):
+    samples = rescored(1)
+    first = int(samples[0]['gt_label'])
+    place = next(i for i, sample in enumerate(samples) if i and int(sample['gt_label']) == first)
+    twice = [samples[0] if i == place else sample for i, sample in enumerate(samples)]
+    paths = [make_run('x', 'x', samples=samples), make_run('y', 'y', samples=twice)]
+    with pytest.raises(ValueError, match='evaluated on other clips'):
+        read_methods(paths, {}, OPTIONS)
+
+
+def test_full_disk_is_said_with_the_file_and_the_remedy(tool, make_run, tmp_path, capsys):
+    run = make_run('a', 'a')
+    with mock.patch('os.fsync', side_effect=OSError(28, 'No space left on device')):
+        assert tool.main([str(run), '--out', str(tmp_path / 'out'), '--no-html']) == 2
+    error = capsys.readouterr().err
+    assert f'{tmp_path}/out/compare.csv could not be written (No space left on device): free disk space' in error
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04', b'some text\n'])
+def test_files_that_are_no_dump_are_named_by_the_tool(tool, tmp_path, capsys, content):
+    (tmp_path / 'predictions.pkl').write_bytes(content)
+    assert tool.main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 2
+    assert f'{tmp_path}/predictions.pkl' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_groups_of_other_classes_are_not_compared(make_run):
+    a, b = make_run('a', 'a', scores=1), make_run('b', 'b', scores=2)
+    document = json.loads((b / 'class_report.json').read_text())
+    (b / 'class_report.json').write_text(json.dumps(document | {'shot_thresholds': [2, 13]}))
+    comparison = compare(read_methods([a, b], {}, OPTIONS))
+    assert [name for name in ('many_shot', 'medium_shot', 'head', 'tail') if name in comparison.metrics] == [
+        'head',
+        'tail',
+    ]
+    assert any('Many-shot, Medium-shot cannot be compared' in note for note in comparison.notes)
+    (b / 'class_history.jsonl').unlink()
+    write_history(b / 'class_history.jsonl', counts=(40, 150, 90, 12, 3))
+    comparison = compare(read_methods([a, b], {}, OPTIONS))
+    assert not {'head', 'tail'} & set(comparison.metrics)
+
+
+def test_runs_without_a_partner_are_named(make_run):
+    seeds = {'a': (0, 1, 2), 'b': (1, 3)}
+    paths = [make_run(f'{c}{s}', c, scores=s, seed=s) for c, some in seeds.items() for s in some]
+    comparison = compare(read_methods(paths, {}, OPTIONS))
+    (note,) = [note for note in comparison.notes if 'without a partner' in note]
+    assert [name in note for name in ('/a0', '/a1', '/a2', '/b1', '/b3')] == [True, False, True, False, True]
+    assert comparison.tests['b', 'top1'].how.startswith('one seed')
+
+
+def test_a_baseline_is_known_by_any_way_to_its_folder(make_run, tmp_path, monkeypatch):
+    methods = read_methods([make_run('a', 'a', seed=0), make_run('b', 'b', seed=0)], {}, OPTIONS)
+    monkeypatch.chdir(tmp_path)
+    assert compare(methods, 'b/').baseline == 'b'
+    assert compare(methods, str(tmp_path / 'x/../b')).baseline == 'b'
+
+
+def test_validation_and_test_set_with_as_many_clips_are_told_apart(make_run):
+    paths = [make_run('a', 'a'), make_run('b', 'b')]
+    for path, split in zip(paths, ('test', 'val'), strict=True):
+        (path / 'predictions.pkl').unlink()
+        (path / 'class_history.jsonl').unlink()
+        write_report(path / 'class_report.json', rescored(0), split=split)
+    with pytest.raises(ValueError, match=r'b \(val set\) was evaluated on other clips than .*a \(test set\)'):
         read_methods(paths, {}, OPTIONS)

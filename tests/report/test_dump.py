@@ -104,3 +104,47 @@ def test_a_dump_with_code_inside_is_an_error_that_names_it(tmp_path):
 def test_sessions_are_known_for_names_of_egtea_only():
     assert sessions_of([clip_name(1, 4), clip_name(2, 7)]) == ('P04-R01-Pizza', 'P07-R01-Pizza')
     assert sessions_of([clip_name(1, 4), 'video_7']) is None
+
+
+def test_repeated_paths_and_names_that_folders_share_are_told_apart(tmp_path):
+    paths = ['v/a/c0.mp4', 'v/a/c1.mp4', 'v/b/c0.mp4', 'v/a/c1.mp4', 'v/a/c1.mp4']
+    samples = [s | {'frame_dir': path} for s, path in zip(make_samples(5), paths, strict=True)]
+    read = read_dump(write_dump(tmp_path / 'a.pkl', samples))
+    assert read.repeated_paths == ['v/a/c1.mp4'] * 2
+    assert read.shared_names == ['c0']
+    assert read.distinct_names is None
+    read = read_dump(write_dump(tmp_path / 'a.pkl', samples[:3]))
+    assert read.repeated_paths == []
+    assert read.distinct_names == ('a/c0', 'a/c1', 'b/c0')
+
+
+def save_checkpoint(path, **options):
+    torch.save({'state_dict': {'weight': torch.zeros(3)}, 'meta': {'epoch': 3}}, path, **options)
+
+
+OTHER_FILES = {
+    'empty': (lambda path: path.write_bytes(b''), r'a\.pkl is empty: .* write it anew with mim test --dump'),
+    'text': (lambda path: path.write_text('class,accuracy\nlift,0.5\n'), "text file, .*'class,accuracy': name the"),
+    'Markdown': (lambda path: path.write_text('# Größe\n'), "text file, which begins with '# Größe'"),
+    'checkpoint': (save_checkpoint, r'is a checkpoint, .* mim test CONFIG --checkpoint .*a\.pkl --dump'),
+    'old checkpoint': (
+        lambda path: save_checkpoint(path, _use_new_zipfile_serialization=False),
+        r'is a checkpoint, .* mim test CONFIG --checkpoint .*a\.pkl --dump',
+    ),
+    'other bytes': (lambda path: path.write_bytes(b'\x1f\x8b\x00'), 'no pickle.* write it anew'),
+    'half a dump': (lambda path: path.write_bytes(pickle.dumps(make_samples(3), 2)[:-9]), 'torn.* write it anew'),
+    'folder': (lambda path: path.mkdir(), 'is a folder: name the file that mim test --dump wrote'),
+}
+
+
+@pytest.mark.parametrize('kind', OTHER_FILES)
+def test_what_is_another_kind_of_file_is_said_with_the_remedy(tmp_path, kind):
+    write, message = OTHER_FILES[kind]
+    write(tmp_path / 'a.pkl')
+    with pytest.raises(DumpError, match=message):
+        read_dump(tmp_path / 'a.pkl')
+
+
+def test_a_dump_that_is_not_there_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'a\.pkl does not exist: name the file that mim test --dump wrote'):
+        read_dump(tmp_path / 'a.pkl')

@@ -97,7 +97,7 @@ def test_scores_that_are_no_probabilities_and_missing_names_are_noted(tmp_path):
     ]
     insight = build_insight(read_run(write_dump(tmp_path / 'some.pkl', samples)), QUICK)
     assert any('not probabilities' in note for note in insight.notes)
-    assert any('names no clips' in note for note in insight.notes)
+    assert any('does not name every clip' in note for note in insight.notes)
     assert insight.resampled == 'clips'
 
 

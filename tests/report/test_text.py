@@ -95,3 +95,16 @@ def test_a_reader_that_stops_early_ends_the_command_quietly(runs, command):
     assert process.wait(60) == 141, error
     assert error == ''
     process.stderr.close()
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs the full device of Linux')
+def test_a_full_disk_behind_the_output_is_said(runs):
+    with Path('/dev/full').open('w') as full:
+        done = subprocess.run(
+            [sys.executable, ROOT / 'tools/report.py', 'a', '--no-html', '--bootstrap', '0'],
+            cwd=runs, env=os.environ | {'PYTHONPATH': str(ROOT)}, stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == 'what was printed is cut off: there is no space where it goes; free disk space\n'
+    assert (runs / 'a/class_report.md').exists()

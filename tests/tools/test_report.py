@@ -2,11 +2,14 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import torch
 
+from cdb_video.history import make_header
 from cdb_video.report import class_rows, format_table, write_class_report
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 
@@ -166,3 +169,108 @@ def test_what_does_not_fit_is_an_error(report, tmp_path, capsys, monkeypatch, ar
     (tmp_path / 'two.txt').write_text('a\nb\n')
     assert report.main(['.', *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def header_alone(path):
+    path.write_text(json.dumps(make_header('run', 5, NAMES, [400, 150, 90, 12, 3])) + '\n')
+
+
+OTHER_FILES = {
+    'header': (
+        'class_history.jsonl',
+        header_alone,
+        'has a header and no validation yet: .* let the run',
+    ),
+    'empty history': ('class_history.jsonl', lambda path: path.touch(), 'is empty: .*get to its first validation'),
+    'page': (
+        'report.html',
+        lambda path: path.write_text('<!doctype html>\n<p>'),
+        'holds 2 lines of which none is of a',
+    ),
+    'checkpoint': ('epoch_1.pth', lambda path: torch.save({'w': torch.zeros(2)}, path), 'is a checkpoint, .* mim test'),
+    'empty dump': ('predictions.pkl', lambda path: path.touch(), 'is empty: .* mim test --dump'),
+    'text': ('predictions.pkl', lambda path: path.write_text('hello\n'), "text file, which begins with 'hello'"),
+}
+
+
+@pytest.mark.parametrize('inside', [False, True], ids=['file', 'folder'])
+@pytest.mark.parametrize('kind', OTHER_FILES)
+def test_files_that_say_nothing_of_a_run_are_named_with_what_to_do(report, tmp_path, capsys, kind, inside):
+    name, write, message = OTHER_FILES[kind]
+    if inside and kind in ('page', 'checkpoint'):
+        message = 'Train with ClassDifficultyHook, or run mim test, first'  # they are not looked at
+    write(tmp_path / name)
+    before = [path.name for path in tmp_path.iterdir()]
+    assert report.main([str(tmp_path if inside else tmp_path / name)]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert str(tmp_path) in error
+    assert [path.name for path in tmp_path.iterdir()] == before
+
+
+@pytest.mark.parametrize('name', ['some.pickle', 'dump'])
+def test_a_dump_is_known_by_its_name_or_by_how_it_begins(report, tmp_path, name):
+    assert report.main([str(write_dump(tmp_path / name, make_samples())), '--no-html', '--bootstrap', '0']) == 0
+    assert json.loads((tmp_path / 'class_report.json').read_text())['split'] == 'dump'
+
+
+def test_a_history_without_a_validation_beside_a_dump_is_not_said_to_be_missing(report, tmp_path, capsys):
+    header_alone(tmp_path / 'class_history.jsonl')
+    write_dump(tmp_path / 'predictions.pkl', make_samples())
+    assert report.main([str(tmp_path), '--no-html', '--bootstrap', '0']) == 0
+    printed = capsys.readouterr().out
+    assert 'note: class_history.jsonl has no validation yet' in printed
+    assert 'there is no validation to compare it with' in printed
+    assert 'no class_history.jsonl' not in printed
+
+
+def test_a_torn_history_costs_nothing_but_itself(report, tmp_path, capsys):
+    (tmp_path / 'class_history.jsonl').write_text('{"kind": "head')
+    write_dump(tmp_path / 'predictions.pkl', make_samples())
+    assert report.main([str(tmp_path), '--no-html', '--bootstrap', '0']) == 0
+    assert 'holds 1 line of which none is of a class_history.jsonl' in capsys.readouterr().out
+
+
+def test_a_full_disk_is_said_with_the_file_and_the_remedy(report, tmp_path, capsys):
+    write_history(tmp_path / 'class_history.jsonl')
+    with mock.patch('os.fsync', side_effect=OSError(28, 'No space left on device')):
+        assert report.main([str(tmp_path), '--no-html']) == 2
+    printed = capsys.readouterr()
+    assert f'{tmp_path}/class_report.csv could not be written (No space left on device): free disk' in printed.err
+    assert 'by --out' in printed.err
+    assert 'wash' in printed.out  # what was found out is not lost
+    assert [path.name for path in tmp_path.iterdir()] == ['class_history.jsonl']
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_the_remedy(report, tmp_path, capsys):
+    write_history(tmp_path / 'class_history.jsonl')
+    (tmp_path / 'taken').touch()
+    assert report.main([str(tmp_path), '--no-html', '--out', str(tmp_path / 'taken')]) == 2
+    assert f'{tmp_path}/taken could not be written' in capsys.readouterr().err
+
+
+def test_names_that_contradict_those_of_the_run_are_an_error(report, tmp_path, capsys):
+    write_history(tmp_path / 'class_history.jsonl')
+    (tmp_path / 'names.txt').write_text('\n'.join((NAMES[1], NAMES[0], *NAMES[2:])))
+    assert report.main([str(tmp_path), '--classes', str(tmp_path / 'names.txt')]) == 2
+    assert "'lift' in the run" in capsys.readouterr().err
+
+
+def test_training_batches_are_not_called_a_validation(report, tmp_path, capsys):
+    write_history(tmp_path / 'class_history.jsonl', sources=['train'] * 3)
+    assert report.main([str(tmp_path), '--no-html']) == 0
+    printed = capsys.readouterr().out
+    assert '(training batches, epoch 3)' in printed
+    assert "note: The difficulty is of the training batches (ClassDifficultyHook with source='train')" in printed
+    assert 'validation' not in printed
+    assert 'val set' not in printed
+    assert '(training batches, epoch 3)' in (tmp_path / 'class_report.md').read_text()
+    document = json.loads((tmp_path / 'class_report.json').read_text())
+    assert (document['split'], document['difficulty_source']) == ('train', 'train')
+    # What training goes on to measure takes its place, and a test is worth more.
+    write_history(tmp_path / 'class_history.jsonl', epochs=4, sources=['train'] * 4)
+    assert report.main([str(tmp_path), '--no-html']) == 0
+    assert json.loads((tmp_path / 'class_report.json').read_text())['epoch'] == 4
+    write_report(tmp_path / 'class_report.json', make_samples())
+    assert report.main([str(tmp_path / 'class_history.jsonl'), '--no-html']) == 2
+    assert 'the evaluation on the test set' in capsys.readouterr().err

@@ -1,0 +1,43 @@
+"""The lists of clips that a run was validated or tested on, where its configs name them and they are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cdb_video.annotation import AnnotationError, read_frame_list, read_video_list
+from cdb_video.report.dump import clip_name
+from cdb_video.report.run_config import evaluation_list_names
+
+Listed = dict[str, set[int]]
+"""The labels of every clip, by its name; several where clips of one name are in several folders."""
+
+
+def read_evaluation_lists(work_dir: Path) -> Iterator[tuple[Path, Listed]]:
+    """The lists that can be read, of the newest config first.
+
+    A relative path is taken from the current folder, from the work directory, or from a folder above it.
+    """
+    roots = (Path(), work_dir, *list(work_dir.resolve().parents)[:4])
+    for name in evaluation_list_names(work_dir):
+        path = next((root / name for root in roots if (root / name).is_file()), None)
+        listed = None if path is None else _read(path)
+        if path is not None and listed is not None:
+            yield path, listed
+
+
+def _read(path: Path) -> Listed | None:
+    """The clips of a list of frame folders or of videos; None if it is neither."""
+    listed: Listed = {}
+    try:
+        for frames in read_frame_list(path):
+            listed.setdefault(clip_name(frames.frame_dir), set()).add(frames.label)
+        return listed
+    except (AnnotationError, OSError):
+        listed.clear()
+    try:
+        for video in read_video_list(path):
+            listed.setdefault(clip_name(video.filename), set()).add(video.label)
+    except (AnnotationError, OSError):
+        return None
+    return listed

@@ -1,0 +1,115 @@
+"""The notes of a report: what its numbers are of, where that is not a validation or a test, and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cdb_video.history import HISTORY_NAME
+from cdb_video.report.dump import Predictions
+from cdb_video.report.source import RunData
+from cdb_video.report.statistics import Outcomes
+from cdb_video.serialise import counted
+
+_FEW_UNITS = 5
+"""Below that many, the percentiles of a bootstrap are visibly too narrow."""
+_NOT_MEASURED_HERE = {
+    'train': (
+        "of the training batches (ClassDifficultyHook with source='train'): clips that the model learns from, so rare "
+        'classes that are known by heart look easier than they are'
+    ),
+    'replay': 'of the run whose history DifficultyReplayHook replays, and not of this one',
+}
+
+
+def remarks_on(run: RunData, split: str, outcomes: Outcomes | None, unseen: Sequence[str]) -> list[str]:
+    """What a reader must know of the numbers, and what the report cannot say, with what would let it.
+
+    Args:
+        run: Where they come from; its own notes are not repeated.
+        split: What was evaluated, see `Insight`.
+        outcomes: What came out for each clip; None = not known.
+        unseen: The names of the classes without evaluated clips.
+    """
+    notes = _of_difficulty(run) + _of_evaluation(split, outcomes) + _of_course(run)
+    if run.predictions is not None:
+        notes += _of_dump(run.predictions)
+    elif outcomes is not None:
+        notes.append('Misclassified clips need a dump: mim test --dump.')
+    if outcomes is not None and outcomes.num_units < _FEW_UNITS:
+        notes.append(_of_few(outcomes))
+    if len(unseen) == run.num_classes and split != 'none':
+        notes.append('No class has clips here, so there are no metrics.')
+    elif unseen and split != 'none':
+        who = counted(len(unseen), 'class has', 'classes have')
+        notes.append(f'{who} no clips here, so the means are over the others: {_listed(unseen, 10)}.')
+    return notes
+
+
+def _of_few(outcomes: Outcomes) -> str:
+    """That the ranges of the metrics rest on few draws."""
+    what = counted(outcomes.num_units, 'clip' if outcomes.groups is None else 'session')
+    if outcomes.num_units == 1:
+        return f'All is of {what}: there are no ranges of the metrics.'
+    return f'The ranges of the metrics rest on {what} only, and are too narrow.'
+
+
+def _of_difficulty(run: RunData) -> list[str]:
+    """Where difficulty comes from, if not from validations of this run."""
+    sources = run.sources or [run.difficulty_source or 'val']
+    notes = []
+    for source, words in _NOT_MEASURED_HERE.items():
+        number = sources.count(source)
+        if number:
+            which = 'The difficulty is' if number == len(sources) else f'{number} of {len(sources)} difficulties are'
+            notes.append(f'{which} {words}.')
+    return notes
+
+
+def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
+    if split == 'none':
+        return ['Nothing was evaluated yet.']
+    if split == 'train':
+        return [
+            'Nothing was evaluated yet: the accuracy here is that of the training batches, as the model was while it '
+            'learned from them. It is no estimate of how the model does on other clips; run mim test.'
+        ]
+    if outcomes is None:
+        return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
+    return []
+
+
+def _of_course(run: RunData) -> list[str]:
+    if run.history is None:
+        return [f'Made with no {HISTORY_NAME}, so nothing is known of the course of training.']
+    if not run.records:
+        return [f'{HISTORY_NAME} has no validation yet, so nothing is known of the course of training.']
+    if len(run.records) == 1:
+        what = {'val': 'validation', 'train': 'epoch', 'replay': 'record'}[run.sources[0]]
+        return [f'There is one {what} only: curves have one point.']
+    return []
+
+
+def _of_dump(dump: Predictions) -> list[str]:
+    notes = []
+    if not dump.are_probabilities:
+        notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
+    if dump.clip_names is None:
+        notes.append("The dump does not name every clip: let PackActionInputs have meta_keys=('frame_dir', ...).")
+    again, shared = dump.repeated_paths, dump.shared_names
+    if again:
+        notes.append(
+            f'Clips of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. They '
+            'count like any other, though each may be the same clip, tested twice.'
+        )
+    if shared:
+        notes.append(
+            f'Clips of the dump that share their name with one in another folder: {len(shared)}, such as '
+            f'{_listed(shared, 3)}. They are taken for different clips.'
+        )
+    return notes
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    """The first of the names, each once."""
+    different = list(dict.fromkeys(names))
+    return ', '.join(different[:most]) + (f' and {len(different) - most} more' if len(different) > most else '')
