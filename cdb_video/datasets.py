@@ -137,7 +137,8 @@ if RawframeDataset is not None:
             pipeline: See RawframeDataset, as all arguments not named here.
             classes: Class names in the order of the labels, or the file that holds them, one a line
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether the first and the last frame of every clip must exist.
+            check_files: Whether the first and the last frame of every clip must exist; of a million clips it takes
+                longer to look for them than to read the list.
 
         With `multi_class` or `with_offset` the list has another form: it is left to RawframeDataset
         and not checked. Frames are looked for with modality 'RGB' only.
