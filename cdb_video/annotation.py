@@ -21,8 +21,8 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 _Record = TypeVar('_Record')
 _PathLike = str | os.PathLike[str]
@@ -36,6 +36,14 @@ _CLIP_NAME = re.compile(
     re.ASCII,
 )
 _LONGEST_SHOWN_LINE = 160
+
+# Lines that need no closer look, where the text holds none of _NEEDS_A_LOOK: the usual ones, in a path without
+# blanks. Whatever else there is goes through the functions that parse a line.
+_PLAIN_PATH = r'^[ \t]*((?![/~])(?!.:)\S+)'
+_PLAIN_FRAME_LINE = re.compile(rf'{_PLAIN_PATH}[ \t]+([1-9][0-9]{{0,17}})[ \t]+({_WHOLE_NUMBER.pattern})[ \t]*\n', re.M)
+_PLAIN_VIDEO_LINE = re.compile(rf'{_PLAIN_PATH}[ \t]+({_WHOLE_NUMBER.pattern})[ \t]*\n', re.M)
+_NEEDS_A_LOOK = ('\\', '\0', '..')
+_BLOCK_CHARACTERS = 1 << 19
 
 
 class AnnotationError(ValueError):
@@ -232,6 +240,34 @@ def read_frame_list(path: _PathLike, num_classes: int | None = None) -> list[Fra
     return read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
 
 
+def frame_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str, str]]]:
+    """The lines of a frame list, some thousands at a time, for lists of millions of clips.
+
+    What `read_frame_list` checks in a line is checked here too. What it checks beyond that, that a clip stands
+    in the list once and that its label is a class, and the place in an error, are left to the caller.
+
+    Yields:
+        `(frame folder, digits of the number of frames, digits of the label)` of each line.
+
+    Raises:
+        AnnotationError: If a line breaks a rule; without the place.
+        UnicodeDecodeError: If the file is not UTF-8 text.
+    """
+    for block in _blocks(path):
+        yield _plain_records(_PLAIN_FRAME_LINE, block) or [
+            (entry.frame_dir, str(entry.total_frames), str(entry.label))
+            for entry in map(_parse_frame_line, _filled_lines(block))
+        ]
+
+
+def video_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str]]]:
+    """As `frame_list_blocks`, of a video list: `(video file, digits of the label)` of each line."""
+    for block in _blocks(path):
+        yield _plain_records(_PLAIN_VIDEO_LINE, block) or [
+            (entry.filename, str(entry.label)) for entry in map(_parse_video_line, _filled_lines(block))
+        ]
+
+
 def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
     """Write a frame list."""
     _write_records(path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line)
@@ -325,7 +361,7 @@ def parse_relative_path(text: str) -> str:
     """
     drive = text[1:2] == ':'
     absolute = drive or text.startswith(('/', '~'))
-    if absolute or '\\' in text or '\0' in text or '..' in PurePosixPath(text).parts:
+    if absolute or '\\' in text or '\0' in text or '..' in text.split('/'):
         raise AnnotationError(
             f"path {text!r} is absolute, holds '..' or a backslash",
             'Write it relative to the data folder, with forward slashes',
@@ -376,6 +412,26 @@ def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
         ).at(path) from error
     # Not splitlines(): it would also break at form feeds and Unicode separators inside a name.
     return enumerate(text.split('\n'), start=1)
+
+
+def _blocks(path: _PathLike) -> Iterator[str]:
+    """The text in blocks of whole lines, each with a newline at its end."""
+    with Path(path).open(encoding='utf-8-sig') as file:
+        while block := file.read(_BLOCK_CHARACTERS):
+            block += file.readline()
+            yield block if block.endswith('\n') else block + '\n'
+
+
+def _filled_lines(block: str) -> Iterator[str]:
+    return (line for line in block.split('\n') if line.strip())
+
+
+def _plain_records(plain: re.Pattern[str], block: str) -> list[Any] | None:
+    """The groups of all lines, at the speed of one call; None if one of them is not plain."""
+    if any(text in block for text in _NEEDS_A_LOOK):
+        return None
+    records = plain.findall(block)
+    return records if len(records) == block.count('\n') else None
 
 
 def read_records(

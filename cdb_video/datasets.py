@@ -3,7 +3,8 @@
 They are mmaction2's RawframeDataset and VideoDataset and take the same arguments. What they add:
 the list is read by `cdb_video.annotation`, so a line that does not parse, an empty list or a label
 beyond the classes stops the run at once, with file and line; every clip's files must exist; and
-the class names get to `metainfo`, where the loss, the metric and the reports find them.
+the class names get to `metainfo`, where the loss, the metric and the reports find them. And the list
+is kept in arrays, not in dictionaries, and shared by the loader's workers: see `cdb_video.clip_table`.
 
     dataset=dict(
         type='FrameListDataset',
@@ -26,7 +27,8 @@ from typing import Any, NoReturn
 
 from mmengine.registry import DATASETS
 
-from cdb_video.annotation import read_class_names, read_frame_list, read_video_list
+from cdb_video.annotation import read_class_names
+from cdb_video.clip_table import ClipTable, read_frame_table, read_video_table
 from cdb_video.labels import KEEPS_LABELS
 
 _SHOWN = 3
@@ -38,10 +40,12 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     RawframeDataset = VideoDataset = None
 
 
-class _Classes:
-    """The arguments that both datasets add; the attributes are those of mmaction2's datasets."""
+class _CheckedList:
+    """What both datasets add; the attributes are those of mmaction2's datasets."""
 
+    _fully_initialized: bool
     ann_file: str
+    data_list: ClipTable | list[dict[str, Any]]
     data_prefix: dict[str, str]
     metainfo: dict[str, Any]
     num_classes: int | None
@@ -72,6 +76,22 @@ class _Classes:
         """The label of clip `idx` as a list, for mmengine's ClassBalancedDataset."""
         label = self.get_data_info(idx)['label']  # type: ignore[attr-defined]
         return list(label) if isinstance(label, (list, tuple)) else [label]
+
+    @property
+    def serialize_data(self) -> bool:
+        """Whether mmengine keeps the entries pickled; never those of a table, which needs less memory."""
+        return self._serialize_lists and not isinstance(getattr(self, 'data_list', None), ClipTable)
+
+    @serialize_data.setter
+    def serialize_data(self, value: bool) -> None:
+        self._serialize_lists = value
+
+    def _get_unserialized_subset(self, indices: int | Sequence[int]) -> ClipTable | list[dict[str, Any]]:
+        if isinstance(self.data_list, ClipTable) and isinstance(indices, Sequence):
+            return self.data_list.take(indices)
+        if self._fully_initialized and isinstance(indices, int) and abs(indices) > len(self.data_list):
+            raise ValueError(f'a subset of {indices} clips: {self.ann_file} has only {len(self.data_list)}')
+        return super()._get_unserialized_subset(indices)  # type: ignore[misc]
 
     def _num_classes(self) -> int | None:
         """Number of classes that labels are checked against; None = nobody said."""
@@ -109,7 +129,7 @@ if RawframeDataset is not None:
     KEEPS_LABELS.update((RawframeDataset.get_data_info, VideoDataset.get_data_info))
 
     @DATASETS.register_module()
-    class FrameListDataset(_Classes, RawframeDataset):
+    class FrameListDataset(_CheckedList, RawframeDataset):
         """RawframeDataset over a checked list of `<frame folder> <number of frames> <label>`.
 
         Args:
@@ -117,7 +137,8 @@ if RawframeDataset is not None:
             pipeline: See RawframeDataset, as all arguments not named here.
             classes: Class names in the order of the labels, or the file that holds them, one a line
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether the first and the last frame of every clip must exist.
+            check_files: Whether the first and the last frame of every clip must exist; of a million clips it takes
+                longer to look for them than to read the list.
 
         With `multi_class` or `with_offset` the list has another form: it is left to RawframeDataset
         and not checked. Frames are looked for with modality 'RGB' only.
@@ -128,27 +149,19 @@ if RawframeDataset is not None:
             ValueError: If class names and `num_classes` or `metainfo` contradict each other.
         """
 
-        def load_data_list(self) -> list[dict[str, Any]]:
+        def load_data_list(self) -> ClipTable | list[dict[str, Any]]:
             """Read and check the list; `frame_dir`, `total_frames` and `label` of every clip."""
             if self.multi_class or self.with_offset:
                 return super().load_data_list()
-            prefix = self._prefix('img')
-            data_list: list[dict[str, Any]] = [
-                {
-                    'frame_dir': os.path.join(prefix, entry.frame_dir),
-                    'total_frames': entry.total_frames,
-                    'label': entry.label,
-                }
-                for entry in read_frame_list(self.ann_file, self._num_classes())
-            ]
+            clips = read_frame_table(self.ann_file, self._num_classes(), self._prefix('img'))
             if self.check_files and self.modality == 'RGB':
-                absent = [path for info in data_list if (path := self._absent_frame(info))]
+                absent = [path for info in clips if (path := self._absent_frame(info))]
                 self._raise_for_missing(
                     absent,
-                    len(data_list),
+                    len(clips),
                     'Run data_prep/extract_frames.py and build the list anew',
                 )
-            return data_list
+            return clips
 
         def _absent_frame(self, info: dict[str, Any]) -> str | None:
             # Frames are numbered without a gap, so the two ends answer for the clip.
@@ -159,7 +172,7 @@ if RawframeDataset is not None:
             return None
 
     @DATASETS.register_module()
-    class VideoListDataset(_Classes, VideoDataset):
+    class VideoListDataset(_CheckedList, VideoDataset):
         """VideoDataset over a checked list of `<video file> <label>`.
 
         Args:
@@ -179,20 +192,16 @@ if RawframeDataset is not None:
             ValueError: If class names and `num_classes` or `metainfo` contradict each other.
         """
 
-        def load_data_list(self) -> list[dict[str, Any]]:
+        def load_data_list(self) -> ClipTable | list[dict[str, Any]]:
             """Read and check the list; `filename` and `label` of every clip."""
             if self.multi_class or self.delimiter != ' ':
                 return super().load_data_list()
-            prefix = self._prefix('video')
-            data_list: list[dict[str, Any]] = [
-                {'filename': os.path.join(prefix, entry.filename), 'label': entry.label}
-                for entry in read_video_list(self.ann_file, self._num_classes())
-            ]
+            clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'))
             if self.check_files:
-                names = [info['filename'] for info in data_list]
+                names = (info['filename'] for info in clips)
                 absent = [name for name in names if not os.path.isfile(name) or os.path.getsize(name) == 0]
-                self._raise_for_missing(absent, len(names), 'Put the clips there')
-            return data_list
+                self._raise_for_missing(absent, len(clips), 'Put the clips there')
+            return clips
 
 else:
 

@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.logging import print_log
 
+from cdb_video.clip_table import ClipTable
 from cdb_video.difficulty import IntVector
 
 LABEL_KEYS = ('label', 'gt_label')
@@ -138,6 +139,8 @@ def _read_labels(dataset: Any) -> IntVector:
 def _kept_labels(dataset: BaseDataset) -> IntVector:
     """The labels in the entries that a BaseDataset keeps: `get_data_info` spends most of its time around them."""
     number = len(dataset)  # initialises a lazy dataset
+    if isinstance(dataset.data_list, ClipTable):
+        return dataset.data_list.all_labels()
     entries: Iterator[dict[str, Any]] = iter(dataset.data_list)
     if dataset.serialize_data:
         data, ends = memoryview(dataset.data_bytes), memoryview(dataset.data_address)

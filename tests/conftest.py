@@ -1,5 +1,6 @@
 """Fixtures for all tests: one thread, no host state left behind, sample videos where there are."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def _one_thread() -> None:
     """The networks of the tests are so small that threads cost more than they give."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _collect_no_garbage_among_what_was_imported() -> None:
+    """mmengine collects garbage for every dataset; to go through all modules takes longer than a toy training."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdb_video import annotation as ann
+from cdb_video.clip_table import read_frame_table, read_video_table
 
 SEED, LINES = 0, 10_000
 CLIP = 'P04-R06-GreekSalad-682170-683940-F016368-F016419'
@@ -52,10 +53,11 @@ def files(monkeypatch):
     """Files in memory, by name: to open ten thousand on a slow disk takes most of a minute."""
     contents: dict[str, bytes] = {}
 
-    def read_text(self, encoding):
-        return io.TextIOWrapper(io.BytesIO(contents[str(self)]), encoding).read()
+    def open_text(self, encoding):
+        return io.TextIOWrapper(io.BytesIO(contents[str(self)]), encoding)
 
-    monkeypatch.setattr(Path, 'read_text', read_text)
+    monkeypatch.setattr(Path, 'open', open_text)
+    monkeypatch.setattr(Path, 'read_text', lambda self, encoding: open_text(self, encoding).read())
     return contents
 
 
@@ -108,12 +110,58 @@ def check_path(path):
     assert '..' not in path.split('/')
 
 
-def test_real_lines_that_were_spoilt_give_records_or_a_clear_error(shared_folder, files):
-    lines = (shared_folder / 'egtea/train_split.txt').read_bytes().splitlines()
+@pytest.mark.parametrize(
+    ('reader', 'to_table', 'key'),
+    [(ann.read_frame_list, read_frame_table, 'frame_dir'), (ann.read_video_list, read_video_table, 'filename')],
+)
+def test_a_spoilt_list_gives_a_table_of_the_same_records_or_the_same_error(files, monkeypatch, reader, to_table, key):
+    """Lines of all kinds, in blocks of few lines, so that what is wrong is in one of many."""
+    rng = random.Random(SEED)
+    outcomes = {True: 0, False: 0}
+    for number in range(3000):
+        monkeypatch.setattr(ann, '_BLOCK_CHARACTERS', rng.choice([1, 60, 1000]))
+        files['train.txt'] = spoilt_list(rng, b' %d' % (number + 1) if key == 'frame_dir' else b'')
+        outcome, expected = (told(read, 'train.txt', 19) for read in (lambda *a: to_table(*a, ''), reader))
+        outcomes[isinstance(expected, str)] += 1
+        assert outcome == (expected if isinstance(expected, str) else [vars(record) for record in expected])
+    assert min(outcomes.values()) > 500
+
+
+def spoilt_list(rng, middle):
+    """Up to 20 lines, most of them as they should be."""
+    lines = []
+    for _ in range(rng.randrange(1, 20)):
+        line = b'%s/%s%d%s %d' % (
+            rng.choice([b's1', b'.hidden', b'a..b', b'two words']),
+            rng.choice([b'clip', b'\xe4\xb8\xad', b'c:', b'']),
+            rng.randrange(10**3),
+            middle,
+            rng.randrange(19) if rng.random() < 0.99 else 19,
+        )
+        lines.append(spoil(line, rng) if rng.random() < 0.02 else line)
+        lines += rng.choice([[], [], [], [b''], [b' \t']])
+    ends = rng.choice([b'\n', b'\r\n', b'\r'])
+    return rng.choice([b'', b'\xef\xbb\xbf']) + ends.join(lines) + rng.choice([b'', ends])
+
+
+def told(read, *arguments):
+    """What is read, as a list, or the text of the error."""
+    try:
+        return list(read(*arguments))
+    except ann.AnnotationError as error:
+        return str(error)
+
+
+@pytest.fixture
+def real_lines(shared_folder):
+    return (shared_folder / 'egtea/train_split.txt').read_bytes().splitlines()
+
+
+def test_real_lines_that_were_spoilt_give_records_or_a_clear_error(real_lines, files):
     rng = random.Random(SEED)
     read = 0
     for _ in range(200):
-        chosen = [spoil(line, rng) if rng.random() < 0.02 else line for line in rng.sample(lines, 50)]
+        chosen = [spoil(line, rng) if rng.random() < 0.02 else line for line in rng.sample(real_lines, 50)]
         files['train_split1.txt'] = b'\n'.join(chosen)
         records = read_or_error(ann.read_annotations, 'train_split1.txt')
         if records is not None:

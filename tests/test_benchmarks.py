@@ -164,3 +164,19 @@ def test_hooks_are_measured_for_samples_and_for_validations(run):
     assert [cells[0] for cells in seeding] == list(measured)
     assert measured['sample, seeded in a worker']['median'] > measured['sample, not seeded']['median']
     assert all(len(values['ms']) == 6 for values in results['numbers']['hook'].values())
+
+
+@on_linux
+def test_list_scale_measures_reading_and_workers_of_both_datasets(run):
+    options = ['--clips', '5000', '--classes', '30', '--rounds', '1', '--contexts', 'fork', '--huge', '3000']
+    status, page, content = run('list_scale', *options, '--seed', '3')
+    check_origin(page, content, 'list_scale')
+    numbers, goals = content['numbers'], __import__('list_scale').GOALS
+    assert status == (0 if all(numbers['reached'][name] <= goal for name, goal in goals.items()) else 1)
+    kinds = ['RawframeDataset', 'FrameListDataset']
+    rows = rows_of(page)
+    assert [row[0] for row in rows] == [*kinds, 'fork', 'fork', 'FrameListDataset']
+    assert [row[1] for row in rows[2:4]] == kinds
+    assert [len(numbers['reading'][kind]) for kind in kinds] == [1, 1]
+    measured = numbers['workers']['fork']['FrameListDataset']['list']
+    assert 0 < max(measured['worker_uss_bytes']) < measured['pss_bytes']

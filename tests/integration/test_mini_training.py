@@ -24,11 +24,13 @@ LISTS = 'lists/verb_split1_subjects-P20-P26'
 
 @pytest.fixture
 def train(tiny_mini, tmp_path, monkeypatch):
-    """Train a leaf for two epochs in this process; further settings as dotted keys."""
+    """Train a leaf for two epochs in this process, on frames of `side` pixels; further settings as dotted keys."""
     monkeypatch.setenv('EGTEA_ROOT', str(tiny_mini))
 
-    def run(leaf, folder=MINI, **settings):
+    def run(leaf, folder=MINI, side=None, **settings):
         config = Config.fromfile(folder / f'{leaf}.py')
+        if side is not None:
+            shrink(config, side)
         config.merge_from_dict(
             {
                 'work_dir': str(tmp_path),
@@ -47,6 +49,16 @@ def train(tiny_mini, tmp_path, monkeypatch):
         return runner
 
     return run
+
+
+def shrink(config, side):
+    """Cut the pictures of training and validation down, and nothing else."""
+    for loader in (config.train_dataloader, config.val_dataloader):
+        for step in loader.dataset.pipeline:
+            if step.type == 'Resize':
+                step.scale = (-1, side) if -1 in step.scale else (side, side)
+            elif step.type == 'CenterCrop':
+                step.crop_size = side
 
 
 @pytest.mark.slow
@@ -78,6 +90,7 @@ def test_full_config_takes_two_steps_on_egtea_mini(train, tmp_path):
     runner = train(
         'slowfast_cdbs',
         folder=MINI.parent,
+        side=96,
         **{
             'load_from': None,
             'train_cfg.max_epochs': 1,
