@@ -26,8 +26,9 @@ import numpy as np
 from mmengine.registry import TRANSFORMS
 
 from cdb_video.clips.errors import ClipError
-from cdb_video.clips.fallbacks import BACKENDS, open_video, unique_frames
-from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, shown_size
+from cdb_video.clips.fallbacks import BACKENDS, open_video
+from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, shown_size, stepped_size
+from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
 from cdb_video.pack import PackError, PackReader
 
@@ -61,36 +62,53 @@ if BaseTransform is not None:
         def __init__(self, fused: Sequence[dict[str, Any]] = ()) -> None:
             self.fused = FusedSteps(fused)
 
-        def _numbers(self, results: dict[str, Any]) -> list[int]:
-            """The numbers of the frames that are asked for, from 0."""
+        def _wanted(self, results: dict[str, Any]) -> Wanted:
+            """The frames that are asked for, counted from 0."""
             if 'gt_bboxes' in results:
                 raise ValueError(f'{type(self).__name__} reads clips for recognition and does not scale gt_bboxes')
             if results.get('modality', 'RGB') != 'RGB':
                 raise ValueError(f'modality={results["modality"]!r}: {type(self).__name__} reads RGB only')
             results['frame_inds'] = np.squeeze(results['frame_inds']).reshape(-1)
-            numbers: list[int] = (results['frame_inds'] - results['start_index'] + results.get('offset', 0)).tolist()
-            return numbers
+            return Wanted(results['frame_inds'] - results['start_index'] + results.get('offset', 0))
 
-        def _decode(self, results: dict[str, Any], path: str, frames: Iterator[Any], places: list[int]) -> None:
+        def _decode(self, results: dict[str, Any], path: str, frames: Iterator[Any], wanted: Wanted) -> None:
             """Convert the different frames as they come, and lay them out as they were asked for."""
+            shared = results.get('num_clips', 1) > 1
+            total, rows = (len(wanted.frames), range(len(wanted.frames))) if shared else wanted.first_places()
             try:
-                images = list(self._converted(results, path, frames))
+                images = self._converted(results, path, zip(rows, frames, strict=True), total)
             except TurnedError as error:
                 raise ClipError(path, str(error)) from error
-            results['imgs'] = _laid_out(images, places, shared=results.get('num_clips', 1) > 1)
-            results['img_shape'] = images[0].shape[:2]
+            results['img_shape'] = images.shape[1:3]
+            if shared:
+                # A transform that wrote to one would write to it for each view.
+                images.setflags(write=False)
+                results['imgs'] = [images[number] for number in wanted.numbers]
+                return
+            for place, first in wanted.repeats():
+                images[place] = images[first]
+            # FormatShape takes an array as it is, and copies a list, which other transforms may want.
+            results['imgs'] = images if self.fused.transforms else list(images)
 
-        def _converted(self, results: dict[str, Any], path: str, frames: Iterator[Any]) -> Iterator[Image]:
+        def _converted(
+            self, results: dict[str, Any], path: str, frames: Iterator[tuple[int, Any]], total: int
+        ) -> Image:
+            """(total, h, w, 3), each frame in the row that comes with it."""
             converter, size = RgbConverter(), (0, 0)
-            steps: list[Step] | None = None
-            for frame in frames:
-                if steps is None:
+            images: Image | None = None
+            steps: list[Step] = []
+            for row, frame in frames:
+                if images is None:
                     size = shown_size(frame)
                     results['original_shape'] = (size[1], size[0])
                     steps = self.fused.draw(results, size)
+                    width, height = stepped_size(size, steps)
+                    images = np.empty((total, height, width, 3), np.uint8)
                 elif shown_size(frame) != size:
                     raise ClipError(path, f'its frames change their size, from {size} to {shown_size(frame)}')
-                yield converter.rgb(frame, steps)
+                converter.rgb(frame, steps, images[row])
+            assert images is not None, 'readers give what they are asked for, or raise'
+            return images
 
         def __repr__(self) -> str:
             return f'{type(self).__name__}(fused={self.fused!r})'
@@ -116,15 +134,15 @@ if BaseTransform is not None:
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Add `imgs` and what belongs to it."""
-            unique, places = unique_frames(self._numbers(results))
+            wanted = self._wanted(results)
             directory = results['frame_dir']
             path = directory if directory.endswith(PACK_SUFFIX) else f'{directory}{PACK_SUFFIX}'
             try:
                 with PackReader(path) as pack:
-                    wanted = results.get('offset', 0) + results['total_frames']
-                    if len(pack) < wanted:
-                        raise ClipError(path, f'it holds {len(pack)} frames, the list says {wanted}')
-                    self._decode(results, path, _jpegs(pack, path, unique), places)
+                    listed = results.get('offset', 0) + results['total_frames']
+                    if len(pack) < listed:
+                        raise ClipError(path, f'it holds {len(pack)} frames, the list says {listed}')
+                    self._decode(results, path, _jpegs(pack, path, wanted.frames), wanted)
             except PackError as error:
                 raise ClipError(path, str(error)) from error
             return results
@@ -185,9 +203,9 @@ if BaseTransform is not None:
             """Add `imgs` and what belongs to it."""
             video = results.pop('video_reader')
             try:
-                unique, places = unique_frames(self._numbers(results))
-                frames = video.frames(unique)
-                self._decode(results, video.path, (frame for _, frame in frames), places)
+                wanted = self._wanted(results)
+                frames = (frame for _, frame in video.frames(wanted.frames))
+                self._decode(results, video.path, frames, wanted)
             finally:
                 video.close()
             results['video_reader'] = None
@@ -211,22 +229,3 @@ def _jpegs(pack: PackReader, path: str, numbers: Sequence[int]) -> Iterator[Imag
         if image is None:
             raise ClipError(path, f'frame {number} is no JPEG file')
         yield image
-
-
-def _laid_out(images: list[Image], places: list[int], shared: bool) -> list[Image]:
-    """The image of each place; repeats are copies, or where `shared`, one array that cannot be written to.
-
-    Some transforms, such as Flip, write to the images that they are given: to a shared one twice.
-    """
-    if len(images) == len(places):
-        return [images[place] for place in places]
-    if shared:
-        for image in images:
-            image.setflags(write=False)
-        return [images[place] for place in places]
-    seen: set[int] = set()
-    laid = []
-    for place in places:
-        laid.append(images[place].copy() if place in seen else images[place])
-        seen.add(place)
-    return laid

@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from cdb_video.clips.pixels import Crop, Flip, Resize, Step, check_steps
+from cdb_video.clips.pixels import Crop, Flip, Resize, Step
 
 _INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,
@@ -32,6 +32,9 @@ class FusedSteps:
         transforms: Their settings, as in a pipeline: Resize, RandomRescale, RandomCrop, RandomResizedCrop,
             MultiScaleCrop, CenterCrop and Flip, in any order.
 
+    Attributes:
+        transforms: The transforms, built.
+
     Raises:
         ValueError: If there is another one among them, or one with `lazy=True`.
     """
@@ -45,7 +48,7 @@ class FusedSteps:
                 raise ValueError(f'fused: {kind} cannot be fused, only {", ".join(_KNOWN)}. Put it behind the decoder')
             if settings.get('lazy'):
                 raise ValueError(f'fused: {kind} with lazy=True. Leave lazy out; nothing is done twice here')
-        self._transforms = [TRANSFORMS.build(settings) for settings in transforms]
+        self.transforms = [TRANSFORMS.build(settings) for settings in transforms]
 
     def draw(self, results: dict[str, Any], size: tuple[int, int]) -> list[Step]:
         """What is to be done to each frame of a clip; `results` gets the keys that the transforms add.
@@ -53,13 +56,10 @@ class FusedSteps:
         Args:
             results: The sample, without `imgs`.
             size: Width and height of the frames.
-
-        Raises:
-            ValueError: If a crop reaches beyond the frame.
         """
         results['img_shape'] = (size[1], size[0])
         steps: list[Step] = []
-        for transform in self._transforms:
+        for transform in self.transforms:
             transform(results)
             kind = type(transform).__name__
             if kind in _RESIZES:
@@ -69,8 +69,7 @@ class FusedSteps:
                 steps.append(Crop(*(int(side) for side in results['crop_bbox'])))
             elif results['flip']:
                 steps.append(Flip(vertical=transform.direction == 'vertical'))
-        check_steps(size, steps)
         return steps
 
     def __repr__(self) -> str:
-        return repr(self._transforms)
+        return repr(self.transforms)

@@ -12,8 +12,8 @@ from cdb_video.clips.pixels import (
     RgbConverter,
     TurnedError,
     apply_steps,
-    check_steps,
     shown_size,
+    stepped_size,
 )
 from tests.clips import turn_by_header, write_picture_clip
 
@@ -146,6 +146,11 @@ def test_steps_on_an_image_are_opencvs_own():
     steps = STEPS['resize, crop, resize, flip']
     wanted = cv2.resize(cv2.resize(image, (85, 64))[3:60, 7:62], (48, 48))[:, ::-1]
     np.testing.assert_array_equal(RgbConverter().rgb(image, steps), wanted)
+    for count in range(1, 5):
+        wanted = apply_steps(image, steps[:count])
+        out = np.zeros_like(wanted)
+        assert RgbConverter().rgb(image, steps[:count], out) is out
+        np.testing.assert_array_equal(out, wanted)
     assert apply_steps(image, [Resize(128, 96), Crop(0, 0, 10, 10)]).base is image, 'nothing is copied'
 
 
@@ -154,5 +159,5 @@ def test_steps_on_an_image_are_opencvs_own():
 )
 def test_a_crop_beyond_the_frame_is_an_error_and_not_a_smaller_picture(steps):
     with pytest.raises(ValueError, match='does not lie in a frame of'):
-        check_steps((128, 96), steps)
-    check_steps((128, 96), [Crop(0, 0, 128, 96)])
+        stepped_size((128, 96), steps)
+    assert stepped_size((128, 96), [Crop(0, 0, 128, 96), Resize(9, 8), Flip()]) == (9, 8)

@@ -11,8 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.video import Video
 
@@ -140,12 +138,6 @@ def open_video(path: str, backends: Sequence[str] = BACKENDS) -> VideoReader:
             if number + 1 < len(backends):
                 _warn_once(f'{backend} cannot read videos here ({error}): {backends[number + 1]} is used, more slowly')
     raise ClipError(path, f'no backend can decode it ({"; ".join(causes)})')
-
-
-def unique_frames(indices: Sequence[int] | np.ndarray) -> tuple[list[int], list[int]]:
-    """The different numbers among `indices`, rising, and the place of each index among them."""
-    unique, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
-    return unique.tolist(), places.ravel().tolist()
 
 
 def _warn_once(message: str) -> None:

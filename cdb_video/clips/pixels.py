@@ -74,8 +74,12 @@ def apply_steps(image: Image, steps: Sequence[Step]) -> Image:
     return image
 
 
-def check_steps(size: tuple[int, int], steps: Sequence[Step]) -> None:
-    """Raise ValueError if a crop reaches beyond an image of (width, height), which slicing would not notice."""
+def stepped_size(size: tuple[int, int], steps: Sequence[Step]) -> tuple[int, int]:
+    """Width and height of an image of `size` after all steps.
+
+    Raises:
+        ValueError: If a crop reaches beyond the image, which slicing would not notice.
+    """
     width, height = size
     for step in steps:
         if isinstance(step, Crop):
@@ -87,6 +91,7 @@ def check_steps(size: tuple[int, int], steps: Sequence[Step]) -> None:
             width, height = step.right - step.left, step.bottom - step.top
         elif isinstance(step, Resize):
             width, height = step.width, step.height
+    return width, height
 
 
 def shown_size(frame: Any) -> tuple[int, int]:
@@ -102,25 +107,26 @@ class RgbConverter:
     def __init__(self) -> None:
         self._swscale: Any = None
 
-    def rgb(self, frame: Any, steps: Sequence[Step] = ()) -> Image:
+    def rgb(self, frame: Any, steps: Sequence[Step] = (), out: Image | None = None) -> Image:
         """(h, w, 3) uint8 RGB.
 
         Args:
             frame: An av.VideoFrame, or an image (H, W, 3) uint8 RGB.
-            steps: What to do with it, in this order, within what `check_steps` lets pass.
+            steps: What to do with it, in this order, within what `stepped_size` lets pass.
+            out: Where to write the result, of its shape; None = where there is room, or a view of an image.
 
         Raises:
             TurnedError: If the frame is to be shown turned by other than quarter turns.
         """
         if isinstance(frame, np.ndarray):
-            return apply_steps(frame, steps)
+            return _put(frame, steps, out)
         turn = _orientation(frame)
         even = frame.width % 2 == frame.height % 2 == 0
         if turn != _UPRIGHT or not even or frame.format.name not in _PLANAR or int(frame.colorspace) not in _SHARES:
-            return apply_steps(_turned(self._reformatted(frame), turn), steps)
+            return _put(_turned(self._reformatted(frame), turn), steps, out)
         full = frame.format.name.startswith('yuvj') or int(frame.color_range) == _JPEG_RANGE
         planes = cv2.merge(_stepped(_planes(frame), steps))
-        rgb: Image = cv2.transform(planes, _matrix(int(frame.colorspace), full))
+        rgb: Image = cv2.transform(planes, _matrix(int(frame.colorspace), full), dst=out)
         return rgb
 
     def _reformatted(self, frame: Any) -> Image:
@@ -139,6 +145,18 @@ class RgbConverter:
         converted = self._swscale.reformat(frame, frame.width, frame.height, 'rgb24', interpolation=exact, threads=1)
         image: Image = converted.to_ndarray()
         return image
+
+
+def _put(image: Image, steps: Sequence[Step], out: Image | None) -> Image:
+    """Apply the steps and write the result to `out`, if it is given; a last flip writes there itself."""
+    if out is None:
+        return apply_steps(image, steps)
+    if steps and isinstance(steps[-1], Flip):
+        image = apply_steps(image, steps[:-1])
+        cv2.flip(image, 0 if steps[-1].vertical else 1, dst=out)
+    else:
+        out[...] = apply_steps(image, steps)
+    return out
 
 
 def _planes(frame: Any) -> list[Image]:

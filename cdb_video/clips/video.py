@@ -23,6 +23,8 @@ from cdb_video.clips.packet_index import PacketIndex
 _CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg'
 # Those that keep the time at which each packet's frame is shown, and codecs with one frame a packet.
 _TIMED, _ONE_FRAME_A_PACKET = ('mov', 'matroska'), ('h264', 'hevc', 'mpeg4', 'mjpeg')
+# For libavformat's own look at the streams, not for ours: to decode the first frame costs as much as many others.
+_QUICK = {'probesize': '32', 'skip_frame': 'all'}
 # A packet of MPEG-4 this small shows no frame: with "packed" B-frames it stands for one that came before.
 _SHOWS_NOTHING = 16
 # Compressed data, or decoded frames, that a reader may keep between counting and reading.
@@ -50,7 +52,10 @@ class Video:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(path)
-        self._container, self._stream = _open(self.path)
+        self._container, self._stream = _open(self.path, quick=True)
+        if not self._is_timed:
+            self._container.close()
+            self._container, self._stream = _open(self.path)
         self._packets: list[Any] | None = []
         self._frames: list[Any] | None = None
         self._index: PacketIndex | None = None
@@ -93,6 +98,11 @@ class Video:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def _is_timed(self) -> bool:
+        known = self._container.format.name.split(',')[0] in _TIMED
+        return known and self._stream.codec_context.name in _ONE_FRAME_A_PACKET
+
     def _read_index(self) -> PacketIndex | None:
         """Look at all packets and keep them if they are small; None = they do not tell which frame they show."""
         times: list[int | None] = []
@@ -112,11 +122,9 @@ class Video:
         # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
         if len(times) != self._stream.frames and (why := why_short(self._container, self._stream, times)):
             raise ClipError(self.path, why)
-        codec = self._stream.codec_context.name
-        timed = self._container.format.name.split(',')[0] in _TIMED and codec in _ONE_FRAME_A_PACKET
-        if not timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
+        if not self._is_timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
             return None
-        if codec == 'mpeg4' and tiny:
+        if tiny and self._stream.codec_context.name == 'mpeg4':
             return None
         return PacketIndex([time for time in times if time is not None], keys, hidden)
 
@@ -191,7 +199,9 @@ class Video:
 
     def _run(self, index: PacketIndex, wanted: Sequence[int]) -> Iterator[Any]:
         """Decode what is needed; frames that are not wanted may be among them, or not."""
-        container, stream = (self._container, self._stream) if self._packets is not None else _open(self.path)
+        container, stream = (
+            (self._container, self._stream) if self._packets is not None else _open(self.path, quick=True)
+        )
         with container:
             context = stream.codec_context
             packets = enumerate(self._packets or self._demuxed(container, stream))
@@ -208,12 +218,18 @@ class Video:
                 context.flush_buffers()
 
 
-def _open(path: str) -> tuple[Any, Any]:
+def _open(path: str, quick: bool = False) -> tuple[Any, Any]:
+    """The container and its video stream; `quick`: without a decoded frame, where the header has all that counts.
+
+    What libavformat learns from decoding is the pixel format, which each frame says itself, and how far frames are
+    out of order where the stream does not state it. If that should lead to frames that are lacking, it shows.
+    """
     import av
 
+    options = {'format_whitelist': _CONTAINERS} | (_QUICK if quick else {})
     try:
         # An absolute path, or a name such as 'a:b.mp4' would be taken for a protocol.
-        container = av.open(path, options={'format_whitelist': _CONTAINERS})
+        container = av.open(path, options=options)
     except (FileNotFoundError, PermissionError):
         raise
     except av.error.FFmpegError as error:
