@@ -67,7 +67,7 @@ def in_turns(works: dict[str, Callable[[], Any]], rounds: int, seed: int, clock:
 
 
 def decode_alone(footage: Footage, kind: int, clip: int) -> None:
-    """Decode all frames up to the last of a sample, and nothing else: what no reader without skipping can do without."""
+    """Decode all frames up to the last of a sample, and nothing else: the least for a reader that skips nothing."""
     sample = Compose([SAMPLING])({'total_frames': footage.frames, 'start_index': 0})
     with av.open(str(footage.video(kind, clip))) as container:
         container.streams.video[0].codec_context.thread_count = 1

@@ -55,22 +55,31 @@ class Footage:
         return self.root / f'kind{kind}' / form / _SESSION / f'{clip:03}'
 
 
-def make_footage(root: Path, videos: Path | None, count: int, seed: int) -> Footage:
-    """Make `count` clips of every kind below `root`; from a folder of videos, or drawn."""
+def make_footage(
+    root: Path,
+    videos: Path | None,
+    count: int,
+    seed: int,
+    *,
+    kinds: Sequence[int] = range(len(KINDS)),
+    long: bool = True,
+) -> Footage:
+    """Make `count` clips of every kind below `root`, from a folder of videos, or drawn; and the long video."""
     shots = [
         list(_footage_images(videos, index, seed) if videos else _drawn_images(index, seed)) for index in range(count)
     ]
     footage = Footage(root, count, len(shots[0]), root / 'long.mp4')
-    for number, kind in enumerate(KINDS):
+    for number in kinds:
         for index, images in enumerate(shots):
             path = footage.video(number, index)
             path.parent.mkdir(parents=True, exist_ok=True)
-            encode(path, images, kind)
+            encode(path, images, KINDS[number])
         for options in _FORMS.values():
             _extract(root / f'kind{number}', options)
-    # Forwards and backwards: no jump where it starts over.
-    turn = [*shots[0], *shots[0][-2:0:-1]]
-    encode(footage.long, [turn[index % len(turn)] for index in range(LONG_FRAMES)], KINDS[1])
+    if long:
+        # Forwards and backwards: no jump where it starts over.
+        turn = [*shots[0], *shots[0][-2:0:-1]]
+        encode(footage.long, [turn[index % len(turn)] for index in range(LONG_FRAMES)], KINDS[1])
     return footage
 
 
