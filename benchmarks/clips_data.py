@@ -61,7 +61,7 @@ def make_footage(
     count: int,
     seed: int,
     *,
-    kinds: Sequence[int] = range(len(KINDS)),
+    kinds: Sequence[int] | None = None,
     long: bool = True,
 ) -> Footage:
     """Make `count` clips of every kind below `root`, from a folder of videos, or drawn; and the long video."""
@@ -69,7 +69,7 @@ def make_footage(
         list(_footage_images(videos, index, seed) if videos else _drawn_images(index, seed)) for index in range(count)
     ]
     footage = Footage(root, count, len(shots[0]), root / 'long.mp4')
-    for number in kinds:
+    for number in range(len(KINDS)) if kinds is None else kinds:
         for index, images in enumerate(shots):
             path = footage.video(number, index)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -144,7 +144,8 @@ if BaseTransform is not None:
                         raise ClipError(path, f'it holds {len(pack)} frames, the list says {listed}')
                     self._decode(results, path, _jpegs(pack, path, wanted.frames), wanted)
             except PackError as error:
-                raise ClipError(path, str(error)) from error
+                # Its messages begin with the path, as this one's does.
+                raise ClipError(path, str(error).removeprefix(path).lstrip(': ')) from error
             return results
 
     @TRANSFORMS.register_module()

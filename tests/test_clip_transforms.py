@@ -1,6 +1,7 @@
 """PackDecode, VideoInit and VideoDecode in pipelines of mmaction2: keys, indices, fusion, repeats, fallbacks."""
 
 import copy
+import os
 import random
 import subprocess
 import sys
@@ -16,7 +17,15 @@ from cdb_video.clips import fallbacks
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.fallbacks import open_video
 from cdb_video.pack import PackWriter
-from tests.clips import cut, spoil_middle, write_clip, write_picture_clip, write_with_two_sizes
+from tests.clips import (
+    cut,
+    spoil_middle,
+    turn_by_header,
+    write_clip,
+    write_lying_avi,
+    write_picture_clip,
+    write_with_two_sizes,
+)
 
 FRAMES, SIZE = 40, (128, 96)
 FUSIBLE = {
@@ -332,6 +341,29 @@ def test_without_any_backend_the_error_says_what_each_lacks(clip, monkeypatch):
         open_video(str(clip / 'a.mp4'))
     with pytest.raises(FileNotFoundError, match='there is no such file'):
         open_video(str(clip / 'absent.mp4'))
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='names that other systems do not have')
+def test_forty_damaged_files_are_named(tmp_path):
+    from tests.data_prep.test_damaged_clips import write_damaged_codec, write_no_videos
+
+    clips, work = tmp_path / 'clips', tmp_path / 'work'
+    clips.mkdir()
+    work.mkdir()
+    rules = {**write_no_videos(clips), **write_damaged_codec(clips, work, 'libx264')}
+    rules |= write_damaged_codec(clips, work, 'mpeg4')
+    write_lying_avi(clips / 'announces more.mp4', 14)
+    turn_by_header(write_clip(clips / 'aslant.mp4'), (0.7071, 0.7071, -0.7071, 0.7071))
+    found = {}
+    for path in sorted(clips.iterdir()):
+        results = {'filename': str(path), 'start_index': 0, 'modality': 'RGB'}
+        steps = [{'type': 'VideoInit'}, {'type': 'SampleFrames', 'clip_len': 72}, {'type': 'VideoDecode'}]
+        with pytest.raises(ClipError) as caught:
+            run(results, *steps)
+        found[path.stem] = caught.value
+    assert sorted(found) == sorted([*rules, 'announces more', 'aslant'])
+    assert len(found) >= 40
+    assert all(error.path == str(clips / f'{name}.mp4') and error.rule for name, error in found.items())
 
 
 @pytest.mark.parametrize('damage', ['cut', 'spoilt', 'text', 'empty'])

@@ -176,7 +176,9 @@ def test_split_and_reader_reach_every_list_of_a_leaf(load, leaf):
 
 
 def test_an_unknown_reader_is_refused_by_name(load):
-    with pytest.raises(ValueError, match="EGTEA_READER='opencv': must be 'frames', 'pack', 'video', 'decord' or 'pyav'"):
+    with pytest.raises(
+        ValueError, match="EGTEA_READER='opencv': must be 'frames', 'pack', 'video', 'decord' or 'pyav'"
+    ):
         load('slowfast_ce', reader='opencv')
 
 
