@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cdb_video.clips.partial_resize import resize_part
 from cdb_video.clips.pixels import (
     Crop,
     Flip,
@@ -105,6 +106,34 @@ def test_conversions_differ_from_swscales_usual_one_by_its_bias(tmp_path):
     difference = ours - usual
     assert np.abs(difference.mean((0, 1))).max() < 2
     assert difference.mean() > 0.4, 'theirs is too dark'
+
+
+@pytest.mark.parametrize('size', [(640, 480), (320, 240), (341, 256), (1280, 960), (100, 75)])
+@pytest.mark.parametrize(
+    'box', [(0, 0, 224, 224), (50, 16, 274, 240), (117, 32, 341, 256), (0, 0, 341, 256), (9, 250, 10, 251)]
+)
+def test_a_part_of_a_resized_image_is_that_part_of_the_whole(size, box):
+    image = smooth_image(*size)[..., 0]
+    left, top, right, bottom = box
+    wanted = cv2.resize(image, (341, 256), interpolation=cv2.INTER_LINEAR)[top:bottom, left:right].astype(float)
+    part = resize_part(image, (341, 256), box, cv2.INTER_LINEAR)
+    assert part.shape == wanted.shape
+    assert np.abs(part - wanted).max() <= 2
+    assert np.abs(part - wanted).mean() < 0.3
+
+
+def test_parts_of_any_place_are_found():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        image = rng.integers(0, 255, rng.integers(8, 90, 2), dtype=np.uint8)
+        image = cv2.GaussianBlur(image, (0, 0), 4)
+        width, height = (int(side) for side in rng.integers(8, 120, 2))
+        left, top = int(rng.integers(0, width)), int(rng.integers(0, height))
+        right, bottom = int(rng.integers(left, width)) + 1, int(rng.integers(top, height)) + 1
+        wanted = cv2.resize(image, (width, height))[top:bottom, left:right]
+        part = resize_part(image, (width, height), (left, top, right, bottom), cv2.INTER_LINEAR)
+        assert part.shape == wanted.shape
+        assert np.abs(part.astype(float) - wanted).max() <= 4
 
 
 @pytest.mark.parametrize('size', [(97, 65), (96, 65), (33, 200)])

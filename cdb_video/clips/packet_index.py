@@ -47,14 +47,17 @@ class PacketIndex:
         Between two runs the decoder is to be emptied and started anew.
         """
         runs: list[tuple[int, int]] = []
-        for start, packet in sorted((self._start(packet), packet) for packet in self.packets(frames).tolist()):
+        packets = self.packets(frames)
+        for start, packet in sorted(zip(self._starts(packets).tolist(), packets.tolist(), strict=True)):
             if runs and start <= runs[-1][1] + 1:
                 runs[-1] = (runs[-1][0], max(runs[-1][1], packet))
             else:
                 runs.append((start, packet))
         return runs
 
-    def _start(self, packet: int) -> int:
-        before = self._keys[: np.searchsorted(self._keys, packet, side='right')]
-        fit = np.flatnonzero(self._times[before] <= self._times[packet])
-        return int(before[fit[-1]]) if len(fit) else 0
+    def _starts(self, packets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each packet the last key one that comes no later in either order, or the first of all."""
+        fits = (self._keys <= packets[:, None]) & (self._times[self._keys] <= self._times[packets][:, None])
+        last = np.where(fits, self._keys, 0)
+        starts: NDArray[np.int64] = last.max(axis=1, initial=0)
+        return starts

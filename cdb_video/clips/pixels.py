@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cdb_video.clips.partial_resize import resize_part
+
 Image: TypeAlias = NDArray[np.uint8]
 
 
@@ -176,6 +178,11 @@ def _stepped(planes: list[Image], steps: Sequence[Step]) -> list[Image]:
     size = Resize(luma.shape[1], luma.shape[0])
     if any(plane.shape != luma.shape for plane in planes[1:]) and not (steps and isinstance(steps[0], Resize)):
         steps = [size, *steps]
+    match steps:
+        case [Resize(interpolation=cv2.INTER_LINEAR) as first, Crop() as crop, *rest]:
+            whole, box = (first.width, first.height), (crop.left, crop.top, crop.right, crop.bottom)
+            planes = [resize_part(plane, whole, box, first.interpolation) for plane in planes]
+            steps = rest
     return [apply_steps(plane, steps) for plane in planes]
 
 
