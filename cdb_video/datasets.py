@@ -155,13 +155,12 @@ if RawframeDataset is not None:
             return data_list
 
         def _absent_frame(self, info: dict[str, Any]) -> str | None:
-            if os.path.isfile(info['frame_dir'].removesuffix('.pack') + '.pack'):
-                return None
             # Frames are numbered without a gap, so the two ends answer for the clip.
             for index in (self.start_index, self.start_index + info['total_frames'] - 1):
                 path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
                 if not os.path.isfile(path):
-                    return path
+                    pack = info['frame_dir'].removesuffix('.pack') + '.pack'
+                    return None if os.path.isfile(pack) else path
             return None
 
     @DATASETS.register_module()
