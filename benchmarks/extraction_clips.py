@@ -51,7 +51,7 @@ def make_clips(folder: Path, footage: Path | None, count: int, seed: int) -> dic
     paths: dict[str, list[Path]] = {kind.name: [] for kind in KINDS}
     for index in range(count):
         rng = np.random.default_rng((seed, index))
-        images = list(_shake(_pictures(footage, index, rng), rng))
+        images = list(shake(pictures(footage, index, rng), rng))
         for number, kind in enumerate(KINDS):
             path = folder / f'kind{number}' / 'clips' / f'{index:03}.mp4'
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def encode(path: Path, images: Sequence[np.ndarray], kind: Kind) -> None:
         container.mux(stream.encode())
 
 
-def _pictures(footage: Path | None, index: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def pictures(footage: Path | None, index: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """FRAMES images of at least SIZE plus twice the margin."""
     width, height = (side + 2 * margin for side, margin in zip(SIZE, _MARGIN, strict=True))
     if footage is None:
@@ -100,7 +100,7 @@ def _footage(folder: Path, index: int) -> list[np.ndarray]:
     return frames[start : start + FRAMES]
 
 
-def _shake(images: Iterator[np.ndarray], rng: np.random.Generator) -> Iterator[np.ndarray]:
+def shake(images: Iterator[np.ndarray], rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Cut SIZE out of larger images along a smooth path, and add noise."""
     limit = np.array(_MARGIN) - 2
     path = np.array(_MARGIN) + np.clip(np.cumsum(rng.normal(0, 1.5, (FRAMES, 2)), 0), -limit, limit)

@@ -31,10 +31,13 @@ _REGISTERED: dict[str, str] = {
     'FrameListDataset': 'datasets',
     'FrozenFeatures': 'two_stage',
     'LDAMLoss': 'baseline_losses',
+    'PackDecode': 'clip_transforms',
     'ProgressiveSampler': 'baseline_samplers',
     'RepeatFactorSampler': 'baseline_samplers',
     'SampleSeedHook': 'seed_hook',
     'SecondStageHook': 'two_stage',
+    'VideoDecode': 'clip_transforms',
+    'VideoInit': 'clip_transforms',
     'VideoListDataset': 'datasets',
 }
 

@@ -30,6 +30,7 @@ from mmengine.registry import DATASETS
 from cdb_video.annotation import read_class_names
 from cdb_video.clip_table import ClipTable, read_frame_table, read_video_table
 from cdb_video.labels import KEEPS_LABELS
+from cdb_video.replacement import Replacing
 
 _SHOWN = 3
 
@@ -40,7 +41,7 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     RawframeDataset = VideoDataset = None
 
 
-class _CheckedList:
+class _CheckedList(Replacing):
     """What both datasets add; the attributes are those of mmaction2's datasets."""
 
     _fully_initialized: bool
@@ -70,7 +71,7 @@ class _CheckedList:
                     f'{len(known)} and they differ. Give one of the two'
                 )
             kwargs['metainfo'] = metainfo
-        super().__init__(ann_file, pipeline, *args, **kwargs)  # type: ignore[call-arg]
+        super().__init__(ann_file, pipeline, *args, **kwargs)
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """The label of clip `idx` as a list, for mmengine's ClassBalancedDataset."""
@@ -137,10 +138,13 @@ if RawframeDataset is not None:
             pipeline: See RawframeDataset, as all arguments not named here.
             classes: Class names in the order of the labels, or the file that holds them, one a line
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether the first and the last frame of every clip must exist; of a million clips it takes
-                longer to look for them than to read the list.
+            check_files: Whether the first and the last frame of every clip must exist, or its pack; of a million
+                clips it takes longer to look for them than to read the list.
+            on_error: 'raise', or 'resample' to let another clip of the same class stand in for one that
+                cannot be read in training: see `cdb_video.replacement.Replacing`, as for `max_damaged`.
 
-        With `multi_class` or `with_offset` the list has another form: it is left to RawframeDataset
+        A `frame_dir` may stand for the pack `<frame_dir>.pack`, which `PackDecode` reads. With `multi_class` or
+        `with_offset` the list has another form: it is left to RawframeDataset
         and not checked. Frames are looked for with modality 'RGB' only.
 
         Raises:
@@ -168,7 +172,8 @@ if RawframeDataset is not None:
             for index in (self.start_index, self.start_index + info['total_frames'] - 1):
                 path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
                 if not os.path.isfile(path):
-                    return path
+                    pack = info['frame_dir'].removesuffix('.pack') + '.pack'
+                    return None if os.path.isfile(pack) else path
             return None
 
     @DATASETS.register_module()
@@ -181,6 +186,7 @@ if RawframeDataset is not None:
             classes: Class names in the order of the labels, or the file that holds them, one a line
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
             check_files: Whether every video must exist and not be empty.
+            on_error: See FrameListDataset, as for `max_damaged`.
 
         Unlike VideoDataset it reads file names with blanks, from lists with the default `delimiter`.
         With `multi_class` or another `delimiter` than a blank the list has another form: it is left

@@ -15,9 +15,10 @@ def build(root, label, split, source, hold_out=HOLD_OUT):
 
 
 def make_mini(root):
-    """EGTEA-mini with two clips per verb and part, as frames and videos; verb lists of splits 1 and 2."""
+    """EGTEA-mini with two clips per verb and part, as frames, packs and videos; verb lists of splits 1 and 2."""
     assert make_egtea_mini.main(['--out', str(root), '--scale', '0.001', '--workers', '1']) == 0
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    for form in ([], ['--pack']):
+        assert extract_frames.main(['--data-root', str(root), '--workers', '1', *form]) == 0
     for split in (1, 2):
         build(root, 'verb', split, 'both')
     return root

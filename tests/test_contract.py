@@ -30,6 +30,7 @@ REGISTRIES = {
     'vis_backend': VISBACKENDS,
     'datasets': DATASETS,
     'frame_sampling': TRANSFORMS,
+    'clip_transforms': TRANSFORMS,
 }
 
 

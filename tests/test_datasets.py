@@ -137,6 +137,21 @@ def test_a_clip_without_its_first_or_last_frame_stops_with_the_count_and_the_nam
     assert len(build(root, check_files=False)) == 3
 
 
+@pytest.mark.parametrize('suffix', ['', '.pack'])
+def test_a_line_may_stand_for_a_pack(root, suffix):
+    (root / 'frames').rename(root / 'other')
+    entries = [ann.FrameEntry(f'{name}{suffix}', frames, label) for name, frames, label in ENTRIES]
+    ann.write_frame_list(root / 'lists/train.txt', entries)
+    for name, _, _ in ENTRIES:
+        pack = root / f'frames/{name}.pack'
+        pack.parent.mkdir(parents=True, exist_ok=True)
+        pack.touch()
+    assert build(root).get_data_info(0)['frame_dir'] == str(root / f'frames/s1/a{suffix}')
+    pack.unlink()
+    with pytest.raises(FileNotFoundError, match='1 of the 3 clips'):
+        build(root)
+
+
 def test_missing_videos_stop_with_the_count_and_the_first_names(root):
     shutil.rmtree(root / 'cropped_clips/s1')
     with pytest.raises(FileNotFoundError, match=r'2 of the 3 clips in .*s1/a\.mp4, .*s1/b\.mp4\. '):

@@ -1,6 +1,7 @@
 """The leaves for the real EGTEA: variables, lists, classes, readers, and a step of every network."""
 
 import importlib.util
+import random
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ ALL_CLIPS_LEAVES = sorted(path.stem for path in FOLDER.glob('*_all.py'))
 LEAVES = sorted({path.stem for path in FOLDER.glob('*.py')} - set(ALL_CLIPS_LEAVES))
 VERB_LEAVES = [leaf for leaf in LEAVES if 'action106' not in leaf]
 NETWORKS = ['slowfast_cdbws', 'slowfast_cdbws_action106', 'i3d_cdbws', 'i3d_cdbws_action106', 'reference_cdbw']
-READERS = ['frames', 'decord', 'pyav']
+READERS = ['frames', 'pack', 'video', 'decord', 'pyav']
 FRAMES_OF_CLIP = {'slowfast': 32, 'i3d': 32, 'reference': 10}
 
 
@@ -175,7 +176,9 @@ def test_split_and_reader_reach_every_list_of_a_leaf(load, leaf):
 
 
 def test_an_unknown_reader_is_refused_by_name(load):
-    with pytest.raises(ValueError, match="EGTEA_READER='opencv': must be 'frames', 'decord' or 'pyav'"):
+    with pytest.raises(
+        ValueError, match="EGTEA_READER='opencv': must be 'frames', 'pack', 'video', 'decord' or 'pyav'"
+    ):
         load('slowfast_ce', reader='opencv')
 
 
@@ -196,7 +199,7 @@ def test_every_reader_gives_training_clips_of_the_configured_size(mini, load, le
     dataset = DATASETS.build(load(leaf, root=mini, reader=reader).train_dataloader.dataset)
     sample = dataset[7]
     assert sample['inputs'].shape == (1, 3, FRAMES_OF_CLIP[leaf.split('_')[0]], 224, 224)
-    key = 'frame_dir' if reader == 'frames' else 'filename'
+    key = 'frame_dir' if reader in ('frames', 'pack') else 'filename'
     assert sample['data_samples'].metainfo[key] == dataset.get_data_info(7)[key]
 
 
@@ -211,6 +214,17 @@ def test_all_readers_see_the_same_clip_in_validation(mini, load):
     for reader in READERS:
         assert (clips[reader] - clips['pyav']).abs().mean() < 4
     assert (other - clips['pyav']).abs().mean() > 15
+
+
+@pytest.mark.parametrize('leaf', ['slowfast_ce', 'reference_ce'])
+def test_packs_give_the_training_clips_of_frames_to_the_bit(mini, load, leaf):
+    clips = []
+    for reader in ('frames', 'pack'):
+        random.seed(0)
+        np.random.seed(0)
+        torch.manual_seed(0)
+        clips.append(DATASETS.build(load(leaf, root=mini, reader=reader).train_dataloader.dataset)[7]['inputs'])
+    assert torch.equal(*clips)
 
 
 def test_test_clips_are_read_as_ten_clips_in_three_crops(mini, load):

@@ -23,8 +23,9 @@ def load(tmp_path_factory):
     root = tmp_path_factory.mktemp('egtea_mini')
     options = ['--scale', '0.001', '--workers', '1']
     assert make_egtea_mini.main(['--out', str(root), *options]) == 0
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
-    lists = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
+    for form in ([], ['--pack']):
+        assert extract_frames.main(['--data-root', str(root), '--workers', '1', *form]) == 0
+    lists = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26', '--source', 'both']
     assert build_lists.main(['--data-root', str(root), *lists]) == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('EGTEA_ROOT', str(root))
@@ -81,6 +82,23 @@ def test_a_leaf_scores_test_clips_and_keeps_their_names(load, leaf):
     torch.testing.assert_close(sample.pred_score.sum(), torch.tensor(1.0))
     assert sample.pred_score.shape == (19,)
     assert sample.frame_dir == dataset.get_data_info(3)['frame_dir']
+
+
+@pytest.mark.parametrize('reader', ['pack', 'video', 'pyav'])
+@pytest.mark.usefixtures('mmaction_scope')
+def test_every_reader_shows_a_leaf_the_same_clips(load, reader, monkeypatch):
+    frames = DATASETS.build(load('slowfast_ce').test_dataloader.dataset)
+    monkeypatch.setenv('EGTEA_READER', reader)
+    others = DATASETS.build(load('slowfast_ce').test_dataloader.dataset)
+    assert len(others) == len(frames)
+    for index in (0, 11):
+        clip, other = frames[index], others[index]
+        assert other['data_samples'].gt_label == clip['data_samples'].gt_label
+        # JPEG, and ways to convert colours, differ by levels.
+        assert (other['inputs'].float() - clip['inputs'].float()).abs().mean() < (4 if reader != 'pack' else 1e-9)
+    monkeypatch.setenv('EGTEA_READER', 'tape')
+    with pytest.raises(ValueError, match="EGTEA_READER='tape': must be 'frames', 'pack'"):
+        load('slowfast_ce')
 
 
 @pytest.mark.usefixtures('mmaction_scope')

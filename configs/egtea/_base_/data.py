@@ -3,58 +3,66 @@
 #   EGTEA_ROOT    folder of the data
 #   EGTEA_SPLIT   1, 2 or 3
 #   EGTEA_READER  frames: JPEG frames with a short side of 256 (extract_frames.py);
-#                 decord or pyav: the videos themselves (lists of build_lists.py --source videos or both)
+#                 pack: the same, one file a clip (extract_frames.py --pack);
+#                 video, decord or pyav: the videos themselves (lists of build_lists.py --source videos or both),
+#                 with the reader of this package or those of mmaction2 (docs/fast_clips.md compares them all)
 # The labels are the 19 verbs, with the papers' hold-out: the clips of subjects P20-P26 are for validation,
 # and from them comes the class difficulty.
 data_root = '{{$EGTEA_ROOT:data/egtea}}'
 list_root = data_root + '/lists/verb_split{{$EGTEA_SPLIT:1}}_subjects-P20-P26'
 reader = '{{$EGTEA_READER:frames}}'
-if reader not in ('frames', 'decord', 'pyav'):
-    raise ValueError(f"EGTEA_READER={reader!r}: must be 'frames', 'decord' or 'pyav'")
-start, decode = dict(
-    frames=([], [dict(type='RawFrameDecode')]),
-    decord=([dict(type='DecordInit')], [dict(type='DecordDecode')]),
-    pyav=([dict(type='PyAVInit')], [dict(type='PyAVDecode')]),
-)[reader]
-list_end = '.txt' if reader == 'frames' else '_videos.txt'
+start, decoder = dict(
+    frames=([], dict(type='RawFrameDecode')),
+    pack=([], dict(type='PackDecode')),
+    video=([dict(type='VideoInit')], dict(type='VideoDecode')),
+    decord=([dict(type='DecordInit')], dict(type='DecordDecode')),
+    pyav=([dict(type='PyAVInit')], dict(type='PyAVDecode')),
+).get(reader, (None, None))
+if decoder is None:
+    raise ValueError(f"EGTEA_READER={reader!r}: must be 'frames', 'pack', 'video', 'decord' or 'pyav'")
+# These two do what follows them while they decode.
+fuses = reader in ('pack', 'video')
+list_end = '.txt' if reader in ('frames', 'pack') else '_videos.txt'
 classes = list_root + '/classes.txt'
 # Clip names travel with the scores, so that a dump of the predictions says which clip is which.
 meta_keys = ('frame_dir', 'filename', 'total_frames', 'num_clips')
 
 # 55 % of EGTEA's clips have fewer than the 63 frames that 32 x 2 spans. From these ClipFrames takes one frame of
 # each of 32 equal parts, where SampleFrames starts over at the first frame (docs/short_clips.md).
-train_pipeline = [
-    *start,
-    dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=1),
-    *decode,
+train_steps = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='RandomResizedCrop'),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
+]
+val_steps = [dict(type='Resize', scale=(-1, 256)), dict(type='CenterCrop', crop_size=224)]
+test_steps = [dict(type='Resize', scale=(-1, 256))]
+train_pipeline = [
+    *start,
+    dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=1),
+    *([dict(fused=train_steps, **decoder)] if fuses else [decoder, *train_steps]),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=meta_keys),
 ]
 val_pipeline = [
     *start,
     dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=1, test_mode=True),
-    *decode,
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
+    *([dict(fused=val_steps, **decoder)] if fuses else [decoder, *val_steps]),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=meta_keys),
 ]
 test_pipeline = [
     *start,
     dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=10, test_mode=True),
-    *decode,
-    dict(type='Resize', scale=(-1, 256)),
+    *([dict(fused=test_steps, **decoder)] if fuses else [decoder, *test_steps]),
     dict(type='ThreeCrop', crop_size=256),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=meta_keys),
 ]
 
-if reader == 'frames':
-    dataset = dict(type='FrameListDataset', data_prefix=dict(img=data_root + '/frames'), classes=classes)
+if reader in ('frames', 'pack'):
+    frame_root = data_root + ('/frames' if reader == 'frames' else '/packs')
+    dataset = dict(type='FrameListDataset', data_prefix=dict(img=frame_root), classes=classes)
 else:
     dataset = dict(type='VideoListDataset', data_prefix=dict(video=data_root + '/cropped_clips'), classes=classes)
 train_dataloader = dict(

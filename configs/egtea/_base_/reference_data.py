@@ -4,19 +4,26 @@
 _base_ = 'data.py'
 
 reader = '{{$EGTEA_READER:frames}}'
-start, decode = dict(
-    frames=([], [dict(type='RawFrameDecode')]),
-    decord=([dict(type='DecordInit')], [dict(type='DecordDecode')]),
-    pyav=([dict(type='PyAVInit')], [dict(type='PyAVDecode')]),
+start, decoder = dict(
+    frames=([], dict(type='RawFrameDecode')),
+    pack=([], dict(type='PackDecode')),
+    video=([dict(type='VideoInit')], dict(type='VideoDecode')),
+    decord=([dict(type='DecordInit')], dict(type='DecordDecode')),
+    pyav=([dict(type='PyAVInit')], dict(type='PyAVDecode')),
 )[reader]
+fuses = reader in ('pack', 'video')
 meta_keys = ('frame_dir', 'filename', 'total_frames', 'num_clips')
 
+train_steps = [dict(type='Resize', scale=(-1, 256)), dict(type='RandomCrop', size=256)]
+test_steps = [
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=256),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+]
 train_pipeline = [
     *start,
     dict(type='UniformSample', clip_len=10),
-    *decode,
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='RandomCrop', size=256),
+    *([dict(fused=train_steps, **decoder)] if fuses else [decoder, *train_steps]),
     dict(type='TorchVisionWrapper', op='RandomRotation', degrees=10),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
@@ -26,10 +33,7 @@ train_pipeline = [
 test_pipeline = [
     *start,
     dict(type='UniformSample', clip_len=10, test_mode=True),
-    *decode,
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=256),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    *([dict(fused=test_steps, **decoder)] if fuses else [decoder, *test_steps]),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=meta_keys),
 ]

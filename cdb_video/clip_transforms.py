@@ -1,0 +1,232 @@
+"""Transforms that read clips fast: `PackDecode`, and `VideoInit` with `VideoDecode`.
+
+They go where mmaction2's RawFrameDecode, or DecordInit and DecordDecode, stand in a pipeline, with the same keys:
+
+    dict(type='VideoInit'),
+    dict(type='ClipFrames', clip_len=32, frame_interval=2),
+    dict(type='VideoDecode', fused=[
+        dict(type='Resize', scale=(-1, 256)),
+        dict(type='RandomCrop', size=224),
+        dict(type='Flip')]),
+    dict(type='FormatShape', input_format='NCTHW'),
+
+What stands in `fused` is done while decoding, so that no pixel is converted that the network does not see. The same
+transforms behind the decoder give the same picture to within rounding, later. docs/fast_clips.md has what it is worth.
+
+mmaction2 is not needed to import this module: without it, the names are registered with a stand-in that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+import cv2
+import numpy as np
+from mmengine.registry import TRANSFORMS
+
+from cdb_video.clips.errors import ClipError
+from cdb_video.clips.fallbacks import BACKENDS, open_video
+from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, stepped_size
+from cdb_video.clips.wanted import Wanted
+from cdb_video.fused_steps import FusedSteps
+from cdb_video.pack import PackError, PackReader
+
+try:
+    from mmaction.datasets import transforms as _host  # noqa: F401  (registers what may be fused)
+    from mmcv.transforms import BaseTransform
+except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has a version it knows
+    _why_not = error
+    BaseTransform = None
+
+PACK_SUFFIX = '.pack'
+# Older OpenCV gives blue first.
+_IMREAD_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)
+
+
+def decode_jpeg(data: bytes) -> Image | None:
+    """(H, W, 3) uint8 RGB of a JPEG file; None = it is none."""
+    buffer = np.frombuffer(data, np.uint8)
+    if _IMREAD_RGB is not None:
+        rgb: Image | None = cv2.imdecode(buffer, _IMREAD_RGB)
+        return rgb
+    image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+if BaseTransform is not None:
+
+    class _Decode(BaseTransform):
+        """What both decoders share: frames in, pictures and their keys out."""
+
+        def __init__(self, fused: Sequence[dict[str, Any]] = ()) -> None:
+            self.fused = FusedSteps(fused)
+
+        def _wanted(self, results: dict[str, Any]) -> Wanted:
+            """The frames that are asked for, counted from 0."""
+            if 'gt_bboxes' in results:
+                raise ValueError(f'{type(self).__name__} reads clips for recognition and does not scale gt_bboxes')
+            if results.get('modality', 'RGB') != 'RGB':
+                raise ValueError(f'modality={results["modality"]!r}: {type(self).__name__} reads RGB only')
+            results['frame_inds'] = np.squeeze(results['frame_inds']).reshape(-1)
+            return Wanted(results['frame_inds'] - results['start_index'] + results.get('offset', 0))
+
+        def _decode(self, results: dict[str, Any], path: str, frames: Iterator[Any], wanted: Wanted) -> None:
+            """Convert the different frames as they come, and lay them out as they were asked for."""
+            shared = results.get('num_clips', 1) > 1
+            total, rows = (len(wanted.frames), range(len(wanted.frames))) if shared else wanted.first_places()
+            try:
+                images = self._converted(results, path, zip(rows, frames, strict=True), total)
+            except TurnedError as error:
+                raise ClipError(path, str(error)) from error
+            results['img_shape'] = images.shape[1:3]
+            if shared:
+                # A transform that wrote to one would write to it for each view.
+                images.setflags(write=False)
+                results['imgs'] = [images[number] for number in wanted.numbers]
+                return
+            for place, first in wanted.repeats():
+                images[place] = images[first]
+            # FormatShape takes an array as it is, and copies a list, which other transforms may want.
+            results['imgs'] = images if self.fused.transforms else list(images)
+
+        def _converted(
+            self, results: dict[str, Any], path: str, frames: Iterator[tuple[int, Any]], total: int
+        ) -> Image:
+            """(total, h, w, 3), each frame in the row that comes with it."""
+            converter, size = RgbConverter(), (0, 0)
+            images: Image | None = None
+            steps: list[Step] = []
+            for row, frame in frames:
+                if images is None:
+                    size = converter.shown_size(frame)
+                    results['original_shape'] = (size[1], size[0])
+                    steps = self.fused.draw(results, size)
+                    width, height = stepped_size(size, steps)
+                    images = np.empty((total, height, width, 3), np.uint8)
+                elif (now := converter.shown_size(frame)) != size:
+                    raise ClipError(path, f'its frames change their size, from {size} to {now}')
+                converter.rgb(frame, steps, images[row])
+            assert images is not None, 'readers give what they are asked for, or raise'
+            return images
+
+        def __repr__(self) -> str:
+            return f'{type(self).__name__}(fused={self.fused!r})'
+
+    @TRANSFORMS.register_module()
+    class PackDecode(_Decode):
+        """Reads frames from packs, as `data_prep/extract_frames.py --pack` writes them.
+
+        Takes the place of RawFrameDecode. The list is one of frames: `frame_dir` is the pack without its suffix, so a
+        FrameListDataset with `data_prefix=dict(img='.../packs')` gives what is needed. Needs also `frame_inds` and
+        `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`.
+
+        A frame that is asked for repeatedly is decoded once. In a training clip its repeats are copies; with more
+        than one view (`num_clips`) they are one array that cannot be written to.
+
+        Args:
+            fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+
+        Raises:
+            ClipError: If the pack is damaged, or holds fewer frames than `total_frames`.
+            ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
+        """
+
+        def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+            """Add `imgs` and what belongs to it."""
+            wanted = self._wanted(results)
+            directory = results['frame_dir']
+            path = directory if directory.endswith(PACK_SUFFIX) else f'{directory}{PACK_SUFFIX}'
+            try:
+                with PackReader(path) as pack:
+                    listed = results.get('offset', 0) + results['total_frames']
+                    if len(pack) < listed:
+                        raise ClipError(path, f'it holds {len(pack)} frames, the list says {listed}')
+                    self._decode(results, path, _jpegs(pack, path, wanted.frames), wanted)
+            except PackError as error:
+                # Its messages begin with the path, as this one's does.
+                raise ClipError(path, str(error).removeprefix(path).lstrip(': ')) from error
+            return results
+
+    @TRANSFORMS.register_module()
+    class VideoInit(BaseTransform):
+        """Opens a video and counts its frames. Takes the place of DecordInit or PyAVInit, before VideoDecode.
+
+        The frames are counted, by their packets or by decoding them; what the header says is not relied on. Needs
+        `filename`; adds `video_reader`, `total_frames` and `avg_fps`.
+
+        Args:
+            backends: What to read with, the first choice first: 'pyav', 'decord', 'opencv'. The next one is taken,
+                with one warning for each cause, where one is not installed or has no decoder. decord believes the
+                header; OpenCV decodes a clip twice, and both decode frames that nobody asked for.
+
+        Raises:
+            ClipError: If the file is no video, damaged or cut off.
+            ValueError: If a backend is unknown.
+        """
+
+        def __init__(self, backends: Sequence[str] = BACKENDS) -> None:
+            unknown = [backend for backend in backends if backend not in BACKENDS]
+            if unknown or not backends:
+                raise ValueError(f'backends={list(backends)!r}: must be some of {", ".join(map(repr, BACKENDS))}')
+            self.backends = tuple(backends)
+
+        def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+            """Open the file."""
+            video = open_video(results['filename'], self.backends)
+            results['video_reader'] = video
+            results['total_frames'] = video.total_frames
+            results['avg_fps'] = video.rate
+            return results
+
+        def __repr__(self) -> str:
+            return f'{type(self).__name__}(backends={self.backends})'
+
+    @TRANSFORMS.register_module()
+    class VideoDecode(_Decode):
+        """Decodes the frames that are asked for, and no others unless these build on them; then closes the file.
+
+        Takes the place of DecordDecode or PyAVDecode, after VideoInit. Needs `video_reader`, `frame_inds` and
+        `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`. A video whose header
+        asks for it is shown turned by quarter turns, as extract_frames writes it.
+
+        Repeated frames are treated as PackDecode does.
+
+        Args:
+            fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+
+        Raises:
+            ClipError: If a frame cannot be decoded, or is damaged.
+            ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
+        """
+
+        def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+            """Add `imgs` and what belongs to it."""
+            video = results.pop('video_reader')
+            try:
+                wanted = self._wanted(results)
+                frames = (frame for _, frame in video.frames(wanted.frames))
+                self._decode(results, video.path, frames, wanted)
+            finally:
+                video.close()
+            results['video_reader'] = None
+            return results
+
+else:
+
+    def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+        raise ImportError(
+            f'PackDecode, VideoInit and VideoDecode need mmaction2, which cannot be imported here: {_why_not}. '
+            'Install mmaction2 1.2.0 with mmcv >= 2.0, < 2.2'
+        ) from _why_not
+
+    for _name in ('PackDecode', 'VideoInit', 'VideoDecode'):
+        TRANSFORMS.register_module(name=_name, module=_refuse)
+
+
+def _jpegs(pack: PackReader, path: str, numbers: Sequence[int]) -> Iterator[Image]:
+    for number in numbers:
+        image = decode_jpeg(pack.read(number))
+        if image is None:
+            raise ClipError(path, f'frame {number} is no JPEG file')
+        yield image

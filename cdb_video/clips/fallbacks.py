@@ -1,0 +1,150 @@
+"""Chosen frames of a video with decord or OpenCV, where PyAV cannot: with one warning for each cause in a process.
+
+decord is imported when it is asked for and not before: once it is loaded, PyAV's encoder of VP8 and OpenCV's reader of
+PNG files fail in that process.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from cdb_video.clips.errors import ClipError
+from cdb_video.clips.video import Video
+
+BACKENDS = ('pyav', 'decord', 'opencv')
+_warned: set[str] = set()
+
+
+class VideoReader(Protocol):
+    """What all readers have in common; see `cdb_video.clips.video.Video`."""
+
+    path: str
+    total_frames: int
+    rate: float | None
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """Yield number and frame of rising numbers: an av.VideoFrame, or an image (H, W, 3) uint8 RGB."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class DecordVideo:
+    """A video read by decord. Its number of frames is the header's word; for the arguments see `Video`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        import decord
+
+        self.path = os.path.abspath(path)
+        decord.logging.set_level(decord.logging.QUIET)
+        self._errors = (decord.DECORDError, RuntimeError)
+        try:
+            self._reader = decord.VideoReader(self.path, num_threads=1)
+            self.total_frames = len(self._reader)
+            self.rate: float | None = float(self._reader.get_avg_fps())
+        except self._errors as error:
+            raise ClipError(self.path, f'decord cannot read it ({_first_line(error)})') from error
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """See `VideoReader`."""
+        # A batch at a time, or the frames of a long clip would all be there at once.
+        for start in range(0, len(wanted), 32):
+            part = list(wanted[start : start + 32])
+            try:
+                images = self._reader.get_batch(part).asnumpy()
+            except self._errors as error:
+                raise ClipError(self.path, f'decord cannot decode it ({_first_line(error)})') from error
+            yield from zip(part, images, strict=True)
+
+    def close(self) -> None:
+        """See `VideoReader`."""
+        self._reader = None
+
+
+class OpenCVVideo:
+    """A video read by OpenCV from its start, frame after frame; counted by decoding it. See `Video`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        import cv2
+
+        self.path = os.path.abspath(path)
+        self._capture = self._open()
+        self.rate: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
+        self.total_frames = 0
+        while self._capture.grab():
+            self.total_frames += 1
+        announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.close()
+        if self.total_frames == 0:
+            raise ClipError(self.path, 'OpenCV can decode no frame of it')
+        # OpenCV is silent about a file that was cut off. One frame less is let pass: MPEG-4 with packed B-frames.
+        if self.total_frames < announced - 1:
+            raise ClipError(
+                self.path, f'OpenCV can decode {self.total_frames} frames, its header announces {announced}'
+            )
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """See `VideoReader`."""
+        import cv2
+
+        self._capture = self._open()
+        left = list(reversed(wanted))
+        for number in range(wanted[-1] + 1):
+            if not self._capture.grab():
+                raise ClipError(self.path, f'OpenCV can decode only {number} of its {self.total_frames} frames')
+            if number == left[-1]:
+                _, image = self._capture.retrieve()
+                yield left.pop(), cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+    def close(self) -> None:
+        """See `VideoReader`."""
+        self._capture.release()
+
+    def _open(self) -> Any:
+        import cv2
+
+        capture = cv2.VideoCapture(self.path)
+        if not capture.isOpened():
+            raise ClipError(self.path, 'OpenCV cannot open it')
+        return capture
+
+
+_READERS: dict[str, Callable[[str], VideoReader]] = {'pyav': Video, 'decord': DecordVideo, 'opencv': OpenCVVideo}
+
+
+def open_video(path: str, backends: Sequence[str] = BACKENDS) -> VideoReader:
+    """The video, opened by the first backend that is installed and has a decoder for it.
+
+    Args:
+        path: A local file.
+        backends: Of BACKENDS, the first choice first.
+
+    Raises:
+        ClipError: If the file is damaged, or no backend can decode it.
+        FileNotFoundError: If there is no such file.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path}: there is no such file. Put the clip there, or take it off the list')
+    causes = []
+    for number, backend in enumerate(backends):
+        try:
+            return _READERS[backend](path)
+        except ImportError as error:
+            # No decoder is said for each codec, not for each file.
+            causes.append(f'{backend}: {error}')
+            if number + 1 < len(backends):
+                _warn_once(f'{backend} cannot read videos here ({error}): {backends[number + 1]} is used, more slowly')
+    raise ClipError(path, f'no backend can decode it ({"; ".join(causes)})')
+
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, stacklevel=3)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

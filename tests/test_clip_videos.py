@@ -1,0 +1,274 @@
+"""Chosen frames of real encoded videos: the same bits as a full decode, the true count, no file left open."""
+
+import gc
+import os
+import sys
+
+import av
+import numpy as np
+import pytest
+
+from cdb_video.clips import video as video_module
+from cdb_video.clips.errors import ClipError
+from cdb_video.clips.pixels import RgbConverter
+from cdb_video.clips.video import Video
+from tests.clips import (
+    cut,
+    spoil_middle,
+    write_audio,
+    write_clip,
+    write_lying_avi,
+    write_paced,
+    write_shortened_by_edit_list,
+)
+from tests.noise_clips import FRAMES as NOISE_FRAMES
+from tests.noise_clips import write as write_noise
+
+# Noise would get no B-frames, unless they are forced. Of three, two are referenced by no other frame.
+B_FRAMES = {'x264-params': 'mbtree=0:scenecut=0:bframes=3:b-adapt=0'}
+ENCODINGS = {
+    'H.264': ('libx264', B_FRAMES),
+    'H.264, groups of 12': ('libx264', {'g': '12', **B_FRAMES}),
+    'H.264, open groups': ('libx264', {'x264-params': 'mbtree=0:scenecut=0:open-gop=1:keyint=12:bframes=3:b-adapt=0'}),
+    'H.264, no B-frames': ('libx264', {'bf': '0', 'x264-params': 'mbtree=0'}),
+    'H.264, intra refresh': ('libx264', {'x264-params': 'mbtree=0:intra-refresh=1:keyint=16'}),
+    'HEVC': ('libx265', {'g': '20', 'x265-params': 'log-level=error'}),
+    'MPEG-4': ('mpeg4', {}),
+    'MPEG-4, B-frames': ('mpeg4', {'bf': '2', 'g': '15'}),
+}
+
+
+def full_decode(path):
+    """Every frame, in order, by a loop that skips nothing."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray() for frame in container.decode(video=0)]
+
+
+def read(path, wanted):
+    with Video(path) as video:
+        return {number: frame.to_ndarray() for number, frame in video.frames(wanted)}
+
+
+def check_against_full_decode(path, draws=8, seed=0):
+    """Random choices of frames, few and many, are bit for bit those of a full decode."""
+    frames = full_decode(path)
+    rng = np.random.default_rng(seed)
+    with Video(path) as video:
+        assert video.total_frames == len(frames)
+    for _ in range(draws):
+        wanted = np.unique(rng.integers(0, len(frames), rng.integers(1, len(frames)))).tolist()
+        found = read(path, wanted)
+        assert list(found) == wanted
+        for number, image in found.items():
+            np.testing.assert_array_equal(image, frames[number])
+    return len(frames)
+
+
+@pytest.mark.parametrize('encoding', ENCODINGS)
+def test_chosen_frames_are_bit_equal_to_a_full_decode(tmp_path, encoding):
+    codec, options = ENCODINGS[encoding]
+    if codec not in av.codecs_available:
+        pytest.skip(f'this PyAV has no {codec}')
+    clip = write_clip(tmp_path / 'a.mp4', frames=50, size=(96, 64), codec=codec, **options)
+    assert check_against_full_decode(clip) == 50
+
+
+@pytest.mark.parametrize('stride', [2, 7])
+def test_frames_that_nobody_wants_are_not_decoded(tmp_path, monkeypatch, stride):
+    clip = write_clip(tmp_path / 'a.mp4', frames=48, size=(96, 64), **B_FRAMES)
+    decoded = []
+    honest = Video._decoded
+    monkeypatch.setattr(
+        Video, '_decoded', lambda self, *arguments: [decoded.append(f) or f for f in honest(self, *arguments)]
+    )
+    wanted = list(range(0, 30, stride))
+    assert list(read(clip, wanted)) == wanted
+    # The rest are referenced by others: every second frame of three B-frames is, besides the P-frames.
+    assert len(wanted) <= len(decoded) < 30
+
+
+def test_long_clips_are_entered_at_a_key_packet(tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / 'a.mp4', frames=300, size=(64, 48), g='24', **B_FRAMES)
+    seen = []
+    honest = Video._decoded
+    monkeypatch.setattr(Video, '_decoded', lambda self, c, p: seen.append(p) or honest(self, c, p))
+    read(clip, [250, 252, 254])
+    assert len([packet for packet in seen if packet is not None]) <= 24 + 4
+    frames = full_decode(clip)
+    np.testing.assert_array_equal(read(clip, [250])[250], frames[250])
+
+
+def test_clips_too_big_to_keep_are_read_again_with_the_same_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_module, '_KEPT_BYTES', 1000)
+    mp4 = write_clip(tmp_path / 'a.mp4', frames=40, size=(96, 64), g='12', **B_FRAMES)
+    check_against_full_decode(mp4, draws=4)
+    with Video(mp4) as video:
+        assert video._packets is None
+    avi = write_lying_avi(tmp_path / 'a.avi', 12)
+    check_against_full_decode(avi, draws=3)
+    with Video(avi) as video:
+        assert video._frames is None
+
+
+@pytest.mark.parametrize(
+    ('name', 'codec'),
+    [
+        ('a.mkv', 'libx264'),
+        ('a.ts', 'libx264'),
+        ('a.avi', 'mpeg4'),
+        ('a.webm', 'libvpx'),
+        ('a.webm', 'libvpx-vp9'),
+        ('a.mov', 'mjpeg'),
+        ('a.flv', 'flv'),
+    ],
+)
+def test_frames_of_other_containers_are_counted_and_found(tmp_path, name, codec):
+    if codec not in av.codecs_available:
+        pytest.skip(f'this PyAV has no {codec}')
+    clip = write_noise(tmp_path / name, codec) if codec != 'mjpeg' else write_mjpeg(tmp_path / name)
+    assert check_against_full_decode(clip, draws=3) == (NOISE_FRAMES if codec != 'mjpeg' else 12)
+
+
+def write_mjpeg(path):
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mjpeg', rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuvj420p'
+        for number in range(12):
+            image = np.random.default_rng(number).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image).reformat(format='yuvj420p')))
+        container.mux(stream.encode())
+    return path
+
+
+def test_an_edit_list_hides_frames_and_what_is_left_is_counted(tmp_path):
+    whole = write_clip(tmp_path / 'whole.mp4', frames=72, size=(96, 64), **B_FRAMES)
+    clip = write_shortened_by_edit_list(whole, tmp_path / 'a.mp4', skip_seconds=1)
+    with av.open(str(clip)) as container:
+        assert container.streams.video[0].frames == 72, 'what the header says'
+    assert check_against_full_decode(clip) == 48
+
+
+def test_a_clip_of_variable_rate_has_its_frames_in_order(tmp_path):
+    clip = write_paced(tmp_path / 'a.mp4', [0, 0.04, 0.08, 0.12, 0.5, 0.52, 1.3])
+    assert check_against_full_decode(clip) == 7
+    with Video(clip) as video:
+        assert video.rate > 0
+
+
+def test_packets_that_lie_about_being_key_ones_cost_time_and_not_frames(tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / 'a.mp4', frames=40, size=(96, 64), **B_FRAMES)
+    honest = Video._demuxed
+
+    class Lying:
+        def __init__(self, packet):
+            self.packet, self.is_keyframe = packet, True
+
+        def __getattr__(self, name):
+            return getattr(self.packet, name)
+
+    def demuxed(video, *arguments):
+        return (Lying(packet) for packet in honest(video, *arguments))
+
+    monkeypatch.setattr(Video, '_demuxed', demuxed)
+    monkeypatch.setattr(
+        Video, '_decoded', lambda self, c, p, honest=Video._decoded: honest(self, c, getattr(p, 'packet', p))
+    )
+    frames = full_decode(clip)
+    try:
+        found = read(clip, [20, 33])
+    except ClipError:
+        return  # the decoder noticed
+    for number, image in found.items():
+        np.testing.assert_array_equal(image, frames[number])
+
+
+@pytest.mark.parametrize('codec', ['libx264', 'mpeg4'])
+@pytest.mark.parametrize('share', [0.5, 0.95, 0.999])
+def test_a_clip_that_was_cut_off_is_named_before_a_frame_is_decoded(tmp_path, codec, share):
+    whole = write_clip(tmp_path / 'whole.mp4', frames=72, size=(160, 120), codec=codec)
+    clip = cut(whole, tmp_path / 'clip.mp4', share)
+    with pytest.raises(ClipError, match=r'clip\.mp4: (damaged or )?cut off.*Mend or replace the file'):
+        Video(clip)
+
+
+@pytest.mark.parametrize('codec', ['libx264', 'mpeg4'])
+def test_noise_in_the_middle_is_named_when_a_frame_needs_it(tmp_path, codec):
+    whole = write_clip(tmp_path / 'whole.mp4', frames=72, size=(160, 120), codec=codec)
+    clip = spoil_middle(whole, tmp_path / 'clip.mp4', count=6000)
+    with Video(clip) as video, pytest.raises(ClipError, match=r'clip\.mp4: (cannot be decoded|damaged)'):
+        list(video.frames(range(video.total_frames)))
+
+
+def test_files_that_are_no_video_are_named_with_the_reason(tmp_path):
+    contents = {'empty': b'', 'text': b'no video\n' * 99, 'playlist': b'#EXTM3U\n#EXTINF:1,\na.mp4\n#EXT-X-ENDLIST\n'}
+    for name, content in contents.items():
+        path = tmp_path / f'{name}.mp4'
+        path.write_bytes(content)
+        with pytest.raises(ClipError, match=rf'{name}\.mp4: not a readable video file'):
+            Video(path)
+    with pytest.raises(ClipError, match='holds no video stream'):
+        Video(write_audio(tmp_path / 'sound.mp4'))
+    with pytest.raises(FileNotFoundError):
+        Video(tmp_path / 'absent.mp4')
+
+
+def test_matroska_that_was_cut_off_is_named_by_its_duration(tmp_path):
+    whole = write_noise(tmp_path / 'whole.mkv', 'libx264')
+    clip = cut(whole, tmp_path / 'clip.mkv', 0.6)
+    with pytest.raises(ClipError, match=r'clip\.mkv: .*(cut off|damaged|cannot)'), Video(clip) as video:
+        list(video.frames(range(video.total_frames)))
+
+
+def test_frames_beyond_the_last_are_an_error(tmp_path):
+    clip = write_clip(tmp_path / 'a.mp4', frames=12)
+    with Video(clip) as video, pytest.raises(IndexError, match=r'a\.mp4: frames 3\.\.12 are not all in 0\.\.11'):
+        list(video.frames([3, 12]))
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='open files are listed as Linux does')
+def test_no_file_stays_open_whatever_happens(tmp_path):
+    clip = write_clip(tmp_path / 'a.mp4', frames=24)
+    damaged = cut(clip, tmp_path / 'cut.mp4', 0.5)
+    spoilt = spoil_middle(write_clip(tmp_path / 'b.mp4', frames=72, size=(160, 120)), tmp_path / 'spoilt.mp4', 6000)
+    before = sorted(os.listdir('/proc/self/fd'))
+    for _ in range(3):
+        read(clip, [2, 9])
+        with Video(clip):
+            pass
+        with Video(clip) as video:
+            next(video.frames([2, 9]))
+        with pytest.raises(ClipError):
+            Video(damaged)
+        with pytest.raises(ClipError):
+            read(spoilt, [71])
+    assert sorted(os.listdir('/proc/self/fd')) == before
+
+
+def test_counts_that_took_decoding_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
+    clip = write_lying_avi(tmp_path / 'a.avi', 12)
+    monkeypatch.setattr(video_module, '_counts', {})
+    with Video(clip) as video:
+        assert video.total_frames == 12
+    monkeypatch.setattr(Video, '_all_decoded', lambda video: pytest.fail('decoded again'))
+    with Video(clip) as video:
+        assert video.total_frames == 12
+    os.utime(clip, ns=(1, 1))
+    with pytest.raises(pytest.fail.Exception, match='decoded again'):
+        Video(clip)
+
+
+def test_frames_do_not_wait_for_the_garbage_collector(tmp_path):
+    """A frame and its side data hold each other in PyAV: were it read from every frame, all would stay in memory."""
+    write_clip(tmp_path / 'clip.mp4', 40)
+    converter = RgbConverter()
+    gc.collect()
+    gc.disable()
+    try:
+        with Video(tmp_path / 'clip.mp4') as video:
+            for _, frame in video.frames(range(40)):
+                assert converter.shown_size(frame) == (64, 48)
+                converter.rgb(frame)
+        alive = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 3

@@ -1,0 +1,159 @@
+"""Damaged clips in training: one error that names them, or another clip of the class, up to a limit."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, init_default_scope
+from torch.utils.data import DataLoader
+
+import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from cdb_video.annotation import VideoEntry, write_video_list
+from cdb_video.clips.errors import ClipError
+from cdb_video.seeding import NumberedBatches, SeededDataset
+from tests.clips import cut, write_clip
+
+CLIPS_A_CLASS = 5
+PIPELINE = [
+    {'type': 'VideoInit'},
+    {'type': 'SampleFrames', 'clip_len': 4, 'frame_interval': 1, 'num_clips': 1},
+    {'type': 'VideoDecode', 'fused': [{'type': 'RandomCrop', 'size': 32}]},
+    {'type': 'FormatShape', 'input_format': 'NCTHW'},
+    {'type': 'PackActionInputs', 'meta_keys': ('filename',)},
+]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes of five clips; those named *_bad are cut off: two of class 0, one of class 1."""
+    whole = write_clip(tmp_path / 'whole.mp4', frames=12, size=(64, 48))
+    half = cut(whole, tmp_path / 'half.mp4', 0.5)
+    entries = []
+    for label, bad in ((0, (1, 3)), (1, (4,))):
+        for number in range(CLIPS_A_CLASS):
+            name = f'{label}_{number}{"_bad" if number in bad else ""}.mp4'
+            (tmp_path / name).write_bytes((half if number in bad else whole).read_bytes())
+            entries.append(VideoEntry(name, label))
+    write_video_list(tmp_path / 'list.txt', entries)
+    return tmp_path
+
+
+@pytest.fixture
+def build(root):
+    def call(**options):
+        init_default_scope('mmaction')
+        settings = {'type': 'VideoListDataset', 'data_root': str(root), 'ann_file': 'list.txt', 'pipeline': PIPELINE}
+        return DATASETS.build(settings | {'data_prefix': {'video': ''}} | options)
+
+    return call
+
+
+def name_of(sample):
+    return sample['data_samples'].filename.rsplit('/', maxsplit=1)[-1]
+
+
+def test_by_default_a_damaged_clip_stops_the_run_with_one_error_that_names_it(build):
+    loader = DataLoader(build(), batch_size=5, num_workers=1, collate_fn=pseudo_collate)
+    with pytest.raises(ClipError, match=r"0_1_bad\.mp4: (damaged or )?cut off .*on_error='resample'"):
+        list(loader)
+
+
+def test_another_clip_of_the_class_stands_in(build):
+    dataset = build(on_error='resample')
+    names = [name_of(dataset[index]) for index in range(10)]
+    assert not any('bad' in name for name in names)
+    assert [name[0] for name in names] == ['0'] * 5 + ['1'] * 5
+    assert int(dataset._damaged.sum()) == 3
+
+
+def test_the_log_names_the_damaged_clip_and_its_stand_in(build, capsys):
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_instance('cdb_video_test')
+    build(on_error='resample')[9]
+    said = capsys.readouterr()
+    assert '1_4_bad.mp4: ' in said.out + said.err
+    assert 'of its class stands in for it' in said.out + said.err
+
+
+def test_too_many_damaged_clips_stop_the_run(build):
+    dataset = build(on_error='resample', max_damaged=1)
+    with pytest.raises(ClipError, match=r'with it 2 clips of .*list\.txt are damaged, max_damaged=1'):
+        [dataset[index] for index in (1, 3, 9)]
+    with pytest.raises(ClipError, match='max_damaged=0'):
+        build(on_error='resample', max_damaged=0)[1]
+
+
+def test_a_clip_that_is_drawn_again_counts_once(build, root):
+    (root / '0_3_bad.mp4').write_bytes((root / '0_0.mp4').read_bytes())
+    dataset = build(on_error='resample', max_damaged=1)
+    assert len({name_of(dataset[1]) for _ in range(30)}) > 1
+
+
+def test_workers_count_together(build):
+    dataset = build(on_error='resample', max_damaged=2)
+    # Batch 0 goes to the first worker, batch 1 to the second: damaged clips 1 and 3, then 9.
+    loader = DataLoader(dataset, batch_sampler=[[1], [3], [0], [9]], num_workers=2, collate_fn=pseudo_collate)
+    with pytest.raises(ClipError, match=r'3 clips of .* are damaged, max_damaged=2'):
+        list(loader)
+    assert int(dataset._damaged.sum()) == 3
+
+
+def test_a_class_without_a_whole_clip_is_an_error(build, root):
+    for number in range(CLIPS_A_CLASS):
+        for path in root.glob(f'1_{number}*.mp4'):
+            path.write_bytes(b'no video')
+    with pytest.raises(ClipError, match='no other clip of its class 1 can be read'):
+        build(on_error='resample')[5]
+
+
+def epoch(dataset, workers, epoch_number):
+    batches = NumberedBatches([[1, 0], [3, 9], [1, 2], [9, 7]])
+    batches.epoch = epoch_number
+    loader = DataLoader(
+        SeededDataset(dataset, 7), batch_sampler=batches, num_workers=workers, collate_fn=pseudo_collate
+    )
+    return [(name, inputs) for batch in loader for name, inputs in zip(names_in(batch), batch['inputs'], strict=True)]
+
+
+def names_in(batch):
+    return [sample.filename.rsplit('/', maxsplit=1)[-1] for sample in batch['data_samples']]
+
+
+def test_replacements_depend_on_seed_epoch_and_position_alone(build):
+    runs = {workers: epoch(build(on_error='resample'), workers, 0) for workers in (0, 1, 2)}
+    for workers in (1, 2):
+        for (name, inputs), (other, others) in zip(runs[0], runs[workers], strict=True):
+            assert name == other
+            assert torch.equal(inputs, others)
+    # A dataset that has met the damaged clips before gives what one gives that has not.
+    dataset = build(on_error='resample')
+    epoch(dataset, 0, 3)
+    again = epoch(dataset, 0, 0)
+    assert [name for name, _ in again] == [name for name, _ in runs[0]]
+    other_epochs = {tuple(name for name, _ in epoch(dataset, 0, number)) for number in range(1, 6)}
+    assert len(other_epochs) > 1
+
+
+def test_what_makes_no_sense_is_refused(build):
+    with pytest.raises(ValueError, match="on_error='skip': must be one of 'raise', 'resample'"):
+        build(on_error='skip')
+    with pytest.raises(ValueError, match='max_damaged=-1: must be a whole number of at least 0'):
+        build(on_error='resample', max_damaged=-1)
+    with pytest.raises(ValueError, match=r"on_error='resample' for a test: .*Leave it out"):
+        build(on_error='resample', test_mode=True)
+
+
+def test_an_error_survives_its_way_between_processes():
+    error = pickle.loads(pickle.dumps(ClipError('a/b.mp4', 'cut off')))
+    assert (error.path, error.rule) == ('a/b.mp4', 'cut off')
+    assert str(error).startswith('a/b.mp4: cut off. Mend or replace')
+
+
+def test_other_errors_are_not_taken_for_damage(build):
+    dataset = build(on_error='resample', pipeline=[*PIPELINE[:2], {'type': 'RandomCrop', 'size': 32}])
+    with pytest.raises(KeyError):
+        dataset[0]
+    assert np.count_nonzero(dataset._damaged) == 0
