@@ -94,6 +94,14 @@ class _CheckedList(Replacing):
             raise ValueError(f'a subset of {indices} clips: {self.ann_file} has only {len(self.data_list)}')
         return super()._get_unserialized_subset(indices)  # type: ignore[misc]
 
+    def _kept(self, clips: ClipTable, own: type) -> ClipTable | list[dict[str, Any]]:
+        """The clips as `data_list` holds them.
+
+        Entries of a table cannot be changed. So a subclass, which may change them in methods of its own, gets a list of
+        dictionaries, as does one who asks for `serialize_data=False`.
+        """
+        return clips if type(self) is own and self._serialize_lists else list(clips)
+
     def _num_classes(self) -> int | None:
         """Number of classes that labels are checked against; None = nobody said."""
         names = self.metainfo.get('classes')
@@ -165,7 +173,7 @@ if RawframeDataset is not None:
                     len(clips),
                     'Run data_prep/extract_frames.py and build the list anew',
                 )
-            return clips
+            return self._kept(clips, FrameListDataset)
 
         def _absent_frame(self, info: dict[str, Any]) -> str | None:
             # Frames are numbered without a gap, so the two ends answer for the clip.
@@ -207,7 +215,7 @@ if RawframeDataset is not None:
                 names = (info['filename'] for info in clips)
                 absent = [name for name in names if not os.path.isfile(name) or os.path.getsize(name) == 0]
                 self._raise_for_missing(absent, len(clips), 'Put the clips there')
-            return clips
+            return self._kept(clips, VideoListDataset)
 
 else:
 

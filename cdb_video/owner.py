@@ -59,8 +59,10 @@ class DifficultyOwner(ReportingHook):
             # To other processes, whose device is not this one's.
             entry = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in entry.items()}
         self._loaded = entry
+        self._is_loaded_anew = True
         meta = checkpoint.get('meta')
-        self._loaded_at = {key: meta[key] for key in ('epoch', 'iter') if key in meta} if meta else {}
+        known = meta if isinstance(meta, Mapping) else {}
+        self._loaded_at = {key: known[key] for key in ('epoch', 'iter') if isinstance(known.get(key), int)}
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Put the state into the checkpoint."""
@@ -96,13 +98,21 @@ class DifficultyOwner(ReportingHook):
         self._take_validation(runner, self._validation)
         if self._is_over(runner):
             # Before a checkpoint says that this validation was: a run that is killed here validates again.
-            self._report_validation(runner)
+            self._try_to_report(runner)
 
     def after_train(self, runner: Any) -> None:
         """Make up for the last validation, if the checkpoint lacks it, and report it if that was not done."""
         self._validate_if_missing(runner)
         self._is_training = False
         self._report_validation(runner)
+
+    def _try_to_report(self, runner: Any) -> None:
+        """Report the last validation; a fault in that costs no checkpoint, and is raised after them."""
+        try:
+            self._report_validation(runner)
+        except Exception:
+            runner.logger.exception('the class report failed; it is tried again when the checkpoints are saved')
+            self._reported_at = None
 
     # For those who derive from it
 

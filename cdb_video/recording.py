@@ -117,13 +117,17 @@ def report_classes(
 
 
 def fuller_report(runner: Any, state: DifficultyState) -> Path | None:
-    """The class report in the work directory if it is of the model of this state, and of predictions too."""
+    """The class report in the work directory if it is of the validation of this state, and of predictions too."""
     path = Path(runner.work_dir) / REPORT_NAME
     try:
         report = read_class_report(path)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
-    return path if report.get('iter') == state.iteration and report.get('confusions') else None
+    counts = [(row['num_clips'], row['num_correct']) for row in report['classes']]
+    is_same = (report['split'], report.get('iter')) == ('val', state.iteration) and counts == list(
+        zip(state.num_clips.tolist(), state.num_correct.tolist(), strict=True)
+    )
+    return path if is_same and report.get('confusions') else None
 
 
 def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class ReportingHook(Hook):
         self.state_: DifficultyState | None = None
         self._loaded: Mapping[str, Any] | None = None
         self._loaded_at: dict[str, int] = {}
+        self._is_loaded_anew = False
         self._consumers: dict[str, Any] = {}
         self._metric: ClassAccuracy | None = None
         self._metrics: dict[str, Any] = {}
@@ -65,6 +66,7 @@ class ReportingHook(Hook):
     def _forget_validations(self) -> None:
         """Begin a training: nothing was validated or reported in it."""
         self._metric, self._validation, self._reported_at = None, None, None
+        self._is_loaded_anew = False
 
     def _report_validation(self, runner: Any) -> None:
         """Write the class report of the last validation, once."""
@@ -126,7 +128,7 @@ class ReportingHook(Hook):
         if state is None:
             nothing = np.zeros(counts.num_classes, np.int64)
             state = DifficultyState.start(nothing, wiring.names_of(metric, runner.test_dataloader.dataset))
-        trained_here = self.state_ is not None
+        trained_here = self._is_trained_here
         state = self._dated(runner, state)
         loaded = (self._loaded or {}).get('report', {})
         consumers = self._consumer_vectors() if trained_here else loaded.get('consumers')
@@ -148,23 +150,28 @@ class ReportingHook(Hook):
         self._loaded = from_main(lambda: own)
         return own
 
+    @property
+    def _is_trained_here(self) -> bool:
+        """Whether the model is that of a training in this process, and of no checkpoint that was loaded after it."""
+        return self.state_ is not None and not self._is_loaded_anew
+
     def _tested_state(self) -> DifficultyState | None:
         """The state of the model that is tested: this run's, or the checkpoint's; None if it has none."""
-        if self.state_ is not None or self._loaded is None:
+        if self._is_trained_here:
             return self.state_
-        return DifficultyState.from_checkpoint(self._loaded)
+        return None if self._loaded is None else DifficultyState.from_checkpoint(self._loaded)
 
     def _dated(self, runner: Any, state: DifficultyState) -> DifficultyState:
         """The state with the epoch and the iteration of the model, where the difficulty may be of an earlier one.
 
         mmengine saves a checkpoint before its validation; and what is replayed has the epochs of another run.
         """
-        if self.state_ is not None:
+        if self._is_trained_here:
             return replace(state, epoch=runner.epoch, iteration=runner.iter)
         epoch, iteration = (self._loaded_at.get(key) for key in ('epoch', 'iter'))
         if epoch is None or iteration is None:
             return state
-        return replace(state, epoch=int(epoch), iteration=int(iteration))
+        return replace(state, epoch=epoch, iteration=iteration)
 
     def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
         """Tau and weight or probability of every consumer, as the history has them."""

@@ -334,6 +334,51 @@ def test_resuming_a_run_that_has_ended_leaves_its_fuller_report_as_it_is(run, tm
     assert (written['split'], written['epoch'], written['confusions']) == ('val', 2, [])
 
 
+def test_report_of_a_test_gives_way_to_that_of_the_validation_of_a_run_that_is_resumed_at_its_end(
+    run, tmp_path, better_every_time
+):
+    run(**better_every_time).train()
+    test = {'test_dataloader': BASE_TEST, 'test_cfg': {}, 'test_evaluator': {'type': 'ClassAccuracy'}}
+    run(load_from=str(tmp_path / 'epoch_2.pth'), **test).test()
+    assert json.loads((tmp_path / 'class_report.json').read_text())['split'] == 'test'
+    run(resume=True, **better_every_time).train()
+    assert json.loads((tmp_path / 'class_report.json').read_text())['split'] == 'val'
+
+
+def test_report_that_is_no_file_ends_no_run(run, tmp_path, better_every_time):
+    run(**better_every_time).train()
+    (tmp_path / 'class_report.json').unlink()
+    (tmp_path / 'class_report.json').mkdir()
+    resumed = run(resume=True, **better_every_time)
+    resumed.train()
+    assert hook_of(resumed).state_.iteration == 20
+
+
+def test_fault_in_a_report_costs_no_checkpoint_and_is_raised_in_the_end(run, tmp_path, better_every_time):
+    runner = run(**better_every_time)
+    with (
+        mock.patch('cdb_video.recording.format_summary', side_effect=RuntimeError('a fault')),
+        pytest.raises(RuntimeError, match='a fault'),
+    ):
+        runner.train()
+    assert (tmp_path / 'best_score_epoch_2.pth').is_file()
+
+
+def test_test_of_a_checkpoint_that_is_loaded_after_training_is_that_checkpoints(run, tmp_path):
+    test = {'test_dataloader': BASE_TEST, 'test_cfg': {}, 'test_evaluator': {'type': 'ClassAccuracy'}}
+    keep = {'checkpoint': {'save_best': None, 'max_keep_ckpts': 9}}
+    runner = run(train_cfg={'max_epochs': 3}, default_hooks=keep, **test)
+    runner.train()
+    runner.test()
+    assert json.loads((tmp_path / 'class_report.json').read_text())['epoch'] == 3
+    runner.load_checkpoint(str(tmp_path / 'epoch_2.pth'))
+    runner.test()
+    document = json.loads((tmp_path / 'class_report.json').read_text())
+    assert (document['split'], document['epoch'], document['iter']) == ('test', 2, 20)
+    saved = torch.load(tmp_path / 'epoch_2.pth')['class_difficulty']['difficulty'].tolist()
+    assert [row['difficulty'] for row in sorted(document['classes'], key=lambda row: row['label'])] == saved
+
+
 @pytest.mark.parametrize('hooks', [[], [{'type': 'ClassDifficultyHook'}]], ids=['without the hook', 'with it'])
 def test_report_of_a_test_has_the_epoch_of_the_model_not_of_its_last_validation(run, tmp_path, hooks):
     never = {'checkpoint': {'save_best': None}}

@@ -25,9 +25,6 @@ def choose_evaluation(run: RunData, *, explicit: bool) -> None:
     Args:
         run: As it was read; loses what is not to be shown, and gets notes on it.
         explicit: Whether the dump was asked for.
-
-    Raises:
-        ValueError: If the dump is of other classes than the run.
     """
     _leave_out_old_report(run)
     if run.predictions is None:
@@ -84,8 +81,8 @@ def _counts(run: RunData) -> tuple[IntVector, IntVector]:
 def _is_listed(run: RunData) -> bool:
     """Whether a list that the configs of the run name has all clips of the dump, with their labels.
 
-    Raises:
-        ValueError: If lists have them, and all with other labels.
+    If lists have them, and all with other labels, that is noted. It is no proof: names such as 001 stand in many lists,
+    and the list that was read may be another file of the same name.
     """
     dump = run.predictions
     assert dump is not None
@@ -100,11 +97,11 @@ def _is_listed(run: RunData) -> bool:
             return True
         name, label = other
         fault = fault or (
-            f'{run.dump}: clip {name} has label {label}, and {min(listed[name])} in {path}, the list of this run: the '
-            'dump is of other classes; name it alone, with its --classes'
+            f'{run.dump}: clip {name} has label {label}, and {min(listed[name])} in {path}, a list of this run: the '
+            'dump may be of other classes; then name it alone, with its --classes.'
         )
     if fault:
-        raise ValueError(fault)
+        run.notes.append(fault)
     return False
 
 

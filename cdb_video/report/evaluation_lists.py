@@ -20,10 +20,18 @@ def read_evaluation_lists(work_dir: Path) -> Iterator[tuple[Path, Listed]]:
     """
     roots = (Path(), work_dir, *list(work_dir.resolve().parents)[:4])
     for name in evaluation_list_names(work_dir):
-        path = next((root / name for root in roots if (root / name).is_file()), None)
+        path = next((root / name for root in roots if _is_file(root / name)), None)
         listed = None if path is None else _read(path)
         if path is not None and listed is not None:
             yield path, listed
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; none where one may not look, or no name may be so long: the lists are an extra."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> Listed | None:

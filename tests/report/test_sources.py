@@ -1,6 +1,7 @@
 """Whose numbers a report shows: of validations, of training batches, of a replayed run; and whose dump it is."""
 
 import json
+import re
 from unittest import mock
 
 import numpy as np
@@ -171,12 +172,21 @@ def test_dump_of_the_listed_clips_is_known_to_be_of_the_run(tmp_path, frames):
     assert not any('predictions.pkl' in note for note in notes_of(work))
 
 
-def test_dump_of_the_listed_clips_with_other_classes_is_refused(tmp_path):
+def test_dump_of_the_listed_clips_with_other_classes_is_noted_and_shown(tmp_path):
+    """It is no proof: names such as 001 stand in many lists."""
     samples = make_samples()
     labels = [(int(sample['gt_label']) + 1) % 5 for sample in samples]
     work = listed(tmp_path, samples, labels)
-    with pytest.raises(ValueError, match=r'has label \d, and \d in .*test\.txt, the list of this run: the dump is of'):
-        read_run(work)
+    assert any(
+        re.search(r'has label \d, and \d in .*test\.txt, a list of this run: the dump may', n) for n in notes_of(work)
+    )
+    assert read_run(work).predictions is not None
+
+
+def test_a_list_that_cannot_be_looked_for_costs_no_report(tmp_path):
+    work = listed(tmp_path, make_samples())
+    (work / 'config.py').write_text(f"val_dataloader = dict(dataset=dict(ann_file='{'x' * 300}.txt'))\n")
+    assert not any('predictions.pkl' in note for note in notes_of(work))
 
 
 def test_one_list_with_the_labels_of_the_dump_is_enough(tmp_path):
