@@ -27,7 +27,7 @@ from mmengine.registry import TRANSFORMS
 
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.fallbacks import BACKENDS, open_video
-from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, shown_size, stepped_size
+from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
 from cdb_video.pack import PackError, PackReader
@@ -99,13 +99,13 @@ if BaseTransform is not None:
             steps: list[Step] = []
             for row, frame in frames:
                 if images is None:
-                    size = shown_size(frame)
+                    size = converter.shown_size(frame)
                     results['original_shape'] = (size[1], size[0])
                     steps = self.fused.draw(results, size)
                     width, height = stepped_size(size, steps)
                     images = np.empty((total, height, width, 3), np.uint8)
-                elif shown_size(frame) != size:
-                    raise ClipError(path, f'its frames change their size, from {size} to {shown_size(frame)}')
+                elif converter.shown_size(frame) != size:
+                    raise ClipError(path, f'its frames change their size, from {size} to {converter.shown_size(frame)}')
                 converter.rgb(frame, steps, images[row])
             assert images is not None, 'readers give what they are asked for, or raise'
             return images

@@ -13,7 +13,6 @@ from cdb_video.clips.pixels import (
     RgbConverter,
     TurnedError,
     apply_steps,
-    shown_size,
     stepped_size,
 )
 from tests.clips import turn_by_header, write_picture_clip
@@ -158,7 +157,7 @@ def test_a_turned_video_comes_out_as_it_is_to_be_shown(tmp_path, matrix, order):
     image = np.repeat(np.repeat(COLOURS.reshape(2, 2, 3), 32, 0), 48, 1).astype(np.uint8)
     frame = first_frame(turn_by_header(write_picture_clip(tmp_path / 'a.mp4', image), matrix))
     rgb = RgbConverter().rgb(frame)
-    assert rgb.shape[1::-1] == shown_size(frame) == ((64, 96) if matrix[0] == 0 else (96, 64))
+    assert rgb.shape[1::-1] == RgbConverter().shown_size(frame) == ((64, 96) if matrix[0] == 0 else (96, 64))
     height, width = rgb.shape[:2]
     corners = [rgb[height * y // 4, width * x // 4] for y in (1, 3) for x in (1, 3)]
     np.testing.assert_allclose(corners, COLOURS[order], atol=4)
@@ -167,7 +166,7 @@ def test_a_turned_video_comes_out_as_it_is_to_be_shown(tmp_path, matrix, order):
 def test_a_video_turned_by_another_angle_is_refused(tmp_path):
     path = turn_by_header(write_picture_clip(tmp_path / 'a.mp4', smooth_image()), (0.7071, 0.7071, -0.7071, 0.7071))
     with pytest.raises(TurnedError, match='turned by other than quarter turns'):
-        shown_size(first_frame(path))
+        RgbConverter().shown_size(first_frame(path))
 
 
 def test_steps_on_an_image_are_opencvs_own():

@@ -96,18 +96,22 @@ def stepped_size(size: tuple[int, int], steps: Sequence[Step]) -> tuple[int, int
     return width, height
 
 
-def shown_size(frame: Any) -> tuple[int, int]:
-    """Width and height of an av.VideoFrame as it is to be shown, or of an image (H, W, 3)."""
-    if isinstance(frame, np.ndarray):
-        return frame.shape[1], frame.shape[0]
-    return (frame.width, frame.height) if _orientation(frame)[0] else (frame.height, frame.width)
-
-
 class RgbConverter:
-    """Converts the frames of one clip; holds swscale's context between them."""
+    """Converts the frames of one clip, which are all to be turned as the first one is; holds swscale's context."""
 
     def __init__(self) -> None:
         self._swscale: Any = None
+        self._turn: tuple[int, int, int, int] | None = None
+
+    def shown_size(self, frame: Any) -> tuple[int, int]:
+        """Width and height of an av.VideoFrame as it is to be shown, or of an image (H, W, 3).
+
+        Raises:
+            TurnedError: If the frame is to be shown turned by other than quarter turns.
+        """
+        if isinstance(frame, np.ndarray):
+            return frame.shape[1], frame.shape[0]
+        return (frame.width, frame.height) if self._turn_of(frame)[0] else (frame.height, frame.width)
 
     def rgb(self, frame: Any, steps: Sequence[Step] = (), out: Image | None = None) -> Image:
         """(h, w, 3) uint8 RGB.
@@ -122,7 +126,7 @@ class RgbConverter:
         """
         if isinstance(frame, np.ndarray):
             return _put(frame, steps, out)
-        turn = _orientation(frame)
+        turn = self._turn_of(frame)
         even = frame.width % 2 == frame.height % 2 == 0
         if turn != _UPRIGHT or not even or frame.format.name not in _PLANAR or int(frame.colorspace) not in _SHARES:
             return _put(_turned(self._reformatted(frame), turn), steps, out)
@@ -130,6 +134,12 @@ class RgbConverter:
         planes = cv2.merge(_stepped(_planes(frame), steps))
         rgb: Image = cv2.transform(planes, _matrix(int(frame.colorspace), full), dst=out)
         return rgb
+
+    def _turn_of(self, frame: Any) -> tuple[int, int, int, int]:
+        # Of one frame only: to ask for side data makes PyAV keep the frame until the garbage collector comes.
+        if self._turn is None:
+            self._turn = _orientation(frame)
+        return self._turn
 
     def _reformatted(self, frame: Any) -> Image:
         from av.video.reformatter import Interpolation, VideoReformatter
