@@ -1,6 +1,7 @@
 """PackDecode, VideoInit and VideoDecode in pipelines of mmaction2: keys, indices, fusion, repeats, fallbacks."""
 
 import copy
+import gc
 import os
 import random
 import subprocess
@@ -205,6 +206,22 @@ def test_ten_views_in_three_crops_decode_each_frame_once(clip, kind, monkeypatch
     if kind == 'pack':
         theirs = run(sample(clip, kind), *pipeline(THEIRS[kind], resize, *tail, sampling=sampling))
         np.testing.assert_array_equal(fused['imgs'], theirs['imgs'])
+
+
+def test_no_decoded_frame_waits_for_the_garbage_collector(clip):
+    import av
+
+    steps = pipeline(OURS['video'], fused=FUSIBLE['random crop'])
+    gc.collect()
+    gc.disable()
+    try:
+        results = run(sample(clip, 'video'), *steps)
+        waiting = [found for found in gc.get_objects() if type(found) is av.VideoFrame]
+    finally:
+        gc.enable()
+    assert len(results['imgs']) == 8
+    # The one that was asked for its side data.
+    assert len(waiting) <= 1
 
 
 @pytest.mark.parametrize('kind', ['video', 'pack'])
