@@ -97,8 +97,11 @@ def _take_digits(config: Config) -> None:
 
 def _follow_length(config: Config) -> None:
     """Let the schedule be as long as training, where a setting changes that."""
-    last = config.param_scheduler[-1]
-    last.update(end=config.train_cfg.max_epochs, T_max=config.train_cfg.max_epochs - last.get('begin', 0))
+    epochs, last = config.train_cfg.max_epochs, config.param_scheduler[-1]
+    begin = min(last.get('begin', 0), epochs - 1)
+    for earlier in config.param_scheduler[:-1]:
+        earlier.end = begin
+    last.update(begin=begin, end=epochs, T_max=epochs - begin)
 
 
 def play(run: Run, folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Both are a change of its last linear layer, so an edited checkpoint is tested, d
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,8 @@ def validate(config: Config, checkpoints: Sequence[Mapping[str, Any]]) -> list[d
         test_dataloader=config.val_dataloader, test_evaluator=config.val_evaluator, test_cfg=dict(type='TestLoop')
     )
     config.update(load_from=None, resume=False, custom_hooks=[])
+    # mmengine names runs by the second, and takes two of one second for one.
+    config.experiment_name = uuid.uuid4().hex
     runner = Runner.from_cfg(config)
     results = []
     for checkpoint in checkpoints:

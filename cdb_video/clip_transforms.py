@@ -40,12 +40,16 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     BaseTransform = None
 
 PACK_SUFFIX = '.pack'
+# Frames that are asked for so many times on average are shared by those who ask.
+_SHARED = 4
 # Older OpenCV gives blue first.
 _IMREAD_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)
 
 
 def decode_jpeg(data: bytes) -> Image | None:
     """(H, W, 3) uint8 RGB of a JPEG file; None = it is none."""
+    if not data:
+        return None
     buffer = np.frombuffer(data, np.uint8)
     if _IMREAD_RGB is not None:
         rgb: Image | None = cv2.imdecode(buffer, _IMREAD_RGB)
@@ -73,7 +77,8 @@ if BaseTransform is not None:
 
         def _decode(self, results: dict[str, Any], path: str, frames: Iterator[Any], wanted: Wanted) -> None:
             """Convert the different frames as they come, and lay them out as they were asked for."""
-            shared = results.get('num_clips', 1) > 1
+            # As the ten views of a test, which nothing writes to; a copy of each would cost a tenth of the time.
+            shared = results.get('num_clips', 1) > 1 and len(wanted.numbers) >= _SHARED * len(wanted.frames)
             total, rows = (len(wanted.frames), range(len(wanted.frames))) if shared else wanted.first_places()
             try:
                 images = self._converted(results, path, zip(rows, frames, strict=True), total)
@@ -121,8 +126,8 @@ if BaseTransform is not None:
         FrameListDataset with `data_prefix=dict(img='.../packs')` gives what is needed. Needs also `frame_inds` and
         `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`.
 
-        A frame that is asked for repeatedly is decoded once. In a training clip its repeats are copies; with more
-        than one view (`num_clips`) they are one array that cannot be written to.
+        A frame that is asked for repeatedly is decoded once. Its repeats are copies; but where there is more than one
+        view (`num_clips`) and a frame is asked for four times on average, they are one array that cannot be written to.
 
         Args:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
@@ -143,6 +148,8 @@ if BaseTransform is not None:
                     if len(pack) < listed:
                         raise ClipError(path, f'it holds {len(pack)} frames, the list says {listed}')
                     self._decode(results, path, _jpegs(pack, path, wanted.frames), wanted)
+            except FileNotFoundError as error:
+                raise ClipError(path, 'there is no such pack') from error
             except PackError as error:
                 # Its messages begin with the path, as this one's does.
                 raise ClipError(path, str(error).removeprefix(path).lstrip(': ')) from error

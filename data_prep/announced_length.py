@@ -66,6 +66,18 @@ class LengthCheck:
             return None
         return f'its frames end at {end:.2f} s, its header announces {self._announced:.2f} s'
 
+    def reaches_end(self) -> bool:
+        """After all packets: whether they reach the duration that the header announces; False where it announces none.
+
+        For files whose header counts more frames than there are packets: an edit list that hides whole groups of
+        frames, as trimming without encoding leaves it, makes the demuxer leave these out, and is in the duration.
+        """
+        if self._announced is None or not self._times:
+            return False
+        rate = float(self._stream.average_rate or 0)
+        step = self._last_duration or (1 / rate if rate else 0.0)
+        return self._latest + (1 + _SLACK) * step >= self._announced
+
 
 def announced_seconds(container: Any, stream: Any) -> float | None:
     """Duration of a video stream as its container states it; None = it does not, or only of all streams together."""

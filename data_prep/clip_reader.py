@@ -28,7 +28,8 @@ def open_clip(source: Path) -> av.container.InputContainer:
     """
     try:
         # An absolute path, or a name such as 'a:b.mp4' would be taken for a protocol.
-        return av.open(os.path.abspath(source), options={'format_whitelist': _CONTAINERS})
+        # Titles may be in any encoding.
+        return av.open(os.path.abspath(source), options={'format_whitelist': _CONTAINERS}, metadata_errors='replace')
     except av.error.FFmpegError as error:
         raise ClipError(f'not a readable video file ({error.strerror})') from error
 
@@ -110,6 +111,8 @@ class ClipReader:
             return None
         announced: int = self._stream.frames - self._discarded
         if self._packets < self._stream.frames or self.decoded < announced - 1:
+            if self._length.reaches_end():
+                return self.decoded
             raise ClipError(f'{self.decoded} frames can be decoded, its header announces {announced}')
         return announced
 

@@ -420,3 +420,25 @@ def test_without_mmaction2_the_names_say_what_is_missing_and_decord_is_not_loade
     assert done.returncode == 1
     assert done.stdout == '[]\n'
     assert 'PackDecode, VideoInit and VideoDecode need mmaction2' in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize('kind', ['video', 'pack'])
+def test_several_clips_of_a_training_sample_can_be_written_to(clip, kind):
+    sampling = {'type': 'SampleFrames', 'clip_len': 1, 'num_clips': 3}
+    results = run(sample(clip, kind), *pipeline(OURS[kind], {'type': 'Flip', 'flip_ratio': 1.0}, sampling=sampling))
+    theirs = run(sample(clip, kind), *pipeline(OURS[kind], sampling=sampling))
+    for flipped, image in zip(results['imgs'], theirs['imgs'], strict=True):
+        np.testing.assert_array_equal(flipped, image[:, ::-1])
+
+
+def test_pack_that_is_missing_or_holds_an_empty_frame_is_named(clip, tmp_path):
+    absent = sample(clip, 'pack') | {'frame_dir': str(tmp_path / 'absent')}
+    with pytest.raises(ClipError, match=r'absent\.pack: there is no such pack'):
+        run(absent, *pipeline(OURS['pack']))
+    writer = PackWriter(tmp_path / 'empty.pack')
+    for _ in range(3):
+        writer.add(b'')
+    writer.finish({})
+    empty = sample(clip, 'pack') | {'frame_dir': str(tmp_path / 'empty'), 'total_frames': 3}
+    with pytest.raises(ClipError, match='is no JPEG file'):
+        run(empty, *pipeline(OURS['pack']))

@@ -166,6 +166,9 @@ def test_packets_that_lie_about_being_key_ones_cost_time_and_not_frames(tmp_path
         def __getattr__(self, name):
             return getattr(self.packet, name)
 
+        def __bytes__(self):
+            return bytes(self.packet)
+
     def demuxed(video, *arguments):
         return (Lying(packet) for packet in honest(video, *arguments))
 
@@ -272,3 +275,42 @@ def test_frames_do_not_wait_for_the_garbage_collector(tmp_path):
     finally:
         gc.enable()
     assert alive <= 3
+
+
+@pytest.mark.parametrize('keyint', [20, 30])
+def test_a_stream_that_is_refreshed_bit_by_bit_is_entered_at_its_start(tmp_path, keyint):
+    options = {'x264-params': f'mbtree=0:scenecut=0:intra-refresh=1:keyint={keyint}:bframes=2:b-adapt=0'}
+    path = write_clip(tmp_path / 'clip.mp4', 90, **options)
+    expected = full_decode(path)
+    for number in range(0, 90, 4):
+        with Video(path) as video:
+            ((_, frame),) = video.frames([number])
+            np.testing.assert_array_equal(frame.to_ndarray(), expected[number])
+
+
+@pytest.mark.parametrize('seconds', [0.3, 1.1, 2.0])
+def test_whole_groups_that_an_edit_list_hides_are_not_missed(tmp_path, seconds):
+    write_clip(tmp_path / 'whole.mp4', 120, g='24')
+    path = tmp_path / 'shown.mp4'
+    write_shortened_by_edit_list(tmp_path / 'whole.mp4', path, seconds)
+    expected = full_decode(path)
+    with Video(path) as video:
+        assert video.total_frames == len(expected) < 120
+        for number, frame in video.frames(range(0, len(expected), 7)):
+            np.testing.assert_array_equal(frame.to_ndarray(), expected[number])
+
+
+def test_a_title_in_another_encoding_does_no_harm(tmp_path):
+    with av.open(str(tmp_path / 'clip.avi'), 'w') as container:
+        container.metadata['title'] = 'cafe_'
+        stream = container.add_stream('mpeg4', rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for _ in range(8):
+            image = np.full((48, 64, 3), 90, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode())
+    content = (tmp_path / 'clip.avi').read_bytes()
+    assert b'cafe_' in content
+    (tmp_path / 'clip.avi').write_bytes(content.replace(b'cafe_', b'caf\xe9\xe9'))
+    with Video(tmp_path / 'clip.avi') as video:
+        assert video.total_frames == 8

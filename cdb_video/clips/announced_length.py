@@ -38,6 +38,19 @@ def why_short(container: Any, stream: Any, times: Sequence[int | None]) -> str |
     return f'cut off: its frames end at {end:.2f} s, its header announces {announced:.2f} s'
 
 
+def reaches_end(container: Any, stream: Any, times: Sequence[int | None]) -> bool:
+    """Whether the packets reach the announced duration; False where none is announced.
+
+    For files whose header counts more frames than there are packets: an edit list that hides whole groups of frames
+    makes the demuxer leave these out, and is in the duration.
+    """
+    announced = _announced_seconds(container, stream)
+    known = [time for time in times if time is not None]
+    if announced is None or not known or not stream.average_rate:
+        return False
+    return float(max(known) * stream.time_base) + (1 + _SLACK) / float(stream.average_rate) >= announced
+
+
 def _announced_seconds(container: Any, stream: Any) -> float | None:
     if not _ESTIMATED.isdisjoint(container.format.name.split(',')):
         return None

@@ -13,9 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# How many columns, or rows, a part may start before the first that is wanted. With 16 the places from which a pixel is
-# taken are off by a thirtieth of a pixel at most, and rows of the usual sizes (480 to 256) by nothing.
+# How many columns, or rows, a part may start before the first that is wanted: enough for rows of the usual sizes (480
+# to 256) to start at a whole one.
 _LEAD = 16
+# How far the places from which a pixel is taken may be off, in pixels of the source. Else all is resized.
+_MOST_SHIFT = 1 / 15
+# Of images with a side below this OpenCV rounds the size of a part in ways of its own.
+_SMALLEST = 32
 
 
 def resize_part(
@@ -34,6 +38,10 @@ def resize_part(
     first_x, begin_x, end_x = _span(left, right, scale_x, image.shape[1])
     first_y, begin_y, end_y = _span(top, bottom, scale_y, image.shape[0])
     # Not by the size of the result: the factors would be others then, for it is rounded.
+    shift = max(abs(first_x * scale_x - begin_x), abs(first_y * scale_y - begin_y))
+    if shift > _MOST_SHIFT or min(*image.shape[:2], *size) < _SMALLEST:
+        whole: NDArray[np.uint8] = cv2.resize(image, size, interpolation=interpolation)
+        return whole[top:bottom, left:right]
     part = cv2.resize(
         image[begin_y:end_y, begin_x:end_x], None, fx=1 / scale_x, fy=1 / scale_y, interpolation=interpolation
     )

@@ -14,7 +14,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cdb_video.clips.announced_length import why_short
+from cdb_video.clips.announced_length import reaches_end, why_short
+from cdb_video.clips.entry_points import starts_anew
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.packet_index import PacketIndex
 
@@ -107,9 +108,10 @@ class Video:
         """Look at all packets and keep them if they are small; None = they do not tell which frame they show."""
         times: list[int | None] = []
         keys, hidden, size, tiny = [], [], 0, False
+        codec, extradata = self._stream.codec_context.name, self._stream.codec_context.extradata
         for packet in self._demuxed(self._container, self._stream):
             times.append(packet.pts)
-            keys.append(packet.is_keyframe)
+            keys.append(packet.is_keyframe and starts_anew(bytes(packet), codec, extradata))
             hidden.append(packet.is_discard)
             tiny |= packet.size < _SHOWS_NOTHING
             size += packet.size
@@ -117,12 +119,15 @@ class Video:
                 self._packets.append(packet)
                 if size > _KEPT_BYTES:
                     self._packets = None
-        if len(times) < self._stream.frames:
+        if len(times) < self._stream.frames and not reaches_end(self._container, self._stream, times):
             raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
         # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
-        if len(times) != self._stream.frames and (why := why_short(self._container, self._stream, times)):
+        if len(times) > self._stream.frames and (why := why_short(self._container, self._stream, times)):
             raise ClipError(self.path, why)
         if not self._is_timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
+            return None
+        if min(time for time in times if time is not None) < (times[0] or 0):
+            # Pictures before the first key picture build on what is not there: who knows which of them are shown.
             return None
         if tiny and self._stream.codec_context.name == 'mpeg4':
             return None
@@ -190,7 +195,7 @@ class Video:
         for frame in self._run(index, wanted):
             if frame.pts not in times:
                 continue
-            if frame.pts != left[-1][0]:
+            if not left or frame.pts != left[-1][0]:
                 break
             yield left.pop()[1], frame
         if left:
@@ -229,7 +234,8 @@ def _open(path: str, quick: bool = False) -> tuple[Any, Any]:
     options = {'format_whitelist': _CONTAINERS} | (_QUICK if quick else {})
     try:
         # An absolute path, or a name such as 'a:b.mp4' would be taken for a protocol.
-        container = av.open(path, options=options)
+        # Titles may be in any encoding.
+        container = av.open(path, options=options, metadata_errors='replace')
     except (FileNotFoundError, PermissionError):
         raise
     except av.error.FFmpegError as error:

@@ -16,7 +16,9 @@ import cv2
 import extract_frames
 import numpy as np
 import pytest
+from clip_frames import ClipFrames
 from clip_manifest import Options
+from clip_reader import ClipError
 from extract_clip import Outcome, Task, extract_clip
 from frame_folder import FolderWriter
 
@@ -220,6 +222,20 @@ def test_a_link_in_place_of_a_clips_folder_is_refused_and_left_alone(root, capsy
     assert f'{folder} is a link' in capsys.readouterr().err
     assert folder.is_symlink()
     assert tree(elsewhere) == before
+
+
+@pytest.mark.parametrize('seconds', [0.3, 1.1, 2.0])
+def test_whole_groups_hidden_by_an_edit_list_are_no_damage_and_a_cut_is(tmp_path, seconds):
+    whole, clip = tmp_path / 'whole.mp4', tmp_path / 'shown.mp4'
+    write_clip(whole, 120, g='24')
+    write_shortened_by_edit_list(whole, clip, skip_seconds=seconds)
+    with av.open(str(clip)) as container:
+        shown = sum(1 for _ in container.decode(video=0))
+    frames = ClipFrames(clip, Options())
+    assert sum(1 for _ in frames) == frames.announced == shown < 120
+    cut(clip, tmp_path / 'cut.mp4', 0.8)
+    with pytest.raises(ClipError):
+        list(ClipFrames(tmp_path / 'cut.mp4', Options()))
 
 
 def test_frames_hidden_by_an_edit_list_are_no_damage(tmp_path):
