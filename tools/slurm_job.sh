@@ -23,7 +23,9 @@ set -euo pipefail
     exit 2
 }
 
+heard=false
 requeue() {
+    heard=true
     echo "the time limit of job $SLURM_JOB_ID is near: back into the queue"
     scontrol requeue "$SLURM_JOB_ID"
 }
@@ -31,9 +33,10 @@ trap requeue USR1
 
 export GPUS="$SLURM_NTASKS" GPUS_PER_NODE="${SLURM_GPUS_ON_NODE:-0}" CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"
 tools/slurm_train.sh "$SLURM_JOB_PARTITION" "$SLURM_JOB_NAME" "$@" &
-# A shell that waits in the foreground would not hear the signal; one that waits like this stops waiting for it.
+# A shell that waits in the foreground would not hear the signal; one that waits like this stops waiting for it, and must
+# wait again to learn how the training ended.
 while true; do
-    status=0
+    heard=false status=0
     wait "$!" || status=$?
-    kill -0 "$!" 2>/dev/null || exit "$status"
+    "$heard" || exit "$status"
 done

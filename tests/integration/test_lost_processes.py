@@ -41,8 +41,9 @@ sys.exit(max(one.wait() for one in started))
 """
 SCONTROL = """#!/bin/sh
 echo "$@" >> scontrol.calls
-case "$1" in show) echo 127.0.0.1; echo other-node;; requeue) kill -TERM $(cat srun.pid);; esac
+case "$1" in show) echo 127.0.0.1; echo other-node;; requeue) kill -TERM $(cat srun.pid); sleep 2;; esac
 """
+"""Slurm's programs; this one comes back when the job that it puts back into the queue has ended."""
 
 
 def environment(**more):
