@@ -46,6 +46,7 @@ def train() -> None:
         resume_newest(config)
     check_all_see(config.get('load_from'), '--resume' if config.get('resume') else 'load_from')
     _build(config).train()
+    _leave_group()
 
 
 def resume_newest(config: Config) -> None:
@@ -76,6 +77,7 @@ def test() -> None:
     if is_distributed():
         _collect_dumps_without_a_folder(config)
     _build(config).test()
+    _leave_group()
 
 
 def prepare_processes(config: Config, launcher: str) -> None:
@@ -125,6 +127,15 @@ def prepare_processes(config: Config, launcher: str) -> None:
             'broadcast_buffers': False,
             'find_unused_parameters': config.get('find_unused_parameters', False),
         }
+
+
+def _leave_group() -> None:
+    """End the group of processes in order, where all went well.
+
+    Its threads would go on while the interpreter ends, and now and then abort a process that has done its work.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _store_after_restart() -> dict[str, Any]:
