@@ -7,15 +7,25 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from measuring import REPOSITORY
+from mmengine.registry import TRANSFORMS, init_default_scope
+from numpy.typing import NDArray
+
+from cdb_video.annotation import read_frame_list
 
 FROZEN = REPOSITORY / 'benchmarks' / 'methods_frozen.json'
 """SHA-256 of what was drawn, by data set and its seed."""
 DATA = ('digits', 'mini')
+PARTS = ('train', 'val', 'test')
+FRAMES_NAME, PLACES_NAME = 'frames.npy', 'frame_places.json'
+NUM_FRAMES = 16
+"""Of a moving digit."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +85,19 @@ def make_place(data: str, data_seed: int, folder: Path, imbalance: int = 60, val
     return Place(data, data_seed, str(root), sha256, *limits)
 
 
+def freeze(places: Iterable[Place]) -> None:
+    """Add the content of data sets to `FROZEN`."""
+    frozen = json.loads(FROZEN.read_text()) if FROZEN.exists() else {}
+    frozen |= {f'{place.data} {place.data_seed}': place.sha256 for place in places}
+    FROZEN.write_text(json.dumps(frozen, indent=1) + '\n')
+
+
 def _make_digits(root: Path, seed: int) -> str:
     manifest = root / 'manifest.json'
     if not manifest.is_file():
         _run('make_digit_clips.py', '--out', root, '--seed', seed)
+    clips = [{'filename': str(path), **_every_frame(NUM_FRAMES)} for path in sorted((root / 'videos').rglob('*.mp4'))]
+    _keep_frames(root, clips, [{'type': 'PyAVInit'}, {'type': 'PyAVDecode'}])
     return str(json.loads(manifest.read_text())['sha256_drawn'])
 
 
@@ -90,7 +109,53 @@ def _make_mini(root: Path, seed: int) -> str:
         _run('extract_frames.py', '--data-root', root)
         _run('build_lists.py', '--data-root', root, '--label', 'verb', '--split', 1, '--hold-out', 'subjects:P20-P26')
         done.write_text(_digest(root))
+    lists = [path for path in (root / 'lists').glob('*/*.txt') if path.stem in PARTS]
+    entries = {entry.frame_dir: entry for path in lists for entry in read_frame_list(path)}
+    fixed = {'filename_tmpl': 'img_{:05}.jpg', 'modality': 'RGB', 'offset': 1}
+    clips = [
+        {'frame_dir': str(root / 'frames' / name), **_every_frame(entries[name].total_frames), **fixed}
+        for name in sorted(entries)
+    ]
+    _keep_frames(root, clips, [{'type': 'RawFrameDecode'}])
     return done.read_text().strip()
+
+
+def frames_in_memory(root: Path) -> tuple[NDArray[np.uint8], dict[str, tuple[int, int]]]:
+    """All frames of a data set, (F, H, W, 3) uint8 RGB, mapped from a file; and where those of each clip are.
+
+    Returns:
+        The frames, and by `clip_key` the place of the first frame and their number.
+    """
+    return np.load(root / FRAMES_NAME, mmap_mode='r'), json.loads((root / PLACES_NAME).read_text())
+
+
+def clip_key(path: str) -> str:
+    """The name of a clip among the frames in memory: its file or folder and the folder above."""
+    return '/'.join(Path(path).parts[-2:])
+
+
+def _keep_frames(root: Path, clips: Iterable[dict[str, Any]], steps: Sequence[dict[str, Any]]) -> None:
+    """Write all frames as MMAction2's transforms read them: no run decodes them again."""
+    if (root / FRAMES_NAME).is_file():
+        return
+    init_default_scope('mmaction')
+    transforms = [TRANSFORMS.build(step) for step in steps]
+    places, frames, first = {}, [], 0
+    for clip in clips:
+        results = dict(clip)
+        for transform in transforms:
+            results = transform(results)
+        frames.append(np.stack(results['imgs']))
+        places[clip_key(clip.get('filename') or clip['frame_dir'])] = (first, len(frames[-1]))
+        first += len(frames[-1])
+    (root / PLACES_NAME).write_text(json.dumps(places))
+    with (root / f'{FRAMES_NAME}.part').open('wb') as file:
+        np.save(file, np.concatenate(frames))
+    (root / f'{FRAMES_NAME}.part').replace(root / FRAMES_NAME)
+
+
+def _every_frame(number: int) -> dict[str, Any]:
+    return {'total_frames': number, 'frame_inds': np.arange(number), 'clip_len': number, 'num_clips': 1}
 
 
 def _digest(root: Path) -> str:

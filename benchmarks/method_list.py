@@ -18,21 +18,30 @@ class Method:
     Attributes:
         leaf: Config in configs/egtea/mini.
         family: 'plain', 'difficulty', 'frequency weighting', 'frequency margin', 'frequency sampling', 'combination',
-            'two stages' or 'no training'.
+            'two stages', 'no training' or 'all clips'.
         choices: The settings to choose among by tuning; at most `BUDGET`, and one where there is nothing to tune.
         edit: What `tools/edit_classifier.py` does to the first stage, for 'no training'; its strength is chosen on the
             validation set of the run itself.
+        joins: Whether it trains on the validation clips too.
+        replays: The method whose recorded difficulty it replays, with the setting of that, or ''.
     """
 
     leaf: str
     family: str
     choices: tuple[Setting, ...] = field(default=({},))
     edit: str = ''
+    joins: bool = False
+    replays: str = ''
 
     @property
     def needs_first_stage(self) -> bool:
         """Whether it starts from a run of 'ce' with the same seed."""
         return self.family in ('two stages', 'no training')
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether tuning runs it: what stands on another run takes a setting from elsewhere."""
+        return not (self.needs_first_stage or self.joins)
 
 
 BUDGET = 3
@@ -85,4 +94,7 @@ METHODS = {
     'lws': Method('slowfast_lws', 'two stages'),
     'tau_norm': Method('slowfast_ce', 'no training', edit='tau-norm'),
     'adjusted': Method('slowfast_ce', 'no training', edit='adjust-logits'),
+    'ce_all': Method('slowfast_ce', 'all clips', joins=True),
+    'cdbw_replayed': Method('slowfast_cdbw', 'all clips', _of(f'{LOSS}.tau', _TAUS), joins=True, replays='cdbw'),
+    'cdbs_replayed': Method('slowfast_cdbs', 'all clips', _of(f'{SAMPLER}.tau', _TAUS), joins=True, replays='cdbs'),
 }

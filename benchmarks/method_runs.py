@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
+import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from measuring import REPOSITORY
-from method_data import Place
+from method_data import Place, clip_key, frames_in_memory
 from method_list import METHODS, Setting
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import DATASETS, TRANSFORMS, init_default_scope
 from mmengine.runner import Runner
+from torch import nn
 
 from cdb_video.classifier_edits import edited, validate
 from cdb_video.datasets import VideoListDataset
+from cdb_video.history import HISTORY_NAME
 
 CONFIGS = REPOSITORY / 'configs'
 LAYER = 'cls_head.fc_cls'
+REPLAYED = {method.replays for method in METHODS.values()} - {''}
 STRENGTHS = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [0.25 * k for k in range(7)]}
 
 
@@ -41,6 +47,29 @@ class RememberedClips(VideoListDataset):  # type: ignore[misc]
             self._made[idx] = super().prepare_data(idx)
         made = self._made[idx]
         return {**made, 'data_samples': copy.deepcopy(made['data_samples'])}
+
+
+@TRANSFORMS.register_module()
+class RememberedFrames:
+    """Takes frames from an array that all processes share, in the place of a decoder, whose output it equals.
+
+    Args:
+        root: Of the data set; see `method_data.frames_in_memory`.
+        begin: Say only how many frames there are, in the place of the opening of a video.
+    """
+
+    def __init__(self, root: str, begin: bool = False) -> None:
+        self._frames, self._places = frames_in_memory(Path(root))
+        self._begin = begin
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the frames `frame_inds`, counted from 0 as in the other transforms, with their shapes."""
+        first, number = self._places[clip_key(results.get('filename') or results['frame_dir'])]
+        if self._begin:
+            return {**results, 'total_frames': number}
+        results['imgs'] = [np.array(self._frames[first + int(index)]) for index in results['frame_inds'].ravel()]
+        results['original_shape'] = results['img_shape'] = self._frames.shape[1:3]
+        return results
 
 
 @dataclass(frozen=True)
@@ -72,27 +101,57 @@ def build_config(run: Run, work_dir: Path) -> Config:
     config = Config.fromfile(CONFIGS / 'egtea/mini' / f'{METHODS[run.method].leaf}.py')
     if run.place.data == 'digits':
         _take_digits(config)
+    _take_frames_from_memory(config, run.place.root)
     for part in ('train', 'val', 'test'):
         config[f'{part}_dataloader'].update(num_workers=0, persistent_workers=False)
     config.default_hooks.checkpoint = {'type': 'EnduringCheckpointHook', 'interval': 10**6, 'save_last': False}
+    config.optim_wrapper.optimizer.fused = True
     config.custom_hooks[0].update(live_report=False, report=False, log_classes=0)
+    if config.custom_hooks[0].get('observe_only'):
+        # Nothing depends on the validations but the report of the last.
+        config.train_cfg.val_interval = config.train_cfg.max_epochs
     config.update(work_dir=str(work_dir), randomness={'seed': run.seed}, log_level='WARNING', visualizer=None)
     config.merge_from_dict(json.loads(json.dumps(run.setting)))
     _follow_length(config)
+    if METHODS[run.method].joins:
+        _join_lists(config)
     return config
 
 
 def _take_digits(config: Config) -> None:
     """Put the moving digits in the place of EGTEA-mini; what the method changes stays."""
-    digits = Config.fromfile(CONFIGS / 'digits/slowfast_ce.py')
+    digits = Config.fromfile(CONFIGS / 'digits/i3d_ce.py')
     sampler = config.train_dataloader.sampler
     for part in ('train', 'val', 'test'):
         config[f'{part}_dataloader'] = digits[f'{part}_dataloader']
         config[f'{part}_dataloader'].dataset.type = 'RememberedClips'
     config.train_dataloader.sampler = sampler
-    config.model.cls_head.num_classes = digits.model.cls_head.num_classes
+    config.model.backbone = digits.model.backbone
+    head = config.model.cls_head
+    head['head' if 'head' in head else 'type'] = digits.model.cls_head.type
+    head.update(num_classes=digits.model.cls_head.num_classes, in_channels=digits.model.cls_head.in_channels)
     if 'blending' in config.model.data_preprocessor:
         config.model.data_preprocessor.blending.num_classes = digits.model.cls_head.num_classes
+
+
+def _take_frames_from_memory(config: Config, root: str) -> None:
+    for part in ('train', 'val', 'test'):
+        pipeline = config[f'{part}_dataloader'].dataset.pipeline
+        for place, step in enumerate(pipeline):
+            if step.type in ('RawFrameDecode', 'PyAVInit', 'PyAVDecode'):
+                pipeline[place] = {'type': 'RememberedFrames', 'root': root, 'begin': step.type == 'PyAVInit'}
+
+
+def _join_lists(config: Config) -> None:
+    """Train on the validation clips too."""
+    train, val = (Path(config[f'{part}_dataloader'].dataset.ann_file) for part in ('train', 'val'))
+    joined = train.with_name(f'{train.stem}_and_{val.stem}.txt')
+    if not joined.is_file() and train.is_file():
+        temporary = joined.with_suffix(f'.{os.getpid()}')
+        temporary.write_text(train.read_text() + val.read_text())
+        temporary.replace(joined)
+    config.train_dataloader.dataset.ann_file = str(joined)
+    config.train_cfg.val_interval = config.train_cfg.max_epochs
 
 
 def _follow_length(config: Config) -> None:
@@ -126,15 +185,21 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
         if method.edit:
             chosen, first = _edit(method.edit, first, build_config(run, work_dir), folder / f'{os.getpid()}.pth')
         config.load_from = str(first)
-    runner = Runner.from_cfg(config)
+    if method.replays:
+        config.custom_hooks = [
+            {'type': 'DifficultyReplayHook', 'history': str(_history(run, folder)), 'stretch': 'epoch', 'report': False}
+        ]
+    runner = _runner(config)
     if not method.edit:
         runner.train()
         if run.method == 'ce':
             _save_first_stage(runner, run, folder)
+        if run.method in REPLAYED:
+            _save_history(run, work_dir, folder)
     metrics = runner.test()
     counts = runner.test_loop.evaluator.metrics[0].counts_
     hook = next(hook for hook in runner.hooks if hasattr(hook, 'state_'))
-    state = hook._tested_state()
+    state = hook.state_ if method.replays else hook._tested_state()
     if method.edit:
         Path(config.load_from).unlink()
     return {
@@ -151,13 +216,45 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
     }
 
 
+def _runner(config: Config) -> Runner:
+    """The runner, with kernels in the layout that is fastest on a CPU; nothing but rounding depends on it."""
+    runner = Runner.from_cfg(config)
+    for module in runner.model.modules():
+        if isinstance(module, nn.Conv3d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last_3d)
+    return runner
+
+
+def _history(run: Run, folder: Path) -> Path:
+    """The history of the method that is replayed with the same seed and setting, trained if it is not there."""
+    measured = Run(METHODS[run.method].replays, run.seed, run.place, run.setting)
+    path = _history_path(measured, folder)
+    if not path.is_file():
+        work_dir = folder / 'logs' / f'measured_{run.seed}_{os.getpid()}'
+        _runner(build_config(measured, work_dir)).train()
+        _save_history(measured, work_dir, folder)
+    return path
+
+
+def _history_path(run: Run, folder: Path) -> Path:
+    return folder / 'histories' / f'{run.method}_{hashlib.sha256(run.key.encode()).hexdigest()[:16]}.jsonl'
+
+
+def _save_history(run: Run, work_dir: Path, folder: Path) -> None:
+    path = _history_path(run, folder)
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(f'.{os.getpid()}')
+    shutil.copyfile(work_dir / HISTORY_NAME, temporary)
+    temporary.replace(path)
+
+
 def _first_stage(run: Run, folder: Path) -> Path:
     """The checkpoint of plain cross-entropy with the same seed, trained if it is not there."""
     shared = {key: value for key, value in run.setting.items() if key.startswith(('train_cfg', 'param_scheduler'))}
     stage = Run('ce', run.seed, run.place, shared)
     path = _first_stage_path(stage, folder)
     if not path.is_file():
-        runner = Runner.from_cfg(build_config(stage, folder / 'logs' / f'first_{run.seed}_{os.getpid()}'))
+        runner = _runner(build_config(stage, folder / 'logs' / f'first_{run.seed}_{os.getpid()}'))
         runner.train()
         _save_first_stage(runner, stage, folder)
     return path

@@ -5,6 +5,7 @@
 STUDY is one of those in docs/methods_plan.md, which was written before the first run:
 
     tuning       every setting of every method on data sets of its own (seeds 1000 and up)
+    freeze       no runs: the data sets of --seeds into methods_frozen.json; what is there must be equal
     choose       no runs: the best setting of each method on --data by the tuning, into methods_tuned.json
     primary      cross-entropy, CDB-W, CDB-S, the best frequency-based weighting and sampling, balanced softmax
     exploratory  all methods
@@ -32,7 +33,7 @@ from typing import Any
 
 import numpy as np
 from measuring import REPOSITORY, RESULTS, _commit, _machine
-from method_data import DATA, make_place
+from method_data import DATA, freeze, make_place
 from method_list import BUDGET, HOOK, LOSS, METHODS, SAMPLER, Setting
 from method_runs import Run, play
 
@@ -56,6 +57,7 @@ def read_tuned(data: str) -> dict[str, Any]:
 
 def tuned_setting(method: str, data: str) -> Setting:
     """The setting of a method that tuning chose; the only one where there is nothing to choose."""
+    method = METHODS[method].replays or method
     choices = METHODS[method].choices
     return dict(choices[0]) if len(choices) == 1 else dict(read_tuned(data)['settings'][method])
 
@@ -88,7 +90,7 @@ class Studies:
 
     def tuning(self) -> Iterator[Run]:
         """Every setting, one seed after the other, what the primary comparisons need first."""
-        tuned = [name for name, method in METHODS.items() if not method.needs_first_stage]
+        tuned = [name for name, method in METHODS.items() if method.is_tuned]
         order = sorted(tuned, key=lambda name: METHODS[name].family not in COMPARED_FAMILIES)
         for seed in self.args.seeds:
             place = make_place(self.args.data, FIRST_TUNING_SEED + seed, self.args.folder)
@@ -163,7 +165,7 @@ def choose(results: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
     settings: dict[str, Setting] = {}
     scores: dict[str, float] = {}
     for name, method in METHODS.items():
-        if method.needs_first_stage:
+        if not method.is_tuned:
             settings[name] = dict(method.choices[len(method.choices) // 2])
         elif any(entry['method'] == name for entry in entries):
             means = [_mean_of(entries, name, setting, seeds) for setting in method.choices]
@@ -229,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [name for name in vars(Studies) if not name.startswith('_')]
-    parser.add_argument('study', choices=[*names, 'choose'])
+    parser.add_argument('study', choices=['freeze', *names, 'choose'])
     parser.add_argument('--data', choices=DATA, default='digits')
     parser.add_argument('--seeds', type=_seeds, default=list(range(10)), help='such as 0-9 (the default)')
     parser.add_argument('--methods', nargs='+', choices=METHODS, help='only these')
@@ -245,6 +247,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         tuned[args.data] = choose(list(read_results(path).values()), args.data)
         TUNED.write_text(json.dumps(tuned, indent=1) + '\n')
         print(TUNED.read_text())
+        return 0
+    if args.study == 'freeze':
+        freeze(make_place(args.data, seed, args.folder) for seed in args.seeds)
         return 0
     for folder in (args.folder / 'first_stages', args.out):
         folder.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,8 @@ NUM_CLASSES = 10
 NUM_FRAMES = 16
 SIZE = 32
 """Pixels a side; some readers fail at widths of 16, 24 or 48."""
+SIDES = (20, 27)
+"""Smallest and largest side of a digit, pixels: so large that a network of a few thousand weights learns them."""
 VAL_PER_CLASS = (1, 2, 5, 10, 20)
 TEST_PER_CLASS = 50
 _PARTS = ('train', 'val', 'test')
@@ -131,7 +133,7 @@ def draw(clip: Clip, image: NDArray[Any], options: Options) -> UInt8Array:
         options: Seed and noise.
     """
     rng = np.random.default_rng([options.seed, 2, clip.part, clip.digit, clip.number])
-    side = int(rng.integers(14, 21))
+    side = int(rng.integers(SIDES[0], SIDES[1] + 1))
     digit = cv2.resize(image.astype(np.float32) / 16, (side, side), interpolation=cv2.INTER_LINEAR)
     background, ink = rng.uniform(30, 110), rng.uniform(60, 130)
     room = SIZE - side
@@ -219,9 +221,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add('--out', type=Path, required=True, help='folder to write, new or empty')
     add('--seed', type=int, default=0, help='decides everything (default: 0)')
-    add('--max-count', type=int, default=200, help='training clips of the largest class (default: 200)')
+    add('--max-count', type=int, default=100, help='training clips of the largest class (default: 100)')
     add('--imbalance', type=float, nargs='+', default=[10, 60, 100], help='largest over smallest (default: 10 60 100)')
-    add('--noise', type=float, default=40.0, help='standard deviation of the noise, of 255 levels (default: 40)')
+    add('--noise', type=float, default=10.0, help='standard deviation of the noise, of 255 levels (default: 10)')
     arguments = parser.parse_args(argv)
     if arguments.seed < 0 or arguments.max_count < 1 or arguments.noise < 0 or min(arguments.imbalance) < 1:
         parser.error('--seed and --noise must be 0 or more, --max-count and --imbalance 1 or more')

@@ -126,7 +126,7 @@ def test_config_reads_the_clips_and_takes_a_step(made, monkeypatch):
 
     register_all_modules(init_default_scope=False)
     init_default_scope('mmaction')
-    config = Config.fromfile(Path(__file__).resolve().parents[2] / 'configs/digits/slowfast_ce.py')
+    config = Config.fromfile(Path(__file__).resolve().parents[2] / 'configs/digits/i3d_ce.py')
     parts = [DATASETS.build(config[f'{part}_dataloader'].dataset) for part in ('train', 'val', 'test')]
     sizes = json.loads((made / 'manifest.json').read_text())['clips_per_class']['train_imb6']
     assert [len(part) for part in parts] == [sum(sizes), 50, 500]
