@@ -21,6 +21,7 @@ from cdb_video.annotation import read_frame_list
 
 FROZEN = REPOSITORY / 'benchmarks' / 'methods_frozen.json'
 """SHA-256 of what was drawn, by data set and its seed."""
+PREPARATION = REPOSITORY / 'data_prep'
 DATA = ('digits', 'mini')
 PARTS = ('train', 'val', 'test')
 FRAMES_NAME, PLACES_NAME = 'frames.npy', 'frame_places.json'
@@ -74,6 +75,9 @@ def make_place(data: str, data_seed: int, folder: Path, imbalance: int = 60, val
     """
     root = folder / f'{data}_{data_seed}'
     sha256 = (_make_digits if data == 'digits' else _make_mini)(root, data_seed)
+    if not (root / FRAMES_NAME).is_file():
+        # Decoders leave threads behind, and who forks with threads may wait for ever.
+        _run([Path(__file__).resolve(), data, root])
     frozen = json.loads(FROZEN.read_text()).get(f'{data} {data_seed}') if FROZEN.exists() else None
     if frozen is not None and frozen != sha256:
         raise ValueError(
@@ -95,9 +99,7 @@ def freeze(places: Iterable[Place]) -> None:
 def _make_digits(root: Path, seed: int) -> str:
     manifest = root / 'manifest.json'
     if not manifest.is_file():
-        _run('make_digit_clips.py', '--out', root, '--seed', seed)
-    clips = [{'filename': str(path), **_every_frame(NUM_FRAMES)} for path in sorted((root / 'videos').rglob('*.mp4'))]
-    _keep_frames(root, clips, [{'type': 'PyAVInit'}, {'type': 'PyAVDecode'}])
+        _run([PREPARATION / 'make_digit_clips.py', '--out', root, '--seed', seed])
     return str(json.loads(manifest.read_text())['sha256_drawn'])
 
 
@@ -105,18 +107,11 @@ def _make_mini(root: Path, seed: int) -> str:
     """EGTEA-mini with frames and verb lists, as the quickstart has it; the hash is of the frames and lists."""
     done = root / 'sha256.txt'
     if not done.is_file():
-        _run('make_egtea_mini.py', '--out', root, '--seed', seed)
-        _run('extract_frames.py', '--data-root', root)
-        _run('build_lists.py', '--data-root', root, '--label', 'verb', '--split', 1, '--hold-out', 'subjects:P20-P26')
+        _run([PREPARATION / 'make_egtea_mini.py', '--out', root, '--seed', seed])
+        _run([PREPARATION / 'extract_frames.py', '--data-root', root])
+        lists = ['--label', 'verb', '--split', 1, '--hold-out', 'subjects:P20-P26']
+        _run([PREPARATION / 'build_lists.py', '--data-root', root, *lists])
         done.write_text(_digest(root))
-    lists = [path for path in (root / 'lists').glob('*/*.txt') if path.stem in PARTS]
-    entries = {entry.frame_dir: entry for path in lists for entry in read_frame_list(path)}
-    fixed = {'filename_tmpl': 'img_{:05}.jpg', 'modality': 'RGB', 'offset': 1}
-    clips = [
-        {'frame_dir': str(root / 'frames' / name), **_every_frame(entries[name].total_frames), **fixed}
-        for name in sorted(entries)
-    ]
-    _keep_frames(root, clips, [{'type': 'RawFrameDecode'}])
     return done.read_text().strip()
 
 
@@ -134,11 +129,10 @@ def clip_key(path: str) -> str:
     return '/'.join(Path(path).parts[-2:])
 
 
-def _keep_frames(root: Path, clips: Iterable[dict[str, Any]], steps: Sequence[dict[str, Any]]) -> None:
+def keep_frames(data: str, root: Path) -> None:
     """Write all frames as MMAction2's transforms read them: no run decodes them again."""
-    if (root / FRAMES_NAME).is_file():
-        return
     init_default_scope('mmaction')
+    clips, steps = (_digit_clips if data == 'digits' else _mini_clips)(root)
     transforms = [TRANSFORMS.build(step) for step in steps]
     places, frames, first = {}, [], 0
     for clip in clips:
@@ -154,6 +148,23 @@ def _keep_frames(root: Path, clips: Iterable[dict[str, Any]], steps: Sequence[di
     (root / f'{FRAMES_NAME}.part').replace(root / FRAMES_NAME)
 
 
+def _digit_clips(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    files = sorted((root / 'videos').rglob('*.mp4'))
+    clips = [{'filename': str(path), **_every_frame(NUM_FRAMES)} for path in files]
+    return clips, [{'type': 'PyAVInit'}, {'type': 'PyAVDecode'}]
+
+
+def _mini_clips(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    lists = [path for path in (root / 'lists').glob('*/*.txt') if path.stem in PARTS]
+    entries = {entry.frame_dir: entry for path in lists for entry in read_frame_list(path)}
+    fixed = {'filename_tmpl': 'img_{:05}.jpg', 'modality': 'RGB', 'offset': 1}
+    clips = [
+        {'frame_dir': str(root / 'frames' / name), **_every_frame(entries[name].total_frames), **fixed}
+        for name in sorted(entries)
+    ]
+    return clips, [{'type': 'RawFrameDecode'}]
+
+
 def _every_frame(number: int) -> dict[str, Any]:
     return {'total_frames': number, 'frame_inds': np.arange(number), 'clip_len': number, 'num_clips': 1}
 
@@ -166,9 +177,15 @@ def _digest(root: Path) -> str:
     return content.hexdigest()
 
 
-def _run(script: str, *arguments: Any) -> None:
-    command = [sys.executable, str(REPOSITORY / 'data_prep' / script), *map(str, arguments)]
+def _run(command: Sequence[Any]) -> None:
+    words = [sys.executable, *map(str, command)]
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise RuntimeError(f'{" ".join(command)} failed with {done.returncode}\n{done.stderr[-3000:]}')
+        raise RuntimeError(f'{" ".join(words)} failed with {done.returncode}\n{done.stderr[-3000:]}')
+
+
+if __name__ == '__main__':
+    import mmaction.datasets  # noqa: F401
+
+    keep_frames(sys.argv[1], Path(sys.argv[2]))
