@@ -22,12 +22,21 @@ from matplotlib import pyplot as plt
 from measuring import REPOSITORY, RESULTS, markdown_table
 from method_list import HOOK, LOSS, METHODS, SAMPLER
 from method_statistics import compare_paired, holm, mean_interval
-from methods import FIRST_TUNING_SEED, RESULTS_NAME, primary_methods, read_results, read_tuned, tuned_setting
+from methods import (
+    FIRST_FRESH_SEED,
+    FIRST_TUNING_SEED,
+    RESULTS_NAME,
+    best_combination,
+    primary_methods,
+    read_results,
+    read_tuned,
+    tuned_setting,
+)
 from scipy.stats import spearmanr
 
 Entry = dict[str, Any]
 NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini'}
-FRESH_SEED = 20
+CURVE_SEEDS = 5
 COLOURS = ('#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
 """Of the methods in pictures; told apart by the colour-blind too."""
 MAIN = {'imbalance': 60, 'val_clips': 20}
@@ -66,8 +75,10 @@ class Runs:
 
     def tuned(self, data: str, method: str, *, fresh: bool = False, **limits: int) -> list[Entry]:
         """Runs of the tuned setting; on the seeds of the comparisons, or the fresh ones."""
+        if not has_setting(method, data):
+            return []
         found = self.of(data, method, tuned_setting(method, data), **limits)
-        return [entry for entry in found if (entry['seed'] >= FRESH_SEED) == fresh]
+        return [entry for entry in found if (entry['seed'] >= FIRST_FRESH_SEED) == fresh]
 
 
 def _plain(value: Any) -> Any:
@@ -89,14 +100,28 @@ def percent(values: Iterable[float], signed: bool = False) -> str:
 def overview(runs: Runs, data: str, methods: Sequence[str], **limits: int) -> str:
     """A row a method."""
     rows = []
+    base = by_seed(runs.tuned(data, 'ce', **limits))
     for method in methods:
         found = runs.tuned(data, method, **limits)
         if found:
+            gains = [value - base[seed] for seed, value in by_seed(found).items() if seed in base]
             cells = [percent(by_seed(found, name).values()) for name in ('mean1', 'top1', 'few_shot', 'worst')]
             seconds = np.median([entry['seconds'] for entry in found])
-            rows.append([f'`{method}`', METHODS[method].family, str(len(found)), *cells, f'{seconds:.0f}'])
+            above = '' if method == 'ce' else percent(gains, signed=True)
+            row = [f'`{method}`', METHODS[method].family, str(len(found)), cells[0], above, *cells[1:]]
+            rows.append([*row, f'{seconds:.0f}'])
     rows.sort(key=lambda row: -float(row[3].split()[0]))
-    header = ['method', 'family', 'seeds', 'mean class accuracy', 'top-1', 'few-shot', 'worst class', 's a run']
+    header = [
+        'method',
+        'family',
+        'seeds',
+        'mean class accuracy',
+        'above `ce`',
+        'top-1',
+        'few-shot',
+        'worst class',
+        's a run',
+    ]
     return markdown_table(header, rows) if rows else 'Not run yet.'
 
 
@@ -107,8 +132,10 @@ def primary_cases(data: str) -> list[tuple[str, str, str]]:
     return [(data, 'cdbw', 'ce'), (data, 'cdbs', 'ce'), (data, 'cdbw', weighting), (data, 'cdbs', sampling)]
 
 
-def comparisons(runs: Runs, cases: Sequence[tuple[str, str, str]], fresh: bool = False) -> str:
-    """A row for each (data, method, baseline), p-values corrected over all of them."""
+def comparisons(
+    runs: Runs, cases: Sequence[tuple[str, str, str]], fresh: bool = False, exploratory: bool = False
+) -> str:
+    """A row for each (data, method, baseline), p-values corrected over all of them; none where it is exploratory."""
     found = []
     for data, method, baseline in cases:
         first, second = (by_seed(runs.tuned(data, name, fresh=fresh)) for name in (method, baseline))
@@ -128,16 +155,20 @@ def comparisons(runs: Runs, cases: Sequence[tuple[str, str, str]], fresh: bool =
         ]
         for ((data, method, baseline), result), p_value in zip(found, corrected, strict=True)
     ]
+    header = ['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm']
+    if exploratory:
+        return markdown_table(header[:4], [row[:4] for row in rows])
     missing = len(cases) - len(found)
     note = f'\n\n{missing} of {len(cases)} comparisons have not run yet.' if missing else ''
-    return markdown_table(['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm'], rows) + note
+    return markdown_table(header, rows) + note
 
 
 def curve(runs: Runs, columns: Sequence[Any], cell: Callable[[str, str, Any], list[Entry]], rows: Sequence[Any]) -> str:
     """Mean class accuracy with a row for each method and option."""
     lines = []
     for method, option in rows:
-        found = [cell(method, option, column) for column in columns]
+        cells = [cell(method, option, column) for column in columns]
+        found = [[entry for entry in entries if entry['seed'] < CURVE_SEEDS] for entries in cells]
         if any(found):
             lines.append([f'`{method}` {option}'.strip(), *(percent(by_seed(entries).values()) for entries in found)])
     return markdown_table(['', *map(str, columns)], lines) if lines else 'Not run yet.'
@@ -147,7 +178,6 @@ SMOOTHINGS: dict[str, dict[str, Any]] = {
     '': {},
     'prior_count=10': {f'{HOOK}.prior_count': 10},
     'momentum=0.8': {f'{HOOK}.momentum': 0.8},
-    'both': {f'{HOOK}.prior_count': 10, f'{HOOK}.momentum': 0.8},
 }
 
 
@@ -165,7 +195,7 @@ def curves(runs: Runs) -> str:
     keys = {'cdbw': LOSS, 'cdbs': SAMPLER}
     taus = curve(
         runs,
-        (0, 0.5, 1, 1.5, 2, 3, 5, 'dynamic'),
+        (0, 0.5, 1, 2, 3, 5, 'dynamic'),
         lambda method, _, tau: runs.of('digits', method, {f'{keys[method]}.tau': tau}),
         [('cdbw', ''), ('cdbs', '')],
     )
@@ -190,6 +220,53 @@ def curves(runs: Runs) -> str:
 ### A validation every 1, 2, 5 epochs
 
 {often}"""
+
+
+def bias(runs: Runs, data: str) -> str:
+    """The last difficulty of a run against 1 - accuracy on the test clips of each class."""
+    rows = []
+    for method in ('cdbw', 'cdbw_smooth', 'cdbw_online'):
+        found = [entry for entry in runs.tuned(data, method) if entry['difficulty']]
+        if found:
+            errors = [
+                np.array(entry['difficulty']) - 1 + np.divide(entry['num_correct'], entry['num_clips'])
+                for entry in found
+            ]
+            cells = [percent(error.mean() for error in errors), percent(np.abs(error).mean() for error in errors)]
+            ranks = [
+                float(spearmanr(e['difficulty'], np.divide(e['num_correct'], e['num_clips'])).statistic) for e in found
+            ]
+            seconds = np.median([entry['seconds'] for entry in found])
+            rows.append([f'`{method}`', str(len(found)), *cells, f'{-np.mean(ranks):.2f}', f'{seconds:.1f}'])
+    header = ['method', 'seeds', 'bias, points', 'absolute error, points', 'rank correlation', 's a run']
+    return markdown_table(header, rows) if rows else 'Not run yet.'
+
+
+def without_validation(runs: Runs) -> str:
+    """Online difficulty, and a replayed schedule on all clips, beside validated difficulty."""
+    cases = [
+        ('digits', 'cdbw_online', 'cdbw'),
+        ('digits', 'ce_all', 'ce'),
+        ('digits', 'cdbw_replayed', 'cdbw'),
+        ('digits', 'cdbs_replayed', 'cdbs'),
+        ('digits', 'cdbw_replayed', 'ce_all'),
+        ('digits', 'cdbs_replayed', 'ce_all'),
+    ]
+    return f"""{comparisons(runs, cases, exploratory=True)}
+
+The last difficulty of a run beside the share of errors of the model on the test clips, class by class:
+
+{bias(runs, 'digits')}"""
+
+
+def confirmed(runs: Runs, data: str) -> str:
+    """The best combination on fresh seeds."""
+    try:
+        best = best_combination(runs.entries, data)
+    except (KeyError, ValueError):
+        return 'Not run yet.'
+    cases = [(data, best, 'balsoftmax'), (data, best, 'ldam_drw')]
+    return f'Best of the combinations on seeds 0 to 9: `{best}`.\n\n{comparisons(runs, cases, fresh=True)}'
 
 
 def correlation(runs: Runs, data: str) -> str:
@@ -244,6 +321,12 @@ def _gains(entries: Sequence[Entry], base: dict[int, Entry]) -> np.ndarray[Any, 
             order = np.argsort(-np.asarray(entry['train_counts']), kind='stable')
             gains.append((accuracy - before)[order])
     return np.array(gains)
+
+
+def has_setting(method: str, data: str) -> bool:
+    """Whether there is nothing to tune, or tuning has chosen."""
+    name = METHODS[method].replays or method
+    return len(METHODS[name].choices) == 1 or name in read_tuned(data)['settings']
 
 
 def is_tuned(data: str) -> bool:
@@ -318,9 +401,20 @@ Exploratory but for the comparisons above.
 
 {stronger or 'Not run yet.'}
 
-## What CDB depends on (digits, imbalance 60)
+## What CDB depends on (digits, imbalance 60, seeds 0 to 4)
 
 {curves(runs) if 'digits' in known else 'Not run yet.'}
+
+## Difficulty without held-out clips (digits, exploratory)
+
+`_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
+difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips.
+
+{without_validation(runs) if 'digits' in known else 'Not run yet.'}
+
+## Confirmation on fresh seeds (digits)
+
+{confirmed(runs, 'digits') if 'digits' in known else 'Not run yet.'}
 
 ## Tuning
 
