@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from cdb_video.clips.errors import ClipError
 from cdb_video.labels import dataset_labels
+from cdb_video.stock_readers import read, why_not_replaced
 
 ON_ERROR = ('raise', 'resample')
 _MEND = 'Mend or replace the files, or take them off the list'
@@ -29,10 +30,12 @@ class Replacing:
         **kwargs: Of the dataset.
 
     Raises:
-        ValueError: If an argument is outside its range, or clips of a test would be replaced.
+        ValueError: If an argument is outside its range, or clips of a test would be replaced, or the pipeline's
+            readers do not tell of damaged clips.
     """
 
     ann_file: str
+    pipeline: Any
     test_mode: bool
 
     def __init__(self, *args: Any, on_error: str = 'raise', max_damaged: int = 10, **kwargs: Any) -> None:
@@ -48,6 +51,8 @@ class Replacing:
                 raise ValueError(
                     f"on_error='resample' for a test: scores of other clips than {self.ann_file}'s. Leave it out"
                 )
+            if why := why_not_replaced(self.pipeline):
+                raise ValueError(f"on_error='resample': {why}")
             # One byte a clip, which all workers of a loader see.
             self._damaged = torch.zeros(len(dataset_labels(self)), dtype=torch.uint8).share_memory_()
 
@@ -58,11 +63,15 @@ class Replacing:
             ClipError: If the clip cannot be read and is not to be replaced, or too many could not.
         """
         try:
-            return super().prepare_data(idx)  # type: ignore[misc]
+            return self._read(idx)
         except ClipError as error:
             if self._damaged is None:
                 raise
             return self._replace(idx, error)
+
+    def _read(self, idx: int) -> Any:
+        """As mmengine's `prepare_data`, but that readers of mmaction2 raise ClipError too."""
+        return read(self.pipeline, self.get_data_info(idx))  # type: ignore[attr-defined]
 
     def _replace(self, idx: int, error: ClipError) -> Any:
         labels = dataset_labels(self)  # now, for the clips may be a subset of those that were listed
@@ -79,7 +88,7 @@ class Replacing:
             )
             tried.append(idx)
             try:
-                return super().prepare_data(idx)  # type: ignore[misc]
+                return self._read(idx)
             except ClipError as another:
                 error = another
 
