@@ -93,7 +93,12 @@ class Replacing:
 
         Raises:
             ClipError: If the clip cannot be read and is not to be replaced, or too many could not.
+            IndexError: If there is no such clip. Numbers below 0 count from the end.
         """
+        number = len(self)  # type: ignore[arg-type]
+        if not -number <= idx < number:
+            raise IndexError(f'clip {idx}: {self.ann_file} has {number} clips')
+        idx %= number
         try:
             return self._read(idx)
         except ClipError as error:

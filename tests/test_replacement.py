@@ -151,6 +151,29 @@ class Counting:
         return ()
 
 
+@pytest.mark.parametrize('options', [{}, {'serialize_data': False}, {'serialize_data': True}])
+def test_numbers_below_zero_count_from_the_end_and_a_clip_never_stands_in_for_itself(build, options, capsys):
+    for on_error in ('raise', 'resample'):
+        dataset = build(on_error=on_error, **options)
+        assert [name_of(dataset[index]) for index in (-10, -8, -3)] == ['0_0.mp4', '0_2.mp4', '1_2.mp4']
+        for index in (10, -11, 99):
+            with pytest.raises(IndexError, match=rf'clip {index}: .*list\.txt has 10 clips'):
+                dataset[index]
+    capsys.readouterr()
+    for seed in range(12):
+        found = []
+        for index in (9, -1):
+            np.random.seed(seed)
+            found.append(name_of(dataset[index]))
+        assert found[0] == found[1]
+    assert 'Clip 9 of its class' not in ''.join(capsys.readouterr())
+    assert len(dataset._damaged) == 1
+
+
+def test_a_loop_over_a_dataset_ends_with_its_last_clip(build):
+    assert len(list(build(on_error='resample'))) == 10
+
+
 def test_a_class_without_a_whole_clip_is_an_error(build, root):
     for number in range(CLIPS_A_CLASS):
         for path in root.glob(f'1_{number}*.mp4'):
