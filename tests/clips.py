@@ -54,6 +54,22 @@ def write_shortened_by_edit_list(source, target, skip_seconds):
     return target
 
 
+def write_from_second_key_packet(source, target):
+    """Copy the stream, but for its first group of frames: what builds on it and is shown later cannot be decoded."""
+    with av.open(str(source)) as whole, av.open(str(target), 'w') as part:
+        stream = whole.streams.video[0]
+        copy = part.add_stream_from_template(stream)
+        packets = [packet for packet in whole.demux(stream) if packet.size]
+        first = [number for number, packet in enumerate(packets) if packet.is_keyframe][1]
+        start = min(packet.pts for packet in packets[first:])
+        for packet in packets[first:]:
+            packet.stream = copy
+            packet.pts -= start
+            packet.dts -= start
+            part.mux(packet)
+    return target
+
+
 def cut(source, target, share):
     """Keep the first part of a file, as a broken download does."""
     content = source.read_bytes()
