@@ -7,6 +7,7 @@ such as a KeyError for a key that another step should have added, pass as they a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -205,8 +206,8 @@ class _CountedFrames:
             yield frame
         stream = self._container.streams.video[0]
         # One frame less is let pass: MPEG-4 with "packed" B-frames. An edit list may hide more.
-        lacks = len(times) < stream.frames - 1 and not reaches_end(self._container, stream, times)
-        if lacks or not times:
+        lacks = len(times) < stream.frames - 1 and os.path.isfile(self._path)
+        if not times or (lacks and not reaches_end(self._path, self._container, stream, times)):
             rule = f'only {len(times)} of the {stream.frames} frames that its header announces can be decoded'
             raise ClipError(self._path, rule)
 

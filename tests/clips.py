@@ -184,3 +184,29 @@ def write_lying_avi(path, announced):
     content[at : at + 4] = struct.pack('<I', announced)
     path.write_bytes(content)
     return path
+
+
+def write_avi(path, frames, gap=0, empty_end=0):
+    """An AVI of noise, without pictures for the time of `gap` frames in its middle and for the last `empty_end` frames.
+
+    It holds an empty chunk for each of them, which the header counts.
+    """
+    rng = np.random.default_rng(0)
+    with av.open(str(path), 'w', format='avi') as container:
+        stream = container.add_stream('mpeg4', rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), format='rgb24')
+            frame.pts, frame.time_base = number + gap * (number >= frames // 2), Fraction(1, 24)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    first, index = content.index(b'movi'), content.index(b'idx1') + 8
+    for entry in range(len(content) - 16 * empty_end, len(content), 16):
+        assert entry >= index
+        place, length = struct.unpack_from('<II', content, entry + 8)
+        struct.pack_into('<I', content, entry + 12, 0)
+        # An empty chunk, and another one over what was the picture.
+        struct.pack_into('<I4sI', content, first + place + 4, 0, b'JUNK', length - 8)
+    path.write_bytes(content)
+    return path
