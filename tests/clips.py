@@ -70,6 +70,28 @@ def write_from_second_key_packet(source, target):
     return target
 
 
+def write_packed(source, target):
+    """Copy MPEG-4 with single B-frames the way DivX packs it: a packet of two frames, then one that shows nothing."""
+    start = b'\0\0\1\xb6'
+    with av.open(str(source)) as whole, av.open(str(target), 'w') as packed:
+        stream = whole.streams.video[0]
+        copy = packed.add_stream_from_template(stream)
+        contents = [bytes(packet) for packet in whole.demux(stream) if packet.size]
+        # The two bits after the start code: 2 is a B-frame.
+        are_b = [content[content.index(start) + 4] >> 6 == 2 for content in contents]
+        contents[0] = contents[0].replace(start, b'\0\0\1\xb2DivX503b1393p' + start, 1)
+        for number, content in enumerate(contents):
+            if are_b[number]:
+                content = start + b'\x56\0\x7f'
+            elif number + 1 < len(contents) and are_b[number + 1]:
+                content += contents[number + 1]
+            packet = av.Packet(content)
+            packet.stream, packet.time_base, packet.is_keyframe = copy, Fraction(1, 24), number == 0
+            packet.pts = packet.dts = number
+            packed.mux(packet)
+    return target
+
+
 def cut(source, target, share):
     """Keep the first part of a file, as a broken download does."""
     content = source.read_bytes()

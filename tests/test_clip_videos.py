@@ -21,6 +21,7 @@ from tests.clips import (
     write_from_second_key_packet,
     write_lying_avi,
     write_paced,
+    write_packed,
     write_shortened_by_edit_list,
 )
 from tests.noise_clips import FRAMES as NOISE_FRAMES
@@ -355,6 +356,15 @@ def test_a_stream_that_begins_with_pictures_that_cannot_be_decoded_is_counted_by
     with av.open(str(clip)) as opened:
         packets = sum(packet.size > 0 for packet in opened.demux(video=0))
     assert check_against_full_decode(clip) < packets
+
+
+@pytest.mark.parametrize('container', ['mkv', 'mp4'])
+def test_packets_of_two_frames_with_empty_ones_between_are_counted_by_decoding(tmp_path, container):
+    whole = write_clip(tmp_path / 'whole.mp4', 24, codec='mpeg4', bf='1', g='12')
+    clip = write_packed(whole, tmp_path / f'clip.{container}')
+    with av.open(str(clip)) as opened:
+        assert min(packet.size for packet in opened.demux(video=0) if packet.size) < 16
+    assert check_against_full_decode(clip) == 24
 
 
 def test_a_decoder_that_gives_its_last_frame_twice_does_no_harm(tmp_path, monkeypatch):
