@@ -131,14 +131,17 @@ def test_clips_are_told_apart_by_name_and_by_offset(build):
 def test_workers_of_copies_count_together(way, context):
     damaged = DamagedClips()
     counting = Counting(copy.deepcopy(damaged) if way == 'copy' else pickle.loads(pickle.dumps(damaged)))
-    loader = DataLoader(counting, None, num_workers=2, multiprocessing_context=context, collate_fn=tuple)
+    counting.damaged.add('met by this process')
+    # A spawned worker takes seconds to start.
+    workers = 1 if context == 'spawn' else 2
+    loader = DataLoader(counting, None, num_workers=workers, multiprocessing_context=context, collate_fn=tuple)
     list(loader)
-    assert len(counting.damaged) == 4
-    assert len(damaged) == (4 if way == 'copy' else 0)
+    assert len(counting.damaged) == 5
+    assert len(damaged) == (5 if way == 'copy' else 0)
 
 
 class Counting:
-    """Four damaged clips, two for each of two workers."""
+    """Four damaged clips."""
 
     def __init__(self, damaged):
         self.damaged = damaged
