@@ -107,11 +107,11 @@ def build_config(run: Run, work_dir: Path) -> Config:
     config.default_hooks.checkpoint = {'type': 'EnduringCheckpointHook', 'interval': 10**6, 'save_last': False}
     config.optim_wrapper.optimizer.fused = True
     config.custom_hooks[0].update(live_report=False, report=False, log_classes=0)
+    config.update(work_dir=str(work_dir), randomness={'seed': run.seed}, log_level='WARNING', visualizer=None)
+    config.merge_from_dict(json.loads(json.dumps(run.setting)))
     if config.custom_hooks[0].get('observe_only'):
         # Nothing depends on the validations but the report of the last.
         config.train_cfg.val_interval = config.train_cfg.max_epochs
-    config.update(work_dir=str(work_dir), randomness={'seed': run.seed}, log_level='WARNING', visualizer=None)
-    config.merge_from_dict(json.loads(json.dumps(run.setting)))
     _follow_length(config)
     if METHODS[run.method].joins:
         _join_lists(config)

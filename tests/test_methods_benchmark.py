@@ -49,6 +49,15 @@ def test_digits_take_the_place_of_mini_and_leave_the_method(name):
     assert blending is None or blending.num_classes == 10
 
 
+@pytest.mark.parametrize('name', METHODS)
+def test_only_what_nothing_depends_on_is_left_out_of_validation(name):
+    config = build_config(Run(name, 0, DIGITS, dict(METHODS[name].choices[-1])), Path('work'))
+    driven = not config.custom_hooks[0].get('observe_only', False) and not METHODS[name].joins
+    assert config.train_cfg.val_interval == (1 if driven else config.train_cfg.max_epochs)
+    uses = 'CDB' in repr(config.train_dataloader.sampler) + repr(config.model.cls_head.get('loss_cls'))
+    assert driven or METHODS[name].joins or not uses
+
+
 def test_runs_are_told_apart_by_what_matters():
     run = Run('cdbw', 0, DIGITS, {'a': 1})
     assert run.key == Run('cdbw', 0, Place('digits', 3, '/elsewhere', 'abc', 60, 20), {'a': 1}).key
