@@ -237,7 +237,7 @@ def make_data(root: Path) -> None:
     """A small EGTEA-mini with frames and verb lists."""
     commands = (
         ['make_egtea_mini.py', '--out', root, '--scale', '0.001', '--workers', '1'],
-        ['extract_frames.py', '--data-root', root, '--workers', '1'],
+        ['extract_frames.py', '--data-root', root, '--workers', '1', '--pack'],
         ['build_lists.py', '--data-root', root, '--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26'],
     )
     for script, *arguments in commands:

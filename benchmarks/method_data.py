@@ -59,7 +59,7 @@ class Place:
     def environment(self) -> dict[str, str]:
         """What the configs read."""
         if self.data == 'mini':
-            return {'EGTEA_ROOT': self.root}
+            return {'EGTEA_ROOT': self.root, 'EGTEA_READER': 'frames'}
         return {
             'DIGITS_ROOT': self.root,
             'DIGITS_IMBALANCE': str(self.imbalance),

@@ -80,7 +80,7 @@ def make_data(root: Path) -> None:
     """Make, or complete, the data set."""
     scripts = {
         'make_egtea_mini': ['--out', str(root), '--max-frames', str(MAX_FRAMES)],
-        'extract_frames': ['--data-root', str(root)],
+        'extract_frames': ['--data-root', str(root), '--pack'],
         'build_lists': ['--data-root', str(root), '--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26'],
     }
     for name, options in scripts.items():

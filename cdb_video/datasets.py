@@ -171,7 +171,8 @@ if RawframeDataset is not None:
                 self._raise_for_missing(
                     absent,
                     len(clips),
-                    'Run data_prep/extract_frames.py and build the list anew',
+                    'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew '
+                    '(the configs of configs/egtea read what EGTEA_READER says: pack, frames or video)',
                 )
             return self._kept(clips, FrameListDataset)
 

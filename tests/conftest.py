@@ -58,14 +58,15 @@ def shared_folder() -> Path:
 
 @pytest.fixture(scope='session')
 def tiny_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """EGTEA-mini with two training, validation and test clips a verb, frames and verb lists; only to be read."""
+    """EGTEA-mini with two training, validation and test clips a verb, frames, packs and verb lists; only to be read."""
     import build_lists
     import extract_frames
     import make_egtea_mini
 
     root = tmp_path_factory.mktemp('egtea_mini')
     assert make_egtea_mini.main(['--out', str(root), '--scale', '0.001', '--workers', '1']) == 0
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    for form in ([], ['--pack']):
+        assert extract_frames.main(['--data-root', str(root), '--workers', '1', *form]) == 0
     options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
     assert build_lists.main(['--data-root', str(root), *options]) == 0
     return root

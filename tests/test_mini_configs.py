@@ -84,18 +84,18 @@ def test_a_leaf_scores_test_clips_and_keeps_their_names(load, leaf):
     assert sample.frame_dir == dataset.get_data_info(3)['frame_dir']
 
 
-@pytest.mark.parametrize('reader', ['pack', 'video', 'pyav'])
+@pytest.mark.parametrize('reader', ['frames', 'video', 'pyav'])
 @pytest.mark.usefixtures('mmaction_scope')
 def test_every_reader_shows_a_leaf_the_same_clips(load, reader, monkeypatch):
-    frames = DATASETS.build(load('slowfast_ce').test_dataloader.dataset)
+    packs = DATASETS.build(load('slowfast_ce').test_dataloader.dataset)
     monkeypatch.setenv('EGTEA_READER', reader)
     others = DATASETS.build(load('slowfast_ce').test_dataloader.dataset)
-    assert len(others) == len(frames)
+    assert len(others) == len(packs)
     for index in (0, 11):
-        clip, other = frames[index], others[index]
+        clip, other = packs[index], others[index]
         assert other['data_samples'].gt_label == clip['data_samples'].gt_label
         # JPEG, and ways to convert colours, differ by levels.
-        assert (other['inputs'].float() - clip['inputs'].float()).abs().mean() < (4 if reader != 'pack' else 1e-9)
+        assert (other['inputs'].float() - clip['inputs'].float()).abs().mean() < (4 if reader != 'frames' else 1e-9)
     monkeypatch.setenv('EGTEA_READER', 'tape')
     with pytest.raises(ValueError, match="EGTEA_READER='tape': must be 'frames', 'pack'"):
         load('slowfast_ce')

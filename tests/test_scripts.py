@@ -84,7 +84,7 @@ def test_quickstart_makes_data_trains_and_tests(checkout):
     *data, train, test = calls(checkout)
     assert data == [
         'data_prep/make_egtea_mini.py --out data/egtea_mini',
-        'data_prep/extract_frames.py --data-root data/egtea_mini',
+        'data_prep/extract_frames.py --data-root data/egtea_mini --pack',
         'data_prep/build_lists.py --data-root data/egtea_mini --label verb --split 1 --hold-out subjects:P20-P26',
     ]
     assert train == f'mim train mmaction {config} --work-dir {folder} --seed 0 --gpus 0'

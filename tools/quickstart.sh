@@ -115,7 +115,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 GPUS="$(python -c 'import torch; print(int(torch.cuda.is_available()))')"
 
 step 'Making EGTEA-mini' python data_prep/make_egtea_mini.py --out "$DATA"
-step 'Extracting frames' python data_prep/extract_frames.py --data-root "$DATA"
+step 'Extracting frames' python data_prep/extract_frames.py --data-root "$DATA" --pack
 step 'Building lists' python data_prep/build_lists.py --data-root "$DATA" --label verb --split 1 \
     --hold-out subjects:P20-P26
 train

@@ -2,15 +2,15 @@
 # variable of a leaf does not reach its base:
 #   EGTEA_ROOT    folder of the data
 #   EGTEA_SPLIT   1, 2 or 3
-#   EGTEA_READER  frames: JPEG frames with a short side of 256 (extract_frames.py);
-#                 pack: the same, one file a clip (extract_frames.py --pack);
+#   EGTEA_READER  pack: JPEG frames with a short side of 256, one file a clip (extract_frames.py --pack);
+#                 frames: the same in folders (extract_frames.py);
 #                 video, decord or pyav: the videos themselves (lists of build_lists.py --source videos or both),
 #                 with the reader of this package or those of mmaction2 (docs/fast_clips.md compares them all)
 # The labels are the 19 verbs, with the papers' hold-out: the clips of subjects P20-P26 are for validation,
 # and from them comes the class difficulty.
 data_root = '{{$EGTEA_ROOT:data/egtea}}'
 list_root = data_root + '/lists/verb_split{{$EGTEA_SPLIT:1}}_subjects-P20-P26'
-reader = '{{$EGTEA_READER:frames}}'
+reader = '{{$EGTEA_READER:pack}}'
 start, decoder = dict(
     frames=([], dict(type='RawFrameDecode')),
     pack=([], dict(type='PackDecode')),
@@ -65,26 +65,28 @@ if reader in ('frames', 'pack'):
     dataset = dict(type='FrameListDataset', data_prefix=dict(img=frame_root), classes=classes)
 else:
     dataset = dict(type='VideoListDataset', data_prefix=dict(video=data_root + '/cropped_clips'), classes=classes)
+# Two workers on cores of their own read some 80 clips a second from packs or frames (benchmarks/results/clips.md),
+# about what one GPU trains on; four leave room for slow disks. From videos it takes ten times as many. Workers stay
+# over the epochs, each has two batches ready, and runs on one thread, OpenCV too (runtime.py): more threads than
+# cores wait for each other. Clips are uint8 until they are on the GPU, and pinned memory shortens their way there.
+workers = dict(num_workers=4 if list_end == '.txt' else 8, persistent_workers=True, pin_memory=True)
 train_dataloader = dict(
     batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(ann_file=list_root + '/train' + list_end, pipeline=train_pipeline, **dataset),
+    **workers,
 )
 val_dataloader = dict(
     batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(ann_file=list_root + '/val' + list_end, pipeline=val_pipeline, test_mode=True, **dataset),
+    **workers,
 )
 test_dataloader = dict(
     batch_size=1,
-    num_workers=8,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(ann_file=list_root + '/test' + list_end, pipeline=test_pipeline, test_mode=True, **dataset),
+    **workers,
 )
 # In AccMetric's place and with its keys; the difficulty comes from its counts.
 val_evaluator = dict(type='ClassAccuracy')

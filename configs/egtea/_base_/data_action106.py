@@ -3,7 +3,7 @@
 _base_ = 'data.py'
 
 list_root = '{{$EGTEA_ROOT:data/egtea}}/lists/action_split{{$EGTEA_SPLIT:1}}_subjects-P20-P26'
-list_end = '.txt' if '{{$EGTEA_READER:frames}}' in ('frames', 'pack') else '_videos.txt'
+list_end = '.txt' if '{{$EGTEA_READER:pack}}' in ('frames', 'pack') else '_videos.txt'
 classes = list_root + '/classes.txt'
 
 train_dataloader = dict(dataset=dict(ann_file=list_root + '/train' + list_end, classes=classes))

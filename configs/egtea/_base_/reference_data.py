@@ -3,7 +3,7 @@
 # field of view is a crop of 256. All frames of a clip are cropped, turned and flipped alike.
 _base_ = 'data.py'
 
-reader = '{{$EGTEA_READER:frames}}'
+reader = '{{$EGTEA_READER:pack}}'
 start, decoder = dict(
     frames=([], dict(type='RawFrameDecode')),
     pack=([], dict(type='PackDecode')),

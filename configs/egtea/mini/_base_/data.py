@@ -1,8 +1,9 @@
 # EGTEA-mini, verbs, split 1; P20-P26 held out of the training list for validation.
 data_root = '{{$EGTEA_ROOT:data/egtea_mini}}'
 list_root = data_root + '/lists/verb_split1_subjects-P20-P26'
-# frames; pack (extract_frames.py --pack); video, decord or pyav (lists of build_lists.py --source videos or both)
-reader = '{{$EGTEA_READER:frames}}'
+# pack (extract_frames.py --pack); frames (without --pack); video, decord or pyav (lists of build_lists.py --source
+# videos or both)
+reader = '{{$EGTEA_READER:pack}}'
 start, decoder = dict(
     frames=([], dict(type='RawFrameDecode')),
     pack=([], dict(type='PackDecode')),
