@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
 from scipy import stats
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / 'benchmarks'
@@ -14,6 +18,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import method_statistics  # noqa: E402
 import methods  # noqa: E402
+import methods_page  # noqa: E402
 from method_data import Place  # noqa: E402
 from method_list import BUDGET, METHODS  # noqa: E402
 from method_runs import CONFIGS, Run, build_config  # noqa: E402
@@ -124,6 +129,28 @@ def test_results_of_comparisons_do_not_tune():
     assert methods.choose(results + others, 'digits') == methods.choose(results, 'digits')
 
 
+def exploratory_results(best):
+    tuned = methods.tuned_setting
+    return [
+        {'data': 'digits', 'method': name, 'seed': seed, 'setting': json.loads(json.dumps(tuned(name, 'digits')))}
+        | {'metrics': {'mean1': 0.5 + 0.1 * (name == best)}, 'imbalance': 60, 'val_clips': 20}
+        for name, method in METHODS.items()
+        if method.family in ('combination', 'frequency margin')
+        for seed in range(3)
+    ]
+
+
+def test_the_best_combination_is_that_of_the_exploratory_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(methods, 'TUNED', tmp_path / 'tuned.json')
+    (tmp_path / 'tuned.json').write_text(json.dumps({'digits': methods.choose(tuning_results({}), 'digits')}))
+    results = exploratory_results('cdbw_focal')
+    for entry in exploratory_results('cdbws'):  # of other validation clips and of fresh seeds: they do not count
+        results += [{**entry, 'val_clips': 5}, {**entry, 'seed': entry['seed'] + methods.FIRST_FRESH_SEED}]
+    assert methods.best_combination(results, 'digits') == 'cdbw_focal'
+    with pytest.raises(ValueError, match='have not run on the same seeds'):
+        methods.best_combination([entry for entry in results if entry['method'] != 'cdbw_online'], 'digits')
+
+
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"key": "b"}\n{"ke')
@@ -131,6 +158,64 @@ def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path)
     path.write_text('{"key": "a"}\n{"ke\n{"key": "b"}\n')
     with pytest.raises(ValueError, match='Unterminated'):
         methods.read_results(path)
+
+
+def made_up(method, seed, gain, data='digits', **changes):
+    """A run of three classes; `gain` is what its method has above cross-entropy, in [0, 1]."""
+    correct = np.rint(50 * (np.array([0.6, 0.5, 0.2]) + gain))
+    correct[0] += np.random.default_rng([seed, len(method)]).integers(0, 5)
+    return {
+        'key': f'{data} {method} {seed} {changes}',
+        'data': data,
+        'method': method,
+        'seed': seed,
+        'setting': json.loads(json.dumps(methods.tuned_setting(method, data))),
+        'imbalance': 60,
+        'val_clips': 20,
+        'metrics': {'mean1': float(correct.mean() / 50), 'top1': 0.6, 'few_shot': 0.2},
+        'num_clips': [50] * 3,
+        'num_correct': correct.tolist(),
+        'train_counts': [100, 10, 2],
+        'difficulty': [0.2, 0.5, 0.7],
+        'seconds': 7.0,
+        'commit': 'abc',
+        'machine': {'cores': 2, 'processor': 'CPU', 'torch': '2'},
+    } | changes
+
+
+def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(methods, 'TUNED', tmp_path / 'tuned.json')
+    results = tuning_results({})
+    for entry in results:
+        entry['metrics']['mean1'] += 0.1 * (entry['method'] in ('ldam_drw', 'repeat'))
+    (tmp_path / 'tuned.json').write_text(json.dumps({'digits': methods.choose(results, 'digits')}))
+    combinations = [name for name, method in METHODS.items() if method.family == 'combination']
+    gains = {name: 0.02 for name in combinations} | {'cdbw_balsoftmax': 0.12, 'ce': 0.0, 'cdbw': 0.04, 'cdbs': 0.06}
+    gains |= {'ldam_drw': 0.1, 'repeat': 0.1, 'balsoftmax': 0.1, 'ce_all': 0.02, 'cdbw_replayed': 0.08}
+    entries = [made_up(name, seed, gain) for name, gain in gains.items() for seed in range(4)]
+    entries += [made_up(name, 20 + k, gains[name]) for name in ('cdbw_balsoftmax', 'balsoftmax') for k in range(3)]
+    entries.append(made_up('ce', 1000, 0.5))  # of the tuning
+    (tmp_path / 'methods.jsonl').write_text('\n'.join(map(json.dumps, entries)) + '\n')
+    arguments = ['--results', str(tmp_path / 'methods.jsonl'), '--out', str(tmp_path / 'page.md')]
+    assert methods_page.main(arguments) == 0
+    page = (tmp_path / 'page.md').read_text()
+    primary, rest = page.split('## All methods')
+    for first, second in (('cdbw', 'ce'), ('cdbs', 'repeat')):
+        values = [
+            [entry['metrics']['mean1'] for entry in entries if entry['method'] == name and entry['seed'] < 20]
+            for name in (first, second)
+        ]
+        expected = stats.ttest_rel(*(value[:4] for value in values))
+        low, high = (100 * end for end in expected.confidence_interval())
+        difference = 100 * (np.mean(values[0]) - np.mean(values[1][:4]))
+        row = f'`{first}` - `{second}` | 4 | {difference:+.1f} ({low:+.1f} to {high:+.1f}) | {expected.pvalue:.2g} |'
+        assert row in primary
+    assert 'Best of the combinations on seeds 0 to 9: `cdbw_balsoftmax`' in rest
+    assert '`cdbw_balsoftmax` - `balsoftmax` | 3 | +' in rest
+    assert '1 of 2 comparisons have not run yet' in rest
+    assert '`cdbw_replayed` - `ce_all` | 4 | +' in rest
+    assert f'{len(entries) - 1} runs' in rest
+    assert (tmp_path / 'images/methods_digits.png').is_file()
 
 
 def test_holm_is_that_of_its_definition():
@@ -150,6 +235,19 @@ def test_paired_comparison_is_that_of_scipy():
     assert (found.low, found.high) == pytest.approx((low, high))
     with pytest.raises(ValueError, match='1 seeds in common'):
         method_statistics.compare_paired({0: 0.5}, {0: 0.4, 1: 0.3})
+
+
+def check_that_frames_are_those_of_the_decoder(root):
+    """A run reads from memory what the config of the digits decodes."""
+    init_default_scope('mmaction')
+    config = build_config(Run('ce', 0, Place('digits', 0, str(root), 'abc', 60, 20)), Path('work'))
+    plain = Config.fromfile(CONFIGS / 'digits/i3d_ce.py')
+    remembered, decoded = (Compose(one.test_dataloader.dataset.pipeline) for one in (config, plain))
+    for path in sorted((root / 'videos').rglob('*.mp4'))[::200]:
+        clip = {'filename': str(path), 'label': 3, 'start_index': 0, 'modality': 'RGB'}
+        found, expected = remembered(dict(clip))['inputs'], decoded(dict(clip))['inputs']
+        assert found.shape == (1, 3, 8, 32, 32)
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.slow
@@ -172,6 +270,7 @@ def test_runs_are_kept_resumed_and_rendered(tmp_path):
         assert entry['metrics']['mean1'] == pytest.approx(np.mean(np.divide(entry['num_correct'], 50)))
         assert max(entry['train_counts']) == 100
     assert entries[1]['chosen'] is not None
+    check_that_frames_are_those_of_the_decoder(tmp_path / 'data/digits_0')
     first = entries[0]['num_correct']
     assert '3 runs, 0 to do' in run(*methods_run)
     (tmp_path / 'methods.jsonl').write_text('')
