@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from mmengine.registry import TRANSFORMS
 
-from cdb_video.clips.errors import ClipError
+from cdb_video.clips.errors import ClipError, raise_for_the_file
 from cdb_video.clips.fallbacks import BACKENDS, open_video
 from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, stepped_size
 from cdb_video.clips.wanted import Wanted
@@ -62,6 +62,9 @@ if BaseTransform is not None:
 
     class _Decode(BaseTransform):
         """What both decoders share: frames in, pictures and their keys out."""
+
+        # For `cdb_video.stock_readers.why_not_replaced`.
+        raises_clip_error = True
 
         def __init__(self, fused: Sequence[dict[str, Any]] = ()) -> None:
             self.fused = FusedSteps(fused)
@@ -133,7 +136,7 @@ if BaseTransform is not None:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
 
         Raises:
-            ClipError: If the pack is damaged, or holds fewer frames than `total_frames`.
+            ClipError: If the pack is missing or damaged, or holds fewer frames than `total_frames`.
             ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
         """
 
@@ -148,8 +151,9 @@ if BaseTransform is not None:
                     if len(pack) < listed:
                         raise ClipError(path, f'it holds {len(pack)} frames, the list says {listed}')
                     self._decode(results, path, _jpegs(pack, path, wanted.frames), wanted)
-            except FileNotFoundError as error:
-                raise ClipError(path, 'there is no such pack') from error
+            except OSError as error:
+                raise_for_the_file(path, error, 'pack')
+                raise
             except PackError as error:
                 # Its messages begin with the path, as this one's does.
                 raise ClipError(path, str(error).removeprefix(path).lstrip(': ')) from error
@@ -168,9 +172,11 @@ if BaseTransform is not None:
                 header; OpenCV decodes a clip twice, and both decode frames that nobody asked for.
 
         Raises:
-            ClipError: If the file is no video, damaged or cut off.
+            ClipError: If the file is missing, no video, damaged or cut off.
             ValueError: If a backend is unknown.
         """
+
+        raises_clip_error = True
 
         def __init__(self, backends: Sequence[str] = BACKENDS) -> None:
             unknown = [backend for backend in backends if backend not in BACKENDS]
@@ -180,7 +186,11 @@ if BaseTransform is not None:
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Open the file."""
-            video = open_video(results['filename'], self.backends)
+            try:
+                video = open_video(results['filename'], self.backends)
+            except OSError as error:
+                raise_for_the_file(results['filename'], error)
+                raise
             results['video_reader'] = video
             results['total_frames'] = video.total_frames
             results['avg_fps'] = video.rate

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import zlib
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,39 @@ from mmengine.logging import print_log
 
 from cdb_video.clips.errors import ClipError
 from cdb_video.labels import dataset_labels
+from cdb_video.stock_readers import read, why_not_replaced
 
 ON_ERROR = ('raise', 'resample')
+_HASHES = 2**20
 _MEND = 'Mend or replace the files, or take them off the list'
+
+
+class DamagedClips:
+    """Counts different clips, for a dataset, its subsets and copies, in all workers of a loader, forked or spawned.
+
+    A byte for each hash of a name, in memory that they share: two clips of one hash count as one, which with ten
+    damaged clips happens to one run in 20,000. A lock, or a list that grows, could not be copied with a dataset.
+    """
+
+    def __init__(self) -> None:
+        self._met = torch.zeros(_HASHES, dtype=torch.uint8).share_memory_()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DamagedClips:
+        """This one: mmengine copies all attributes of a dataset for a subset."""
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Workers share a copy that was pickled, too; what goes to a spawned worker is shared already."""
+        vars(self).update(state)
+        self._met.share_memory_()
+
+    def add(self, name: str) -> None:
+        """Count a clip, once."""
+        self._met[zlib.crc32(os.fsencode(name)) % _HASHES] = 1
+
+    def __len__(self) -> int:
+        """Number of different clips."""
+        return int(self._met.count_nonzero())
 
 
 class Replacing:
@@ -25,14 +57,17 @@ class Replacing:
 
     Args:
         on_error: 'raise' or 'resample'.
-        max_damaged: With 'resample', how many different clips may be damaged, in all workers together.
+        max_damaged: With 'resample', how many different clips may be damaged, in all workers together, and in a
+            dataset, its subsets and its copies together.
         **kwargs: Of the dataset.
 
     Raises:
-        ValueError: If an argument is outside its range, or clips of a test would be replaced.
+        ValueError: If an argument is outside its range, or clips of a test would be replaced, or the pipeline's
+            readers do not tell of damaged clips.
     """
 
     ann_file: str
+    pipeline: Any
     test_mode: bool
 
     def __init__(self, *args: Any, on_error: str = 'raise', max_damaged: int = 10, **kwargs: Any) -> None:
@@ -42,27 +77,38 @@ class Replacing:
             raise ValueError(f'max_damaged={max_damaged!r}: must be a whole number of at least 0')
         super().__init__(*args, **kwargs)
         self._max_damaged = max_damaged
-        self._damaged: torch.Tensor | None = None
+        self._damaged: DamagedClips | None = None
         if on_error == 'resample':
             if self.test_mode:
                 raise ValueError(
                     f"on_error='resample' for a test: scores of other clips than {self.ann_file}'s. Leave it out"
                 )
-            # One byte a clip, which all workers of a loader see.
-            self._damaged = torch.zeros(len(dataset_labels(self)), dtype=torch.uint8).share_memory_()
+            if why := why_not_replaced(self.pipeline):
+                raise ValueError(f"on_error='resample': {why}")
+            dataset_labels(self)  # raises where a clip has none, or several
+            self._damaged = DamagedClips()
 
     def prepare_data(self, idx: int) -> Any:
         """The sample of clip `idx`, or where that cannot be read, with 'resample' of another one of its class.
 
         Raises:
             ClipError: If the clip cannot be read and is not to be replaced, or too many could not.
+            IndexError: If there is no such clip. Numbers below 0 count from the end.
         """
+        number = len(self)  # type: ignore[arg-type]
+        if not -number <= idx < number:
+            raise IndexError(f'clip {idx}: {self.ann_file} has {number} clips')
+        idx %= number
         try:
-            return super().prepare_data(idx)  # type: ignore[misc]
+            return self._read(idx)
         except ClipError as error:
             if self._damaged is None:
                 raise
             return self._replace(idx, error)
+
+    def _read(self, idx: int) -> Any:
+        """As mmengine's `prepare_data`, but that readers of mmaction2 raise ClipError too."""
+        return read(self.pipeline, self.get_data_info(idx))  # type: ignore[attr-defined]
 
     def _replace(self, idx: int, error: ClipError) -> Any:
         labels = dataset_labels(self)  # now, for the clips may be a subset of those that were listed
@@ -79,15 +125,18 @@ class Replacing:
             )
             tried.append(idx)
             try:
-                return super().prepare_data(idx)  # type: ignore[misc]
+                return self._read(idx)
             except ClipError as another:
                 error = another
 
     def _note(self, idx: int, error: ClipError) -> None:
         """Count a damaged clip, once; stop if that is too many."""
         assert self._damaged is not None
-        self._damaged[idx] = 1
-        number = int(self._damaged.sum())
+        # Not by its number, which is another one in a subset.
+        info = self.get_data_info(idx)  # type: ignore[attr-defined]
+        path = info.get('filename', info.get('frame_dir', error.path))
+        self._damaged.add(f'{path}/{info.get("offset", 0)}')
+        number = len(self._damaged)
         if number > self._max_damaged:
             rule = f'with it {number} clips of {self.ann_file} are damaged, max_damaged={self._max_damaged}'
             raise ClipError(error.path, f'{error.rule}; {rule}', f'{_MEND}, or raise max_damaged') from error

@@ -1,13 +1,16 @@
-"""How long a video ought to be, by its container, for those that do not say how many frames they hold.
+"""How long a video ought to be, by its container, for those that do not say how many frames they hold, or say too many.
 
-Matroska and WebM state a duration and no count. Of other containers, such as MPEG-TS, the duration is worked
-out from what is there, so it tells nothing about what is not.
+Matroska and WebM state a duration and their bytes, and no count; AVI counts empty chunks. Of other containers, such as
+MPEG-TS, the duration is worked out from what is there, so it tells nothing about what is not.
 """
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from typing import Any
+
+from container_parts import avi_chunks, matroska_end
 
 # Their durations are those of the packets found, by libavformat's own estimate.
 _ESTIMATED = ('mpegts', 'mpeg', 'ogg')
@@ -19,12 +22,14 @@ class LengthCheck:
     """Compares the times of a stream's packets with the duration that its container announces.
 
     Args:
-        container: An open av container.
+        container: A file opened by av.
         stream: Its video stream, whose packets `add` is given, all of them.
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._stream = stream
+        self._path: str = container.name
+        self._formats: list[str] = container.format.name.split(',')
         self._announced = announced_seconds(container, stream)
         self._times: list[float] = []
         self._latest, self._last_duration = float('-inf'), 0.0
@@ -40,8 +45,12 @@ class LengthCheck:
 
     @property
     def is_known(self) -> bool:
-        """Whether the container announces frames or a duration: without both a cut cannot be seen."""
-        return bool(self._counted or (self._announced is not None and self._times))
+        """Whether the container announces frames, a duration or its bytes: without these a cut cannot be seen."""
+        return bool(self._counted or (self._announced is not None and self._times) or self._end is not None)
+
+    @property
+    def _end(self) -> int | None:
+        return matroska_end(self._path) if 'matroska' in self._formats else None
 
     @property
     def _counted(self) -> bool:
@@ -50,10 +59,19 @@ class LengthCheck:
         return frames > 0 and len(self._times) <= frames
 
     def why_short(self) -> str | None:
-        """After all packets: how far they end before the announced duration; None = they do not.
+        """After all packets: how far they end before the announced duration, or the file before its end; None = not.
 
         Silent where the container counts its frames, which is the better check.
+
+        Raises:
+            OSError: If the file cannot be read.
         """
+        if why := self._why_early():
+            return why
+        size, end = os.path.getsize(self._path), self._end
+        return f'it has {size} bytes, its header announces {end}' if end is not None and size < end else None
+
+    def _why_early(self) -> str | None:
         if self._counted or self._announced is None or not self._times:
             return None
         times = sorted(self._times)
@@ -67,11 +85,18 @@ class LengthCheck:
         return f'its frames end at {end:.2f} s, its header announces {self._announced:.2f} s'
 
     def reaches_end(self) -> bool:
-        """After all packets: whether they reach the duration that the header announces; False where it announces none.
+        """After all packets, which are fewer than the frames that the header counts: whether the file is complete.
 
-        For files whose header counts more frames than there are packets: an edit list that hides whole groups of
-        frames, as trimming without encoding leaves it, makes the demuxer leave these out, and is in the duration.
+        In AVI empty chunks may stand for frames; they are counted. Else the packets must reach the announced duration:
+        an edit list that hides whole groups of frames, as trimming without encoding leaves it, makes the demuxer leave
+        these out, and is in the duration. Where none is announced: no.
+
+        Raises:
+            OSError: If the file cannot be read.
         """
+        if 'avi' in self._formats:
+            # Not by its duration, which libavformat makes up from the size of a file that was cut off.
+            return avi_chunks(self._path, self._stream.index) >= int(self._stream.frames)
         if self._announced is None or not self._times:
             return False
         rate = float(self._stream.average_rate or 0)

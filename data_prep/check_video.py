@@ -176,6 +176,8 @@ def _compare_with_header(announced: int, packets: int, hidden: int, length: Leng
         seen.problems.append(('truncated', why))
     if announced == 0:  # the container does not say
         return
+    if packets < announced and length.reaches_end():
+        announced = packets
     seen.announced, seen.hidden = announced - hidden, hidden
     if packets < announced:
         seen.problems.append(('truncated', f'{packets} packets, its header announces {announced}'))

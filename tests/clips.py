@@ -54,6 +54,44 @@ def write_shortened_by_edit_list(source, target, skip_seconds):
     return target
 
 
+def write_from_second_key_packet(source, target):
+    """Copy the stream, but for its first group of frames: what builds on it and is shown later cannot be decoded."""
+    with av.open(str(source)) as whole, av.open(str(target), 'w') as part:
+        stream = whole.streams.video[0]
+        copy = part.add_stream_from_template(stream)
+        packets = [packet for packet in whole.demux(stream) if packet.size]
+        first = [number for number, packet in enumerate(packets) if packet.is_keyframe][1]
+        start = min(packet.pts for packet in packets[first:])
+        for packet in packets[first:]:
+            packet.stream = copy
+            packet.pts -= start
+            packet.dts -= start
+            part.mux(packet)
+    return target
+
+
+def write_packed(source, target):
+    """Copy MPEG-4 with single B-frames the way DivX packs it: a packet of two frames, then one that shows nothing."""
+    start = b'\0\0\1\xb6'
+    with av.open(str(source)) as whole, av.open(str(target), 'w') as packed:
+        stream = whole.streams.video[0]
+        copy = packed.add_stream_from_template(stream)
+        contents = [bytes(packet) for packet in whole.demux(stream) if packet.size]
+        # The two bits after the start code: 2 is a B-frame.
+        are_b = [content[content.index(start) + 4] >> 6 == 2 for content in contents]
+        contents[0] = contents[0].replace(start, b'\0\0\1\xb2DivX503b1393p' + start, 1)
+        for number, content in enumerate(contents):
+            if are_b[number]:
+                content = start + b'\x56\0\x7f'
+            elif number + 1 < len(contents) and are_b[number + 1]:
+                content += contents[number + 1]
+            packet = av.Packet(content)
+            packet.stream, packet.time_base, packet.is_keyframe = copy, Fraction(1, 24), number == 0
+            packet.pts = packet.dts = number
+            packed.mux(packet)
+    return target
+
+
 def cut(source, target, share):
     """Keep the first part of a file, as a broken download does."""
     content = source.read_bytes()
@@ -166,5 +204,31 @@ def write_lying_avi(path, announced):
     # The number of frames is the ninth word of the stream header.
     at = content.index(b'strh') + 8 + 32
     content[at : at + 4] = struct.pack('<I', announced)
+    path.write_bytes(content)
+    return path
+
+
+def write_avi(path, frames, gap=0, empty_end=0):
+    """An AVI of noise, without pictures for the time of `gap` frames in its middle and for the last `empty_end` frames.
+
+    It holds an empty chunk for each of them, which the header counts.
+    """
+    rng = np.random.default_rng(0)
+    with av.open(str(path), 'w', format='avi') as container:
+        stream = container.add_stream('mpeg4', rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), format='rgb24')
+            frame.pts, frame.time_base = number + gap * (number >= frames // 2), Fraction(1, 24)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    first, index = content.index(b'movi'), content.index(b'idx1') + 8
+    for entry in range(len(content) - 16 * empty_end, len(content), 16):
+        assert entry >= index
+        place, length = struct.unpack_from('<II', content, entry + 8)
+        struct.pack_into('<I', content, entry + 12, 0)
+        # An empty chunk, and another one over what was the picture.
+        struct.pack_into('<I4sI', content, first + place + 4, 0, b'JUNK', length - 8)
     path.write_bytes(content)
     return path

@@ -135,6 +135,45 @@ def test_parts_of_any_place_are_found():
         assert np.abs(part.astype(float) - wanted).max() <= 4
 
 
+@pytest.mark.parametrize('whole', [(340, 255), (342, 257), (339, 254), (330, 250), (350, 262)])
+def test_a_part_is_not_shifted_where_the_image_nearly_keeps_its_size(whole):
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (256, 341), dtype=np.uint8), (0, 0), 1.5)
+    resized = cv2.resize(image, whole).astype(float)
+    for left, top in zip(rng.integers(0, whole[0] - 224, 30).tolist(), rng.integers(0, 26, 30).tolist(), strict=True):
+        wanted = resized[top : top + 224, left : left + 224]
+        part = resize_part(image, whole, (left, top, left + 224, top + 224), cv2.INTER_LINEAR)
+        assert part.shape == wanted.shape
+        # Shifted by half a pixel, the worst of them would be 1.2 to 2.2 levels off.
+        assert np.abs(part - wanted).mean() < 0.6
+
+
+def test_parts_of_tiny_images_are_those_of_the_whole():
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        width, height = rng.integers(1, 32, 2).tolist()
+        size = rng.integers(1, 64, 2).tolist()
+        image = rng.integers(0, 255, (height, width), dtype=np.uint8)
+        left, top = (int(rng.integers(0, side)) for side in size)
+        right, bottom = int(rng.integers(left, size[0])) + 1, int(rng.integers(top, size[1])) + 1
+        wanted = cv2.resize(image, size)[top:bottom, left:right]
+        part = resize_part(image, tuple(size), (left, top, right, bottom), cv2.INTER_LINEAR)
+        np.testing.assert_array_equal(part, wanted)
+
+
+@pytest.mark.parametrize('size', [(2, 2), (4, 2), (16, 12)])
+@pytest.mark.parametrize(
+    'steps', [[Resize(8, 6), Crop(3, 1, 7, 5)], [Resize(40, 40), Crop(5, 9, 37, 40)], [Crop(0, 0, 2, 2)]]
+)
+def test_frames_of_a_few_pixels_are_read(size, steps):
+    planes = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
+    planes[: size[1]] = 126
+    rgb = RgbConverter().rgb(av.VideoFrame.from_ndarray(planes, format='yuv420p'), steps)
+    assert rgb.shape == (*stepped_size(size, steps)[::-1], 3)
+    # 110 levels above black of the 219 between black and white.
+    np.testing.assert_allclose(rgb, 128, atol=1)
+
+
 @pytest.mark.parametrize('size', [(97, 65), (96, 65), (33, 200)])
 def test_odd_sizes_keep_their_size_and_colours(size):
     image = smooth_image(*size)

@@ -5,6 +5,7 @@ import os
 import sys
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -17,8 +18,10 @@ from tests.clips import (
     spoil_middle,
     write_audio,
     write_clip,
+    write_from_second_key_packet,
     write_lying_avi,
     write_paced,
+    write_packed,
     write_shortened_by_edit_list,
 )
 from tests.noise_clips import FRAMES as NOISE_FRAMES
@@ -288,6 +291,26 @@ def test_a_stream_that_is_refreshed_bit_by_bit_is_entered_at_its_start(tmp_path,
             np.testing.assert_array_equal(frame.to_ndarray(), expected[number])
 
 
+def test_what_moves_in_a_stream_that_is_refreshed_bit_by_bit_is_read_from_its_start(tmp_path):
+    path = tmp_path / 'clip.mp4'
+    large = np.random.default_rng(0).integers(0, 255, (110, 400, 3), dtype=np.uint8)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=24)
+        stream.options = {'x264-params': 'scenecut=0:intra-refresh=1:keyint=20:bframes=0'}
+        stream.width, stream.height, stream.pix_fmt = 96, 64, 'yuv420p'
+        large = cv2.GaussianBlur(large, (0, 0), 2)
+        for number in range(90):
+            top, left = round(20 + 10 * np.sin(number / 3)), round(3.3 * number)
+            image = np.ascontiguousarray(large[top : top + 64, left : left + 96])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        assert sum(packet.is_keyframe for packet in container.demux(video=0) if packet.size) > 1
+    expected = full_decode(path)
+    for number in range(0, 90, 2):
+        np.testing.assert_array_equal(read(path, [number])[number], expected[number])
+
+
 @pytest.mark.parametrize('seconds', [0.3, 1.1, 2.0])
 def test_whole_groups_that_an_edit_list_hides_are_not_missed(tmp_path, seconds):
     write_clip(tmp_path / 'whole.mp4', 120, g='24')
@@ -314,3 +337,43 @@ def test_a_title_in_another_encoding_does_no_harm(tmp_path):
     (tmp_path / 'clip.avi').write_bytes(content.replace(b'cafe_', b'caf\xe9\xe9'))
     with Video(tmp_path / 'clip.avi') as video:
         assert video.total_frames == 8
+
+
+OPEN_GROUPS = {
+    'libx264': {'x264-params': 'mbtree=0:scenecut=0:open-gop=1:keyint=12:bframes=3:b-adapt=0'},
+    'libx265': {'x265-params': 'log-level=error:open-gop=1:keyint=12:min-keyint=12:bframes=3:b-adapt=0:scenecut=0'},
+    'mpeg4': {'bf': '2', 'g': '12'},
+}
+
+
+@pytest.mark.parametrize('container', ['mkv', 'mp4'])
+@pytest.mark.parametrize('codec', OPEN_GROUPS)
+def test_a_stream_that_begins_with_pictures_that_cannot_be_decoded_is_counted_by_decoding(tmp_path, codec, container):
+    if codec not in av.codecs_available:
+        pytest.skip(f'this PyAV has no {codec}')
+    whole = write_clip(tmp_path / 'whole.mp4', 48, (96, 64), codec, **OPEN_GROUPS[codec])
+    clip = write_from_second_key_packet(whole, tmp_path / f'clip.{container}')
+    with av.open(str(clip)) as opened:
+        packets = sum(packet.size > 0 for packet in opened.demux(video=0))
+    assert check_against_full_decode(clip) < packets
+
+
+@pytest.mark.parametrize('container', ['mkv', 'mp4'])
+def test_packets_of_two_frames_with_empty_ones_between_are_counted_by_decoding(tmp_path, container):
+    whole = write_clip(tmp_path / 'whole.mp4', 24, codec='mpeg4', bf='1', g='12')
+    clip = write_packed(whole, tmp_path / f'clip.{container}')
+    with av.open(str(clip)) as opened:
+        assert min(packet.size for packet in opened.demux(video=0) if packet.size) < 16
+    assert check_against_full_decode(clip) == 24
+
+
+def test_a_decoder_that_gives_its_last_frame_twice_does_no_harm(tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / 'a.mp4', 12)
+    honest = Video._run
+
+    def run(video, *arguments):
+        frames = list(honest(video, *arguments))
+        yield from [*frames, frames[-1]]
+
+    monkeypatch.setattr(Video, '_run', run)
+    assert list(read(clip, [3, 11])) == [3, 11]

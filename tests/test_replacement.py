@@ -1,5 +1,6 @@
 """Damaged clips in training: one error that names them, or another clip of the class, up to a limit."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.annotation import VideoEntry, write_video_list
 from cdb_video.clips.errors import ClipError
+from cdb_video.replacement import DamagedClips
 from cdb_video.seeding import NumberedBatches, SeededDataset
 from tests.clips import cut, write_clip
 
@@ -65,7 +67,7 @@ def test_another_clip_of_the_class_stands_in(build):
     names = [name_of(dataset[index]) for index in range(10)]
     assert not any('bad' in name for name in names)
     assert [name[0] for name in names] == ['0'] * 5 + ['1'] * 5
-    assert int(dataset._damaged.sum()) == 3
+    assert len(dataset._damaged) == 3
 
 
 def test_the_log_names_the_damaged_clip_and_its_stand_in(build, capsys):
@@ -98,7 +100,81 @@ def test_workers_count_together(build):
     loader = DataLoader(dataset, batch_sampler=[[1], [3], [0], [9]], num_workers=2, collate_fn=pseudo_collate)
     with pytest.raises(ClipError, match=r'3 clips of .* are damaged, max_damaged=2'):
         list(loader)
-    assert int(dataset._damaged.sum()) == 3
+    assert len(dataset._damaged) == 3
+
+
+def test_a_dataset_its_subsets_and_its_copies_count_together(build):
+    dataset = build(on_error='resample', max_damaged=1)
+    subset, copied = dataset.get_subset([0, 9, 8]), copy.deepcopy(dataset)
+    assert name_of(dataset[9])[0] == '1'
+    assert len(dataset._damaged) == len(subset._damaged) == len(copied._damaged) == 1
+    # The same clip by another number.
+    assert name_of(subset[1])[0] == '1'
+    assert len(dataset._damaged) == 1
+    with pytest.raises(ClipError, match=r'0_1_bad\.mp4: .*with it 2 clips of .* are damaged, max_damaged=1'):
+        copied[1]
+
+
+def test_clips_are_told_apart_by_name_and_by_offset(build):
+    damaged = DamagedClips()
+    names = [f'clips/{number}.mp4/0' for number in range(40)] + [f'frames/a/{offset}' for offset in range(40)]
+    for _ in range(2):
+        for name in names:
+            damaged.add(name)
+    assert len(damaged) == 80
+    assert copy.deepcopy({'a': damaged})['a'] is damaged
+    damaged.add('name that is no UTF-8: \udcff')
+    assert len(pickle.loads(pickle.dumps(damaged))) == 81
+
+
+@pytest.mark.parametrize(('way', 'context'), [('copy', 'fork'), ('copy', 'spawn'), ('pickle', 'fork')])
+def test_workers_of_copies_count_together(way, context):
+    damaged = DamagedClips()
+    counting = Counting(copy.deepcopy(damaged) if way == 'copy' else pickle.loads(pickle.dumps(damaged)))
+    counting.damaged.add('met by this process')
+    # A spawned worker takes seconds to start.
+    workers = 1 if context == 'spawn' else 2
+    loader = DataLoader(counting, None, num_workers=workers, multiprocessing_context=context, collate_fn=tuple)
+    list(loader)
+    assert len(counting.damaged) == 5
+    assert len(damaged) == (5 if way == 'copy' else 0)
+
+
+class Counting:
+    """Four damaged clips."""
+
+    def __init__(self, damaged):
+        self.damaged = damaged
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        self.damaged.add(str(range(4)[index]))
+        return ()
+
+
+@pytest.mark.parametrize('options', [{}, {'serialize_data': False}, {'serialize_data': True}])
+def test_numbers_below_zero_count_from_the_end_and_a_clip_never_stands_in_for_itself(build, options, capsys):
+    for on_error in ('raise', 'resample'):
+        dataset = build(on_error=on_error, **options)
+        assert [name_of(dataset[index]) for index in (-10, -8, -3)] == ['0_0.mp4', '0_2.mp4', '1_2.mp4']
+        for index in (10, -11, 99):
+            with pytest.raises(IndexError, match=rf'clip {index}: .*list\.txt has 10 clips'):
+                dataset[index]
+    capsys.readouterr()
+    for seed in range(12):
+        found = []
+        for index in (9, -1):
+            np.random.seed(seed)
+            found.append(name_of(dataset[index]))
+        assert found[0] == found[1]
+    assert 'Clip 9 of its class' not in ''.join(capsys.readouterr())
+    assert len(dataset._damaged) == 1
+
+
+def test_a_loop_over_a_dataset_ends_with_its_last_clip(build):
+    assert len(list(build(on_error='resample'))) == 10
 
 
 def test_a_class_without_a_whole_clip_is_an_error(build, root):
@@ -156,4 +232,4 @@ def test_other_errors_are_not_taken_for_damage(build):
     dataset = build(on_error='resample', pipeline=[*PIPELINE[:2], {'type': 'RandomCrop', 'size': 32}])
     with pytest.raises(KeyError):
         dataset[0]
-    assert np.count_nonzero(dataset._damaged) == 0
+    assert len(dataset._damaged) == 0

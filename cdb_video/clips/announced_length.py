@@ -1,14 +1,17 @@
-"""Whether a video ends before its container says that it ends, where that states no number of frames.
+"""Whether a video ends before its container says that it ends, where its number of frames does not tell.
 
-Matroska and WebM state a duration alone. `data_prep/announced_length.py` is the same check for programs that run
-without this package.
+Matroska and WebM state a duration and the bytes that they hold, but no frames; AVI counts frames that are not there.
+`data_prep/announced_length.py` is the same check for programs that run without this package.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
+
+from cdb_video.clips.container_parts import avi_chunks, matroska_end
 
 # Their durations are libavformat's estimates from the packets found, so they tell nothing about those that are not.
 _ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg'))
@@ -16,14 +19,26 @@ _ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg'))
 _SLACK = 1.5
 
 
-def why_short(container: Any, stream: Any, times: Sequence[int | None]) -> str | None:
-    """How far the frames end before the announced duration; None = they do not, or nothing is announced.
+def why_short(path: str, container: Any, stream: Any, times: Sequence[int | None]) -> str | None:
+    """How far the frames end before the announced duration, or the file before its end; None = they do not.
 
     Args:
-        container: An open av container.
+        path: The file.
+        container: The same, opened by av.
         stream: Its video stream.
         times: Presentation time of all packets, in units of the stream's time base; None = not known.
+
+    Raises:
+        OSError: If the file cannot be read.
     """
+    why = _why_early(container, stream, times)
+    if why is None and 'matroska' in _formats(container):
+        size, end = os.path.getsize(path), matroska_end(path)
+        why = f'it has {size} bytes, its header announces {end}' if end is not None and size < end else None
+    return None if why is None else f'cut off: {why}'
+
+
+def _why_early(container: Any, stream: Any, times: Sequence[int | None]) -> str | None:
     announced = _announced_seconds(container, stream)
     if announced is None or not times or None in times:
         return None
@@ -35,15 +50,27 @@ def why_short(container: Any, stream: Any, times: Sequence[int | None]) -> str |
     end = seconds[-1] + step - min(0.0, seconds[0])
     if end + _SLACK * step >= announced:
         return None
-    return f'cut off: its frames end at {end:.2f} s, its header announces {announced:.2f} s'
+    return f'its frames end at {end:.2f} s, its header announces {announced:.2f} s'
 
 
-def reaches_end(container: Any, stream: Any, times: Sequence[int | None]) -> bool:
-    """Whether the packets reach the announced duration; False where none is announced.
+def reaches_end(path: str, container: Any, stream: Any, times: Sequence[int | None]) -> bool:
+    """Whether a file is complete whose header counts more frames than there are packets.
 
-    For files whose header counts more frames than there are packets: an edit list that hides whole groups of frames
-    makes the demuxer leave these out, and is in the duration.
+    In AVI empty chunks may stand for frames; they are counted. Else the packets must reach the announced duration: an
+    edit list that hides whole groups of frames makes the demuxer leave these out, and is in the duration.
+
+    Args:
+        path: The file.
+        container: The same, opened by av.
+        stream: Its video stream.
+        times: See `why_short`.
+
+    Raises:
+        OSError: If the file cannot be read.
     """
+    if 'avi' in _formats(container):
+        # Not by its duration, which libavformat makes up from the size of a file that was cut off.
+        return avi_chunks(path, stream.index) >= int(stream.frames)
     announced = _announced_seconds(container, stream)
     known = [time for time in times if time is not None]
     if announced is None or not known or not stream.average_rate:
@@ -51,8 +78,13 @@ def reaches_end(container: Any, stream: Any, times: Sequence[int | None]) -> boo
     return float(max(known) * stream.time_base) + (1 + _SLACK) / float(stream.average_rate) >= announced
 
 
+def _formats(container: Any) -> list[str]:
+    names: list[str] = container.format.name.split(',')
+    return names
+
+
 def _announced_seconds(container: Any, stream: Any) -> float | None:
-    if not _ESTIMATED.isdisjoint(container.format.name.split(',')):
+    if not _ESTIMATED.isdisjoint(_formats(container)):
         return None
     if stream.duration:
         return float(stream.duration * stream.time_base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 _REMEDY = "Mend or replace the file, take it off the list, or let the dataset replace it: on_error='resample'"
@@ -23,3 +24,19 @@ class ClipError(ValueError):
     def __reduce__(self) -> tuple[type[ClipError], tuple[str, str, str]]:
         """Between processes."""
         return type(self), (self.path, self.rule, self.remedy)
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another library says, without the pages that follow; or its kind, where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def raise_for_the_file(path: str, error: OSError, kind: str = 'file') -> None:
+    """Raise a ClipError if an error of opening or reading a file says something of that file; else do nothing.
+
+    That the process has too many files open, say, is no fault of a clip.
+    """
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise ClipError(path, f'there is no such {kind}') from error
+    if isinstance(error, IsADirectoryError | PermissionError) or error.errno == errno.EIO:
+        raise ClipError(path, f'cannot be read ({error.strerror})') from error

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from cdb_video.clips.errors import ClipError
+from cdb_video.clips.errors import ClipError, first_line
 from cdb_video.clips.video import Video
 
 BACKENDS = ('pyav', 'decord', 'opencv')
@@ -46,7 +46,7 @@ class DecordVideo:
             self.total_frames = len(self._reader)
             self.rate: float | None = float(self._reader.get_avg_fps())
         except self._errors as error:
-            raise ClipError(self.path, f'decord cannot read it ({_first_line(error)})') from error
+            raise ClipError(self.path, f'decord cannot read it ({first_line(error)})') from error
 
     def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """See `VideoReader`."""
@@ -56,7 +56,7 @@ class DecordVideo:
             try:
                 images = self._reader.get_batch(part).asnumpy()
             except self._errors as error:
-                raise ClipError(self.path, f'decord cannot decode it ({_first_line(error)})') from error
+                raise ClipError(self.path, f'decord cannot decode it ({first_line(error)})') from error
             yield from zip(part, images, strict=True)
 
     def close(self) -> None:
@@ -144,7 +144,3 @@ def _warn_once(message: str) -> None:
     if message not in _warned:
         _warned.add(message)
         warnings.warn(message, stacklevel=3)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

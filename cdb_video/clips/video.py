@@ -119,10 +119,10 @@ class Video:
                 self._packets.append(packet)
                 if size > _KEPT_BYTES:
                     self._packets = None
-        if len(times) < self._stream.frames and not reaches_end(self._container, self._stream, times):
+        if len(times) < self._stream.frames and not reaches_end(self.path, self._container, self._stream, times):
             raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
         # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
-        if len(times) > self._stream.frames and (why := why_short(self._container, self._stream, times)):
+        if len(times) > self._stream.frames and (why := why_short(self.path, self._container, self._stream, times)):
             raise ClipError(self.path, why)
         if not self._is_timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
             return None
