@@ -40,8 +40,6 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     BaseTransform = None
 
 PACK_SUFFIX = '.pack'
-# Frames that are asked for so many times on average are shared by those who ask.
-_SHARED = 4
 # Older OpenCV gives blue first.
 _IMREAD_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)
 
@@ -66,8 +64,9 @@ if BaseTransform is not None:
         # For `cdb_video.stock_readers.why_not_replaced`.
         raises_clip_error = True
 
-        def __init__(self, fused: Sequence[dict[str, Any]] = ()) -> None:
+        def __init__(self, fused: Sequence[dict[str, Any]] = (), share_repeats: bool = False) -> None:
             self.fused = FusedSteps(fused)
+            self.share_repeats = share_repeats
 
         def _wanted(self, results: dict[str, Any]) -> Wanted:
             """The frames that are asked for, counted from 0."""
@@ -80,8 +79,7 @@ if BaseTransform is not None:
 
         def _decode(self, results: dict[str, Any], path: str, frames: Iterator[Any], wanted: Wanted) -> None:
             """Convert the different frames as they come, and lay them out as they were asked for."""
-            # As the ten views of a test, which nothing writes to; a copy of each would cost a tenth of the time.
-            shared = results.get('num_clips', 1) > 1 and len(wanted.numbers) >= _SHARED * len(wanted.frames)
+            shared = self.share_repeats
             total, rows = (len(wanted.frames), range(len(wanted.frames))) if shared else wanted.first_places()
             try:
                 images = self._converted(results, path, zip(rows, frames, strict=True), total)
@@ -89,7 +87,8 @@ if BaseTransform is not None:
                 raise ClipError(path, str(error)) from error
             results['img_shape'] = images.shape[1:3]
             if shared:
-                # A transform that wrote to one would write to it for each view.
+                # A transform that wrote to one would write to it for each view. So even where nothing is repeated: what
+                # cannot work is to fail with the first clip.
                 images.setflags(write=False)
                 results['imgs'] = [images[number] for number in wanted.numbers]
                 return
@@ -119,7 +118,7 @@ if BaseTransform is not None:
             return images
 
         def __repr__(self) -> str:
-            return f'{type(self).__name__}(fused={self.fused!r})'
+            return f'{type(self).__name__}(fused={self.fused!r}, share_repeats={self.share_repeats})'
 
     @TRANSFORMS.register_module()
     class PackDecode(_Decode):
@@ -129,11 +128,13 @@ if BaseTransform is not None:
         FrameListDataset with `data_prefix=dict(img='.../packs')` gives what is needed. Needs also `frame_inds` and
         `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`.
 
-        A frame that is asked for repeatedly is decoded once. Its repeats are copies; but where there is more than one
-        view (`num_clips`) and a frame is asked for four times on average, they are one array that cannot be written to.
+        A frame that is asked for repeatedly is decoded once, and its repeats are copies.
 
         Args:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+            share_repeats: Whether repeats are one array, which is faster for the ten views of a test. Then no image can
+                be written to: behind the decoder may stand ThreeCrop, TenCrop, CenterCrop, Resize and FormatShape, but
+                not Flip, RandomErasing or others that write to their input.
 
         Raises:
             ClipError: If the pack is missing or damaged, or holds fewer frames than `total_frames`.
@@ -207,10 +208,9 @@ if BaseTransform is not None:
         `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`. A video whose header
         asks for it is shown turned by quarter turns, as extract_frames writes it.
 
-        Repeated frames are treated as PackDecode does.
-
         Args:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+            share_repeats: See PackDecode.
 
         Raises:
             ClipError: If a frame cannot be decoded, or is damaged.

@@ -196,13 +196,17 @@ def test_ten_views_in_three_crops_decode_each_frame_once(clip, kind, monkeypatch
     sampling = {'type': 'SampleFrames', 'clip_len': 8, 'frame_interval': 2, 'num_clips': 10, 'test_mode': True}
     tail = [{'type': 'ThreeCrop', 'crop_size': 64}, {'type': 'FormatShape', 'input_format': 'NCTHW'}]
     resize = {'type': 'Resize', 'scale': (-1, 64)}
-    fused = run(sample(clip, kind), *pipeline(OURS[kind], *tail, sampling=sampling, fused=[resize]))
+    options = {'sampling': sampling, 'share_repeats': True}
+    fused = run(sample(clip, kind), *pipeline(OURS[kind], *tail, fused=[resize], **options))
     unique = len(np.unique(fused['frame_inds']))
     assert unique < 80
     assert len(converted) == unique
     assert fused['imgs'].shape == (30, 3, 8, 64, 64)
-    unfused = run(sample(clip, kind), *pipeline(OURS[kind], resize, *tail, sampling=sampling))
+    unfused = run(sample(clip, kind), *pipeline(OURS[kind], resize, *tail, **options))
     assert mean_difference(fused['imgs'], unfused['imgs']) < 1
+    # The views share their frames: one array of each.
+    images = run(sample(clip, kind), *pipeline(OURS[kind], **options))['imgs']
+    assert len({image.ctypes.data for image in images}) == unique
     if kind == 'pack':
         theirs = run(sample(clip, kind), *pipeline(THEIRS[kind], resize, *tail, sampling=sampling))
         np.testing.assert_array_equal(fused['imgs'], theirs['imgs'])
@@ -423,12 +427,24 @@ def test_without_mmaction2_the_names_say_what_is_missing_and_decord_is_not_loade
 
 
 @pytest.mark.parametrize('kind', ['video', 'pack'])
-def test_several_clips_of_a_training_sample_can_be_written_to(clip, kind):
-    sampling = {'type': 'SampleFrames', 'clip_len': 1, 'num_clips': 3}
-    results = run(sample(clip, kind), *pipeline(OURS[kind], {'type': 'Flip', 'flip_ratio': 1.0}, sampling=sampling))
-    theirs = run(sample(clip, kind), *pipeline(OURS[kind], sampling=sampling))
-    for flipped, image in zip(results['imgs'], theirs['imgs'], strict=True):
-        np.testing.assert_array_equal(flipped, image[:, ::-1])
+@pytest.mark.parametrize('fused', [[], [{'type': 'Resize', 'scale': (-1, 64)}]])
+def test_several_clips_of_a_training_sample_can_be_written_to(clip, kind, fused):
+    # Two frames, each of which is asked for eight times.
+    asked = {'frame_inds': np.array([3, 4] * 8), 'num_clips': 16, 'clip_len': 1}
+    *start, decode = OURS[kind]
+    plain, flipped, erased = (
+        run(sample(clip, kind) | asked, *start, decode | {'fused': fused}, *behind)['imgs']
+        for behind in ([], [{'type': 'Flip', 'flip_ratio': 1.0}], [{'type': 'RandomErasing', 'erase_prob': 1.0}])
+    )
+    for image, original in zip(flipped, plain, strict=True):
+        np.testing.assert_array_equal(image, original[:, ::-1])
+    assert mean_difference(erased, plain) > 1
+
+
+def test_shared_repeats_refuse_to_be_written_to_even_where_nothing_is_repeated(clip):
+    asked = {'frame_inds': np.array([3, 4]), 'num_clips': 1, 'clip_len': 2}
+    results = run(sample(clip, 'pack') | asked, {'type': 'PackDecode', 'share_repeats': True})
+    assert not any(image.flags.writeable for image in results['imgs'])
 
 
 def test_pack_that_is_missing_or_holds_an_empty_frame_is_named(clip, tmp_path):
