@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cdb_video.clips.announced_length import reaches_end, why_short
-from cdb_video.clips.entry_points import starts_anew
+from cdb_video.clips.entry_points import EntryPoints
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.packet_index import PacketIndex
 
@@ -28,6 +28,8 @@ _TIMED, _ONE_FRAME_A_PACKET = ('mov', 'matroska'), ('h264', 'hevc', 'mpeg4', 'mj
 _QUICK = {'probesize': '32', 'skip_frame': 'all'}
 # A packet of MPEG-4 this small shows no frame: with "packed" B-frames it stands for one that came before.
 _SHOWS_NOTHING = 16
+# What comes with a packet at which the container's configuration changes.
+_NEW = 'new_extradata'
 # Compressed data, or decoded frames, that a reader may keep between counting and reading.
 _KEPT_BYTES = 64 * 2**20
 # How many frames a file has, where that took decoding it: (path, size, time of change) -> frames.
@@ -108,10 +110,11 @@ class Video:
         """Look at all packets and keep them if they are small; None = they do not tell which frame they show."""
         times: list[int | None] = []
         keys, hidden, size, tiny = [], [], 0, False
-        codec, extradata = self._stream.codec_context.name, self._stream.codec_context.extradata
+        entries = EntryPoints(self._stream.codec_context.name, self._stream.codec_context.extradata)
         for packet in self._demuxed(self._container, self._stream):
             times.append(packet.pts)
-            keys.append(packet.is_keyframe and starts_anew(bytes(packet), codec, extradata))
+            new = bytes(packet.get_sidedata(_NEW)) if packet.has_sidedata(_NEW) else b''
+            keys.append(entries.add(bytes(packet), packet.is_keyframe, new))
             hidden.append(packet.is_discard)
             tiny |= packet.size < _SHOWS_NOTHING
             size += packet.size
@@ -192,12 +195,17 @@ class Video:
     def _selected(self, index: PacketIndex, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
         left = list(zip(index.times(wanted), wanted, strict=True))[::-1]
         times = {time for time, _ in left}
-        for frame in self._run(index, wanted):
-            if frame.pts not in times:
-                continue
-            if not left or frame.pts != left[-1][0]:
-                break
-            yield left.pop()[1], frame
+        try:
+            for frame in self._run(index, wanted):
+                if frame.pts not in times:
+                    continue
+                if not left or frame.pts != left[-1][0]:
+                    break
+                yield left.pop()[1], frame
+        except ClipError:
+            # From the start it may go well; with a long file it takes long to learn that it does not.
+            if self._packets is None:
+                raise
         if left:
             # From a packet that is marked as a key one and is none, say. From the start there is no doubt.
             yield from self._sequential([number for _, number in left[::-1]])
