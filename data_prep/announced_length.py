@@ -16,6 +16,8 @@ from container_parts import avi_chunks, matroska_end
 _ESTIMATED = ('mpegts', 'mpeg', 'ogg')
 # One frame less is let pass, as where frames are counted; times are rounded to milliseconds.
 _SLACK = 1.5
+# These state a duration for each stream.
+_OWN = frozenset(('mov', 'avi'))
 
 
 class LengthCheck:
@@ -108,15 +110,18 @@ def announced_seconds(container: Any, stream: Any) -> float | None:
     """Duration of a video stream as its container states it; None = it does not, or only of all streams together."""
     if any(name in _ESTIMATED for name in container.format.name.split(',')):
         return None
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
+    whole = container.duration / 1e6 if container.duration else None
+    own = float(stream.duration * stream.time_base) if stream.duration else None
     # Matroska's statistics: one tag a stream, perhaps with a language at its end.
     for key, text in stream.metadata.items():
         if key.upper().split('-')[0] == 'DURATION' and (seconds := _seconds(text)) is not None:
-            return seconds
-    # The container's own is that of its longest stream, which sound may be.
+            return seconds if whole is None else min(seconds, whole)
+    # The container's own is that of its longest stream, which sound may be; libavformat gives it to streams that state
+    # none.
     alone = len(container.streams) == 1
-    return container.duration / 1e6 if container.duration and alone else None
+    if own is not None and (alone or not _OWN.isdisjoint(container.format.name.split(','))):
+        return own
+    return whole if alone else None
 
 
 def _seconds(text: str) -> float | None:

@@ -225,6 +225,17 @@ def test_matroska_that_was_cut_off_is_named_by_its_duration(tmp_path):
         list(video.frames(range(video.total_frames)))
 
 
+@pytest.mark.parametrize(('name', 'codec'), [('a.mkv', 'libx264'), ('a.asf', 'mpeg4')])
+def test_sound_that_outlasts_the_picture_is_no_cut(tmp_path, name, codec):
+    clip = write_noise(tmp_path / name, codec, sound_seconds=5)
+    with av.open(str(clip)) as container:
+        assert container.duration > 4.9e6 > 1.5e6 * NOISE_FRAMES / 24
+    assert check_against_full_decode(clip, draws=2) == NOISE_FRAMES
+    if name == 'a.mkv':
+        with pytest.raises(ClipError, match='cut off'):
+            Video(cut(clip, tmp_path / f'cut_{name}', 0.5))
+
+
 def test_frames_beyond_the_last_are_an_error(tmp_path):
     clip = write_clip(tmp_path / 'a.mp4', frames=12)
     with Video(clip) as video, pytest.raises(IndexError, match=r'a\.mp4: frames 3\.\.12 are not all in 0\.\.11'):

@@ -17,6 +17,8 @@ from cdb_video.clips.container_parts import avi_chunks, matroska_end
 _ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg'))
 # One frame less is let pass; times are rounded to milliseconds.
 _SLACK = 1.5
+# These state a duration for each stream.
+_OWN = frozenset(('mov', 'avi'))
 
 
 def why_short(path: str, container: Any, stream: Any, times: Sequence[int | None]) -> str | None:
@@ -86,14 +88,18 @@ def _formats(container: Any) -> list[str]:
 def _announced_seconds(container: Any, stream: Any) -> float | None:
     if not _ESTIMATED.isdisjoint(_formats(container)):
         return None
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
+    whole = container.duration / 1e6 if container.duration else None
+    own = float(stream.duration * stream.time_base) if stream.duration else None
     # Matroska's statistics: one tag a stream, perhaps with a language at its end.
     for key, text in stream.metadata.items():
         if key.upper().split('-')[0] == 'DURATION' and (seconds := _seconds(text)) is not None:
-            return seconds
-    # The container's own is that of its longest stream, which sound may be.
-    return container.duration / 1e6 if container.duration and len(container.streams) == 1 else None
+            return seconds if whole is None else min(seconds, whole)
+    # The container's own is that of its longest stream, which sound may be; libavformat gives it to streams that state
+    # none.
+    alone = len(container.streams) == 1
+    if own is not None and (alone or not _OWN.isdisjoint(_formats(container))):
+        return own
+    return whole if alone else None
 
 
 def _seconds(text: str) -> float | None:
