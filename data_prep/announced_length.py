@@ -79,9 +79,9 @@ class LengthCheck:
         times = sorted(self._times)
         rate = float(self._stream.average_rate or 0)
         step = max([later - earlier for earlier, later in pairwise(times)], default=0.0)
-        step = max(step, 1 / rate if rate else 0.0, self._last_duration)
+        step = max(step, 1 / rate if rate else 0.0)
         # Some programs announce the time of the end, some the length from the first frame on.
-        end = times[-1] + (self._last_duration or step) - min(0.0, times[0])
+        end = times[-1] + max(step, self._last_duration) - min(0.0, times[0])
         if end + _SLACK * step >= self._announced:
             return None
         return f'its frames end at {end:.2f} s, its header announces {self._announced:.2f} s'
@@ -102,8 +102,8 @@ class LengthCheck:
         if self._announced is None or not self._times:
             return False
         rate = float(self._stream.average_rate or 0)
-        step = self._last_duration or (1 / rate if rate else 0.0)
-        return self._latest + (1 + _SLACK) * step >= self._announced
+        step = 1 / rate if rate else 0.0
+        return self._latest + max(step, self._last_duration) + _SLACK * step >= self._announced
 
 
 def announced_seconds(container: Any, stream: Any) -> float | None:

@@ -19,6 +19,7 @@ from tests.clips import (
     write_audio,
     write_clip,
     write_from_second_key_packet,
+    write_held,
     write_lying_avi,
     write_paced,
     write_packed,
@@ -234,6 +235,18 @@ def test_sound_that_outlasts_the_picture_is_no_cut(tmp_path, name, codec):
     if name == 'a.mkv':
         with pytest.raises(ClipError, match='cut off'):
             Video(cut(clip, tmp_path / f'cut_{name}', 0.5))
+
+
+@pytest.mark.parametrize(
+    ('name', 'frames', 'muxer'),
+    [('a.mkv', 30, {}), ('a.mkv', 2, {}), ('a.mp4', 30, {}), ('a.mp4', 30, {'movflags': 'frag_keyframe+empty_moov'})],
+)
+def test_a_last_frame_that_is_held_long_is_no_cut(tmp_path, name, frames, muxer):
+    whole = write_clip(tmp_path / 'whole.mp4', frames, **B_FRAMES)
+    clip = write_held(whole, tmp_path / name, 3, **muxer)
+    with av.open(str(clip)) as container:
+        assert container.duration > 2.9e6 > 2e6 * frames / 24
+    assert check_against_full_decode(clip, draws=2) == frames
 
 
 def test_frames_beyond_the_last_are_an_error(tmp_path):

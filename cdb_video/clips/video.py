@@ -109,10 +109,11 @@ class Video:
     def _read_index(self) -> PacketIndex | None:
         """Look at all packets and keep them if they are small; None = they do not tell which frame they show."""
         times: list[int | None] = []
-        keys, hidden, size, tiny = [], [], 0, False
+        keys, hidden, durations, size, tiny = [], [], [], 0, False
         entries = EntryPoints(self._stream.codec_context.name, self._stream.codec_context.extradata)
         for packet in self._demuxed(self._container, self._stream):
             times.append(packet.pts)
+            durations.append(packet.duration or 0)
             new = bytes(packet.get_sidedata(_NEW)) if packet.has_sidedata(_NEW) else b''
             keys.append(entries.add(bytes(packet), packet.is_keyframe, new))
             hidden.append(packet.is_discard)
@@ -122,11 +123,7 @@ class Video:
                 self._packets.append(packet)
                 if size > _KEPT_BYTES:
                     self._packets = None
-        if len(times) < self._stream.frames and not reaches_end(self.path, self._container, self._stream, times):
-            raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
-        # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
-        if len(times) > self._stream.frames and (why := why_short(self.path, self._container, self._stream, times)):
-            raise ClipError(self.path, why)
+        self._check_length(times, durations)
         if not self._is_timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
             return None
         if min(time for time in times if time is not None) < (times[0] or 0):
@@ -135,6 +132,16 @@ class Video:
         if tiny and self._stream.codec_context.name == 'mpeg4':
             return None
         return PacketIndex([time for time in times if time is not None], keys, hidden)
+
+    def _check_length(self, times: Sequence[int | None], durations: Sequence[int]) -> None:
+        known = [pair for pair in zip(times, durations, strict=True) if pair[0] is not None]
+        last = max(known, default=(0, 0))[1]
+        file = (self.path, self._container, self._stream, times, last)
+        if len(times) < self._stream.frames and not reaches_end(*file):
+            raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
+        # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
+        if len(times) > self._stream.frames and (why := why_short(*file)):
+            raise ClipError(self.path, why)
 
     def _demuxed(self, container: Any, stream: Any) -> Iterator[Any]:
         """The packets that hold something."""
