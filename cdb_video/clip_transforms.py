@@ -27,7 +27,7 @@ from mmengine.registry import TRANSFORMS
 
 from cdb_video.clips.errors import ClipError, raise_for_the_file
 from cdb_video.clips.fallbacks import BACKENDS, open_video
-from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, stepped_size
+from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
 from cdb_video.pack import PackError, PackReader
@@ -83,7 +83,7 @@ if BaseTransform is not None:
             total, rows = (len(wanted.frames), range(len(wanted.frames))) if shared else wanted.first_places()
             try:
                 images = self._converted(results, path, zip(rows, frames, strict=True), total)
-            except TurnedError as error:
+            except FrameError as error:
                 raise ClipError(path, str(error)) from error
             results['img_shape'] = images.shape[1:3]
             if shared:

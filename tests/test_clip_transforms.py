@@ -402,6 +402,35 @@ def test_no_damaged_video_is_read_in_silence(tmp_path, damage):
         run(results, {'type': 'VideoInit'}, {'type': 'VideoDecode'})
 
 
+@pytest.fixture
+def ycgco(tmp_path):
+    """A clip whose header states a colour matrix that swscale does not know."""
+    return write_clip(tmp_path / 'a.mp4', shade=[90] * 12, **{'x264-params': 'colormatrix=YCgCo'})
+
+
+def test_colours_of_an_unknown_matrix_are_left_to_decord_and_nothing_is_drawn_twice(ycgco):
+    pytest.importorskip('decord')
+    steps = [{'type': 'VideoInit'}, {'type': 'VideoDecode', 'fused': FUSIBLE['random resized crop'][1:]}]
+    results = {'filename': str(ycgco), 'start_index': 0, 'modality': 'RGB', 'frame_inds': np.arange(4)}
+    with pytest.warns(UserWarning, match=r'colour matrix 8, YCgCo\): decord is used'):
+        found = run(results, *steps)
+    assert mean_difference(found['imgs'], [np.full((56, 56, 3), 90)] * 4) < 3
+    plain = write_clip(ycgco.with_name('b.mp4'), shade=[90] * 12)
+    expected = run(results | {'filename': str(plain)}, *steps)
+    np.testing.assert_array_equal(found['crop_bbox'], expected['crop_bbox'])
+
+
+@pytest.mark.parametrize('backends', [['pyav'], ['pyav', 'opencv'], ['pyav', 'decord']])
+def test_where_nothing_converts_the_colours_the_file_and_the_matrix_are_named(ycgco, backends, monkeypatch):
+    def missing(path):
+        raise ImportError('No module named decord')
+
+    monkeypatch.setattr(fallbacks, '_READERS', fallbacks._READERS | {'decord': missing})
+    results = {'filename': str(ycgco), 'start_index': 0, 'modality': 'RGB', 'frame_inds': np.arange(4)}
+    with pytest.raises(ClipError, match=r'a\.mp4: .*\(yuv420p, colour matrix 8, YCgCo\).*Encode it with BT\.709'):
+        run(results, {'type': 'VideoInit', 'backends': backends}, {'type': 'VideoDecode'})
+
+
 @pytest.mark.parametrize('pix_fmt', ['yuv420p', 'yuv444p', 'yuv420p10le'])
 def test_a_still_clip_gives_the_same_picture_in_every_format(tmp_path, pix_fmt):
     image = smooth(3)
