@@ -11,7 +11,7 @@ import textwrap
 import cv2
 import numpy as np
 import pytest
-from mmengine.registry import TRANSFORMS, init_default_scope
+from mmengine.registry import DATASETS, TRANSFORMS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.clips import fallbacks
@@ -474,6 +474,31 @@ def test_shared_repeats_refuse_to_be_written_to_even_where_nothing_is_repeated(c
     asked = {'frame_inds': np.array([3, 4]), 'num_clips': 1, 'clip_len': 2}
     results = run(sample(clip, 'pack') | asked, {'type': 'PackDecode', 'share_repeats': True})
     assert not any(image.flags.writeable for image in results['imgs'])
+
+
+@pytest.mark.parametrize('kind', ['video', 'pack'])
+def test_a_clip_that_is_missing_or_a_folder_is_named_and_replaced(clip, tmp_path, kind):
+    (tmp_path / f'folder.{"mp4" if kind == "video" else "pack"}').mkdir()
+    name = 'a.mp4' if kind == 'video' else 'frames.pack'
+    (tmp_path / name).write_bytes((clip / name).read_bytes())
+    lines = (
+        ['a.mp4 0', 'gone.mp4 0', 'folder.mp4 0'] if kind == 'video' else ['frames 40 0', 'gone 40 0', 'folder 40 0']
+    )
+    (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
+    settings = {
+        'type': 'VideoListDataset' if kind == 'video' else 'FrameListDataset',
+        'ann_file': str(tmp_path / 'list.txt'),
+        'data_prefix': {'video' if kind == 'video' else 'img': str(tmp_path)},
+        'pipeline': pipeline(OURS[kind]),
+        'check_files': False,
+    }
+    dataset = DATASETS.build(settings)
+    for index, rule in ((1, 'there is no such'), (2, r'cannot be read \(Is a directory\)')):
+        with pytest.raises(ClipError, match=rf'{lines[index].split(".")[0].split()[0]}\.\w+: {rule}'):
+            dataset[index]
+    dataset = DATASETS.build(settings | {'on_error': 'resample'})
+    for index in (1, 2):
+        np.testing.assert_array_equal(dataset[index]['original_shape'], SIZE[::-1])
 
 
 def test_pack_that_is_missing_or_holds_an_empty_frame_is_named(clip, tmp_path):

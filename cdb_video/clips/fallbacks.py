@@ -6,6 +6,7 @@ PNG files fail in that process.
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -170,7 +171,10 @@ def open_video(path: str, backends: Sequence[str] = BACKENDS) -> VideoReader:
     Raises:
         ClipError: If the file is damaged, or no backend can decode it.
         FileNotFoundError: If there is no such file.
+        IsADirectoryError: If it is a folder.
     """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: there is no such file. Put the clip there, or take it off the list')
     causes = []
