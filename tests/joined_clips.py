@@ -1,4 +1,4 @@
-"""Videos joined of two that were encoded with other settings, without encoding them anew."""
+"""Videos joined of two that were encoded with other settings, or of pieces of one, without encoding them anew."""
 
 import struct
 
@@ -25,6 +25,25 @@ def join_with_two_descriptions(first, second, target):
     content = _replaced(content, b'stsc', struct.pack('>4xI6I', 2, 1, 1, 1, start + 1, 1, 2))
     content = _replaced(content, b'stco', struct.pack(f'>4xI{len(offsets)}I', len(offsets), *offsets))
     target.write_bytes(content)
+    return target
+
+
+def show_pieces(source, target, *pieces, rate=24):
+    """MP4 whose edit list shows pieces of the frames, each from a first one to before another."""
+    with av.open(str(source)) as whole, av.open(str(target), 'w') as shown:
+        stream = whole.streams.video[0]
+        copy = shown.add_stream_from_template(stream)
+        packets = [packet for packet in whole.demux(stream) if packet.size]
+        times = sorted(packet.pts for packet in packets)
+        for packet in packets:
+            packet.stream = copy
+            shown.mux(packet)
+    content = target.read_bytes()
+    # Times in the list are in thousandths; those of frames are counted from the first one that is decoded.
+    first = struct.unpack_from('>i', _box(content, b'elst'), 20)[0]
+    entries = [struct.pack('>IiHH', round(1000 * (b - a) / rate), first + times[a] - times[0], 1, 0) for a, b in pieces]
+    body = struct.pack('>4xI', len(entries)) + b''.join(entries)
+    target.write_bytes(_replaced(content, b'elst', body, (b'moov', b'trak', b'edts')))
     return target
 
 
@@ -62,12 +81,15 @@ def _box(content, kind):
     return content[at : at + int.from_bytes(content[at : at + 4], 'big')]
 
 
-def _replaced(content, kind, body):
-    """Another box in place of one in the table of samples, behind all pictures."""
+_TABLE = (b'moov', b'trak', b'mdia', b'minf', b'stbl')
+
+
+def _replaced(content, kind, body, outside=_TABLE):
+    """Another box in place of one in `outside`, behind all pictures."""
     old, new = _box(content, kind), struct.pack('>I', 8 + len(body)) + kind + body
     at = content.index(kind) - 4
     content = bytearray(content[:at] + new + content[at + len(old) :])
-    for outer in (b'moov', b'trak', b'mdia', b'minf', b'stbl'):
+    for outer in outside:
         at = content.index(outer) - 4
         (size,) = struct.unpack_from('>I', content, at)
         struct.pack_into('>I', content, at, size + len(new) - len(old))

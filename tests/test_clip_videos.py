@@ -25,6 +25,7 @@ from tests.clips import (
     write_packed,
     write_shortened_by_edit_list,
 )
+from tests.joined_clips import show_pieces
 from tests.noise_clips import FRAMES as NOISE_FRAMES
 from tests.noise_clips import write as write_noise
 
@@ -150,6 +151,19 @@ def test_an_edit_list_hides_frames_and_what_is_left_is_counted(tmp_path):
     with av.open(str(clip)) as container:
         assert container.streams.video[0].frames == 72, 'what the header says'
     assert check_against_full_decode(clip) == 48
+
+
+@pytest.mark.parametrize('pieces', [[(3, 13), (25, 35)], [(25, 35), (3, 13)], [(5, 15), (5, 15)], [(6, 18), (30, 40)]])
+def test_frames_of_pieces_do_not_depend_on_which_others_are_asked_for(tmp_path, pieces):
+    settings = {'x264-params': 'mbtree=0:scenecut=0:keyint=10:bframes=2:b-adapt=0'}
+    whole = write_clip(tmp_path / 'whole.mp4', frames=40, **settings)
+    clip = show_pieces(whole, tmp_path / 'a.mp4', *pieces)
+    expected = full_decode(clip)
+    assert len(expected) in (20, 21, 22, 23)
+    for number in range(len(expected)):
+        np.testing.assert_array_equal(read(clip, [number])[number], expected[number])
+    found = read(clip, range(len(expected)))
+    np.testing.assert_array_equal(list(found.values()), expected)
 
 
 def test_a_clip_of_variable_rate_has_its_frames_in_order(tmp_path):

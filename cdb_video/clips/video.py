@@ -17,7 +17,7 @@ from typing import Any
 from cdb_video.clips.announced_length import reaches_end, why_short
 from cdb_video.clips.entry_points import EntryPoints
 from cdb_video.clips.errors import ClipError
-from cdb_video.clips.packet_index import PacketIndex
+from cdb_video.clips.packet_index import PacketIndex, pieces_overlap
 
 # Containers of video. No pictures; no lists that name other files to read; no bare streams, for that is what a file
 # with a lost header may be taken for, and they do not say how long they ought to be.
@@ -109,13 +109,14 @@ class Video:
     def _read_index(self) -> PacketIndex | None:
         """Look at all packets and keep them if they are small; None = they do not tell which frame they show."""
         times: list[int | None] = []
-        keys, hidden, durations, size, tiny = [], [], [], 0, False
+        marked, keys, hidden, durations, size, tiny = [], [], [], [], 0, False
         entries = EntryPoints(self._stream.codec_context.name, self._stream.codec_context.extradata)
         for packet in self._demuxed(self._container, self._stream):
             times.append(packet.pts)
             durations.append(packet.duration or 0)
             new = bytes(packet.get_sidedata(_NEW)) if packet.has_sidedata(_NEW) else b''
             keys.append(entries.add(bytes(packet), packet.is_keyframe, new))
+            marked.append(packet.is_keyframe)
             hidden.append(packet.is_discard)
             tiny |= packet.size < _SHOWS_NOTHING
             size += packet.size
@@ -126,12 +127,15 @@ class Video:
         self._check_length(times, durations)
         if not self._is_timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
             return None
-        if min(time for time in times if time is not None) < (times[0] or 0):
+        known = [time for time in times if time is not None]
+        if pieces_overlap(known, marked, hidden):
+            return None
+        if min(known) < known[0]:
             # Pictures before the first key picture build on what is not there: who knows which of them are shown.
             return None
         if tiny and self._stream.codec_context.name == 'mpeg4':
             return None
-        return PacketIndex([time for time in times if time is not None], keys, hidden)
+        return PacketIndex(known, keys, hidden)
 
     def _check_length(self, times: Sequence[int | None], durations: Sequence[int]) -> None:
         known = [pair for pair in zip(times, durations, strict=True) if pair[0] is not None]
