@@ -27,6 +27,13 @@ from mmengine.registry import TRANSFORMS
 
 from cdb_video.clips.errors import ClipError, raise_for_the_file
 from cdb_video.clips.fallbacks import BACKENDS, open_video
+from cdb_video.clips.host_arguments import (
+    check_decoding_backend,
+    check_local,
+    check_mode,
+    check_threads,
+    video_path,
+)
 from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
@@ -135,11 +142,26 @@ if BaseTransform is not None:
             share_repeats: Whether repeats are one array, which is faster for the ten views of a test. Then no image can
                 be written to: behind the decoder may stand ThreeCrop, TenCrop, CenterCrop, Resize and FormatShape, but
                 not Flip, RandomErasing or others that write to their input.
+            io_backend: As of RawFrameDecode: 'disk' or 'local'.
+            decoding_backend: As of RawFrameDecode: 'cv2'.
+            backend_args: None, or mmengine's for local files.
 
         Raises:
             ClipError: If the pack is missing or damaged, or holds fewer frames than `total_frames`.
             ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
         """
+
+        def __init__(
+            self,
+            fused: Sequence[dict[str, Any]] = (),
+            share_repeats: bool = False,
+            io_backend: str = 'disk',
+            decoding_backend: str = 'cv2',
+            backend_args: dict[str, Any] | None = None,
+        ) -> None:
+            check_local('PackDecode', io_backend, backend_args)
+            check_decoding_backend(decoding_backend)
+            super().__init__(fused, share_repeats)
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Add `imgs` and what belongs to it."""
@@ -165,21 +187,33 @@ if BaseTransform is not None:
         """Opens a video and counts its frames. Takes the place of DecordInit or PyAVInit, before VideoDecode.
 
         The frames are counted, by their packets or by decoding them; what the header says is not relied on. Needs
-        `filename`; adds `video_reader`, `total_frames` and `avg_fps`.
+        `filename`, of which '.mp4' may be left out, as of DecordInit's; adds `video_reader`, `total_frames` and
+        `avg_fps`.
 
         Args:
             backends: What to read with, the first choice first: 'pyav', 'decord', 'opencv'. The next one is taken,
                 with one warning for each cause, where one is not installed or has no decoder. decord believes the
                 header; OpenCV decodes a clip twice, and both decode frames that nobody asked for.
+            io_backend: As of DecordInit: 'disk' or 'local'.
+            num_threads: As of DecordInit, and without effect: each worker of a loader decodes in one thread.
+            backend_args: None, or mmengine's for local files.
 
         Raises:
             ClipError: If the file is missing, no video, damaged or cut off.
-            ValueError: If a backend is unknown.
+            ValueError: If a backend is unknown, or the files are not to be local ones.
         """
 
         raises_clip_error = True
 
-        def __init__(self, backends: Sequence[str] = BACKENDS) -> None:
+        def __init__(
+            self,
+            backends: Sequence[str] = BACKENDS,
+            io_backend: str = 'disk',
+            num_threads: int = 1,
+            backend_args: dict[str, Any] | None = None,
+        ) -> None:
+            check_local('VideoInit', io_backend, backend_args)
+            check_threads(num_threads)
             unknown = [backend for backend in backends if backend not in BACKENDS]
             if unknown or not backends:
                 raise ValueError(f'backends={list(backends)!r}: must be some of {", ".join(map(repr, BACKENDS))}')
@@ -187,10 +221,11 @@ if BaseTransform is not None:
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Open the file."""
+            path = video_path(results['filename'])
             try:
-                video = open_video(results['filename'], self.backends)
+                video = open_video(path, self.backends)
             except OSError as error:
-                raise_for_the_file(results['filename'], error)
+                raise_for_the_file(path, error)
                 raise
             results['video_reader'] = video
             results['total_frames'] = video.total_frames
@@ -211,11 +246,23 @@ if BaseTransform is not None:
         Args:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
             share_repeats: See PackDecode.
+            mode: As of DecordDecode: 'accurate'.
+            multi_thread: As of PyAVDecode, and without effect: see `num_threads` of VideoInit.
 
         Raises:
             ClipError: If a frame cannot be decoded, or is damaged.
             ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
         """
+
+        def __init__(
+            self,
+            fused: Sequence[dict[str, Any]] = (),
+            share_repeats: bool = False,
+            mode: str = 'accurate',
+            multi_thread: bool = False,
+        ) -> None:
+            check_mode('VideoDecode', mode)
+            super().__init__(fused, share_repeats)
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Add `imgs` and what belongs to it."""

@@ -501,6 +501,48 @@ def test_a_clip_that_is_missing_or_a_folder_is_named_and_replaced(clip, tmp_path
         np.testing.assert_array_equal(dataset[index]['original_shape'], SIZE[::-1])
 
 
+def test_arguments_of_the_readers_whose_place_they_take_are_taken(clip):
+    plain = run(sample(clip, 'video'), *pipeline(OURS['video']))['imgs']
+    local = {'backend_args': {'backend': 'local'}}
+    steps = [{'type': 'VideoInit', 'io_backend': 'disk', 'num_threads': 4, **local}, {'type': 'VideoDecode'}]
+    found = run(sample(clip, 'video'), *pipeline(steps, mode='accurate', multi_thread=True))['imgs']
+    np.testing.assert_array_equal(found, plain)
+    options = {'io_backend': 'local', 'decoding_backend': 'cv2', **local}
+    found = run(sample(clip, 'pack'), *pipeline(OURS['pack'], **options))['imgs']
+    np.testing.assert_array_equal(found, run(sample(clip, 'pack'), *pipeline(OURS['pack']))['imgs'])
+
+
+@pytest.mark.parametrize(
+    ('setting', 'message'),
+    [
+        ({'type': 'VideoInit', 'io_backend': 'petrel'}, "io_backend='petrel': VideoInit reads local files only.*Copy"),
+        ({'type': 'PackDecode', 'backend_args': {'backend': 'http'}}, "'http': PackDecode reads local files only"),
+        ({'type': 'PackDecode', 'backend_args': {'enable_mc': True}}, 'PackDecode knows no enable_mc.*Leave them out'),
+        ({'type': 'PackDecode', 'decoding_backend': 'turbojpeg'}, "'turbojpeg': PackDecode decodes with OpenCV"),
+        ({'type': 'VideoInit', 'num_threads': -1}, 'num_threads=-1: must be a whole number of at least 0'),
+        ({'type': 'VideoDecode', 'mode': 'efficient'}, "mode='efficient' would show the key frames.*Leave mode out"),
+        ({'type': 'VideoDecode', 'mode': 'fast'}, "mode='fast': must be 'accurate'"),
+    ],
+)
+def test_arguments_that_cannot_be_followed_are_refused_with_a_remedy(setting, message):
+    with pytest.raises(ValueError, match=message):
+        TRANSFORMS.build(setting)
+
+
+def test_mp4_may_be_left_out_of_a_name(clip, tmp_path):
+    (tmp_path / 'list.txt').write_text('a 1\n')
+    settings = {'ann_file': str(tmp_path / 'list.txt'), 'data_prefix': {'video': str(clip)}}
+    dataset = DATASETS.build({'type': 'VideoListDataset', 'pipeline': pipeline(OURS['video']), **settings})
+    assert dataset[0]['total_frames'] == FRAMES
+    assert dataset[0]['filename'].endswith('/a')
+    (clip / 'bare').write_bytes((clip / 'a.mp4').read_bytes())
+    bare = run(sample(clip, 'video') | {'filename': str(clip / 'bare')}, {'type': 'VideoInit'})['video_reader']
+    assert bare.path.endswith('/bare')
+    bare.close()
+    with pytest.raises(ClipError, match=r'absent\.mp4: there is no such file'):
+        run({'filename': str(clip / 'absent')}, {'type': 'VideoInit'})
+
+
 def test_pack_that_is_missing_or_holds_an_empty_frame_is_named(clip, tmp_path):
     absent = sample(clip, 'pack') | {'frame_dir': str(tmp_path / 'absent')}
     with pytest.raises(ClipError, match=r'absent\.pack: there is no such pack'):
