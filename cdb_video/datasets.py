@@ -89,7 +89,12 @@ class _CheckedList(Replacing):
         self._serialize_lists = value
 
     def _get_unserialized_subset(self, indices: int | Sequence[int]) -> ClipTable | list[dict[str, Any]]:
-        if isinstance(self.data_list, ClipTable) and isinstance(indices, Sequence):
+        if not isinstance(self.data_list, ClipTable):
+            return super()._get_unserialized_subset(indices)  # type: ignore[misc]
+        if not self._fully_initialized and (indices == 0 or (isinstance(indices, Sequence) and not indices)):
+            # As the host, which fails to store an empty list, but in words.
+            raise ValueError(f'indices={indices!r} leaves no clip of {self.ann_file}. Leave it out, or choose some')
+        if isinstance(indices, Sequence):
             return self.data_list.take(indices)
         if self._fully_initialized and isinstance(indices, int) and abs(indices) > len(self.data_list):
             raise ValueError(f'a subset of {indices} clips: {self.ann_file} has only {len(self.data_list)}')
