@@ -288,6 +288,25 @@ def test_no_file_stays_open_whatever_happens(tmp_path):
     assert sorted(os.listdir('/proc/self/fd')) == before
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='open files are listed as Linux does')
+def test_a_reader_that_nobody_closes_is_closed_when_it_is_dropped(tmp_path):
+    from cdb_video.clips.fallbacks import open_video
+
+    clip = write_clip(tmp_path / 'a.mp4', frames=24)
+    before = sorted(os.listdir('/proc/self/fd'))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            results = {'video_reader': open_video(str(clip))}
+            with pytest.raises(ZeroDivisionError):
+                results['total_frames'] = 1 // 0
+            del results
+        assert sorted(os.listdir('/proc/self/fd')) == before
+    finally:
+        gc.enable()
+
+
 def test_counts_that_took_decoding_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     clip = write_lying_avi(tmp_path / 'a.avi', 12)
     monkeypatch.setattr(video_module, '_counts', {})

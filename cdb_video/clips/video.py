@@ -101,6 +101,11 @@ class Video:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        """Close the file if nobody did, as where a step before decoding fails; PyAV would wait for the collector."""
+        if '_container' in vars(self):
+            self.close()
+
     @property
     def _is_timed(self) -> bool:
         known = self._container.format.name.split(',')[0] in _TIMED
