@@ -101,8 +101,9 @@ if BaseTransform is not None:
                 return
             for place, first in wanted.repeats():
                 images[place] = images[first]
-            # FormatShape takes an array as it is, and copies a list, which other transforms may want.
-            results['imgs'] = images if self.fused.transforms else list(images)
+            # FormatShape takes an array as it is, and copies a list, which other transforms may want: BuildPseudoClip
+            # appends to that of a single image.
+            results['imgs'] = images if self.fused.transforms and total > 1 else list(images)
 
         def _converted(
             self, results: dict[str, Any], path: str, frames: Iterator[tuple[int, Any]], total: int

@@ -470,6 +470,14 @@ def test_several_clips_of_a_training_sample_can_be_written_to(clip, kind, fused)
     assert mean_difference(erased, plain) > 1
 
 
+@pytest.mark.parametrize('options', [{}, {'share_repeats': True}])
+def test_a_clip_can_be_built_of_a_single_image(clip, options):
+    decode = {'type': 'PackDecode', 'fused': [{'type': 'Resize', 'scale': (-1, 64)}], **options}
+    tail = [{'type': 'BuildPseudoClip', 'clip_len': 4}, {'type': 'FormatShape', 'input_format': 'NCTHW'}]
+    asked = {'frame_inds': np.array([3]), 'num_clips': 1, 'clip_len': 1}
+    assert run(sample(clip, 'pack') | asked, decode, *tail)['imgs'].shape == (1, 3, 4, 64, 85)
+
+
 def test_shared_repeats_refuse_to_be_written_to_even_where_nothing_is_repeated(clip):
     asked = {'frame_inds': np.array([3, 4]), 'num_clips': 1, 'clip_len': 2}
     results = run(sample(clip, 'pack') | asked, {'type': 'PackDecode', 'share_repeats': True})
