@@ -480,8 +480,20 @@ def test_a_clip_can_be_built_of_a_single_image(clip, options):
 
 def test_shared_repeats_refuse_to_be_written_to_even_where_nothing_is_repeated(clip):
     asked = {'frame_inds': np.array([3, 4]), 'num_clips': 1, 'clip_len': 2}
-    results = run(sample(clip, 'pack') | asked, {'type': 'PackDecode', 'share_repeats': True})
+    shared = {'type': 'PackDecode', 'share_repeats': True}
+    results = run(sample(clip, 'pack') | asked, shared)
     assert not any(image.flags.writeable for image in results['imgs'])
+    with pytest.raises((cv2.error, ValueError)):
+        run(results, {'type': 'Flip', 'flip_ratio': 1.0})
+    for step in (
+        {'type': 'ThreeCrop', 'crop_size': 96},
+        {'type': 'TenCrop', 'crop_size': 64},
+        {'type': 'CenterCrop', 'crop_size': 64},
+        {'type': 'Resize', 'scale': (-1, 64)},
+        {'type': 'FormatShape', 'input_format': 'NCTHW'},
+    ):
+        found = run(sample(clip, 'pack') | asked, shared, step)['imgs']
+        np.testing.assert_array_equal(found, run(sample(clip, 'pack') | asked, {'type': 'PackDecode'}, step)['imgs'])
 
 
 @pytest.mark.parametrize('kind', ['video', 'pack'])
