@@ -96,16 +96,15 @@ def _announced_seconds(container: Any, stream: Any) -> float | None:
         return None
     whole = container.duration / 1e6 if container.duration else None
     own = float(stream.duration * stream.time_base) if stream.duration else None
+    if own is not None and not _OWN.isdisjoint(_formats(container)):
+        return own
     # Matroska's statistics: one tag a stream, perhaps with a language at its end.
     for key, text in stream.metadata.items():
         if key.upper().split('-')[0] == 'DURATION' and (seconds := _seconds(text)) is not None:
             return seconds if whole is None else min(seconds, whole)
     # The container's own is that of its longest stream, which sound may be; libavformat gives it to streams that state
     # none.
-    alone = len(container.streams) == 1
-    if own is not None and (alone or not _OWN.isdisjoint(_formats(container))):
-        return own
-    return whole if alone else None
+    return (own or whole) if len(container.streams) == 1 else None
 
 
 def _seconds(text: str) -> float | None:
