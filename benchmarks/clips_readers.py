@@ -34,6 +34,8 @@ def pipeline(reader: str, sampling: dict[str, Any], steps: Sequence[dict[str, An
     """The transforms of a sample, built."""
     start, decoder, _, fusible = READERS[reader]
     decode = {'type': decoder, 'fused': list(steps)} if fusible else {'type': decoder}
+    if fusible and sampling.get('test_mode'):
+        decode['share_repeats'] = True
     behind = after if fusible else [*steps, *after]
     return Compose([*({'type': kind} for kind in start), sampling, decode, *behind, *TAIL])
 

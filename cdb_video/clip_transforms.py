@@ -27,7 +27,14 @@ from mmengine.registry import TRANSFORMS
 
 from cdb_video.clips.errors import ClipError, raise_for_the_file
 from cdb_video.clips.fallbacks import BACKENDS, open_video
-from cdb_video.clips.pixels import Image, RgbConverter, Step, TurnedError, stepped_size
+from cdb_video.clips.host_arguments import (
+    check_decoding_backend,
+    check_local,
+    check_mode,
+    check_threads,
+    video_path,
+)
+from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
 from cdb_video.pack import PackError, PackReader
@@ -40,8 +47,6 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     BaseTransform = None
 
 PACK_SUFFIX = '.pack'
-# Frames that are asked for so many times on average are shared by those who ask.
-_SHARED = 4
 # Older OpenCV gives blue first.
 _IMREAD_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)
 
@@ -66,8 +71,9 @@ if BaseTransform is not None:
         # For `cdb_video.stock_readers.why_not_replaced`.
         raises_clip_error = True
 
-        def __init__(self, fused: Sequence[dict[str, Any]] = ()) -> None:
+        def __init__(self, fused: Sequence[dict[str, Any]] = (), share_repeats: bool = False) -> None:
             self.fused = FusedSteps(fused)
+            self.share_repeats = share_repeats
 
         def _wanted(self, results: dict[str, Any]) -> Wanted:
             """The frames that are asked for, counted from 0."""
@@ -80,23 +86,24 @@ if BaseTransform is not None:
 
         def _decode(self, results: dict[str, Any], path: str, frames: Iterator[Any], wanted: Wanted) -> None:
             """Convert the different frames as they come, and lay them out as they were asked for."""
-            # As the ten views of a test, which nothing writes to; a copy of each would cost a tenth of the time.
-            shared = results.get('num_clips', 1) > 1 and len(wanted.numbers) >= _SHARED * len(wanted.frames)
+            shared = self.share_repeats
             total, rows = (len(wanted.frames), range(len(wanted.frames))) if shared else wanted.first_places()
             try:
                 images = self._converted(results, path, zip(rows, frames, strict=True), total)
-            except TurnedError as error:
+            except FrameError as error:
                 raise ClipError(path, str(error)) from error
             results['img_shape'] = images.shape[1:3]
             if shared:
-                # A transform that wrote to one would write to it for each view.
+                # A transform that wrote to one would write to it for each view. So even where nothing is repeated: what
+                # cannot work is to fail with the first clip.
                 images.setflags(write=False)
                 results['imgs'] = [images[number] for number in wanted.numbers]
                 return
             for place, first in wanted.repeats():
                 images[place] = images[first]
-            # FormatShape takes an array as it is, and copies a list, which other transforms may want.
-            results['imgs'] = images if self.fused.transforms else list(images)
+            # FormatShape takes an array as it is, and copies a list, which other transforms may want: BuildPseudoClip
+            # appends to that of a single image.
+            results['imgs'] = images if self.fused.transforms and total > 1 else list(images)
 
         def _converted(
             self, results: dict[str, Any], path: str, frames: Iterator[tuple[int, Any]], total: int
@@ -119,7 +126,7 @@ if BaseTransform is not None:
             return images
 
         def __repr__(self) -> str:
-            return f'{type(self).__name__}(fused={self.fused!r})'
+            return f'{type(self).__name__}(fused={self.fused!r}, share_repeats={self.share_repeats})'
 
     @TRANSFORMS.register_module()
     class PackDecode(_Decode):
@@ -129,16 +136,33 @@ if BaseTransform is not None:
         FrameListDataset with `data_prefix=dict(img='.../packs')` gives what is needed. Needs also `frame_inds` and
         `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`.
 
-        A frame that is asked for repeatedly is decoded once. Its repeats are copies; but where there is more than one
-        view (`num_clips`) and a frame is asked for four times on average, they are one array that cannot be written to.
+        A frame that is asked for repeatedly is decoded once, and its repeats are copies.
 
         Args:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+            share_repeats: Whether repeats are one array, which is faster for the ten views of a test. Then no image can
+                be written to: behind the decoder may stand ThreeCrop, TenCrop, CenterCrop, Resize and FormatShape, but
+                not Flip, RandomErasing or others that write to their input.
+            io_backend: As of RawFrameDecode: 'disk' or 'local'.
+            decoding_backend: As of RawFrameDecode: 'cv2'.
+            backend_args: None, or mmengine's for local files.
 
         Raises:
             ClipError: If the pack is missing or damaged, or holds fewer frames than `total_frames`.
             ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
         """
+
+        def __init__(
+            self,
+            fused: Sequence[dict[str, Any]] = (),
+            share_repeats: bool = False,
+            io_backend: str = 'disk',
+            decoding_backend: str = 'cv2',
+            backend_args: dict[str, Any] | None = None,
+        ) -> None:
+            check_local('PackDecode', io_backend, backend_args)
+            check_decoding_backend(decoding_backend)
+            super().__init__(fused, share_repeats)
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Add `imgs` and what belongs to it."""
@@ -164,21 +188,33 @@ if BaseTransform is not None:
         """Opens a video and counts its frames. Takes the place of DecordInit or PyAVInit, before VideoDecode.
 
         The frames are counted, by their packets or by decoding them; what the header says is not relied on. Needs
-        `filename`; adds `video_reader`, `total_frames` and `avg_fps`.
+        `filename`, of which '.mp4' may be left out, as of DecordInit's; adds `video_reader`, `total_frames` and
+        `avg_fps`.
 
         Args:
             backends: What to read with, the first choice first: 'pyav', 'decord', 'opencv'. The next one is taken,
                 with one warning for each cause, where one is not installed or has no decoder. decord believes the
                 header; OpenCV decodes a clip twice, and both decode frames that nobody asked for.
+            io_backend: As of DecordInit: 'disk' or 'local'.
+            num_threads: As of DecordInit, and without effect: each worker of a loader decodes in one thread.
+            backend_args: None, or mmengine's for local files.
 
         Raises:
             ClipError: If the file is missing, no video, damaged or cut off.
-            ValueError: If a backend is unknown.
+            ValueError: If a backend is unknown, or the files are not to be local ones.
         """
 
         raises_clip_error = True
 
-        def __init__(self, backends: Sequence[str] = BACKENDS) -> None:
+        def __init__(
+            self,
+            backends: Sequence[str] = BACKENDS,
+            io_backend: str = 'disk',
+            num_threads: int = 1,
+            backend_args: dict[str, Any] | None = None,
+        ) -> None:
+            check_local('VideoInit', io_backend, backend_args)
+            check_threads(num_threads)
             unknown = [backend for backend in backends if backend not in BACKENDS]
             if unknown or not backends:
                 raise ValueError(f'backends={list(backends)!r}: must be some of {", ".join(map(repr, BACKENDS))}')
@@ -186,10 +222,11 @@ if BaseTransform is not None:
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Open the file."""
+            path = video_path(results['filename'])
             try:
-                video = open_video(results['filename'], self.backends)
+                video = open_video(path, self.backends)
             except OSError as error:
-                raise_for_the_file(results['filename'], error)
+                raise_for_the_file(path, error)
                 raise
             results['video_reader'] = video
             results['total_frames'] = video.total_frames
@@ -207,15 +244,26 @@ if BaseTransform is not None:
         `start_index`; adds `imgs`, (H, W, 3) uint8 RGB each, `img_shape` and `original_shape`. A video whose header
         asks for it is shown turned by quarter turns, as extract_frames writes it.
 
-        Repeated frames are treated as PackDecode does.
-
         Args:
             fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+            share_repeats: See PackDecode.
+            mode: As of DecordDecode: 'accurate'.
+            multi_thread: As of PyAVDecode, and without effect: see `num_threads` of VideoInit.
 
         Raises:
             ClipError: If a frame cannot be decoded, or is damaged.
             ValueError: If a transform cannot be fused, or a crop reaches beyond the frames.
         """
+
+        def __init__(
+            self,
+            fused: Sequence[dict[str, Any]] = (),
+            share_repeats: bool = False,
+            mode: str = 'accurate',
+            multi_thread: bool = False,
+        ) -> None:
+            check_mode('VideoDecode', mode)
+            super().__init__(fused, share_repeats)
 
         def transform(self, results: dict[str, Any]) -> dict[str, Any]:
             """Add `imgs` and what belongs to it."""

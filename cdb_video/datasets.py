@@ -29,6 +29,7 @@ from mmengine.registry import DATASETS
 
 from cdb_video.annotation import read_class_names
 from cdb_video.clip_table import ClipTable, read_frame_table, read_video_table
+from cdb_video.clips.host_arguments import video_path
 from cdb_video.labels import KEEPS_LABELS
 from cdb_video.replacement import Replacing
 
@@ -88,7 +89,12 @@ class _CheckedList(Replacing):
         self._serialize_lists = value
 
     def _get_unserialized_subset(self, indices: int | Sequence[int]) -> ClipTable | list[dict[str, Any]]:
-        if isinstance(self.data_list, ClipTable) and isinstance(indices, Sequence):
+        if not isinstance(self.data_list, ClipTable):
+            return super()._get_unserialized_subset(indices)  # type: ignore[misc]
+        if not self._fully_initialized and (indices == 0 or (isinstance(indices, Sequence) and not indices)):
+            # As the host, which fails to store an empty list, but in words.
+            raise ValueError(f'indices={indices!r} leaves no clip of {self.ann_file}. Leave it out, or choose some')
+        if isinstance(indices, Sequence):
             return self.data_list.take(indices)
         if self._fully_initialized and isinstance(indices, int) and abs(indices) > len(self.data_list):
             raise ValueError(f'a subset of {indices} clips: {self.ann_file} has only {len(self.data_list)}')
@@ -194,7 +200,8 @@ if RawframeDataset is not None:
             pipeline: See VideoDataset, as all arguments not named here.
             classes: Class names in the order of the labels, or the file that holds them, one a line
                 (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether every video must exist and not be empty.
+            check_files: Whether every video must exist and not be empty; of its name '.mp4' may be left out, as
+                DecordInit and VideoInit read it.
             on_error: See FrameListDataset, as for `max_damaged`.
 
         Unlike VideoDataset it reads file names with blanks, from lists with the default `delimiter`.
@@ -213,7 +220,7 @@ if RawframeDataset is not None:
                 return super().load_data_list()
             clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'))
             if self.check_files:
-                names = (info['filename'] for info in clips)
+                names = (video_path(info['filename']) for info in clips)
                 absent = [name for name in names if not os.path.isfile(name) or os.path.getsize(name) == 0]
                 self._raise_for_missing(absent, len(clips), 'Put the clips there')
             return self._kept(clips, VideoListDataset)

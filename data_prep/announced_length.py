@@ -16,6 +16,8 @@ from container_parts import avi_chunks, matroska_end
 _ESTIMATED = ('mpegts', 'mpeg', 'ogg')
 # One frame less is let pass, as where frames are counted; times are rounded to milliseconds.
 _SLACK = 1.5
+# These state a duration for each stream.
+_OWN = frozenset(('mov', 'avi'))
 
 
 class LengthCheck:
@@ -77,9 +79,9 @@ class LengthCheck:
         times = sorted(self._times)
         rate = float(self._stream.average_rate or 0)
         step = max([later - earlier for earlier, later in pairwise(times)], default=0.0)
-        step = max(step, 1 / rate if rate else 0.0, self._last_duration)
+        step = max(step, 1 / rate if rate else 0.0)
         # Some programs announce the time of the end, some the length from the first frame on.
-        end = times[-1] + (self._last_duration or step) - min(0.0, times[0])
+        end = times[-1] + max(step, self._last_duration) - min(0.0, times[0])
         if end + _SLACK * step >= self._announced:
             return None
         return f'its frames end at {end:.2f} s, its header announces {self._announced:.2f} s'
@@ -100,23 +102,25 @@ class LengthCheck:
         if self._announced is None or not self._times:
             return False
         rate = float(self._stream.average_rate or 0)
-        step = self._last_duration or (1 / rate if rate else 0.0)
-        return self._latest + (1 + _SLACK) * step >= self._announced
+        step = 1 / rate if rate else 0.0
+        return self._latest + max(step, self._last_duration) + _SLACK * step >= self._announced
 
 
 def announced_seconds(container: Any, stream: Any) -> float | None:
     """Duration of a video stream as its container states it; None = it does not, or only of all streams together."""
     if any(name in _ESTIMATED for name in container.format.name.split(',')):
         return None
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
+    whole = container.duration / 1e6 if container.duration else None
+    own = float(stream.duration * stream.time_base) if stream.duration else None
+    if own is not None and not _OWN.isdisjoint(container.format.name.split(',')):
+        return own
     # Matroska's statistics: one tag a stream, perhaps with a language at its end.
     for key, text in stream.metadata.items():
         if key.upper().split('-')[0] == 'DURATION' and (seconds := _seconds(text)) is not None:
-            return seconds
-    # The container's own is that of its longest stream, which sound may be.
-    alone = len(container.streams) == 1
-    return container.duration / 1e6 if container.duration and alone else None
+            return seconds if whole is None else min(seconds, whole)
+    # The container's own is that of its longest stream, which sound may be; libavformat gives it to streams that state
+    # none.
+    return (own or whole) if len(container.streams) == 1 else None
 
 
 def _seconds(text: str) -> float | None:

@@ -70,6 +70,21 @@ def write_from_second_key_packet(source, target):
     return target
 
 
+def write_held(source, target, seconds, **muxer):
+    """Copy the stream, but let its last frame be shown for some seconds."""
+    with av.open(str(source)) as whole, av.open(str(target), 'w', options=muxer) as held:
+        stream = whole.streams.video[0]
+        copy = held.add_stream_from_template(stream)
+        packets = [packet for packet in whole.demux(stream) if packet.size]
+        # The last to be shown, and to be decoded: MP4 adds up the latter.
+        for packet in (max(packets, key=lambda packet: packet.pts), packets[-1]):
+            packet.duration = round(seconds / packet.time_base)
+        for packet in packets:
+            packet.stream = copy
+            held.mux(packet)
+    return target
+
+
 def write_packed(source, target):
     """Copy MPEG-4 with single B-frames the way DivX packs it: a packet of two frames, then one that shows nothing."""
     start = b'\0\0\1\xb6'

@@ -148,6 +148,19 @@ def test_a_part_is_not_shifted_where_the_image_nearly_keeps_its_size(whole):
         assert np.abs(part - wanted).mean() < 0.6
 
 
+@pytest.mark.parametrize(('width', 'whole'), [(320, 341), (160, 341), (34, 440), (426, 454), (176, 224), (640, 341)])
+def test_no_column_of_a_part_is_shifted(width, whole):
+    # The value of a pixel is where it lies.
+    image = np.tile(np.arange(width, dtype=np.float32), (64, 1))
+    resized = cv2.resize(image, (whole, 64))
+    for left in range(0, whole - 7, 3):
+        for right in (left + 1, left + 7, whole):
+            part = resize_part(image, (whole, 64), (left, 0, right, 64), cv2.INTER_LINEAR)
+            assert np.abs(part - resized[:, left:right]).max() < 1 / 15 + 1e-3
+            part = resize_part(image.T, (64, whole), (0, left, 64, right), cv2.INTER_LINEAR)
+            assert np.abs(part.T - resized[:, left:right]).max() < 1 / 15 + 1e-3
+
+
 def test_parts_of_tiny_images_are_those_of_the_whole():
     rng = np.random.default_rng(0)
     for _ in range(400):

@@ -114,6 +114,17 @@ def test_places_outside_the_list_and_too_large_subsets_are_refused(lists):
         dataset.get_subset_(NUM_CLIPS + 1)
 
 
+@pytest.mark.parametrize('kinds', PAIRS)
+def test_data_sets_without_a_clip_are_refused_and_lists_are_cut_as_the_host_cuts_them(lists, kinds):
+    for indices in (0, []):
+        with pytest.raises(ValueError, match=r'indices=(0|\[\]) leaves no clip of .*\.txt\. Leave it out'):
+            build(kinds[0], lists, indices=indices)
+        with pytest.raises(ValueError, match='at least one array'):
+            build(kinds[1], lists, indices=indices)
+    ours, theirs = (build(kind, lists, serialize_data=False) for kind in kinds)
+    check_equal(ours.get_subset(10**6), theirs.get_subset(10**6))
+
+
 def test_a_filter_of_a_derived_class_may_return_a_list(lists):
     class FirstClass(FrameListDataset):
         def filter_data(self):

@@ -11,7 +11,7 @@ import textwrap
 import cv2
 import numpy as np
 import pytest
-from mmengine.registry import TRANSFORMS, init_default_scope
+from mmengine.registry import DATASETS, TRANSFORMS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.clips import fallbacks
@@ -196,13 +196,17 @@ def test_ten_views_in_three_crops_decode_each_frame_once(clip, kind, monkeypatch
     sampling = {'type': 'SampleFrames', 'clip_len': 8, 'frame_interval': 2, 'num_clips': 10, 'test_mode': True}
     tail = [{'type': 'ThreeCrop', 'crop_size': 64}, {'type': 'FormatShape', 'input_format': 'NCTHW'}]
     resize = {'type': 'Resize', 'scale': (-1, 64)}
-    fused = run(sample(clip, kind), *pipeline(OURS[kind], *tail, sampling=sampling, fused=[resize]))
+    options = {'sampling': sampling, 'share_repeats': True}
+    fused = run(sample(clip, kind), *pipeline(OURS[kind], *tail, fused=[resize], **options))
     unique = len(np.unique(fused['frame_inds']))
     assert unique < 80
     assert len(converted) == unique
     assert fused['imgs'].shape == (30, 3, 8, 64, 64)
-    unfused = run(sample(clip, kind), *pipeline(OURS[kind], resize, *tail, sampling=sampling))
+    unfused = run(sample(clip, kind), *pipeline(OURS[kind], resize, *tail, **options))
     assert mean_difference(fused['imgs'], unfused['imgs']) < 1
+    # The views share their frames: one array of each.
+    images = run(sample(clip, kind), *pipeline(OURS[kind], **options))['imgs']
+    assert len({image.ctypes.data for image in images}) == unique
     if kind == 'pack':
         theirs = run(sample(clip, kind), *pipeline(THEIRS[kind], resize, *tail, sampling=sampling))
         np.testing.assert_array_equal(fused['imgs'], theirs['imgs'])
@@ -398,6 +402,35 @@ def test_no_damaged_video_is_read_in_silence(tmp_path, damage):
         run(results, {'type': 'VideoInit'}, {'type': 'VideoDecode'})
 
 
+@pytest.fixture
+def ycgco(tmp_path):
+    """A clip whose header states a colour matrix that swscale does not know."""
+    return write_clip(tmp_path / 'a.mp4', shade=[90] * 12, **{'x264-params': 'colormatrix=YCgCo'})
+
+
+def test_colours_of_an_unknown_matrix_are_left_to_decord_and_nothing_is_drawn_twice(ycgco):
+    pytest.importorskip('decord')
+    steps = [{'type': 'VideoInit'}, {'type': 'VideoDecode', 'fused': FUSIBLE['random resized crop'][1:]}]
+    results = {'filename': str(ycgco), 'start_index': 0, 'modality': 'RGB', 'frame_inds': np.arange(4)}
+    with pytest.warns(UserWarning, match=r'colour matrix 8, YCgCo\): decord is used'):
+        found = run(results, *steps)
+    assert mean_difference(found['imgs'], [np.full((56, 56, 3), 90)] * 4) < 3
+    plain = write_clip(ycgco.with_name('b.mp4'), shade=[90] * 12)
+    expected = run(results | {'filename': str(plain)}, *steps)
+    np.testing.assert_array_equal(found['crop_bbox'], expected['crop_bbox'])
+
+
+@pytest.mark.parametrize('backends', [['pyav'], ['pyav', 'opencv'], ['pyav', 'decord']])
+def test_where_nothing_converts_the_colours_the_file_and_the_matrix_are_named(ycgco, backends, monkeypatch):
+    def missing(path):
+        raise ImportError('No module named decord')
+
+    monkeypatch.setattr(fallbacks, '_READERS', fallbacks._READERS | {'decord': missing})
+    results = {'filename': str(ycgco), 'start_index': 0, 'modality': 'RGB', 'frame_inds': np.arange(4)}
+    with pytest.raises(ClipError, match=r'a\.mp4: .*\(yuv420p, colour matrix 8, YCgCo\).*Encode it with BT\.709'):
+        run(results, {'type': 'VideoInit', 'backends': backends}, {'type': 'VideoDecode'})
+
+
 @pytest.mark.parametrize('pix_fmt', ['yuv420p', 'yuv444p', 'yuv420p10le'])
 def test_a_still_clip_gives_the_same_picture_in_every_format(tmp_path, pix_fmt):
     image = smooth(3)
@@ -423,12 +456,111 @@ def test_without_mmaction2_the_names_say_what_is_missing_and_decord_is_not_loade
 
 
 @pytest.mark.parametrize('kind', ['video', 'pack'])
-def test_several_clips_of_a_training_sample_can_be_written_to(clip, kind):
-    sampling = {'type': 'SampleFrames', 'clip_len': 1, 'num_clips': 3}
-    results = run(sample(clip, kind), *pipeline(OURS[kind], {'type': 'Flip', 'flip_ratio': 1.0}, sampling=sampling))
-    theirs = run(sample(clip, kind), *pipeline(OURS[kind], sampling=sampling))
-    for flipped, image in zip(results['imgs'], theirs['imgs'], strict=True):
-        np.testing.assert_array_equal(flipped, image[:, ::-1])
+@pytest.mark.parametrize('fused', [[], [{'type': 'Resize', 'scale': (-1, 64)}]])
+def test_several_clips_of_a_training_sample_can_be_written_to(clip, kind, fused):
+    # Two frames, each of which is asked for eight times.
+    asked = {'frame_inds': np.array([3, 4] * 8), 'num_clips': 16, 'clip_len': 1}
+    *start, decode = OURS[kind]
+    plain, flipped, erased = (
+        run(sample(clip, kind) | asked, *start, decode | {'fused': fused}, *behind)['imgs']
+        for behind in ([], [{'type': 'Flip', 'flip_ratio': 1.0}], [{'type': 'RandomErasing', 'erase_prob': 1.0}])
+    )
+    for image, original in zip(flipped, plain, strict=True):
+        np.testing.assert_array_equal(image, original[:, ::-1])
+    assert mean_difference(erased, plain) > 1
+
+
+@pytest.mark.parametrize('options', [{}, {'share_repeats': True}])
+def test_a_clip_can_be_built_of_a_single_image(clip, options):
+    decode = {'type': 'PackDecode', 'fused': [{'type': 'Resize', 'scale': (-1, 64)}], **options}
+    tail = [{'type': 'BuildPseudoClip', 'clip_len': 4}, {'type': 'FormatShape', 'input_format': 'NCTHW'}]
+    asked = {'frame_inds': np.array([3]), 'num_clips': 1, 'clip_len': 1}
+    assert run(sample(clip, 'pack') | asked, decode, *tail)['imgs'].shape == (1, 3, 4, 64, 85)
+
+
+def test_shared_repeats_refuse_to_be_written_to_even_where_nothing_is_repeated(clip):
+    asked = {'frame_inds': np.array([3, 4]), 'num_clips': 1, 'clip_len': 2}
+    shared = {'type': 'PackDecode', 'share_repeats': True}
+    results = run(sample(clip, 'pack') | asked, shared)
+    assert not any(image.flags.writeable for image in results['imgs'])
+    with pytest.raises((cv2.error, ValueError)):
+        run(results, {'type': 'Flip', 'flip_ratio': 1.0})
+    for step in (
+        {'type': 'ThreeCrop', 'crop_size': 96},
+        {'type': 'TenCrop', 'crop_size': 64},
+        {'type': 'CenterCrop', 'crop_size': 64},
+        {'type': 'Resize', 'scale': (-1, 64)},
+        {'type': 'FormatShape', 'input_format': 'NCTHW'},
+    ):
+        found = run(sample(clip, 'pack') | asked, shared, step)['imgs']
+        np.testing.assert_array_equal(found, run(sample(clip, 'pack') | asked, {'type': 'PackDecode'}, step)['imgs'])
+
+
+@pytest.mark.parametrize('kind', ['video', 'pack'])
+def test_a_clip_that_is_missing_or_a_folder_is_named_and_replaced(clip, tmp_path, kind):
+    (tmp_path / f'folder.{"mp4" if kind == "video" else "pack"}').mkdir()
+    name = 'a.mp4' if kind == 'video' else 'frames.pack'
+    (tmp_path / name).write_bytes((clip / name).read_bytes())
+    lines = (
+        ['a.mp4 0', 'gone.mp4 0', 'folder.mp4 0'] if kind == 'video' else ['frames 40 0', 'gone 40 0', 'folder 40 0']
+    )
+    (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
+    settings = {
+        'type': 'VideoListDataset' if kind == 'video' else 'FrameListDataset',
+        'ann_file': str(tmp_path / 'list.txt'),
+        'data_prefix': {'video' if kind == 'video' else 'img': str(tmp_path)},
+        'pipeline': pipeline(OURS[kind]),
+        'check_files': False,
+    }
+    dataset = DATASETS.build(settings)
+    for index, rule in ((1, 'there is no such'), (2, r'cannot be read \(Is a directory\)')):
+        with pytest.raises(ClipError, match=rf'{lines[index].split(".")[0].split()[0]}\.\w+: {rule}'):
+            dataset[index]
+    dataset = DATASETS.build(settings | {'on_error': 'resample'})
+    for index in (1, 2):
+        np.testing.assert_array_equal(dataset[index]['original_shape'], SIZE[::-1])
+
+
+def test_arguments_of_the_readers_whose_place_they_take_are_taken(clip):
+    plain = run(sample(clip, 'video'), *pipeline(OURS['video']))['imgs']
+    local = {'backend_args': {'backend': 'local'}}
+    steps = [{'type': 'VideoInit', 'io_backend': 'disk', 'num_threads': 4, **local}, {'type': 'VideoDecode'}]
+    found = run(sample(clip, 'video'), *pipeline(steps, mode='accurate', multi_thread=True))['imgs']
+    np.testing.assert_array_equal(found, plain)
+    options = {'io_backend': 'local', 'decoding_backend': 'cv2', **local}
+    found = run(sample(clip, 'pack'), *pipeline(OURS['pack'], **options))['imgs']
+    np.testing.assert_array_equal(found, run(sample(clip, 'pack'), *pipeline(OURS['pack']))['imgs'])
+
+
+@pytest.mark.parametrize(
+    ('setting', 'message'),
+    [
+        ({'type': 'VideoInit', 'io_backend': 'petrel'}, "io_backend='petrel': VideoInit reads local files only.*Copy"),
+        ({'type': 'PackDecode', 'backend_args': {'backend': 'http'}}, "'http': PackDecode reads local files only"),
+        ({'type': 'PackDecode', 'backend_args': {'enable_mc': True}}, 'PackDecode knows no enable_mc.*Leave them out'),
+        ({'type': 'PackDecode', 'decoding_backend': 'turbojpeg'}, "'turbojpeg': PackDecode decodes with OpenCV"),
+        ({'type': 'VideoInit', 'num_threads': -1}, 'num_threads=-1: must be a whole number of at least 0'),
+        ({'type': 'VideoDecode', 'mode': 'efficient'}, "mode='efficient' would show the key frames.*Leave mode out"),
+        ({'type': 'VideoDecode', 'mode': 'fast'}, "mode='fast': must be 'accurate'"),
+    ],
+)
+def test_arguments_that_cannot_be_followed_are_refused_with_a_remedy(setting, message):
+    with pytest.raises(ValueError, match=message):
+        TRANSFORMS.build(setting)
+
+
+def test_mp4_may_be_left_out_of_a_name(clip, tmp_path):
+    (tmp_path / 'list.txt').write_text('a 1\n')
+    settings = {'ann_file': str(tmp_path / 'list.txt'), 'data_prefix': {'video': str(clip)}}
+    dataset = DATASETS.build({'type': 'VideoListDataset', 'pipeline': pipeline(OURS['video']), **settings})
+    assert dataset[0]['total_frames'] == FRAMES
+    assert dataset[0]['filename'].endswith('/a')
+    (clip / 'bare').write_bytes((clip / 'a.mp4').read_bytes())
+    bare = run(sample(clip, 'video') | {'filename': str(clip / 'bare')}, {'type': 'VideoInit'})['video_reader']
+    assert bare.path.endswith('/bare')
+    bare.close()
+    with pytest.raises(ClipError, match=r'absent\.mp4: there is no such file'):
+        run({'filename': str(clip / 'absent')}, {'type': 'VideoInit'})
 
 
 def test_pack_that_is_missing_or_holds_an_empty_frame_is_named(clip, tmp_path):

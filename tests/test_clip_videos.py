@@ -19,11 +19,13 @@ from tests.clips import (
     write_audio,
     write_clip,
     write_from_second_key_packet,
+    write_held,
     write_lying_avi,
     write_paced,
     write_packed,
     write_shortened_by_edit_list,
 )
+from tests.joined_clips import show_pieces
 from tests.noise_clips import FRAMES as NOISE_FRAMES
 from tests.noise_clips import write as write_noise
 
@@ -151,6 +153,19 @@ def test_an_edit_list_hides_frames_and_what_is_left_is_counted(tmp_path):
     assert check_against_full_decode(clip) == 48
 
 
+@pytest.mark.parametrize('pieces', [[(3, 13), (25, 35)], [(25, 35), (3, 13)], [(5, 15), (5, 15)], [(6, 18), (30, 40)]])
+def test_frames_of_pieces_do_not_depend_on_which_others_are_asked_for(tmp_path, pieces):
+    settings = {'x264-params': 'mbtree=0:scenecut=0:keyint=10:bframes=2:b-adapt=0'}
+    whole = write_clip(tmp_path / 'whole.mp4', frames=40, **settings)
+    clip = show_pieces(whole, tmp_path / 'a.mp4', *pieces)
+    expected = full_decode(clip)
+    assert len(expected) in (20, 21, 22, 23)
+    for number in range(len(expected)):
+        np.testing.assert_array_equal(read(clip, [number])[number], expected[number])
+    found = read(clip, range(len(expected)))
+    np.testing.assert_array_equal(list(found.values()), expected)
+
+
 def test_a_clip_of_variable_rate_has_its_frames_in_order(tmp_path):
     clip = write_paced(tmp_path / 'a.mp4', [0, 0.04, 0.08, 0.12, 0.5, 0.52, 1.3])
     assert check_against_full_decode(clip) == 7
@@ -225,6 +240,29 @@ def test_matroska_that_was_cut_off_is_named_by_its_duration(tmp_path):
         list(video.frames(range(video.total_frames)))
 
 
+@pytest.mark.parametrize(('name', 'codec'), [('a.mkv', 'libx264'), ('a.asf', 'mpeg4')])
+def test_sound_that_outlasts_the_picture_is_no_cut(tmp_path, name, codec):
+    clip = write_noise(tmp_path / name, codec, sound_seconds=5)
+    with av.open(str(clip)) as container:
+        assert container.duration > 4.9e6 > 1.5e6 * NOISE_FRAMES / 24
+    assert check_against_full_decode(clip, draws=2) == NOISE_FRAMES
+    if name == 'a.mkv':
+        with pytest.raises(ClipError, match='cut off'):
+            Video(cut(clip, tmp_path / f'cut_{name}', 0.5))
+
+
+@pytest.mark.parametrize(
+    ('name', 'frames', 'muxer'),
+    [('a.mkv', 30, {}), ('a.mkv', 2, {}), ('a.mp4', 30, {}), ('a.mp4', 30, {'movflags': 'frag_keyframe+empty_moov'})],
+)
+def test_a_last_frame_that_is_held_long_is_no_cut(tmp_path, name, frames, muxer):
+    whole = write_clip(tmp_path / 'whole.mp4', frames, **B_FRAMES)
+    clip = write_held(whole, tmp_path / name, 3, **muxer)
+    with av.open(str(clip)) as container:
+        assert container.duration > 2.9e6 > 2e6 * frames / 24
+    assert check_against_full_decode(clip, draws=2) == frames
+
+
 def test_frames_beyond_the_last_are_an_error(tmp_path):
     clip = write_clip(tmp_path / 'a.mp4', frames=12)
     with Video(clip) as video, pytest.raises(IndexError, match=r'a\.mp4: frames 3\.\.12 are not all in 0\.\.11'):
@@ -248,6 +286,25 @@ def test_no_file_stays_open_whatever_happens(tmp_path):
         with pytest.raises(ClipError):
             read(spoilt, [71])
     assert sorted(os.listdir('/proc/self/fd')) == before
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='open files are listed as Linux does')
+def test_a_reader_that_nobody_closes_is_closed_when_it_is_dropped(tmp_path):
+    from cdb_video.clips.fallbacks import open_video
+
+    clip = write_clip(tmp_path / 'a.mp4', frames=24)
+    before = sorted(os.listdir('/proc/self/fd'))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            results = {'video_reader': open_video(str(clip))}
+            with pytest.raises(ZeroDivisionError):
+                results['total_frames'] = 1 // 0
+            del results
+        assert sorted(os.listdir('/proc/self/fd')) == before
+    finally:
+        gc.enable()
 
 
 def test_counts_that_took_decoding_are_remembered_until_the_file_changes(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cdb_video.clips.packet_index import PacketIndex
+from cdb_video.clips.packet_index import PacketIndex, pieces_overlap
 
 # I0 P3 B1 B2 | I6 B4 B5 P9 B7 B8: the second key packet has two leading pictures.
 TIMES = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
@@ -47,6 +47,18 @@ def test_hidden_packets_show_no_frame_but_others_may_build_on_them():
     assert len(index) == 8
     assert index.packets([0, 1]).tolist() == [3, 1]
     assert index.runs([0]) == [(0, 3)]
+
+
+def test_a_piece_that_is_decoded_from_back_in_time_may_be_shown_before_the_end_of_another():
+    # Two pieces of groups of four; what leads to the second one is hidden, and so is what follows the first.
+    times, keys = [0, 2, 1, 3, 10, 12, 11, 13], [True, False, False, False] * 2
+    assert not pieces_overlap(times, keys, [False] * 8)
+    assert not pieces_overlap(TIMES, KEYS, [False, True] * 5)
+    back = [20, 23, 21, 22, 18, 21, 19, 20]
+    hidden = [False, True, False, True, True, False, True, True]
+    assert not pieces_overlap(back, keys, [False, True, False, True, True, True, True, True])
+    assert not pieces_overlap([20, 23, 21, 22, 19, 25, 20, 22], keys, hidden)
+    assert pieces_overlap([20, 23, 21, 22, 18, 20, 19, 21], keys, hidden)
 
 
 def test_runs_hold_every_wanted_packet_and_begin_where_decoding_can_start():

@@ -17,9 +17,13 @@ from cdb_video.clips.container_parts import avi_chunks, matroska_end
 _ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg'))
 # One frame less is let pass; times are rounded to milliseconds.
 _SLACK = 1.5
+# These state a duration for each stream.
+_OWN = frozenset(('mov', 'avi'))
 
 
-def why_short(path: str, container: Any, stream: Any, times: Sequence[int | None]) -> str | None:
+def why_short(
+    path: str, container: Any, stream: Any, times: Sequence[int | None], last_duration: int = 0
+) -> str | None:
     """How far the frames end before the announced duration, or the file before its end; None = they do not.
 
     Args:
@@ -27,18 +31,19 @@ def why_short(path: str, container: Any, stream: Any, times: Sequence[int | None
         container: The same, opened by av.
         stream: Its video stream.
         times: Presentation time of all packets, in units of the stream's time base; None = not known.
+        last_duration: For how long the last of them is shown, in the same units; 0 = not known.
 
     Raises:
         OSError: If the file cannot be read.
     """
-    why = _why_early(container, stream, times)
+    why = _why_early(container, stream, times, last_duration)
     if why is None and 'matroska' in _formats(container):
         size, end = os.path.getsize(path), matroska_end(path)
         why = f'it has {size} bytes, its header announces {end}' if end is not None and size < end else None
     return None if why is None else f'cut off: {why}'
 
 
-def _why_early(container: Any, stream: Any, times: Sequence[int | None]) -> str | None:
+def _why_early(container: Any, stream: Any, times: Sequence[int | None], last_duration: int) -> str | None:
     announced = _announced_seconds(container, stream)
     if announced is None or not times or None in times:
         return None
@@ -47,13 +52,13 @@ def _why_early(container: Any, stream: Any, times: Sequence[int | None]) -> str 
     if stream.average_rate:
         step = max(step, float(1 / stream.average_rate))
     # Some programs announce the time of the end, some the length from the first frame on.
-    end = seconds[-1] + step - min(0.0, seconds[0])
+    end = seconds[-1] + max(step, float(last_duration * stream.time_base)) - min(0.0, seconds[0])
     if end + _SLACK * step >= announced:
         return None
     return f'its frames end at {end:.2f} s, its header announces {announced:.2f} s'
 
 
-def reaches_end(path: str, container: Any, stream: Any, times: Sequence[int | None]) -> bool:
+def reaches_end(path: str, container: Any, stream: Any, times: Sequence[int | None], last_duration: int = 0) -> bool:
     """Whether a file is complete whose header counts more frames than there are packets.
 
     In AVI empty chunks may stand for frames; they are counted. Else the packets must reach the announced duration: an
@@ -63,7 +68,8 @@ def reaches_end(path: str, container: Any, stream: Any, times: Sequence[int | No
         path: The file.
         container: The same, opened by av.
         stream: Its video stream.
-        times: See `why_short`.
+        times: See `why_short`, as for `last_duration`.
+        last_duration: 0 = not known.
 
     Raises:
         OSError: If the file cannot be read.
@@ -73,9 +79,11 @@ def reaches_end(path: str, container: Any, stream: Any, times: Sequence[int | No
         return avi_chunks(path, stream.index) >= int(stream.frames)
     announced = _announced_seconds(container, stream)
     known = [time for time in times if time is not None]
-    if announced is None or not known or not stream.average_rate:
+    if announced is None or not known:
         return False
-    return float(max(known) * stream.time_base) + (1 + _SLACK) / float(stream.average_rate) >= announced
+    step = float(1 / stream.average_rate) if stream.average_rate else 0.0
+    end = float(max(known) * stream.time_base) + max(step, float(last_duration * stream.time_base))
+    return end + _SLACK * step >= announced
 
 
 def _formats(container: Any) -> list[str]:
@@ -86,14 +94,17 @@ def _formats(container: Any) -> list[str]:
 def _announced_seconds(container: Any, stream: Any) -> float | None:
     if not _ESTIMATED.isdisjoint(_formats(container)):
         return None
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
+    whole = container.duration / 1e6 if container.duration else None
+    own = float(stream.duration * stream.time_base) if stream.duration else None
+    if own is not None and not _OWN.isdisjoint(_formats(container)):
+        return own
     # Matroska's statistics: one tag a stream, perhaps with a language at its end.
     for key, text in stream.metadata.items():
         if key.upper().split('-')[0] == 'DURATION' and (seconds := _seconds(text)) is not None:
-            return seconds
-    # The container's own is that of its longest stream, which sound may be.
-    return container.duration / 1e6 if container.duration and len(container.streams) == 1 else None
+            return seconds if whole is None else min(seconds, whole)
+    # The container's own is that of its longest stream, which sound may be; libavformat gives it to streams that state
+    # none.
+    return (own or whole) if len(container.streams) == 1 else None
 
 
 def _seconds(text: str) -> float | None:

@@ -6,12 +6,14 @@ PNG files fail in that process.
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from cdb_video.clips.errors import ClipError, first_line
+from cdb_video.clips.pixels import MatrixError, check_matrix
 from cdb_video.clips.video import Video
 
 BACKENDS = ('pyav', 'decord', 'opencv')
@@ -112,6 +114,50 @@ class OpenCVVideo:
         return capture
 
 
+class ConvertibleVideo:
+    """A video whose frames decord is asked for where their colours are stored by a matrix that nothing else converts.
+
+    OpenCV is not: it shows such frames black.
+
+    Args:
+        video: Read by PyAV.
+        has_decord: Whether decord may be asked.
+    """
+
+    def __init__(self, video: VideoReader, has_decord: bool) -> None:
+        self._video, self._has_decord = video, has_decord
+        self.path, self.total_frames, self.rate = video.path, video.total_frames, video.rate
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """See `VideoReader`."""
+        try:
+            for number, frame in self._video.frames(wanted):
+                if number == wanted[0]:
+                    check_matrix(frame)
+                yield number, frame
+            return
+        except MatrixError as error:
+            cause = error
+        self.close()
+        self._video = self._decord(cause)
+        yield from self._video.frames(wanted)
+
+    def _decord(self, cause: MatrixError) -> VideoReader:
+        try:
+            if not self._has_decord:
+                raise ImportError('decord is not among the backends')
+            video = _READERS['decord'](self.path)
+        except ImportError as error:
+            remedy = 'Encode it with BT.709, install decord, which takes it for BT.601, or take it off the list'
+            raise ClipError(self.path, f'{cause} ({error})', remedy) from cause
+        _warn_once(f'{cause}: decord is used, more slowly, which takes their colours for those of BT.601')
+        return video
+
+    def close(self) -> None:
+        """See `VideoReader`."""
+        self._video.close()
+
+
 _READERS: dict[str, Callable[[str], VideoReader]] = {'pyav': Video, 'decord': DecordVideo, 'opencv': OpenCVVideo}
 
 
@@ -125,12 +171,17 @@ def open_video(path: str, backends: Sequence[str] = BACKENDS) -> VideoReader:
     Raises:
         ClipError: If the file is damaged, or no backend can decode it.
         FileNotFoundError: If there is no such file.
+        IsADirectoryError: If it is a folder.
     """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: there is no such file. Put the clip there, or take it off the list')
     causes = []
     for number, backend in enumerate(backends):
         try:
+            if backend == 'pyav':
+                return ConvertibleVideo(_READERS[backend](path), 'decord' in backends[number + 1 :])
             return _READERS[backend](path)
         except ImportError as error:
             # No decoder is said for each codec, not for each file.

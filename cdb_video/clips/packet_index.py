@@ -61,3 +61,27 @@ class PacketIndex:
         last = np.where(fits, self._keys, 0)
         starts: NDArray[np.int64] = last.max(axis=1, initial=0)
         return starts
+
+
+def pieces_overlap(times: Sequence[int], keys: Sequence[bool], hidden: Sequence[bool]) -> bool:
+    """Whether an edit list shows pieces whose times overlap: a decoder gives their frames in another order then.
+
+    A piece that begins amid a group is decoded from a key packet on that lies before it, and so back in time. By up to
+    a frame the pieces may then overlap, as times in the list are rounded.
+
+    Args:
+        times: (P,) int, presentation time of every packet, in the order of decoding.
+        keys: (P,) bool, whether the container calls a packet a key one.
+        hidden: (P,) bool, whether its frame is not shown.
+    """
+    # The latest time of all packets, of those shown in the pieces before, and of those shown in this one.
+    latest, before, current = (float('-inf'),) * 3
+    for time, is_key, is_hidden in zip(times, keys, hidden, strict=True):
+        if is_key and time < latest:
+            before = max(before, current)
+        latest = max(latest, time)
+        if not is_hidden:
+            if time < before:
+                return True
+            current = max(current, time)
+    return False

@@ -39,7 +39,10 @@ def resize_part(
     first_y, begin_y, end_y = _span(top, bottom, scale_y, image.shape[0])
     # Not by the size of the result: the factors would be others then, for it is rounded.
     shift = max(abs(first_x * scale_x - begin_x), abs(first_y * scale_y - begin_y))
-    if shift > _MOST_SHIFT or min(*image.shape[:2], *size) < _SMALLEST:
+    width, height = end_x - begin_x, end_y - begin_y
+    # What comes out as large as it is, OpenCV takes for what is not to be resized.
+    is_copied = (round(width / scale_x), round(height / scale_y)) == (width, height) and (scale_x, scale_y) != (1, 1)
+    if shift > _MOST_SHIFT or is_copied or min(*image.shape[:2], *size) < _SMALLEST:
         whole: NDArray[np.uint8] = cv2.resize(image, size, interpolation=interpolation)
         return whole[top:bottom, left:right]
     part = cv2.resize(
@@ -51,5 +54,7 @@ def resize_part(
 
 def _span(first: int, last: int, scale: float, length: int) -> tuple[int, int, int]:
     """Where a part starts in the result, and where in the source it starts and ends; `first` to `last` are in it."""
-    start = min(range(first, max(-1, first - _LEAD), -1), key=lambda place: abs(place * scale - round(place * scale)))
+    # Enlarged, the first columns lie nearer to the column of the source before, which a part does not have.
+    latest = max(0, first - max(0, math.ceil((0.5 + _MOST_SHIFT) / scale - 0.5)))
+    start = min(range(latest, max(-1, latest - _LEAD), -1), key=lambda place: abs(place * scale - round(place * scale)))
     return start, round(start * scale), min(length, math.ceil(last * scale) + 2)

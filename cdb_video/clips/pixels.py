@@ -52,8 +52,16 @@ class Flip:
 Step: TypeAlias = Resize | Crop | Flip
 
 
-class TurnedError(ValueError):
+class FrameError(ValueError):
+    """Frames cannot be shown as they ask for."""
+
+
+class TurnedError(FrameError):
     """Frames are to be shown turned by other than quarter turns."""
+
+
+class MatrixError(FrameError):
+    """The colours of frames are stored by a matrix that nothing here converts."""
 
 
 _PLANAR = frozenset(f'yuv{full}{sampling}p' for full in ('', 'j') for sampling in (420, 422, 444))
@@ -61,6 +69,19 @@ _PLANAR = frozenset(f'yuv{full}{sampling}p' for full in ('', 'j') for sampling i
 # and with it OpenCV, decord and PyAV, takes it.
 _BT601 = (0.299, 0.114)
 _SHARES = {1: (0.2126, 0.0722), 2: _BT601, 5: _BT601, 6: _BT601, 9: (0.2627, 0.0593)}
+# Those besides that swscale converts: RGB, FCC, SMPTE 240M; and names of those that it does not.
+_BY_SWSCALE = (0, 4, 7)
+_NAMES = {
+    8: 'YCgCo',
+    10: 'BT.2020 with constant luminance',
+    11: 'SMPTE ST 2085',
+    12: 'derived from the primaries',
+    13: 'derived from the primaries, with constant luminance',
+    14: 'ICtCp',
+    15: 'IPT-C2',
+    16: 'YCgCo-Re',
+    17: 'YCgCo-Ro',
+}
 _JPEG_RANGE = 2
 _UPRIGHT = (1, 0, 0, 1)
 
@@ -97,6 +118,12 @@ def stepped_size(size: tuple[int, int], steps: Sequence[Step]) -> tuple[int, int
     return width, height
 
 
+def check_matrix(frame: Any) -> None:
+    """Raise a MatrixError if an av.VideoFrame cannot be converted for its colour matrix."""
+    if int(frame.colorspace) not in _SHARES and int(frame.colorspace) not in _BY_SWSCALE:
+        RgbConverter().rgb(frame)
+
+
 class RgbConverter:
     """Converts the frames of one clip; holds swscale's context between them, and how they are turned."""
 
@@ -123,6 +150,7 @@ class RgbConverter:
             out: Where to write the result, of its shape; None = where there is room, or a view of an image.
 
         Raises:
+            MatrixError: If the frame's colours are stored by a matrix that swscale does not know.
             TurnedError: If the frame is to be shown turned by other than quarter turns.
         """
         if isinstance(frame, np.ndarray):
@@ -148,6 +176,7 @@ class RgbConverter:
         return self._turns[angle]
 
     def _reformatted(self, frame: Any) -> Image:
+        from av.error import FFmpegError
         from av.video.reformatter import Interpolation, VideoReformatter
 
         if self._swscale is None:
@@ -160,7 +189,14 @@ class RgbConverter:
             | Interpolation.FULL_CHR_H_INT
         )
         # A size given is a size that it need not ask the frame for; the same one, so that nothing is scaled here.
-        converted = self._swscale.reformat(frame, frame.width, frame.height, 'rgb24', interpolation=exact, threads=1)
+        try:
+            converted = self._swscale.reformat(
+                frame, frame.width, frame.height, 'rgb24', interpolation=exact, threads=1
+            )
+        except FFmpegError as error:
+            number = int(frame.colorspace)
+            matrix = f'colour matrix {number}, {_NAMES.get(number, "without a name")}'
+            raise MatrixError(f'swscale does not convert its frames ({frame.format.name}, {matrix})') from error
         image: Image = converted.to_ndarray()
         return image
 

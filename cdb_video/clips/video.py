@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cdb_video.clips.announced_length import reaches_end, why_short
-from cdb_video.clips.entry_points import starts_anew
+from cdb_video.clips.entry_points import EntryPoints
 from cdb_video.clips.errors import ClipError
-from cdb_video.clips.packet_index import PacketIndex
+from cdb_video.clips.packet_index import PacketIndex, pieces_overlap
 
 # Containers of video. No pictures; no lists that name other files to read; no bare streams, for that is what a file
 # with a lost header may be taken for, and they do not say how long they ought to be.
@@ -28,6 +28,8 @@ _TIMED, _ONE_FRAME_A_PACKET = ('mov', 'matroska'), ('h264', 'hevc', 'mpeg4', 'mj
 _QUICK = {'probesize': '32', 'skip_frame': 'all'}
 # A packet of MPEG-4 this small shows no frame: with "packed" B-frames it stands for one that came before.
 _SHOWS_NOTHING = 16
+# What comes with a packet at which the container's configuration changes.
+_NEW = 'new_extradata'
 # Compressed data, or decoded frames, that a reader may keep between counting and reading.
 _KEPT_BYTES = 64 * 2**20
 # How many frames a file has, where that took decoding it: (path, size, time of change) -> frames.
@@ -99,6 +101,11 @@ class Video:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        """Close the file if nobody did, as where a step before decoding fails; PyAV would wait for the collector."""
+        if '_container' in vars(self):
+            self.close()
+
     @property
     def _is_timed(self) -> bool:
         known = self._container.format.name.split(',')[0] in _TIMED
@@ -107,11 +114,14 @@ class Video:
     def _read_index(self) -> PacketIndex | None:
         """Look at all packets and keep them if they are small; None = they do not tell which frame they show."""
         times: list[int | None] = []
-        keys, hidden, size, tiny = [], [], 0, False
-        codec, extradata = self._stream.codec_context.name, self._stream.codec_context.extradata
+        marked, keys, hidden, durations, size, tiny = [], [], [], [], 0, False
+        entries = EntryPoints(self._stream.codec_context.name, self._stream.codec_context.extradata)
         for packet in self._demuxed(self._container, self._stream):
             times.append(packet.pts)
-            keys.append(packet.is_keyframe and starts_anew(bytes(packet), codec, extradata))
+            durations.append(packet.duration or 0)
+            new = bytes(packet.get_sidedata(_NEW)) if packet.has_sidedata(_NEW) else b''
+            keys.append(entries.add(bytes(packet), packet.is_keyframe, new))
+            marked.append(packet.is_keyframe)
             hidden.append(packet.is_discard)
             tiny |= packet.size < _SHOWS_NOTHING
             size += packet.size
@@ -119,19 +129,28 @@ class Video:
                 self._packets.append(packet)
                 if size > _KEPT_BYTES:
                     self._packets = None
-        if len(times) < self._stream.frames and not reaches_end(self.path, self._container, self._stream, times):
-            raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
-        # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
-        if len(times) > self._stream.frames and (why := why_short(self.path, self._container, self._stream, times)):
-            raise ClipError(self.path, why)
+        self._check_length(times, durations)
         if not self._is_timed or not times or not keys[0] or None in times or len(set(times)) < len(times):
             return None
-        if min(time for time in times if time is not None) < (times[0] or 0):
+        known = [time for time in times if time is not None]
+        if pieces_overlap(known, marked, hidden):
+            return None
+        if min(known) < known[0]:
             # Pictures before the first key picture build on what is not there: who knows which of them are shown.
             return None
         if tiny and self._stream.codec_context.name == 'mpeg4':
             return None
-        return PacketIndex([time for time in times if time is not None], keys, hidden)
+        return PacketIndex(known, keys, hidden)
+
+    def _check_length(self, times: Sequence[int | None], durations: Sequence[int]) -> None:
+        known = [pair for pair in zip(times, durations, strict=True) if pair[0] is not None]
+        last = max(known, default=(0, 0))[1]
+        file = (self.path, self._container, self._stream, times, last)
+        if len(times) < self._stream.frames and not reaches_end(*file):
+            raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
+        # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
+        if len(times) > self._stream.frames and (why := why_short(*file)):
+            raise ClipError(self.path, why)
 
     def _demuxed(self, container: Any, stream: Any) -> Iterator[Any]:
         """The packets that hold something."""
@@ -192,12 +211,17 @@ class Video:
     def _selected(self, index: PacketIndex, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
         left = list(zip(index.times(wanted), wanted, strict=True))[::-1]
         times = {time for time, _ in left}
-        for frame in self._run(index, wanted):
-            if frame.pts not in times:
-                continue
-            if not left or frame.pts != left[-1][0]:
-                break
-            yield left.pop()[1], frame
+        try:
+            for frame in self._run(index, wanted):
+                if frame.pts not in times:
+                    continue
+                if not left or frame.pts != left[-1][0]:
+                    break
+                yield left.pop()[1], frame
+        except ClipError:
+            # From the start it may go well; with a long file it takes long to learn that it does not.
+            if self._packets is None:
+                raise
         if left:
             # From a packet that is marked as a key one and is none, say. From the start there is no doubt.
             yield from self._sequential([number for _, number in left[::-1]])

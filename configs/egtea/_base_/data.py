@@ -54,7 +54,8 @@ val_pipeline = [
 test_pipeline = [
     *start,
     dict(type='ClipFrames', clip_len=32, frame_interval=2, num_clips=10, test_mode=True),
-    *([dict(fused=test_steps, **decoder)] if fuses else [decoder, *test_steps]),
+    # The ten views of a clip have most frames in common, and ThreeCrop writes to none.
+    *([dict(fused=test_steps, share_repeats=True, **decoder)] if fuses else [decoder, *test_steps]),
     dict(type='ThreeCrop', crop_size=256),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=meta_keys),
