@@ -63,11 +63,14 @@ class RememberedFrames:
         self._begin = begin
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add the frames `frame_inds`, counted from 0 as in the other transforms, with their shapes."""
+        """Add the frames `frame_inds`, of which the first is `start_index`, with their shapes."""
         first, number = self._places[clip_key(results.get('filename') or results['frame_dir'])]
         if self._begin:
             return {**results, 'total_frames': number}
-        results['imgs'] = [np.array(self._frames[first + int(index)]) for index in results['frame_inds'].ravel()]
+        indices = results['frame_inds'].ravel() - results['start_index']
+        if indices.min() < 0 or indices.max() >= number:
+            raise IndexError(f'frames {indices.min()} to {indices.max()} of a clip of {number}')
+        results['imgs'] = [np.array(self._frames[first + int(index)]) for index in indices]
         results['original_shape'] = results['img_shape'] = self._frames.shape[1:3]
         return results
 
@@ -109,7 +112,8 @@ def build_config(run: Run, work_dir: Path) -> Config:
     config.custom_hooks[0].update(live_report=False, report=False, log_classes=0)
     config.update(work_dir=str(work_dir), randomness={'seed': run.seed}, log_level='WARNING', visualizer=None)
     config.merge_from_dict(json.loads(json.dumps(run.setting)))
-    if config.custom_hooks[0].get('observe_only'):
+    hook = config.custom_hooks[0]
+    if hook.get('observe_only') or hook.get('source') == 'train':
         # Nothing depends on the validations but the report of the last.
         config.train_cfg.val_interval = config.train_cfg.max_epochs
     _follow_length(config)
@@ -192,6 +196,8 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
     runner = _runner(config)
     if not method.edit:
         runner.train()
+        if not all(bool(torch.isfinite(value).all()) for value in runner.model.state_dict().values()):
+            raise FloatingPointError('the network is not finite after training')
         if run.method == 'ce':
             _save_first_stage(runner, run, folder)
         if run.method in REPLAYED:

@@ -1,21 +1,27 @@
 """benchmarks/methods.py: what is run, what is kept, what is chosen; and the statistics of its page."""
 
+import argparse
 import json
+import os
+import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
+from mmengine.registry import DATASETS, init_default_scope
 from scipy import stats
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / 'benchmarks'
 sys.path.insert(0, str(BENCHMARKS))
 
+import method_data  # noqa: E402
 import method_statistics  # noqa: E402
 import methods  # noqa: E402
 import methods_page  # noqa: E402
@@ -25,6 +31,13 @@ from method_runs import CONFIGS, Run, build_config  # noqa: E402
 
 DIGITS = Place('digits', 3, '/nowhere', 'abc', 60, 20)
 MINI = Place('mini', 0, '/nowhere', 'abc')
+
+
+@pytest.fixture(autouse=True)
+def _environment():
+    """Configs are told their data by variables, which are to reach no other test."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.mark.parametrize('name', METHODS)
@@ -57,11 +70,12 @@ def test_digits_take_the_place_of_mini_and_leave_the_method(name):
 @pytest.mark.parametrize('name', METHODS)
 def test_only_what_nothing_depends_on_is_left_out_of_validation(name):
     config = build_config(Run(name, 0, DIGITS, dict(METHODS[name].choices[-1])), Path('work'))
-    driven = not config.custom_hooks[0].get('observe_only', False) and not METHODS[name].joins
+    hook = config.custom_hooks[0]
+    driven = not hook.get('observe_only', False) and hook.get('source') != 'train' and not METHODS[name].joins
     assert config.train_cfg.val_interval == (1 if driven else config.train_cfg.max_epochs)
     loss = config.model.cls_head.get('loss_cls') or {}
     uses = config.train_dataloader.sampler.type == 'CDBSampler' or loss.get('tau', 0) != 0
-    assert driven or METHODS[name].joins or not uses
+    assert driven or METHODS[name].joins or hook.get('source') == 'train' or not uses
 
 
 def test_runs_are_told_apart_by_what_matters():
@@ -211,12 +225,34 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
         difference = 100 * (np.mean(values[0]) - np.mean(values[1][:4]))
         row = f'`{first}` - `{second}` | 4 | {difference:+.1f} ({low:+.1f} to {high:+.1f}) | {expected.pvalue:.2g} |'
         assert row in primary
-    assert 'Best of the combinations on seeds 0 to 9: `cdbw_balsoftmax`' in rest
+    assert 'Best of the combinations in the table above: `cdbw_balsoftmax`' in rest
     assert '`cdbw_balsoftmax` - `balsoftmax` | 3 | +' in rest
     assert '1 of 2 comparisons have not run yet' in rest
     assert '`cdbw_replayed` - `ce_all` | 4 | +' in rest
     assert f'{len(entries) - 1} runs' in rest
     assert (tmp_path / 'images/methods_digits.png').is_file()
+
+
+def test_a_run_that_fails_twice_counts_as_chance(tmp_path, monkeypatch):
+    def play(run, folder):
+        with (folder / run.method).open('a') as file:
+            file.write('x')
+        if run.method == 'cdbw' or (run.method == 'cdbs' and (folder / 'cdbs').read_text() == 'x'):
+            raise FloatingPointError('nan')
+        return {'method': run.method, 'metrics': {'mean1': 0.9}}
+
+    monkeypatch.setattr(methods, 'play', play)
+    kept = []
+    runs = [Run(name, 0, DIGITS) for name in ('ce', 'cdbw', 'cdbs')]
+    assert methods.work_off(runs, argparse.Namespace(jobs=1, folder=tmp_path), kept.append) == 1
+    assert {entry['method']: entry['metrics']['mean1'] for entry in kept} == {'ce': 0.9, 'cdbw': 0.1, 'cdbs': 0.9}
+    assert {name: (tmp_path / name).read_text() for name in ('ce', 'cdbw', 'cdbs')} == {
+        'ce': 'x',
+        'cdbw': 'xx',
+        'cdbs': 'xx',
+    }
+    (failed,) = (entry for entry in kept if entry['method'] == 'cdbw')
+    assert np.mean(np.divide(failed['num_correct'], failed['num_clips'])) == pytest.approx(0.1)
 
 
 def test_holm_is_that_of_its_definition():
@@ -249,6 +285,25 @@ def check_that_frames_are_those_of_the_decoder(root):
         found, expected = remembered(dict(clip))['inputs'], decoded(dict(clip))['inputs']
         assert found.shape == (1, 3, 8, 32, 32)
         assert torch.equal(found, expected)
+
+
+def test_frames_in_memory_are_those_that_mini_decodes(tiny_mini, tmp_path):
+    root = tmp_path / 'mini'
+    shutil.copytree(tiny_mini, root)
+    method_data.keep_frames('mini', root)
+    place = Place('mini', 0, str(root), 'abc')
+    init_default_scope('mmaction')
+    config = build_config(Run('ce', 0, place), Path('work'))
+    plain = Config.fromfile(CONFIGS / 'egtea/mini/slowfast_ce.py')  # with the same variables
+    for part in ('train', 'test'):
+        found, expected = (DATASETS.build(one[f'{part}_dataloader'].dataset) for one in (config, plain))
+        for index in range(0, len(found), 5):
+            clips = []
+            for dataset in (found, expected):
+                np.random.seed(index)
+                random.seed(index)
+                clips.append(dataset[index]['inputs'])
+            assert torch.equal(*clips)
 
 
 @pytest.mark.slow
