@@ -381,8 +381,8 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
 Made by `python benchmarks/methods_page.py` from `benchmarks/results/methods.jsonl`; planned in
 [methods_plan.md](methods_plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
 trained from scratch: these numbers rank methods here, and promise nothing for EGTEA. What the intervals and tests do
-not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test takes
-them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone.
+not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test
+takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone.
 
 ## Primary comparisons
 
