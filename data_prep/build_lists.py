@@ -23,7 +23,7 @@ from typing import Any
 from choose_hold_out import settle
 from clip_media import Media, look_for_media
 from command_parts import first_few, whole_number
-from data_root import CLIPS, OTHER_CLIPS, clips_folder
+from data_root import CLIPS, OTHER_CLIPS, clips_folder, frames_folder
 from frame_folder import FolderError, put_in_place
 from list_report import count_warnings, counts_table, held_out, length_warnings
 from split_clips import (
@@ -116,7 +116,7 @@ def _divide(
     if not hold_out.is_open:  # what does not fit is said before ten thousand files are looked at
         hold_out_clips(train, test, hold_out)
     media = look_for_media(root, [entry.clip for entry in (*train, *test)], args.source)
-    _check_missing(media, len(train) + len(test), args.allow_missing)
+    _check_missing(media, len(train) + len(test), frames_folder(root), args.allow_missing)
     # An open hold-out is settled on the clips that are there, so that it covers what can be measured.
     hold_out = settle(hold_out, [entry for entry in train if entry.clip not in media.missing])
     parts = {
@@ -129,12 +129,13 @@ def _divide(
     return parts, hold_out, media
 
 
-def _check_missing(media: Media, total: int, allowed: bool) -> None:
+def _check_missing(media: Media, total: int, folder: Path, allowed: bool) -> None:
     if media.missing and not allowed:
         missing = [f'{clip} ({why})' for clip, why in media.missing.items()]
         raise FolderError(
-            f'{len(missing)} of {total} clips are missing: {first_few(missing)}. Run extract_frames, '
-            'choose --source, or leave them out and have them listed with --allow-missing.'
+            f'{len(missing)} of {total} clips are missing: {first_few(missing)}. Frames were looked for in {folder}: '
+            'run extract_frames, with --pack for packs, choose --source, or leave them out and have them listed with '
+            '--allow-missing.'
         )
 
 

@@ -58,9 +58,9 @@ def videos_below(folder: Path) -> Path:
 
 
 def frames_folder(root: Path) -> Path:
-    """The folder of the frames: frames, or packs where only these are there."""
-    frames, packs = root / FRAMES, root / PACKS
-    return packs if packs.is_dir() and not frames.is_dir() else frames
+    """The folder of the frames: packs, which the configs read, where there are any, or else frames."""
+    packs = root / PACKS
+    return packs if packs.is_dir() and any(packs.iterdir()) else root / FRAMES
 
 
 def frames_place(frames: Path, name: str) -> Path:

@@ -173,13 +173,20 @@ def test_two_packs_made_from_one_video_are_found_by_its_bytes(root):
     assert (finding['where'], finding['is_warning']) == ('test and train', False)
 
 
-def test_packs_beside_frames_are_checked_when_they_are_named(root):
+def test_packs_are_checked_though_frames_are_beside_them_and_frames_when_they_are_named(root):
     pack_of(root, entries(root)[0]).unlink()
-    assert run(root, '--source', 'frames')[0] == 1
-    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
-    assert run(root, '--source', 'frames')[0] == 0
-    code, result = run(root, '--source', 'frames', '--frames', root / 'packs')
+    (root / 'frames').mkdir()  # as a run leaves it that was stopped at once
+    code, result = run(root, '--source', 'frames')
     assert (code, result['kinds']) == (1, {'missing': 1})
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    assert run(root, '--source', 'frames')[0] == 1
+    assert run(root, '--source', 'frames', '--frames', root / 'frames')[0] == 0
+
+
+def test_lists_are_built_from_packs_beside_an_empty_folder_of_frames(root):
+    (root / 'frames').mkdir()
+    options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26', '--overwrite']
+    assert build_lists.main(['--data-root', str(root), *options]) == 0
 
 
 def extract_sized(root, sizes, *options, short_side=32):
