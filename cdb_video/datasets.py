@@ -188,7 +188,9 @@ if RawframeDataset is not None:
                 path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
                 if not os.path.isfile(path):
                     pack = info['frame_dir'].removesuffix('.pack') + '.pack'
-                    return None if os.path.isfile(pack) else path
+                    if os.path.isfile(pack):
+                        return None
+                    return path if os.path.isdir(info['frame_dir']) else f'{info["frame_dir"]} (folder) or {pack}'
             return None
 
     @DATASETS.register_module()

@@ -99,7 +99,7 @@ def _read_frames(step: Any, sample: _Sample) -> Any:
         images = result['imgs']
         if any(image is None or image.dtype == object for image in images):
             raise ValueError('not a picture')
-    except ClipError:
+    except (ClipError, MemoryError):
         raise
     except Exception as error:
         # Whatever it is: is it a frame's fault?
@@ -137,10 +137,13 @@ class _NotedFiles:
 
 
 def _is_picture(content: bytes) -> bool:
+    """Whether mmcv can decode it, with the backend that the step has chosen and in its way."""
     import mmcv
 
     try:
-        return mmcv.imfrombytes(content, flag='unchanged') is not None
+        return mmcv.imfrombytes(content, channel_order='rgb') is not None
+    except MemoryError:
+        raise
     except Exception:
         return False
 
@@ -218,6 +221,8 @@ def _open_by_opencv(step: Any, sample: _Sample) -> Any:
         result = step(sample)
     except ValueError as error:
         # What OpenCV 5 has for the number of frames is below 0 then, and Python refuses it as a length.
+        if '__len__' not in str(error):
+            raise
         raise ClipError(_path(sample), f'OpenCV cannot open it ({first_line(error)})') from error
     except OSError as error:
         raise_for_the_file(_path(sample), error)

@@ -107,6 +107,47 @@ def test_a_broken_picture_of_flow_is_named_where_opencv_gives_none_for_it(frames
         dataset[1]
 
 
+def test_errors_that_no_frame_is_to_blame_for_pass(frames, monkeypatch):
+    import mmcv
+
+    def too_large(content, **options):
+        raise MemoryError('out of memory')
+
+    def backend_of_jpeg_alone(content, flag='color', **options):
+        if flag == 'unchanged':
+            raise ValueError('as turbojpeg does')
+        return decode(content, flag=flag, **options)
+
+    dataset, decode = build(frames, 'frames'), mmcv.imfrombytes
+    monkeypatch.setattr(mmcv, 'imfrombytes', too_large)
+    with pytest.raises(MemoryError):
+        dataset[1]
+    monkeypatch.setattr(mmcv, 'imfrombytes', backend_of_jpeg_alone)
+    decoder = dataset.pipeline.transforms[1]
+    step = decoder.transform
+
+    def mistaken(results):
+        step(results)
+        raise TypeError('a mistake')
+
+    monkeypatch.setattr(decoder, 'transform', mistaken)
+    with pytest.raises(TypeError, match='a mistake'):
+        dataset[1]
+
+
+def test_what_a_file_client_of_opencv_raises_passes(videos, monkeypatch):
+    pipeline = [{'type': 'OpenCVInit'}, SAMPLING, {'type': 'OpenCVDecode'}, *PACKING]
+    dataset = build(videos, 'opencv', pipeline)
+
+    def refuse(results):
+        raise ValueError('bad credentials')
+
+    monkeypatch.setattr(dataset.pipeline.transforms[0], 'transform', refuse)
+    with pytest.raises(ValueError, match='bad credentials') as caught:
+        dataset[1]
+    assert caught.type is ValueError
+
+
 def spoil_video(root, damage):
     path = root / 'b.mp4'
     match damage:

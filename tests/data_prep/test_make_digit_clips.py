@@ -132,7 +132,7 @@ def test_config_reads_the_clips_and_takes_a_step(made, monkeypatch):
     assert [len(part) for part in parts] == [sum(sizes), 50, 500]
     model = MODELS.build(config.model)
     data = model.data_preprocessor(pseudo_collate([parts[0][0], parts[0][9]]), training=True)
-    assert data['inputs'].shape == (2, 1, 3, 16, 32, 32)
+    assert data['inputs'].shape == (2, 1, 3, 8, 32, 32)
     loss = model(**data, mode='loss')['loss_cls']
     loss.backward()
     assert torch.isfinite(loss)

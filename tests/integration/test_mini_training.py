@@ -86,6 +86,7 @@ def test_leaf_trains_two_epochs_and_leaves_history_report_and_checkpoint(train, 
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true but no accelerator is found")
 def test_full_config_takes_two_steps_on_egtea_mini(train, tmp_path):
     runner = train(
         'slowfast_cdbs',
