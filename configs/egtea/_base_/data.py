@@ -66,7 +66,7 @@ if reader in ('frames', 'pack'):
     dataset = dict(type='FrameListDataset', data_prefix=dict(img=frame_root), classes=classes)
 else:
     dataset = dict(type='VideoListDataset', data_prefix=dict(video=data_root + '/cropped_clips'), classes=classes)
-# Two workers on cores of their own read some 80 clips a second from packs or frames (benchmarks/results/clips.md),
+# Two workers on cores of their own read some 80 clips a second from packs or frames (docs/fast_clips.md),
 # about what one GPU trains on; four leave room for slow disks. From videos it takes ten times as many. Workers stay
 # over the epochs, each has two batches ready, and runs on one thread, OpenCV too (runtime.py): more threads than
 # cores wait for each other. Clips are uint8 until they are on the GPU, and pinned memory shortens their way there.
