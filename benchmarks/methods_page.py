@@ -411,8 +411,9 @@ Exploratory but for the comparisons above.
 ## Difficulty without held-out clips (digits, exploratory)
 
 `_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
-difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips. With 471 clips in
-place of 271 these three also take 74 % more steps: only what is compared with `ce_all` differs in the method alone.
+difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips. These three have
+471 clips in place of 271, of which the 200 are balanced, so training is hardly long-tailed any more, and take 74 %
+more steps: only what is compared with `ce_all` differs in the method alone.
 
 {without_validation(runs) if 'digits' in known else 'Not run yet.'}
 
