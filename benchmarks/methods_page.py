@@ -367,7 +367,10 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
     known = [data for data in NAMES if is_tuned(data)]
     tuning = '\n\n'.join(tuning_of(data) for data in known) or 'Not run yet.'
     cases = [case for data in known for case in primary_cases(data)]
-    sections = '\n\n'.join(f'### {NAMES[data]}\n\n{overview(runs, data, list(METHODS))}' for data in known)
+    sections = '\n\n'.join(
+        f'### {NAMES[data]}\n\n{overview(runs, data, [name for name, method in METHODS.items() if not method.joins])}'
+        for data in known
+    )
     stronger = '\n\n'.join(
         f'### Imbalance {number}\n\n{overview(runs, "digits", primary_methods("digits"), imbalance=number)}'
         for number in (10, 100)
