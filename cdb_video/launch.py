@@ -8,10 +8,13 @@ lacks is done before the Runner is built.
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import importlib.util
 import os
 import subprocess
+import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -130,12 +133,26 @@ def prepare_processes(config: Config, launcher: str) -> None:
 
 
 def _leave_group() -> None:
-    """End the group of processes in order, where all went well.
-
-    Its threads would go on while the interpreter ends, and now and then abort a process that has done its work.
-    """
-    if torch.distributed.is_initialized():
+    """End the group of processes in order, where all went well; that of gloo is left to `end_process`."""
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() != 'gloo':
         torch.distributed.destroy_process_group()
+
+
+def end_process() -> None:
+    """End a process of a gloo group that has done its work, at once; others return and end as ever.
+
+    The threads of gloo go on while the interpreter and the C++ objects are taken down, and now and then abort such a
+    process, and torchrun then counts all of the work as failed. Threads that are no daemons are waited for, and what
+    was registered to be done at the end is done.
+    """
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
 
 def _store_after_restart() -> dict[str, Any]:

@@ -6,7 +6,8 @@ The options are those of MMAction2's own command. Several processes: tools/dist_
 """
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.launch import test
+from cdb_video.launch import end_process, test
 
 if __name__ == '__main__':
     test()
+    end_process()

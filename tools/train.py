@@ -6,7 +6,8 @@ The options are those of MMAction2's own command. Several processes: tools/dist_
 """
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.launch import train
+from cdb_video.launch import end_process, train
 
 if __name__ == '__main__':
     train()
+    end_process()
