@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -18,35 +17,17 @@ from measuring import REPOSITORY
 from method_data import Place, clip_key, frames_in_memory
 from method_list import METHODS, Setting
 from mmengine.config import Config
-from mmengine.registry import DATASETS, TRANSFORMS, init_default_scope
+from mmengine.registry import TRANSFORMS, init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
 from cdb_video.classifier_edits import edited, validate
-from cdb_video.datasets import VideoListDataset
 from cdb_video.history import HISTORY_NAME
 
 CONFIGS = REPOSITORY / 'configs'
 LAYER = 'cls_head.fc_cls'
 REPLAYED = {method.replays for method in METHODS.values()} - {''}
 STRENGTHS = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [0.25 * k for k in range(7)]}
-
-
-@DATASETS.register_module()
-class RememberedClips(VideoListDataset):  # type: ignore[misc]
-    """Keeps what its pipeline made of each clip: for pipelines without chance, and sets that fit into memory."""
-
-    def full_init(self) -> None:
-        """As always; nothing is remembered yet."""
-        super().full_init()
-        self._made: dict[int, dict[str, Any]] = {}
-
-    def prepare_data(self, idx: int) -> dict[str, Any]:
-        """The clip; its data sample is a copy, for the model writes into it."""
-        if idx not in self._made:
-            self._made[idx] = super().prepare_data(idx)
-        made = self._made[idx]
-        return {**made, 'data_samples': copy.deepcopy(made['data_samples'])}
 
 
 @TRANSFORMS.register_module()
@@ -128,7 +109,6 @@ def _take_digits(config: Config) -> None:
     sampler = config.train_dataloader.sampler
     for part in ('train', 'val', 'test'):
         config[f'{part}_dataloader'] = digits[f'{part}_dataloader']
-        config[f'{part}_dataloader'].dataset.type = 'RememberedClips'
     config.train_dataloader.sampler = sampler
     config.model.backbone = digits.model.backbone
     head = config.model.cls_head

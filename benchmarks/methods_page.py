@@ -42,6 +42,21 @@ COLOURS = ('#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
 MAIN = {'imbalance': 60, 'val_clips': 20}
 
 
+INTRODUCTION = """# Results of the methods
+
+Made by `python benchmarks/methods_page.py` from `benchmarks/results/methods.jsonl`; planned in
+[methods_plan.md](methods_plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
+trained from scratch: these numbers rank methods here, and promise nothing for EGTEA. What the intervals and tests do
+not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test
+takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone."""
+EXPLORATORY = 'Exploratory but for the comparisons above.'
+WITHOUT_VALIDATION = """\
+`_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
+difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips. These three have
+471 clips in place of 271, of which the 200 are balanced, so training is hardly long-tailed any more, and take 74 %
+more steps: only what is compared with `ce_all` differs in the method alone."""
+
+
 def metric(entry: Entry, name: str) -> float:
     """A result of the test set in [0, 1]; 'worst' is the worst class."""
     if name == 'worst':
@@ -357,83 +372,52 @@ def tuning_of(data: str) -> str:
     )
 
 
-def render(runs: Runs, pictures: Sequence[str]) -> str:
-    """The page."""
+def origin_of(runs: Runs) -> str:
+    """Where the numbers come from."""
     origin: dict[tuple[str, str], int] = defaultdict(int)
     for entry in runs.entries:
         machine = entry['machine']
         origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
     hours = sum(entry['seconds'] for entry in runs.entries) / 3600
-    known = [data for data in NAMES if is_tuned(data)]
-    tuning = '\n\n'.join(tuning_of(data) for data in known) or 'Not run yet.'
-    cases = [case for data in known for case in primary_cases(data)]
-    sections = '\n\n'.join(
-        f'### {NAMES[data]}\n\n{overview(runs, data, [name for name, method in METHODS.items() if not method.joins])}'
-        for data in known
-    )
-    stronger = '\n\n'.join(
+    commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
+    return f'{len(runs.entries)} runs, {hours:.1f} hours on one core each.\n\n{commits}'
+
+
+def tables(runs: Runs, data: str) -> str:
+    """All methods on a data set; those that train on other clips are not among them."""
+    return f'### {NAMES[data]}\n\n{overview(runs, data, [name for name, one in METHODS.items() if not one.joins])}'
+
+
+def stronger(runs: Runs) -> str:
+    """The primary methods at other imbalance."""
+    return '\n\n'.join(
         f'### Imbalance {number}\n\n{overview(runs, "digits", primary_methods("digits"), imbalance=number)}'
         for number in (10, 100)
-        if 'digits' in known
     )
-    correlations = '\n\n'.join(correlation(runs, data) for data in known) or 'Not run yet.'
+
+
+def render(runs: Runs, pictures: Sequence[str]) -> str:
+    """The page."""
+    known = [data for data in NAMES if is_tuned(data)]
+
+    def each(section: Callable[[str], str], *, only: str = '') -> str:
+        return '\n\n'.join(section(data) for data in known if only in ('', data)) or 'Not run yet.'
+
     images = '\n\n'.join(f'![accuracy against frequency, and gains by class](images/{picture})' for picture in pictures)
-    commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
-    return f"""# Results of the methods
-
-Made by `python benchmarks/methods_page.py` from `benchmarks/results/methods.jsonl`; planned in
-[methods_plan.md](methods_plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
-trained from scratch: these numbers rank methods here, and promise nothing for EGTEA. What the intervals and tests do
-not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test
-takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone.
-
-## Primary comparisons
-
-{comparisons(runs, cases)}
-
-## All methods
-
-Exploratory but for the comparisons above.
-
-{sections or 'Not run yet.'}
-
-## Does frequency make difficulty?
-
-{correlations}
-
-{images}
-
-## Other imbalance (digits)
-
-{stronger or 'Not run yet.'}
-
-## What CDB depends on (digits, imbalance 60, seeds 0 to 4)
-
-{curves(runs) if 'digits' in known else 'Not run yet.'}
-
-## Difficulty without held-out clips (digits, exploratory)
-
-`_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
-difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips. These three have
-471 clips in place of 271, of which the 200 are balanced, so training is hardly long-tailed any more, and take 74 %
-more steps: only what is compared with `ce_all` differs in the method alone.
-
-{without_validation(runs) if 'digits' in known else 'Not run yet.'}
-
-## Confirmation on fresh seeds (digits)
-
-{confirmed(runs, 'digits') if 'digits' in known else 'Not run yet.'}
-
-## Tuning
-
-{tuning}
-
-## Where the numbers come from
-
-{len(runs.entries)} runs, {hours:.1f} hours on one core each.
-
-{commits}
-"""
+    sections = {
+        'Primary comparisons': comparisons(runs, [case for data in known for case in primary_cases(data)]),
+        'All methods': f'{EXPLORATORY}\n\n{each(lambda data: tables(runs, data))}',
+        'Does frequency make difficulty?': f'{each(lambda data: correlation(runs, data))}\n\n{images}',
+        'Other imbalance (digits)': each(lambda _: stronger(runs), only='digits'),
+        'What CDB depends on (digits, imbalance 60, seeds 0 to 4)': each(lambda _: curves(runs), only='digits'),
+        'Difficulty without held-out clips (digits, exploratory)': (
+            f'{WITHOUT_VALIDATION}\n\n{each(lambda _: without_validation(runs), only="digits")}'
+        ),
+        'Confirmation on fresh seeds (digits)': each(lambda data: confirmed(runs, data), only='digits'),
+        'Tuning': each(tuning_of),
+        'Where the numbers come from': origin_of(runs),
+    }
+    return '\n\n'.join([INTRODUCTION, *(f'## {title}\n\n{text}' for title, text in sections.items())]) + '\n'
 
 
 def main(argv: Sequence[str] | None = None) -> int:

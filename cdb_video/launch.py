@@ -49,7 +49,6 @@ def train() -> None:
         resume_newest(config)
     check_all_see(config.get('load_from'), '--resume' if config.get('resume') else 'load_from')
     _build(config).train()
-    _leave_group()
 
 
 def resume_newest(config: Config) -> None:
@@ -80,7 +79,6 @@ def test() -> None:
     if is_distributed():
         _collect_dumps_without_a_folder(config)
     _build(config).test()
-    _leave_group()
 
 
 def prepare_processes(config: Config, launcher: str) -> None:
@@ -132,27 +130,25 @@ def prepare_processes(config: Config, launcher: str) -> None:
         }
 
 
-def _leave_group() -> None:
-    """End the group of processes in order, where all went well; that of gloo is left to `end_process`."""
-    if torch.distributed.is_initialized() and torch.distributed.get_backend() != 'gloo':
-        torch.distributed.destroy_process_group()
-
-
 def end_process() -> None:
-    """End a process of a gloo group that has done its work, at once; others return and end as ever.
+    """End a process of several that has done its work; one that is alone returns.
 
     The threads of gloo go on while the interpreter and the C++ objects are taken down, and now and then abort such a
-    process, and torchrun then counts all of the work as failed. Threads that are no daemons are waited for, and what
-    was registered to be done at the end is done.
+    process, and torchrun then counts all of the work as failed. So a process of a gloo group ends at once, after
+    threads that are no daemons and what was registered to be done at the end. Other groups are left in order.
     """
-    if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
-        for thread in threading.enumerate():
-            if thread is not threading.main_thread() and not thread.daemon:
-                thread.join()
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(0)
+    if not torch.distributed.is_initialized():
+        return
+    if torch.distributed.get_backend() != 'gloo':
+        torch.distributed.destroy_process_group()
+        return
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def _store_after_restart() -> dict[str, Any]:

@@ -20,6 +20,8 @@ from cdb_video.clips.errors import ClipError, first_line, raise_for_the_file
 _Sample: TypeAlias = dict[str, Any]
 _HOST = 'mmaction.datasets.transforms.loading'
 _JPEG, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
+# What decord says in a RuntimeError that is none of its own kind.
+_DECORD_FAILS = ('Error reading', 'Failed to seek')
 _OTHER_READERS = (
     "Read with VideoInit and VideoDecode, PackDecode, or mmaction2's RawFrameDecode, DecordDecode or PyAVDecode; or "
     'leave on_error out'
@@ -156,7 +158,7 @@ def _read_by_decord(step: Any, sample: _Sample) -> Any:
         raise_for_the_file(_path(sample), error)
         raise
     except Exception as error:
-        if isinstance(error, RuntimeError) or type(error).__name__ == 'DECORDError':
+        if type(error).__name__ == 'DECORDError' or str(error).startswith(_DECORD_FAILS):
             raise ClipError(_path(sample), f'decord cannot read it ({first_line(error)})') from error
         raise
 

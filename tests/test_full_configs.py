@@ -182,6 +182,33 @@ def test_an_unknown_reader_is_refused_by_name(load):
         load('slowfast_ce', reader='opencv')
 
 
+@pytest.mark.parametrize('leaf', ['slowfast_cdbs', 'i3d_ce_action106', 'slowfast_cdbs_action106_all', 'reference_cdbw'])
+def test_packs_are_read_where_nothing_else_is_said(load, leaf):
+    train = load(leaf).train_dataloader
+    assert train.dataset.data_prefix.img.endswith('/packs')
+    assert [step.type for step in train.dataset.pipeline if step.type.endswith('Decode')] == ['PackDecode']
+
+
+@pytest.mark.parametrize(('reader', 'workers'), [('pack', 4), ('frames', 4), ('video', 8), ('decord', 8)])
+def test_loaders_have_the_workers_that_their_reader_needs(load, reader, workers):
+    config = load('slowfast_ce_action106', reader=reader)
+    for part in ('train', 'val', 'test'):
+        loader = config[f'{part}_dataloader']
+        assert (loader.num_workers, loader.persistent_workers, loader.pin_memory) == (workers, True, True)
+    assert config.env_cfg.mp_cfg.opencv_num_threads == 0
+
+
+def test_only_the_views_of_a_test_share_their_frames(load):
+    config = load('slowfast_ce', reader='pack')
+    shares = [
+        step.get('share_repeats', False)
+        for part in ('train', 'val', 'test')
+        for step in config[f'{part}_dataloader'].dataset.pipeline
+        if step.type == 'PackDecode'
+    ]
+    assert shares == [False, False, True]
+
+
 def test_another_split_has_other_test_clips(mini, load):
     names = {}
     for split in (1, 2):

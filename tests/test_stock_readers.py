@@ -148,6 +148,18 @@ def test_what_a_file_client_of_opencv_raises_passes(videos, monkeypatch):
     assert caught.type is ValueError
 
 
+def test_what_is_no_fault_of_a_file_passes_decord(videos, monkeypatch):
+    dataset = build(videos, 'decord')
+
+    def no_thread(results):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(dataset.pipeline.transforms[0], 'transform', no_thread)
+    with pytest.raises(RuntimeError, match='new thread') as caught:
+        dataset[1]
+    assert caught.type is RuntimeError
+
+
 def spoil_video(root, damage):
     path = root / 'b.mp4'
     match damage:

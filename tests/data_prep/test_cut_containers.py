@@ -5,7 +5,7 @@ import extract_frames
 import list_videos
 import pytest
 
-from tests.clips import cut
+from tests.clips import cut, write_held
 from tests.noise_clips import FRAMES, write
 
 KINDS = [('mkv', 'libx264'), ('mkv', 'mpeg4'), ('webm', 'libvpx')]
@@ -101,3 +101,13 @@ def test_where_nothing_is_announced_it_is_said_once_that_a_cut_cannot_be_seen(tm
     videos = tmp_path / 'cropped_clips'
     assert list_videos.main(['--videos', str(videos), '--out', str(tmp_path / 'own'), '--test-share', '0']) == 0
     assert capsys.readouterr().err.count(UNKNOWN) == 1
+
+
+@pytest.mark.parametrize('name', ['a.mkv', 'a.mp4'])
+def test_a_last_frame_that_is_held_long_is_no_cut(tmp_path, name):
+    clips = tmp_path / 'cropped_clips/s'
+    clips.mkdir(parents=True)
+    for clip in ('x', 'y'):
+        write_held(write(tmp_path / f'{clip}.mp4', 'libx264'), clips / f'{clip}{name[1:]}', 3)
+    assert extract(tmp_path) == 0
+    assert len(list((tmp_path / 'frames/s/x').glob('*.jpg'))) == FRAMES

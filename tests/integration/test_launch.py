@@ -20,7 +20,7 @@ from tests.parallel import error_of, in_processes
 def choose(rank, folder):
     """Every rank in a folder of its own, with a work directory of the same name."""
     os.chdir(Path(folder, str(rank)))
-    config = Config({'work_dir': 'work', 'resume': False, 'load_from': 'pretrained.pth'})
+    config = Config({'work_dir': 'runs', 'resume': False, 'load_from': 'pretrained.pth'})
     launch.resume_newest(config)
     error = error_of(lambda: check_all_see(config.load_from, '--resume'))
     return config.resume, config.load_from, error
@@ -29,30 +29,30 @@ def choose(rank, folder):
 @pytest.fixture
 def folders(tmp_path):
     for rank in range(2):
-        (tmp_path / str(rank) / 'work').mkdir(parents=True)
+        (tmp_path / str(rank) / 'runs').mkdir(parents=True)
         (tmp_path / str(rank) / 'pretrained.pth').touch()
     return tmp_path
 
 
 def test_all_resume_what_the_main_process_finds(folders):
-    (folders / '0/work/epoch_2.pth').touch()
-    (folders / '1/work/epoch_2.pth').touch()
-    (folders / '1/work/epoch_3.pth').touch()
-    assert in_processes(2, choose, str(folders)) == [(True, 'work/epoch_2.pth', None)] * 2
+    (folders / '0/runs/epoch_2.pth').touch()
+    (folders / '1/runs/epoch_2.pth').touch()
+    (folders / '1/runs/epoch_3.pth').touch()
+    assert in_processes(2, choose, str(folders)) == [(True, 'runs/epoch_2.pth', None)] * 2
 
 
 def test_process_without_the_checkpoint_is_named_in_all(folders):
-    (folders / '0/work/epoch_2.pth').touch()
+    (folders / '0/runs/epoch_2.pth').touch()
     for resume, path, error in in_processes(2, choose, str(folders)):
-        assert (resume, path) == (True, 'work/epoch_2.pth')
+        assert (resume, path) == (True, 'runs/epoch_2.pth')
         assert error[0] == 'FileNotFoundError'
         assert error[1].startswith('--resume: process 1 (on ')
-        assert 'cannot see work/epoch_2.pth' in error[1]
+        assert 'cannot see runs/epoch_2.pth' in error[1]
         assert 'in a folder that all machines share' in error[1]
 
 
 def test_all_start_where_the_main_process_finds_nothing(folders):
-    (folders / '1/work/epoch_2.pth').touch()
+    (folders / '1/runs/epoch_2.pth').touch()
     assert in_processes(2, choose, str(folders)) == [(False, 'pretrained.pth', None)] * 2
 
 
