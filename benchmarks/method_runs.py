@@ -175,9 +175,7 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
         ]
     runner = _runner(config)
     if not method.edit:
-        runner.train()
-        if not all(bool(torch.isfinite(value).all()) for value in runner.model.state_dict().values()):
-            raise FloatingPointError('the network is not finite after training')
+        _train(runner)
         if run.method == 'ce':
             _save_first_stage(runner, run, folder)
         if run.method in REPLAYED:
@@ -211,13 +209,20 @@ def _runner(config: Config) -> Runner:
     return runner
 
 
+def _train(runner: Runner) -> None:
+    """Train; a FloatingPointError if the network is not finite then."""
+    runner.train()
+    if not all(bool(torch.isfinite(value).all()) for value in runner.model.state_dict().values()):
+        raise FloatingPointError('the network is not finite after training')
+
+
 def _history(run: Run, folder: Path) -> Path:
     """The history of the method that is replayed with the same seed and setting, trained if it is not there."""
     measured = Run(METHODS[run.method].replays, run.seed, run.place, run.setting)
     path = _history_path(measured, folder)
     if not path.is_file():
         work_dir = folder / 'logs' / f'measured_{run.seed}_{os.getpid()}'
-        _runner(build_config(measured, work_dir)).train()
+        _train(_runner(build_config(measured, work_dir)))
         _save_history(measured, work_dir, folder)
     return path
 
@@ -241,7 +246,7 @@ def _first_stage(run: Run, folder: Path) -> Path:
     path = _first_stage_path(stage, folder)
     if not path.is_file():
         runner = _runner(build_config(stage, folder / 'logs' / f'first_{run.seed}_{os.getpid()}'))
-        runner.train()
+        _train(runner)
         _save_first_stage(runner, stage, folder)
     return path
 

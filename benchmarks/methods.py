@@ -17,7 +17,7 @@ STUDY is one of those in docs/methods_plan.md, which was written before the firs
 
 Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
 repeated, so that the same command goes on where it stopped; every run is written down when it ends. Exit code 1
-if a run failed; the others are done.
+if a run failed twice; the others are done.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import json
 import multiprocessing
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -39,6 +40,8 @@ from method_list import BUDGET, HOOK, LOSS, METHODS, SAMPLER, Setting
 from method_runs import Run, play
 
 RESULTS_NAME = 'methods.jsonl'
+DIVERGED = 3
+"""Exit code of a run whose network is no longer finite."""
 NUM_CLASSES = {'digits': 10, 'mini': 19}
 TUNED = REPOSITORY / 'benchmarks' / 'methods_tuned.json'
 FIRST_TUNING_SEED = 1000
@@ -231,7 +234,8 @@ def _mean_of(entries: Sequence[dict[str, Any]], name: str, setting: Setting, see
 def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
     """Play runs in processes of their own, `jobs` at a time; returns how many failed.
 
-    A run that fails is repeated once, and then kept with the accuracy of chance, as the plan has it.
+    A run that fails is repeated once. If it diverged both times it is kept with the accuracy of chance, as the plan has
+    it; any other error says nothing of its method, so it is not kept, and the same command tries again.
     """
     context, queue = multiprocessing.get_context('fork'), list(runs)
     repeated: set[str] = set()
@@ -247,18 +251,14 @@ def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict
             run, process, out = active.pop(sentinel)  # type: ignore[arg-type]
             process.join()
             if process.exitcode:
-                again = run.key not in repeated
-                print(
-                    f'FAILED {run.key}: exit code {process.exitcode}, see {out.with_suffix(".log")}; '
-                    f'{"it is repeated" if again else "it counts as chance"}',
-                    flush=True,
-                )
-                if again:
+                print(f'FAILED {run.key}: exit code {process.exitcode}, see {out.with_suffix(".log")}', flush=True)
+                if run.key not in repeated:
                     repeated.add(run.key)
                     queue.insert(0, run)
+                elif process.exitcode == DIVERGED:
+                    keep({'key': run.key, **diverged_entry(run)})
                 else:
                     failed += 1
-                    keep({'key': run.key, **failed_entry(run)})
                 continue
             keep({'key': run.key, **json.loads(out.read_text())})
             out.unlink()
@@ -266,10 +266,9 @@ def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict
     return failed
 
 
-def failed_entry(run: Run) -> dict[str, Any]:
-    """What is kept of a run that failed twice: it tells all clips of one class rightly, and no others."""
+def diverged_entry(run: Run) -> dict[str, Any]:
+    """What is kept of a run that diverged twice: it tells all clips of one class rightly, and no others."""
     number = NUM_CLASSES[run.place.data]
-    chance = {name: 1 / number for name in ('mean1', 'top1')} | {'few_shot': 0.0}
     return {
         'method': run.method,
         'seed': run.seed,
@@ -277,11 +276,11 @@ def failed_entry(run: Run) -> dict[str, Any]:
         **run.place.named,
         'sha256': run.place.sha256,
         'chosen': None,
-        'failed': True,
-        'metrics': chance,
+        'diverged': True,
+        'metrics': dict.fromkeys(('mean1', 'top1', 'few_shot'), 1 / number),
         'num_clips': [50] * number,
         'num_correct': [50] + [0] * (number - 1),
-        'train_counts': [0] * number,
+        'train_counts': [1] * number,
         'difficulty': None,
         'seconds': 0.0,
     }
@@ -293,7 +292,12 @@ def _play_alone(run: Run, folder: Path, out: Path) -> None:
     with out.with_suffix('.log').open('w') as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
-        out.write_text(json.dumps(play(run, folder)))
+        try:
+            result = play(run, folder)
+        except FloatingPointError:
+            traceback.print_exc()
+            sys.exit(DIVERGED)
+        out.write_text(json.dumps(result))
 
 
 def _seeds(text: str) -> list[int]:

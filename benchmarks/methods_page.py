@@ -37,6 +37,8 @@ from scipy.stats import spearmanr
 Entry = dict[str, Any]
 NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini'}
 CURVE_SEEDS = 5
+PLANNED = 8
+"""Primary comparisons: four on each data set."""
 COLOURS = ('#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
 """Of the methods in pictures; told apart by the colour-blind too."""
 MAIN = {'imbalance': 60, 'val_clips': 20}
@@ -96,6 +98,11 @@ class Runs:
         return [entry for entry in found if (entry['seed'] >= FIRST_FRESH_SEED) == fresh]
 
 
+def converged(entries: Iterable[Entry]) -> list[Entry]:
+    """Without runs that diverged: they have the accuracy of chance, and no classes, difficulty or time to look at."""
+    return [entry for entry in entries if not entry.get('diverged')]
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
@@ -122,9 +129,11 @@ def overview(runs: Runs, data: str, methods: Sequence[str], **limits: int) -> st
         if found:
             gains = [value - base[seed] for seed, value in by_seed(found).items() if seed in base]
             cells = [percent(by_seed(found, name).values()) for name in ('mean1', 'top1', 'few_shot', 'worst')]
-            seconds = np.median([entry['seconds'] for entry in found])
+            seconds = np.median([entry['seconds'] for entry in converged(found)] or [np.nan])
             above = '' if method == 'ce' else percent(gains, signed=True)
-            row = [f'`{method}`', METHODS[method].family, str(len(found)), cells[0], above, *cells[1:]]
+            lost = len(found) - len(converged(found))
+            name = f'`{method}`' + (f' ({lost} diverged)' if lost else '')
+            row = [name, METHODS[method].family, str(len(found)), cells[0], above, *cells[1:]]
             rows.append([*row, f'{seconds:.0f}'])
     rows.sort(key=lambda row: -float(row[3].split()[0]))
     header = [
@@ -149,9 +158,9 @@ def primary_cases(data: str) -> list[tuple[str, str, str]]:
 
 
 def comparisons(
-    runs: Runs, cases: Sequence[tuple[str, str, str]], fresh: bool = False, exploratory: bool = False
+    runs: Runs, cases: Sequence[tuple[str, str, str]], planned: int, fresh: bool = False, exploratory: bool = False
 ) -> str:
-    """A row for each (data, method, baseline), p-values corrected over all of them; none where it is exploratory."""
+    """A row for each (data, method, baseline), p-values corrected over all planned; none where it is exploratory."""
     found = []
     for data, method, baseline in cases:
         first, second = (by_seed(runs.tuned(data, name, fresh=fresh)) for name in (method, baseline))
@@ -159,7 +168,7 @@ def comparisons(
             found.append(((data, method, baseline), compare_paired(first, second)))
     if not found:
         return 'Not run yet.'
-    corrected = holm([result.p_value for _, result in found])
+    corrected = holm([result.p_value for _, result in found], planned)
     rows = [
         [
             NAMES[data],
@@ -174,8 +183,13 @@ def comparisons(
     header = ['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm']
     if exploratory:
         return markdown_table(header[:4], [row[:4] for row in rows])
-    missing = len(cases) - len(found)
-    note = f'\n\n{missing} of {len(cases)} comparisons have not run yet.' if missing else ''
+    missing = planned - len(found)
+    note = (
+        f'\n\n{missing} of {planned} comparisons have not run yet; until then the p-values are corrected as if theirs '
+        'were the larger ones.'
+        if missing
+        else ''
+    )
     return markdown_table(header, rows) + note
 
 
@@ -268,7 +282,7 @@ def without_validation(runs: Runs) -> str:
         ('digits', 'cdbw_replayed', 'ce_all'),
         ('digits', 'cdbs_replayed', 'ce_all'),
     ]
-    return f"""{comparisons(runs, cases, exploratory=True)}
+    return f"""{comparisons(runs, cases, len(cases), exploratory=True)}
 
 The last difficulty of a run beside the share of errors of the model on the test clips, class by class:
 
@@ -282,12 +296,13 @@ def confirmed(runs: Runs, data: str) -> str:
     except (KeyError, ValueError):
         return 'Not run yet.'
     cases = [(data, best, 'balsoftmax'), (data, best, 'ldam_drw')]
-    return f'Best of the combinations in the table above: `{best}`.\n\n{comparisons(runs, cases, fresh=True)}'
+    table = comparisons(runs, cases, len(cases), fresh=True)
+    return f'Best of the combinations of the exploratory runs: `{best}`.\n\n{table}'
 
 
 def correlation(runs: Runs, data: str) -> str:
     """Does difficulty follow frequency, under cross-entropy?"""
-    found = runs.tuned(data, 'ce')
+    found = converged(runs.tuned(data, 'ce'))
     rhos = [float(spearmanr(e['train_counts'], np.divide(e['num_correct'], e['num_clips'])).statistic) for e in found]
     if not rhos:
         return 'Not run yet.'
@@ -304,7 +319,7 @@ def draw(runs: Runs, folder: Path) -> list[str]:
     for data, name in NAMES.items():
         if not is_tuned(data):
             continue
-        base = {entry['seed']: entry for entry in runs.tuned(data, 'ce')}
+        base = {entry['seed']: entry for entry in converged(runs.tuned(data, 'ce'))}
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout='constrained')
         if not base:
             plt.close(figure)
@@ -314,7 +329,7 @@ def draw(runs: Runs, folder: Path) -> list[str]:
         left.set(xscale='log', xlabel='training clips', ylabel='test accuracy, cross-entropy', ylim=(0, 1.02))
         left.set_title(f'{name}: every class of every seed')
         for method, colour in zip(primary_methods(data)[1:], COLOURS, strict=False):
-            gains = _gains(runs.tuned(data, method), base)
+            gains = _gains(converged(runs.tuned(data, method)), base)
             if len(gains):
                 right.plot(range(1, gains.shape[1] + 1), 100 * gains.mean(axis=0), 'o-', color=colour, label=method)
         right.axhline(0, color='grey', linewidth=1)
@@ -380,7 +395,9 @@ def origin_of(runs: Runs) -> str:
         origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
     hours = sum(entry['seconds'] for entry in runs.entries) / 3600
     commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
-    return f'{len(runs.entries)} runs, {hours:.1f} hours on one core each.\n\n{commits}'
+    lost = len(runs.entries) - len(converged(runs.entries))
+    said = f'{lost} diverged twice, and count as chance' if lost else 'none diverged'
+    return f'{len(runs.entries)} runs, {hours:.1f} hours on one core each; {said}.\n\n{commits}'
 
 
 def tables(runs: Runs, data: str) -> str:
@@ -405,7 +422,7 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
 
     images = '\n\n'.join(f'![accuracy against frequency, and gains by class](images/{picture})' for picture in pictures)
     sections = {
-        'Primary comparisons': comparisons(runs, [case for data in known for case in primary_cases(data)]),
+        'Primary comparisons': comparisons(runs, [case for data in known for case in primary_cases(data)], PLANNED),
         'All methods': f'{EXPLORATORY}\n\n{each(lambda data: tables(runs, data))}',
         'Does frequency make difficulty?': f'{each(lambda data: correlation(runs, data))}\n\n{images}',
         'Other imbalance (digits)': each(lambda _: stronger(runs), only='digits'),

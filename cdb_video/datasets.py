@@ -190,7 +190,7 @@ if RawframeDataset is not None:
                     pack = info['frame_dir'].removesuffix('.pack') + '.pack'
                     if os.path.isfile(pack):
                         return None
-                    return path if os.path.isdir(info['frame_dir']) else f'{info["frame_dir"]} (folder) or {pack}'
+                    return path if os.path.isdir(info['frame_dir']) else f'{pack.removesuffix(".pack")}/ or {pack}'
             return None
 
     @DATASETS.register_module()

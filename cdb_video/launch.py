@@ -142,9 +142,8 @@ def end_process() -> None:
     if torch.distributed.get_backend() != 'gloo':
         torch.distributed.destroy_process_group()
         return
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join()
+    # As the interpreter begins its own end. To join the threads would not do: those of an executor wait for this call.
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -20,6 +20,7 @@ from cdb_video.clips.errors import ClipError, first_line, raise_for_the_file
 _Sample: TypeAlias = dict[str, Any]
 _HOST = 'mmaction.datasets.transforms.loading'
 _JPEG, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
+_OPENCV_NO_MEMORY = -4
 # What decord says in a RuntimeError that is none of its own kind.
 _DECORD_FAILS = ('Error reading', 'Failed to seek')
 _OTHER_READERS = (
@@ -101,9 +102,11 @@ def _read_frames(step: Any, sample: _Sample) -> Any:
         images = result['imgs']
         if any(image is None or image.dtype == object for image in images):
             raise ValueError('not a picture')
-    except (ClipError, MemoryError):
+    except ClipError:
         raise
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise
         # Whatever it is: is it a frame's fault?
         if (path := noted.undecodable()) is not None:
             raise ClipError(path, f'cannot be decoded ({first_line(error)})') from error
@@ -144,10 +147,15 @@ def _is_picture(content: bytes) -> bool:
 
     try:
         return mmcv.imfrombytes(content, channel_order='rgb') is not None
-    except MemoryError:
-        raise
-    except Exception:
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise
         return False
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # OpenCV has a code for it.
+    return isinstance(error, MemoryError) or getattr(error, 'code', None) == _OPENCV_NO_MEMORY
 
 
 def _read_by_decord(step: Any, sample: _Sample) -> Any:

@@ -115,8 +115,10 @@ def _divide(
     check_apart(train, test)
     if not hold_out.is_open:  # what does not fit is said before ten thousand files are looked at
         hold_out_clips(train, test, hold_out)
-    media = look_for_media(root, [entry.clip for entry in (*train, *test)], args.source)
-    _check_missing(media, len(train) + len(test), frames_folder(root), args.allow_missing)
+    frames = args.frames or frames_folder(root)
+    media = look_for_media(root, [entry.clip for entry in (*train, *test)], args.source, frames)
+    if media.missing and not args.allow_missing:
+        raise FolderError(_missing(media, len(train) + len(test), args.source, frames))
     # An open hold-out is settled on the clips that are there, so that it covers what can be measured.
     hold_out = settle(hold_out, [entry for entry in train if entry.clip not in media.missing])
     parts = {
@@ -129,14 +131,16 @@ def _divide(
     return parts, hold_out, media
 
 
-def _check_missing(media: Media, total: int, folder: Path, allowed: bool) -> None:
-    if media.missing and not allowed:
-        missing = [f'{clip} ({why})' for clip, why in media.missing.items()]
-        raise FolderError(
-            f'{len(missing)} of {total} clips are missing: {first_few(missing)}. Frames were looked for in {folder}: '
-            'run extract_frames, with --pack for packs, choose --source, or leave them out and have them listed with '
-            '--allow-missing.'
-        )
+def _missing(media: Media, total: int, source: str, frames: Path) -> str:
+    missing = [f'{clip} ({why})' for clip, why in media.missing.items()]
+    what = f'{len(missing)} of {total} clips are missing: {first_few(missing)}.'
+    remedy = 'hoose --source, or leave them out and have them listed with --allow-missing.'
+    if source == 'videos':
+        return f'{what} C{remedy}'
+    return (
+        f'{what} Frames were looked for in {frames}: run extract_frames, with --pack for packs, name another folder '
+        f'with --frames, c{remedy}'
+    )
 
 
 def _say_where_videos_are(root: Path, source: str) -> None:
@@ -262,6 +266,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=('frames', 'videos', 'both'),
         default='both',
         help='which lists to write, and what must be on disk (default both)',
+    )
+    add(
+        '--frames',
+        type=Path,
+        help='folder of frames or packs (default: packs/ below the data root, or frames/ if there are no packs)',
     )
     add('--allow-missing', action='store_true', help='leave missing clips out and list them')
     add('--overwrite', action='store_true', help='replace lists that differ')

@@ -126,8 +126,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         '--frames',
         type=Path,
-        help='folder that frame lists are relative to, of frames or packs (default: frames/ below the data '
-        'root, or packs/ if only that is there)',
+        help='folder that frame lists are relative to, of frames or packs (default: packs/ below the data '
+        'root, or frames/ if there are no packs)',
     )
     add(
         '--videos',

@@ -34,20 +34,21 @@ class Media:
     options: Counter[Options] = field(default_factory=Counter)
 
 
-def look_for_media(root: Path, clips: Sequence[ClipName], source: str) -> Media:
+def look_for_media(root: Path, clips: Sequence[ClipName], source: str, frames: Path | None = None) -> Media:
     """Look for the videos, the frames or both of clips.
 
     Args:
         root: The data root.
         clips: Those of all parts.
         source: 'frames', 'videos' or 'both'.
+        frames: The folder of frames or packs; None = that of `frames_folder`.
 
     Raises:
         FolderError: If the frames were not all extracted with the same options.
     """
     media = Media()
     videos = clips_folder(root) if source != 'frames' else root
-    frames = frames_folder(root)
+    frames = frames or frames_folder(root)
     for clip in tqdm(clips, desc='checking', unit='clip', leave=False, disable=None):
         why = _why_no_video(videos / f'{clip.path}.mp4') if source != 'frames' else None
         manifest = None

@@ -60,7 +60,8 @@ def videos_below(folder: Path) -> Path:
 def frames_folder(root: Path) -> Path:
     """The folder of the frames: packs, which the configs read, where there are any, or else frames."""
     packs = root / PACKS
-    return packs if packs.is_dir() and any(packs.iterdir()) else root / FRAMES
+    there = packs.is_dir() and any(place.is_dir() or place.suffix == PACK_SUFFIX for place in packs.iterdir())
+    return packs if there else root / FRAMES
 
 
 def frames_place(frames: Path, name: str) -> Path:

@@ -210,6 +210,8 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
     entries = [made_up(name, seed, gain) for name, gain in gains.items() for seed in range(4)]
     entries += [made_up(name, 20 + k, gains[name]) for name in ('cdbw_balsoftmax', 'balsoftmax') for k in range(3)]
     entries.append(made_up('ce', 1000, 0.5))  # of the tuning
+    run = Run('cdbs', 4, Place('digits', 4, '/nowhere', 'abc', 60, 20), methods.tuned_setting('cdbs', 'digits'))
+    entries.append({**made_up('cdbs', 4, 0.0), **methods.diverged_entry(run)})
     (tmp_path / 'methods.jsonl').write_text('\n'.join(map(json.dumps, entries)) + '\n')
     arguments = ['--results', str(tmp_path / 'methods.jsonl'), '--out', str(tmp_path / 'page.md')]
     assert methods_page.main(arguments) == 0
@@ -222,42 +224,48 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
         ]
         expected = stats.ttest_rel(*(value[:4] for value in values))
         low, high = (100 * end for end in expected.confidence_interval())
-        difference = 100 * (np.mean(values[0]) - np.mean(values[1][:4]))
+        difference = 100 * (np.mean(values[0][:4]) - np.mean(values[1][:4]))
         row = f'`{first}` - `{second}` | 4 | {difference:+.1f} ({low:+.1f} to {high:+.1f}) | {expected.pvalue:.2g} |'
         assert row in primary
-    assert 'Best of the combinations in the table above: `cdbw_balsoftmax`' in rest
+    assert '4 of 8 comparisons have not run yet' in primary
+    assert 'Best of the combinations of the exploratory runs: `cdbw_balsoftmax`' in rest
     assert '`cdbw_balsoftmax` - `balsoftmax` | 3 | +' in rest
     assert '1 of 2 comparisons have not run yet' in rest
     assert '`cdbw_replayed` - `ce_all` | 4 | +' in rest
     assert f'{len(entries) - 1} runs' in rest
+    assert '1 diverged twice, and count as chance' in rest
+    assert '| `cdbs` (1 diverged) | difficulty | 5 |' in rest
+    assert 'nan' not in rest
     assert (tmp_path / 'images/methods_digits.png').is_file()
 
 
-def test_a_run_that_fails_twice_counts_as_chance(tmp_path, monkeypatch):
+def test_a_run_that_diverges_twice_counts_as_chance_and_another_failure_as_nothing(tmp_path, monkeypatch):
     def play(run, folder):
         with (folder / run.method).open('a') as file:
             file.write('x')
         if run.method == 'cdbw' or (run.method == 'cdbs' and (folder / 'cdbs').read_text() == 'x'):
             raise FloatingPointError('nan')
+        if run.method == 'cb':
+            raise ModuleNotFoundError('no such module')
         return {'method': run.method, 'metrics': {'mean1': 0.9}}
 
     monkeypatch.setattr(methods, 'play', play)
     kept = []
-    runs = [Run(name, 0, DIGITS) for name in ('ce', 'cdbw', 'cdbs')]
+    runs = [Run(name, 0, DIGITS) for name in ('ce', 'cdbw', 'cdbs', 'cb')]
     assert methods.work_off(runs, argparse.Namespace(jobs=1, folder=tmp_path), kept.append) == 1
     assert {entry['method']: entry['metrics']['mean1'] for entry in kept} == {'ce': 0.9, 'cdbw': 0.1, 'cdbs': 0.9}
-    assert {name: (tmp_path / name).read_text() for name in ('ce', 'cdbw', 'cdbs')} == {
-        'ce': 'x',
-        'cdbw': 'xx',
-        'cdbs': 'xx',
-    }
-    (failed,) = (entry for entry in kept if entry['method'] == 'cdbw')
-    assert np.mean(np.divide(failed['num_correct'], failed['num_clips'])) == pytest.approx(0.1)
+    tries = {run.method: len((tmp_path / run.method).read_text()) for run in runs}
+    assert tries == {'ce': 1, 'cdbw': 2, 'cdbs': 2, 'cb': 2}
+    (lost,) = (entry for entry in kept if entry['method'] == 'cdbw')
+    assert lost['diverged']
+    assert np.mean(np.divide(lost['num_correct'], lost['num_clips'])) == pytest.approx(0.1)
 
 
 def test_holm_is_that_of_its_definition():
     assert method_statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert method_statistics.holm([0.6, 0.7]) == [1.0, 1.0]
+    # Two of four are known: the others might be the larger ones.
+    assert method_statistics.holm([0.03, 0.01], planned=4) == pytest.approx([0.09, 0.04])
 
 
 def test_paired_comparison_is_that_of_scipy():

@@ -110,8 +110,8 @@ def test_a_broken_picture_of_flow_is_named_where_opencv_gives_none_for_it(frames
 def test_errors_that_no_frame_is_to_blame_for_pass(frames, monkeypatch):
     import mmcv
 
-    def too_large(content, **options):
-        raise MemoryError('out of memory')
+    def raise_(error):
+        raise error
 
     def backend_of_jpeg_alone(content, flag='color', **options):
         if flag == 'unchanged':
@@ -119,9 +119,12 @@ def test_errors_that_no_frame_is_to_blame_for_pass(frames, monkeypatch):
         return decode(content, flag=flag, **options)
 
     dataset, decode = build(frames, 'frames'), mmcv.imfrombytes
-    monkeypatch.setattr(mmcv, 'imfrombytes', too_large)
-    with pytest.raises(MemoryError):
-        dataset[1]
+    opencv = cv2.error('Insufficient memory')
+    opencv.code = -4
+    for error in (MemoryError('out of memory'), opencv):
+        monkeypatch.setattr(mmcv, 'imfrombytes', lambda *_, error=error, **__: raise_(error))
+        with pytest.raises(type(error), match=r'(?i)memory'):
+            dataset[1]
     monkeypatch.setattr(mmcv, 'imfrombytes', backend_of_jpeg_alone)
     decoder = dataset.pipeline.transforms[1]
     step = decoder.transform

@@ -183,10 +183,26 @@ def test_packs_are_checked_though_frames_are_beside_them_and_frames_when_they_ar
     assert run(root, '--source', 'frames', '--frames', root / 'frames')[0] == 0
 
 
-def test_lists_are_built_from_packs_beside_an_empty_folder_of_frames(root):
-    (root / 'frames').mkdir()
+def test_lists_are_built_from_what_is_there_or_named(root, capsys):
     options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26', '--overwrite']
+    (root / 'frames').mkdir()
     assert build_lists.main(['--data-root', str(root), *options]) == 0
+    assert build_lists.main(['--data-root', str(root), *options, '--frames', str(root / 'frames')]) == 2
+    assert f'Frames were looked for in {root}/frames: run extract_frames' in capsys.readouterr().err
+    assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
+    shutil.rmtree(root / 'packs')
+    (root / 'packs').mkdir()
+    (root / 'packs/.note').touch()  # as file managers leave
+    assert build_lists.main(['--data-root', str(root), *options]) == 0
+
+
+def test_a_missing_video_is_not_looked_for_among_the_frames(root, capsys):
+    next((root / 'cropped_clips').rglob('*.mp4')).unlink()
+    options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26', '--source', 'videos']
+    assert build_lists.main(['--data-root', str(root), *options]) == 2
+    message = capsys.readouterr().err
+    assert '(no video). Choose --source, or leave them out' in message
+    assert 'rames' not in message.split('missing: ')[1]
 
 
 def extract_sized(root, sizes, *options, short_side=32):

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from unittest import mock
@@ -144,3 +146,30 @@ def test_resume_that_the_config_asks_for_is_looked_for_as_well(tmp_path):
             launch.train()
         build.assert_called_once_with(config)
         assert (config.resume, config.load_from) == (True, expected or load_from)
+
+
+END = """
+import atexit, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+import torch
+from cdb_video.launch import end_process
+
+if len(sys.argv) > 1:
+    torch.distributed.init_process_group('gloo', init_method=f'file://{sys.argv[1]}', rank=0, world_size=1)
+kept = ThreadPoolExecutor(1)
+kept.submit(int).result()  # its thread waits for more
+threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start()
+atexit.register(print, 'registered')
+end_process()
+print('after')
+"""
+
+
+@pytest.mark.parametrize('distributed', [False, True])
+def test_a_process_of_gloo_ends_at_once_with_all_that_waits_for_the_end(tmp_path, distributed):
+    arguments = [str(tmp_path / 'store')] if distributed else []
+    done = subprocess.run(
+        [sys.executable, '-c', END, *arguments], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == (['thread', 'registered'] if distributed else ['after', 'thread', 'registered'])
