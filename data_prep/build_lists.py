@@ -134,12 +134,12 @@ def _divide(
 def _missing(media: Media, total: int, source: str, frames: Path) -> str:
     missing = [f'{clip} ({why})' for clip, why in media.missing.items()]
     what = f'{len(missing)} of {total} clips are missing: {first_few(missing)}.'
-    remedy = 'hoose --source, or leave them out and have them listed with --allow-missing.'
+    others = '--source, or leave them out and have them listed with --allow-missing.'
     if source == 'videos':
-        return f'{what} C{remedy}'
+        return f'{what} Choose {others}'
     return (
         f'{what} Frames were looked for in {frames}: run extract_frames, with --pack for packs, name another folder '
-        f'with --frames, c{remedy}'
+        f'with --frames, choose {others}'
     )
 
 
