@@ -173,7 +173,7 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
         config.custom_hooks = [
             {'type': 'DifficultyReplayHook', 'history': str(_history(run, folder)), 'stretch': 'epoch', 'report': False}
         ]
-    runner = _runner(config)
+    runner = make_runner(config)
     if not method.edit:
         _train(runner)
         if run.method == 'ce':
@@ -200,7 +200,7 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
     }
 
 
-def _runner(config: Config) -> Runner:
+def make_runner(config: Config) -> Runner:
     """The runner, with kernels in the layout that is fastest on a CPU; nothing but rounding depends on it."""
     runner = Runner.from_cfg(config)
     for module in runner.model.modules():
@@ -222,7 +222,7 @@ def _history(run: Run, folder: Path) -> Path:
     path = _history_path(measured, folder)
     if not path.is_file():
         work_dir = folder / 'logs' / f'measured_{run.seed}_{os.getpid()}'
-        _train(_runner(build_config(measured, work_dir)))
+        _train(make_runner(build_config(measured, work_dir)))
         _save_history(measured, work_dir, folder)
     return path
 
@@ -245,7 +245,7 @@ def _first_stage(run: Run, folder: Path) -> Path:
     stage = Run('ce', run.seed, run.place, shared)
     path = _first_stage_path(stage, folder)
     if not path.is_file():
-        runner = _runner(build_config(stage, folder / 'logs' / f'first_{run.seed}_{os.getpid()}'))
+        runner = make_runner(build_config(stage, folder / 'logs' / f'first_{run.seed}_{os.getpid()}'))
         _train(runner)
         _save_first_stage(runner, stage, folder)
     return path

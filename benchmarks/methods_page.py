@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from measuring import REPOSITORY, RESULTS, markdown_table
 from method_list import HOOK, LOSS, METHODS, SAMPLER
-from method_statistics import compare_paired, holm, mean_interval
+from method_statistics import Comparison, compare_paired, holm, mean_interval
 from methods import (
     FIRST_FRESH_SEED,
     FIRST_TUNING_SEED,
@@ -36,6 +36,8 @@ from scipy.stats import spearmanr
 
 Entry = dict[str, Any]
 NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini'}
+BESIDE = {'top1': 'top-1', 'few_shot': 'few-shot', 'worst': 'worst class'}
+"""What is reported beside mean class accuracy, without tests."""
 CURVE_SEEDS = 5
 PLANNED = 8
 """Primary comparisons: four on each data set."""
@@ -157,30 +159,39 @@ def primary_cases(data: str) -> list[tuple[str, str, str]]:
     return [(data, 'cdbw', 'ce'), (data, 'cdbs', 'ce'), (data, 'cdbw', weighting), (data, 'cdbs', sampling)]
 
 
+def points(result: Comparison) -> str:
+    """'difference (low to high)' in points."""
+    difference, low, high = (f'{100 * value:+.1f}' for value in (result.difference, result.low, result.high))
+    return f'{difference} ({low} to {high})'
+
+
 def comparisons(
     runs: Runs, cases: Sequence[tuple[str, str, str]], planned: int, fresh: bool = False, exploratory: bool = False
 ) -> str:
     """A row for each (data, method, baseline), p-values corrected over all planned; none where it is exploratory."""
     found = []
     for data, method, baseline in cases:
-        first, second = (by_seed(runs.tuned(data, name, fresh=fresh)) for name in (method, baseline))
+        pair = [runs.tuned(data, name, fresh=fresh) for name in (method, baseline)]
+        first, second = map(by_seed, pair)
         if len(first.keys() & second.keys()) >= 2:
-            found.append(((data, method, baseline), compare_paired(first, second)))
+            beside = [points(compare_paired(*(by_seed(entries, name) for entries in pair))) for name in BESIDE]
+            found.append(((data, method, baseline), compare_paired(first, second), beside))
     if not found:
         return 'Not run yet.'
-    corrected = holm([result.p_value for _, result in found], planned)
+    corrected = holm([result.p_value for _, result, _ in found], planned)
     rows = [
         [
             NAMES[data],
             f'`{method}` - `{baseline}`',
             str(result.number),
-            f'{100 * result.difference:+.1f} ({100 * result.low:+.1f} to {100 * result.high:+.1f})',
+            points(result),
             f'{result.p_value:.2g}',
             f'{p_value:.2g}',
+            *beside,
         ]
-        for ((data, method, baseline), result), p_value in zip(found, corrected, strict=True)
+        for ((data, method, baseline), result, beside), p_value in zip(found, corrected, strict=True)
     ]
-    header = ['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm']
+    header = ['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm', *BESIDE.values()]
     if exploratory:
         return markdown_table(header[:4], [row[:4] for row in rows])
     missing = planned - len(found)
