@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from mmengine.logging import print_log
 
+from cdb_video.clip_table import listed_name
 from cdb_video.clips.errors import ClipError
 from cdb_video.labels import dataset_labels
 from cdb_video.stock_readers import read, why_not_replaced
@@ -150,8 +151,7 @@ class Replacing:
         """The name of a clip as it stands in the list, for messages."""
         info = self.get_data_info(idx)  # type: ignore[attr-defined]
         path = str(info.get('filename', info.get('frame_dir', 'another clip')))
-        folders = [os.path.join(folder, '') for folder in self.data_prefix.values() if folder]
-        return next((path.removeprefix(folder) for folder in folders if path.startswith(folder)), path)
+        return listed_name(path, self.data_prefix.get('video' if 'filename' in info else 'img', ''))
 
     def _remedy(self, other: str = '') -> str:
         """What to do about a damaged clip, with the command that finds all of them."""
