@@ -117,6 +117,11 @@ class ClipTable(Sequence[dict[str, Any]]):
         return labels
 
 
+def listed_name(path: str, folder: str) -> str:
+    """The name of a clip as it stands in the list, from the path in its entry and the folder that went before it."""
+    return path.removeprefix(os.path.join(folder, '')) if folder else path
+
+
 def read_frame_table(path: _PathLike, num_classes: int | None, folder: str) -> ClipTable:
     """Read a frame list as `read_frame_list` does, errors and all, into a table.
 

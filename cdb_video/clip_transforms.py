@@ -37,6 +37,7 @@ from cdb_video.clips.host_arguments import (
 from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
+from cdb_video.pack import SUFFIX as PACK_SUFFIX
 from cdb_video.pack import PackError, PackReader
 
 try:
@@ -46,7 +47,6 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     _why_not = error
     BaseTransform = None
 
-PACK_SUFFIX = '.pack'
 # Older OpenCV gives blue first.
 _IMREAD_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)
 

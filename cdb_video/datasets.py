@@ -28,12 +28,17 @@ from typing import Any, NoReturn
 from mmengine.registry import DATASETS
 
 from cdb_video.annotation import read_class_names
-from cdb_video.clip_table import ClipTable, read_frame_table, read_video_table
+from cdb_video.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
 from cdb_video.clips.host_arguments import video_path
 from cdb_video.labels import KEEPS_LABELS
+from cdb_video.missing_files import Fault, faults_message, other_form, video_fault
+from cdb_video.pack import SUFFIX as PACK_SUFFIX
 from cdb_video.replacement import Replacing
 
-_SHOWN = 3
+_EXTRACT = (
+    'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew (the configs of '
+    'configs/egtea read what EGTEA_READER says: pack, frames or video), '
+)
 
 try:
     from mmaction.datasets import RawframeDataset, VideoDataset
@@ -128,15 +133,10 @@ class _CheckedList(Replacing):
             )
         return self.data_prefix[key]
 
-    def _raise_for_missing(self, missing: Sequence[str], total: int, remedy: str) -> None:
-        if not missing:
-            return
-        more = f' and {len(missing) - _SHOWN} more' if len(missing) > _SHOWN else ''
-        raise FileNotFoundError(
-            f'{len(missing)} of the {total} clips in {self.ann_file} are not on disk as the list '
-            f'says: {", ".join(missing[:_SHOWN])}{more}. {remedy}, check data_root and '
-            'data_prefix, or set check_files=False'
-        )
+    def _raise_for_missing(self, faults: Sequence[Fault], total: int, key: str, remedy: str, cause: str = '') -> None:
+        folder = self._prefix(key)
+        found = faults_message(faults, total, self.ann_file, folder, remedy, may_go_on=not self.test_mode)
+        raise FileNotFoundError(cause + found)
 
 
 if RawframeDataset is not None:
@@ -173,25 +173,30 @@ if RawframeDataset is not None:
                 return super().load_data_list()
             clips = read_frame_table(self.ann_file, self._num_classes(), self._prefix('img'))
             if self.check_files and self.modality == 'RGB':
-                absent = [path for info in clips if (path := self._absent_frame(info))]
-                self._raise_for_missing(
-                    absent,
-                    len(clips),
-                    'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew '
-                    '(the configs of configs/egtea read what EGTEA_READER says: pack, frames or video)',
-                )
+                faults = [fault for info in clips if (fault := self._frame_fault(info))]
+                if faults:
+                    self._raise_for_frames(faults, len(clips))
             return self._kept(clips, FrameListDataset)
 
-        def _absent_frame(self, info: dict[str, Any]) -> str | None:
+        def _frame_fault(self, info: dict[str, Any]) -> Fault | None:
             # Frames are numbered without a gap, so the two ends answer for the clip.
             for index in (self.start_index, self.start_index + info['total_frames'] - 1):
                 path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
-                if not os.path.isfile(path):
-                    pack = info['frame_dir'].removesuffix('.pack') + '.pack'
-                    if os.path.isfile(pack):
-                        return None
-                    return path if os.path.isdir(info['frame_dir']) else f'{pack.removesuffix(".pack")}/ or {pack}'
+                if os.path.isfile(path):
+                    continue
+                if os.path.isfile(info['frame_dir'].removesuffix(PACK_SUFFIX) + PACK_SUFFIX):
+                    return None
+                name = listed_name(info['frame_dir'], self._prefix('img'))
+                if os.path.isdir(info['frame_dir']):
+                    return Fault(name, 'incomplete', f'{listed_name(path, self._prefix("img"))} (no such frame)')
+                return Fault(name, 'missing', f'{name} (no folder, no pack)')
             return None
+
+        def _raise_for_frames(self, faults: Sequence[Fault], total: int) -> None:
+            remedy, cause = _EXTRACT, other_form(faults, self._prefix('img'))
+            if cause:
+                remedy, cause = 'Otherwise ', f'{cause}. '
+            self._raise_for_missing(faults, total, 'img', remedy, cause or '')
 
     @DATASETS.register_module()
     class VideoListDataset(_CheckedList, VideoDataset):
@@ -222,9 +227,11 @@ if RawframeDataset is not None:
                 return super().load_data_list()
             clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'))
             if self.check_files:
-                names = (video_path(info['filename']) for info in clips)
-                absent = [name for name in names if not os.path.isfile(name) or os.path.getsize(name) == 0]
-                self._raise_for_missing(absent, len(clips), 'Put the clips there')
+                folder = self._prefix('video')
+                paths = (video_path(info['filename']) for info in clips)
+                faults = [fault for path in paths if (fault := video_fault(path, listed_name(path, folder)))]
+                if faults:
+                    self._raise_for_missing(faults, len(clips), 'video', 'Put the clips there, ')
             return self._kept(clips, VideoListDataset)
 
 else:

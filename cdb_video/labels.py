@@ -108,15 +108,22 @@ def describe(dataset: Any) -> str:
     return type(dataset).__name__ + (f' ({ann_file})' if ann_file else '')
 
 
-def check_labels(labels: IntVector, num_classes: int, dataset: Any) -> None:
-    """Raise a ValueError that names the first label outside 0..num_classes-1."""
+def name_sample(dataset: Any, index: int) -> str:
+    """A sample by number, and by the name of its clip where its entry has one, for messages."""
+    info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
+    name = info.get('filename', info.get('frame_dir'))
+    return f'sample {index}' + (f' ({name})' if name else '')
+
+
+def check_labels(labels: IntVector, num_classes: int, dataset: Any, who: str | None = None) -> None:
+    """Raise a ValueError that names the first label outside 0..num_classes-1, and `who` states that number."""
     outside = np.flatnonzero((labels < 0) | (labels >= num_classes))
     if outside.size:
         index = int(outside[0])
         raise ValueError(
-            f'sample {index} of {describe(dataset)} has label {labels[index]}, but there are {num_classes} '
-            f'classes, so labels must be 0..{num_classes - 1} ({outside.size} such samples): check the list, '
-            'the class names and num_classes of the head'
+            f'{name_sample(dataset, index)} of {describe(dataset)} has label {labels[index]}, but '
+            f'{f"{who} states" if who else "there are"} {num_classes} classes, so labels must be 0..{num_classes - 1} '
+            f'({outside.size} such): check the list (labels count from 0), the class names and num_classes of the head'
         )
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import print_log
 
+from cdb_video.clip_table import listed_name
 from cdb_video.clips.errors import ClipError
 from cdb_video.labels import dataset_labels
 from cdb_video.stock_readers import read, why_not_replaced
 
 ON_ERROR = ('raise', 'resample')
 _HASHES = 2**20
-_MEND = 'Mend or replace the files, or take them off the list'
+_LISTS = {f'{part}{end}.txt' for part in ('train', 'val', 'test') for end in ('', '_videos')}
 
 
 class DamagedClips:
@@ -62,11 +65,13 @@ class Replacing:
         **kwargs: Of the dataset.
 
     Raises:
-        ValueError: If an argument is outside its range, or clips of a test would be replaced, or the pipeline's
-            readers do not tell of damaged clips.
+        ValueError: If an argument is outside its range, or validation or test clips would be replaced, or the
+            pipeline's readers do not tell of damaged clips.
     """
 
     ann_file: str
+    data_prefix: dict[str, str]
+    data_root: str | None
     pipeline: Any
     test_mode: bool
 
@@ -81,7 +86,8 @@ class Replacing:
         if on_error == 'resample':
             if self.test_mode:
                 raise ValueError(
-                    f"on_error='resample' for a test: scores of other clips than {self.ann_file}'s. Leave it out"
+                    "on_error='resample' for validation or test clips (test_mode=True): the scores would be those of "
+                    f"other clips than {self.ann_file}'s. Set it in train_dataloader.dataset only"
                 )
             if why := why_not_replaced(self.pipeline):
                 raise ValueError(f"on_error='resample': {why}")
@@ -103,6 +109,7 @@ class Replacing:
             return self._read(idx)
         except ClipError as error:
             if self._damaged is None:
+                error.advise(self._remedy('' if self.test_mode else "let the dataset replace it: on_error='resample'"))
                 raise
             return self._replace(idx, error)
 
@@ -118,11 +125,10 @@ class Replacing:
             left = np.setdiff1d(np.flatnonzero(labels == label), tried)
             if not len(left):
                 rule = f'{error.rule}; no other clip of its class {label} can be read'
-                raise ClipError(error.path, rule, _MEND) from error
+                raise ClipError(error.path, rule, self._remedy()) from error
             idx = int(left[np.random.randint(len(left))])
-            print_log(
-                f'{error.path}: {error.rule}. Clip {idx} of its class stands in for it', 'current', logging.WARNING
-            )
+            stand_in = f'{self._listed(idx)} of its class (clip {idx}) stands in for it'
+            print_log(f'{error.path}: {error.rule}. {stand_in}', 'current', logging.WARNING)
             tried.append(idx)
             try:
                 return self._read(idx)
@@ -139,4 +145,36 @@ class Replacing:
         number = len(self._damaged)
         if number > self._max_damaged:
             rule = f'with it {number} clips of {self.ann_file} are damaged, max_damaged={self._max_damaged}'
-            raise ClipError(error.path, f'{error.rule}; {rule}', f'{_MEND}, or raise max_damaged') from error
+            raise ClipError(error.path, f'{error.rule}; {rule}', self._remedy('raise max_damaged')) from error
+
+    def _listed(self, idx: int) -> str:
+        """The name of a clip as it stands in the list, for messages."""
+        info = self.get_data_info(idx)  # type: ignore[attr-defined]
+        path = str(info.get('filename', info.get('frame_dir', 'another clip')))
+        return listed_name(path, self.data_prefix.get('video' if 'filename' in info else 'img', ''))
+
+    def _remedy(self, other: str = '') -> str:
+        """What to do about a damaged clip, with the command that finds all of them."""
+        ways = ['Mend or replace the file', 'take it off the list', *filter(None, [other])]
+        command = check_command(self.ann_file, self.data_root, self.data_prefix)
+        return f'{", ".join(ways[:-1])}, or {ways[-1]}' + (f'. To find all such files: {command}' if command else '')
+
+
+def check_command(ann_file: str, data_root: str | None, data_prefix: Mapping[str, str]) -> str | None:
+    """The command that looks for damaged clips in a list and those beside it.
+
+    Args:
+        ann_file: The list.
+        data_root: That it is relative to.
+        data_prefix: Folder of the clips as 'video', or of frames or packs as 'img'.
+
+    Returns:
+        The command; None where the list has a name that the command does not look for.
+    """
+    source, key = ('videos', 'video') if 'video' in data_prefix else ('frames', 'img')
+    folder, name = os.path.split(ann_file)
+    if name not in _LISTS or key not in data_prefix:
+        return None
+    places = {'--data-root': data_root, '--lists': folder, '--source': source, f'--{source}': data_prefix[key]}
+    options = [word for option, place in places.items() for word in (option, place or '.')]
+    return shlex.join(['python', 'data_prep/check_dataset.py', *options, '--full'])

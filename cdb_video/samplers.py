@@ -21,7 +21,7 @@ from cdb_video.difficulty import (
     class_mass,
 )
 from cdb_video.drawing import Indices, clips_by_class, draw_clips
-from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, warn_undriven
+from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, name_sample, warn_undriven
 from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
 
 _CHUNK = 1 << 14
@@ -177,20 +177,30 @@ class ClassSampler(Sampler):
         if self.class_names is not None:
             if num_classes > len(self.class_names):
                 raise ValueError(
-                    f'{describe(self.dataset)} has label {num_classes - 1}, but its class list has '
-                    f'{len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}'
+                    f'{describe(self.dataset)} has label {num_classes - 1} ({self._largest(labels)}), but its class '
+                    f'list has {len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}'
                 )
             num_classes = len(self.class_names)
         counts = np.bincount(labels, minlength=num_classes)
         empty = np.flatnonzero(counts == 0)
         if empty.size and not allow_empty:
             names = ', '.join(class_label(self.class_names, index) for index in empty[:5])
+            remedy = 'Remove them from the class list, add clips, or set allow_empty=True in the sampler'
+            if self.class_names is None:
+                remedy = (
+                    f'There is no class list, so the number of classes is the largest label plus 1: {num_classes - 1}, '
+                    f'of {self._largest(labels)}. Is that label wrong, or do the labels not count from 0? Then correct '
+                    'the list. If all are right, add clips, or set allow_empty=True in the sampler'
+                )
             raise ValueError(
-                f'{empty.size} of {num_classes} classes have no clip in {describe(self.dataset)}: {names}'
-                f'{", ..." if empty.size > 5 else ""}. Remove them from the class list, add clips, or set '
-                'allow_empty=True in the sampler'
+                f'{empty.size} of {num_classes} classes {"has" if empty.size == 1 else "have"} no clip in '
+                f'{describe(self.dataset)}: {names}{", ..." if empty.size > 5 else ""}. {remedy}'
             )
         return counts
+
+    def _largest(self, labels: IntVector) -> str:
+        """The first sample with the largest label, for messages."""
+        return name_sample(self.dataset, int(labels.argmax()))
 
 
 @DATA_SAMPLERS.register_module()

@@ -6,6 +6,7 @@ A classifier on frozen features is cRT where it is new and LWS where only a scal
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,11 @@ from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import BaseLoop
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
+
+_FIRST_STAGE = (
+    'to a checkpoint of the first stage (our configs read the environment variable CDB_FIRST_STAGE), which for those '
+    'of configs/egtea/mini this command makes: python tools/train.py configs/egtea/mini/slowfast_ce.py --seed 0'
+)
 
 
 @MODELS.register_module()
@@ -81,6 +87,7 @@ class SecondStageHook(Hook):
 
     Raises:
         ValueError: If training starts without ``load_from``, or the checkpoint lacks a part of the features.
+        FileNotFoundError: If training starts with a ``load_from`` that is not there.
     """
 
     def __init__(self, new_classifier: bool, layer: str = 'cls_head.fc_cls') -> None:
@@ -88,6 +95,18 @@ class SecondStageHook(Hook):
             raise ValueError(f'new_classifier={new_classifier!r}: must be True (cRT) or False (LWS)')
         self.new_classifier = new_classifier
         self.layer = layer
+
+    def before_run(self, runner: Any) -> None:
+        """Say what a checkpoint that is not there was meant to be; mmengine would only say that it is not."""
+        if runner._resume or runner._has_loaded or not isinstance(runner._train_loop, BaseLoop):
+            return
+        path = runner._load_from
+        # Other places than a disk are left to mmengine.
+        if path is not None and '://' not in str(path) and not os.path.isfile(os.path.expanduser(path)):
+            raise FileNotFoundError(
+                f'SecondStageHook: there is no file {os.fspath(path)!r}, so there are no features to train on: set '
+                f'load_from {_FIRST_STAGE}'
+            )
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Check what the first run has, and take the classifier out of it, before it reaches the model."""
@@ -111,8 +130,8 @@ class SecondStageHook(Hook):
         """Refuse to train a classifier on features that were never trained."""
         if not runner._has_loaded:
             raise ValueError(
-                'SecondStageHook: no checkpoint was loaded, so the features are untrained: set load_from to a '
-                'checkpoint of the first stage (the environment variable CDB_FIRST_STAGE in our configs)'
+                'SecondStageHook: no checkpoint was loaded, so the features are untrained: set load_from '
+                f'{_FIRST_STAGE}'
             )
 
     def _is_new(self, name: str) -> bool:

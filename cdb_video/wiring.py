@@ -155,9 +155,10 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     stated = stated_num_classes(model, metric, dataset, 'val')
     num_classes = next(iter(stated.values()), len(counts))
     if len(counts) > num_classes:
+        who = next(iter(stated))
+        check_labels(dataset_labels(dataset), num_classes, dataset, who)
         raise ValueError(
-            f'{describe(dataset)} has label {len(counts) - 1}, but {next(iter(stated))} states {num_classes} classes: '
-            f'labels must be 0..{num_classes - 1}; check the list and num_classes'
+            f'the sampler counts {len(counts)} classes, {who} states {num_classes}: both need the same number'
         )
     return num_classes
 

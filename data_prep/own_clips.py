@@ -113,9 +113,16 @@ def class_names(lines: Sequence[OwnLine], wanted: Sequence[str] | None) -> list[
         numbers = all(name.isascii() and name.isdecimal() for name in present)
         wanted = sorted(present, key=(lambda name: (int(name), name)) if numbers else None)
     known = set(wanted)
-    unknown = [f'{line.where}: label {line.label!r}' for line in lines if line.label not in known]
+    unknown = [line for line in lines if line.label not in known]
     if unknown:
-        raise OwnClipsError(f'{first_few(unknown)}: not among the {len(wanted)} names of --classes')
+        remedy = 'Correct them, or add the names to --classes'
+        if all(line.label.isascii() and line.label.isdecimal() for line in unknown):
+            remedy = (
+                'Labels are names of classes, and these are numbers: write the names in their place (number k is line '
+                'k + 1 of --classes if they count from 0), or leave --classes out, and the numbers are the names'
+            )
+        places = first_few([f'{line.where}: label {line.label!r}' for line in unknown])
+        raise OwnClipsError(f'{places}: not among the {len(wanted)} names of --classes. {remedy}')
     try:
         check_class_names(wanted)
     except AnnotationError as error:

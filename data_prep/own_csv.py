@@ -17,7 +17,13 @@ from command_parts import first_few
 from data_root import EXTENSIONS, is_video
 from own_clips import PART_NAMES, OwnClip, OwnClipsError, OwnLine
 
-from cdb_video.annotation import AnnotationError, check_class_names, parse_relative_path
+from cdb_video.annotation import (
+    AnnotationError,
+    check_class_names,
+    parse_relative_path,
+    read_frame_list,
+    read_video_list,
+)
 
 GROUP_COLUMNS = ('group', 'subject', 'session')
 _DELIMITERS = (',', ';', '\t')
@@ -106,10 +112,28 @@ def _found(columns: Columns, header: Sequence[str], path: Path) -> Columns:
     for option, name in vars(found).items():
         if name is not None and name not in header:
             raise OwnClipsError(
-                f'{path}:1: no column is called {name!r}; there are {", ".join(map(repr, header))}. Rename it, or say '
-                f'which one it is with --{option}-column'
+                f'{path}:1: no column is called {name!r}; there are {", ".join(map(repr, header))}. '
+                f'{_finished(path) or f"Rename it, or say which one it is with --{option}-column"}'
             )
     return found
+
+
+def _finished(path: Path) -> str | None:
+    """What to do with a file that is no CSV but a list that can be trained from; None = it is none."""
+    # Frames first: the blank in `<frame folder> <frames> <label>` could belong to the name of a video.
+    for read, kind, shape in (
+        (read_frame_list, 'FrameListDataset', '<frame folder> <frames> <label>'),
+        (read_video_list, 'VideoListDataset', '<video> <label>'),
+    ):
+        try:
+            read(path)
+        except AnnotationError:
+            continue
+        return (
+            f'The file is no CSV but a list of {shape}, as training reads it, and needs no list_videos: give it to '
+            f'{kind} as ann_file (docs/your_own_data.md, step 2)'
+        )
+    return None
 
 
 def _line(row: Mapping[str, str], columns: Columns, where: str) -> OwnLine:

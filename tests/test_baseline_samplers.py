@@ -108,7 +108,7 @@ def test_bad_arguments_are_refused_with_their_value(kind, arguments, message):
 @pytest.mark.parametrize('kind', [ProgressiveSampler, RepeatFactorSampler])
 def test_class_without_clips_is_drawn_never_where_it_is_allowed(kind):
     dataset = LabelsOnly([0, 0, 2], classes=('lift', 'cut', 'wash'))
-    with pytest.raises(ValueError, match='1 of 3 classes have no clip'):
+    with pytest.raises(ValueError, match='1 of 3 classes has no clip'):
         kind(dataset)
     sampler = kind(dataset, allow_empty=True, num_samples=20, seed=0)
     if kind is ProgressiveSampler:

@@ -154,15 +154,53 @@ def test_a_line_may_stand_for_a_pack(root, suffix):
 
 def test_missing_videos_stop_with_the_count_and_the_first_names(root):
     shutil.rmtree(root / 'cropped_clips/s1')
-    with pytest.raises(FileNotFoundError, match=r'2 of the 3 clips in .*s1/a\.mp4, .*s1/b\.mp4\. '):
+    message = (
+        r'2 of the 3 clips in .* are missing in .*cropped_clips: s1/a\.mp4 \(missing\), s1/b\.mp4 \(missing\)\. Put'
+    )
+    with pytest.raises(FileNotFoundError, match=message):
         build(root, 'VideoListDataset')
     assert len(build(root, 'VideoListDataset', check_files=False)) == 3
 
 
-def test_an_empty_video_counts_as_missing(root):
+def test_an_empty_video_is_told_from_a_missing_one(root):
     (root / 'cropped_clips/s1/b.mp4').write_bytes(b'')
-    with pytest.raises(FileNotFoundError, match=r'1 of the 3 clips.*s1/b\.mp4'):
+    alone = r'1 of the 3 clips in .* is empty in .*cropped_clips: s1/b\.mp4 \(empty\)\. .* take the clip off'
+    with pytest.raises(FileNotFoundError, match=alone):
         build(root, 'VideoListDataset')
+    (root / 'cropped_clips/s1/a.mp4').unlink()
+    both = r'2 of the 3 clips in .* are missing or empty in .*: s1/a\.mp4 \(missing\), s1/b\.mp4 \(empty\)\.'
+    with pytest.raises(FileNotFoundError, match=both):
+        build(root, 'VideoListDataset')
+
+
+def test_a_training_is_told_how_to_go_on_without_missing_clips_and_can(root):
+    lists = root / 'lists/train_videos.txt'
+    lists.write_text(lists.read_text().replace('b.mp4 2', 'b.mp4 0'))
+    (root / 'cropped_clips/s1/b.mp4').write_bytes(b'')
+    reader = [{'type': 'VideoInit'}, {'type': 'SampleFrames', 'clip_len': 1}, {'type': 'VideoDecode'}]
+    options = {'kind': 'VideoListDataset', 'pipeline': reader, 'on_error': 'resample'}
+    with pytest.raises(FileNotFoundError, match=r"set on_error='resample' and check_files=False$"):
+        build(root, **options)
+    assert build(root, **options, check_files=False)[1]['filename'].endswith('s1/a.mp4')
+    with pytest.raises(FileNotFoundError, match=r'take the clip off the list$'):
+        build(root, 'VideoListDataset', test_mode=True)
+
+
+def test_clips_that_are_there_in_the_other_form_are_pointed_at_before_any_name(root):
+    options = {'data_prefix': {'img': 'packs'}}
+    there = (
+        r'^no packs of 3 clips in .*/packs, but frames in .*/frames: set EGTEA_READER=frames, or run .* --pack .*s1/a'
+    )
+    with pytest.raises(FileNotFoundError, match=there):
+        build(root, **options)
+    (root / 'frames').rename(root / 'elsewhere')
+    with pytest.raises(FileNotFoundError, match=r'^3 of the 3 clips in .*/packs \(no such folder\): s1/a \(no folder'):
+        build(root, **options)
+    (root / 'packs/s1').mkdir(parents=True)
+    (root / 'packs/s1/a.pack').touch()
+    (root / 'lists/train.txt').write_text('s1/a 3 0\n')
+    with pytest.raises(FileNotFoundError, match=r'^no frames of 1 clip in .*/frames, but packs in .*EGTEA_READER=pack'):
+        build(root)
 
 
 def test_an_empty_class_list_and_a_missing_prefix_are_refused(root):

@@ -14,8 +14,9 @@ from cdb_video import recording
 from cdb_video.difficulty import class_probability, class_weights
 from cdb_video.history import read_history
 from cdb_video.losses import CDBLoss
-from cdb_video.wiring import find_difficulty_consumers
+from cdb_video.wiring import agreed_num_classes, find_difficulty_consumers
 from tests.runs import CLASS_NAMES, hook_of, make_runner, merged
+from tests.toys import LabelsOnly, ToyModel
 
 
 @pytest.fixture
@@ -521,7 +522,7 @@ def test_full_disk_costs_the_record_but_not_the_training(run):
         ),
         (
             {'model': {'num_classes': 3}, 'train_dataloader': {'dataset': {'classes': None}}},
-            r'label 3.*states 3 classes',
+            r'sample 70 of ToyDataset has label 3, but cls_head \(ToyHead\) states 3 classes, so labels must be 0\.\.2',
         ),
     ],
 )
@@ -593,6 +594,11 @@ def test_baseline_without_validation_is_tested_with_its_training_counts(run, tmp
     rows = json.loads((tmp_path / 'class_report.json').read_text())['classes']
     assert sorted(row['train_count'] for row in rows) == [5, 10, 20, 40]
     assert {row['difficulty'] for row in rows} == {None}
+
+
+def test_a_sampler_that_counts_more_classes_than_the_head_is_refused_where_no_label_is_to_blame():
+    with pytest.raises(ValueError, match=r'sampler counts 3 classes, cls_head \(ToyHead\) states 2: both need'):
+        agreed_num_classes(ToyModel(num_classes=2), None, LabelsOnly([0, 1]), np.array([1, 1, 0]))
 
 
 def test_labels_of_a_run_without_validation_are_checked_before_training(run):

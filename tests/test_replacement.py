@@ -2,6 +2,11 @@
 
 import copy
 import pickle
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +22,7 @@ from cdb_video.replacement import DamagedClips
 from cdb_video.seeding import NumberedBatches, SeededDataset
 from tests.clips import cut, write_clip
 
+ROOT = Path(__file__).resolve().parents[1]
 CLIPS_A_CLASS = 5
 PIPELINE = [
     {'type': 'VideoInit'},
@@ -62,6 +68,27 @@ def test_by_default_a_damaged_clip_stops_the_run_with_one_error_that_names_it(bu
         list(loader)
 
 
+def test_clips_that_are_not_to_be_replaced_get_no_such_advice_but_the_command_that_finds_them(build, root):
+    with pytest.raises(ClipError) as caught:
+        build(test_mode=True)[1]
+    message = str(caught.value)
+    assert 'on_error' not in message
+    assert '. Mend or replace the file, or take it off the list' in message
+    assert 'check_dataset.py' not in message  # it does not look for a list of that name
+    (root / 'list.txt').rename(root / 'val_videos.txt')
+    with pytest.raises(ClipError, match=r'or let the dataset replace it: on_error=.resample.\. To find all'):
+        build(ann_file='val_videos.txt')[1]
+    with pytest.raises(ClipError, match=r'or raise max_damaged\. To find all'):
+        build(ann_file='val_videos.txt', on_error='resample', max_damaged=0)[1]
+    with pytest.raises(ClipError) as caught:
+        build(ann_file='val_videos.txt', test_mode=True)[1]
+    command = shlex.split(str(caught.value).partition('To find all such files: ')[2])
+    assert command[:2] == ['python', 'data_prep/check_dataset.py']
+    done = subprocess.run([sys.executable, ROOT / command[1], *command[2:], '--workers', '1'], capture_output=True)
+    assert done.returncode == 1
+    assert all(name in done.stderr.decode() for name in ('0_1_bad.mp4', '0_3_bad.mp4', '1_4_bad.mp4'))
+
+
 def test_another_clip_of_the_class_stands_in(build):
     dataset = build(on_error='resample')
     names = [name_of(dataset[index]) for index in range(10)]
@@ -70,14 +97,17 @@ def test_another_clip_of_the_class_stands_in(build):
     assert len(dataset._damaged) == 3
 
 
-def test_the_log_names_the_damaged_clip_and_its_stand_in(build, capsys):
+def test_the_log_names_the_damaged_clip_and_its_stand_in(build, root, capsys):
     from mmengine.logging import MMLogger
 
     MMLogger.get_instance('cdb_video_test')
-    build(on_error='resample')[9]
-    said = capsys.readouterr()
-    assert '1_4_bad.mp4: ' in said.out + said.err
-    assert 'of its class stands in for it' in said.out + said.err
+    dataset = build(
+        on_error='resample', data_root=None, ann_file=str(root / 'list.txt'), data_prefix={'video': str(root)}
+    )
+    stand_in = name_of(dataset[9])
+    said = ''.join(capsys.readouterr())
+    assert f'{root}/1_4_bad.mp4: ' in said
+    assert re.search(rf'\. {stand_in} of its class \(clip {5 + int(stand_in[2])}\) stands in for it', said)
 
 
 def test_too_many_damaged_clips_stop_the_run(build):
@@ -169,7 +199,9 @@ def test_numbers_below_zero_count_from_the_end_and_a_clip_never_stands_in_for_it
             np.random.seed(seed)
             found.append(name_of(dataset[index]))
         assert found[0] == found[1]
-    assert 'Clip 9 of its class' not in ''.join(capsys.readouterr())
+    said = ''.join(capsys.readouterr())
+    assert 'of its class (clip ' in said
+    assert 'of its class (clip 9)' not in said
     assert len(dataset._damaged) == 1
 
 
@@ -218,7 +250,9 @@ def test_what_makes_no_sense_is_refused(build):
         build(on_error='skip')
     with pytest.raises(ValueError, match='max_damaged=-1: must be a whole number of at least 0'):
         build(on_error='resample', max_damaged=-1)
-    with pytest.raises(ValueError, match=r"on_error='resample' for a test: .*Leave it out"):
+    with pytest.raises(
+        ValueError, match=r"on_error='resample' for validation or test clips .*in train_dataloader\.dataset only"
+    ):
         build(on_error='resample', test_mode=True)
 
 

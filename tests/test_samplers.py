@@ -158,6 +158,8 @@ def test_empty_class_is_an_error_naming_it_unless_allowed():
     dataset = LabelsOnly([0, 0, 2], classes=('lift', 'cut', 'wash', 'spread'))
     with pytest.raises(ValueError, match=r'2 of 4 classes have no clip.*: cut, spread\..*allow_empty=True'):
         CDBSampler(dataset)
+    with pytest.raises(ValueError, match=r'1 of 2 classes has no clip.*: cut\. Remove them from the class list'):
+        CDBSampler(LabelsOnly([0], classes=('lift', 'cut')))
     sampler = CDBSampler(dataset, allow_empty=True, num_samples=10, seed=0)
     assert sampler.class_probability.tolist() == [0.5, 0, 0.5, 0]
     sampler.set_class_difficulty([0, 1, 0, 1])
@@ -178,8 +180,20 @@ def test_labels_that_do_not_serve_are_refused(labels, error, message):
         ClassSampler(LabelsOnly(labels))
 
 
+def test_without_a_class_list_a_gap_is_put_down_to_the_largest_label_and_its_clip():
+    dataset = LabelsOnly([0, 7, 1, 2])
+    dataset.get_data_info = lambda index: {'label': dataset.labels[index], 'filename': f'{index}.mp4'}
+    message = (
+        r'4 of 8 classes have no clip .*: 7, of sample 1 \(1\.mp4\)\. Is that label wrong, .*correct .*allow_empty'
+    )
+    with pytest.raises(ValueError, match=message):
+        ClassSampler(dataset)
+
+
 def test_label_beyond_the_class_list_is_refused():
-    with pytest.raises(ValueError, match=r'has label 2, but its class list has 2 names: labels must be 0..1'):
+    with pytest.raises(
+        ValueError, match=r'has label 2 \(sample 2\), but its class list has 2 names: labels must be 0..1'
+    ):
         ClassSampler(LabelsOnly([0, 1, 2], classes=('lift', 'cut')))
 
 

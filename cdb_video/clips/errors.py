@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-_REMEDY = "Mend or replace the file, take it off the list, or let the dataset replace it: on_error='resample'"
+# Not on_error: only a dataset knows whether it may replace the clip.
+_REMEDY = 'Mend or replace the file, or take it off the list'
 
 
 class ClipError(ValueError):
@@ -19,7 +20,17 @@ class ClipError(ValueError):
 
     def __init__(self, path: str | os.PathLike[str], rule: str = '', remedy: str = _REMEDY) -> None:
         self.path, self.rule, self.remedy = os.fspath(path), rule, remedy
-        super().__init__(f'{self.path}: {rule}. {remedy}' if rule else self.path)
+        super().__init__(self._message())
+
+    def advise(self, remedy: str) -> None:
+        """Give another remedy, unless this error has one of its own."""
+        if self.remedy == _REMEDY:
+            self.remedy = remedy
+            self.args = (self._message(),)
+
+    def _message(self) -> str:
+        # Without a rule the path is all of it.
+        return f'{self.path}: {self.rule}. {self.remedy}' if self.rule else self.path
 
     def __reduce__(self) -> tuple[type[ClipError], tuple[str, str, str]]:
         """Between processes."""

@@ -152,6 +152,10 @@ def test_names_with_blanks_commas_and_other_alphabets_are_listed_and_blanks_are_
     ('header', 'line', 'message'),
     [
         ('file,label', 'a.mp4,cut', "labels.csv:1: no column is called 'path'; there are 'file', 'label'"),
+        ('cut/0.mp4 0', 'cut/1.mp4 1', "'cut/0.mp4 0'. The file is no CSV but a list of <video> <label>, as training"),
+        ('cut/0.mp4 0', 'cut/1.mp4 1', 'needs no list_videos: give it to VideoListDataset as ann_file'),
+        ('cut/0 15 0', 'cut/1 20 1', 'give it to FrameListDataset as ann_file'),
+        ('cut/0.mp4 0', 'cut/1.mp4 cut', 'Rename it, or say which one it is with --path-column'),
         ('path,label,label', 'cut/0.mp4,cut,cut', "labels.csv:1: two columns are called 'label'"),
         ('path,label,group,session', 'cut/0.mp4,cut,A,B', 'labels.csv:1: the columns group, session could all'),
         ('path,label', 'cut/0.mp4', 'labels.csv:2: 1 cells, the header has 2'),
@@ -293,7 +297,12 @@ def test_classes_give_the_order_of_labels_and_a_label_beyond_them_is_refused(roo
     assert 'no training clip: sleep' in capsys.readouterr().err
     ann.write_class_names(root / 'mine.txt', ['wash', 'cut'])
     assert run(root, '--classes', root / 'mine.txt', '--overwrite') == 2
-    assert "labels.csv:10: label 'pick up'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "labels.csv:10: label 'pick up'" in error
+    assert 'not among the 2 names of --classes. Correct them, or add the names to --classes' in error
+    write_csv(root, 'cut/0.mp4,0', 'cut/1.mp4,1')
+    assert run(root, '--classes', root / 'mine.txt', '--overwrite') == 2
+    assert 'Labels are names of classes, and these are numbers: write the names' in capsys.readouterr().err
 
 
 def test_labels_that_are_numbers_are_sorted_as_numbers(root):

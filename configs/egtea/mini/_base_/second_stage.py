@@ -1,5 +1,6 @@
 # The second of two stages: the features of a run of slowfast_ce.py stay as they are, and the classifier is trained on
-# them. CDB_FIRST_STAGE is the checkpoint of the first.
+# them. CDB_FIRST_STAGE is the checkpoint of the first; unset, that of tools/train.py configs/egtea/mini/slowfast_ce.py.
+# The quickstart writes to work_dirs/egtea_mini/slowfast_ce.
 _base_ = '../slowfast_ce.py'
 
 model = dict(type='FrozenFeatures', recognizer='Recognizer3D')
