@@ -37,7 +37,7 @@ from cdb_video.clips.host_arguments import (
 from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
-from cdb_video.pack import PackError, PackReader
+from cdb_video.pack import PACK_SUFFIX, PackError, PackReader
 
 try:
     from mmaction.datasets import transforms as _host  # noqa: F401  (registers what may be fused)
@@ -46,7 +46,6 @@ except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has
     _why_not = error
     BaseTransform = None
 
-PACK_SUFFIX = '.pack'
 # Older OpenCV gives blue first.
 _IMREAD_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', None)
 
