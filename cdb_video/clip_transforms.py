@@ -37,8 +37,7 @@ from cdb_video.clips.host_arguments import (
 from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
 from cdb_video.clips.wanted import Wanted
 from cdb_video.fused_steps import FusedSteps
-from cdb_video.pack import SUFFIX as PACK_SUFFIX
-from cdb_video.pack import PackError, PackReader
+from cdb_video.pack import PACK_SUFFIX, PackError, PackReader
 
 try:
     from mmaction.datasets import transforms as _host  # noqa: F401  (registers what may be fused)

@@ -32,7 +32,7 @@ from cdb_video.clip_table import ClipTable, listed_name, read_frame_table, read_
 from cdb_video.clips.host_arguments import video_path
 from cdb_video.labels import KEEPS_LABELS
 from cdb_video.missing_files import Fault, faults_message, other_form, video_fault
-from cdb_video.pack import SUFFIX as PACK_SUFFIX
+from cdb_video.pack import PACK_SUFFIX
 from cdb_video.replacement import Replacing
 
 _EXTRACT = (

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdb_video.pack import SUFFIX as PACK_SUFFIX
+from cdb_video.pack import PACK_SUFFIX
 
 _SHOWN = 3
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-SUFFIX = '.pack'
+PACK_SUFFIX = '.pack'
 MAGIC = b'\x93cdbpack'
 VERSION = 1
 _HEAD = struct.Struct('<8sIIII')

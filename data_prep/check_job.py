@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_root import clip_of_frames, clip_of_video
+from pack_file import SUFFIX as PACK_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Job:
     def key(self) -> str:
         """The clip, whichever list it stands in."""
         return clip_of_video(self.name) if self.source == 'videos' else clip_of_frames(self.name)
+
+    @property
+    def is_pack(self) -> bool:
+        """Whether the frames are in a pack; looks at the disk."""
+        return self.source == 'frames' and self.path.name.endswith(PACK_SUFFIX) and not self.path.is_dir()
 
 
 @dataclass

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from check_job import Job, Report, Settings
 from frame_folder import FRAME_NAME, FolderError, Manifest, read_manifest
-from pack_file import SUFFIX, PackFile
+from pack_file import PackFile
 
 # No JPEG ends without it.
 _END_MARK = b'\xff\xd9'
@@ -29,7 +29,7 @@ def check_jpegs(job: Job, settings: Settings, beat: Callable[[], None]) -> Repor
     """Check the folder or the pack of a clip's frames."""
     report = Report()
     try:
-        if job.path.name.endswith(SUFFIX) and not job.path.is_dir():
+        if job.is_pack:
             _check_pack(job, settings, report, beat)
         elif job.path.is_dir():
             _check_folder(job, settings, report, beat)

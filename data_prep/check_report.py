@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +86,7 @@ def summarise_check(
         'samples': None if settings.full else settings.samples,
         'seed': settings.seed,
         'decord': settings.decord,
+        'frames_in': _form_of_frames([job for job, _ in results]),
         'lists': rows,
         'problems': sum(not finding.is_warning for finding in findings),
         'warnings': sum(finding.is_warning for finding in findings),
@@ -96,12 +97,19 @@ def summarise_check(
     }
 
 
+def _form_of_frames(jobs: Sequence[Job]) -> str:
+    """'packs' where these are what the frame lists stand for, but for clips that are missing; else 'frames'."""
+    packs = [job.is_pack for job in jobs if job.source == 'frames' and (job.is_pack or job.path.is_dir())]
+    return 'packs' if packs and all(packs) else 'frames'
+
+
 def print_check(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
-    """Print the table and the counts, and the first findings on stderr."""
+    """Print the table and the counts, and the first findings on stderr; packs are called so."""
+    words = {'frames': summary['frames_in']}
     print(f'{"part":<6} {"source":<7} {"clips":>7} {"frames read":>12} {"with problems":>14}')
     for row in summary['lists']:
         print(
-            f'{row["part"]:<6} {row["source"]:<7} {row["clips"]:>7} {row["frames_read"]:>12} '
+            f'{row["part"]:<6} {words.get(row["source"], row["source"]):<7} {row["clips"]:>7} {row["frames_read"]:>12} '
             f'{row["clips_with_problems"]:>14}'
         )
     how = 'every frame' if summary['full'] else f'{summary["samples"]} frames a clip at most (--full reads all)'
@@ -109,15 +117,16 @@ def print_check(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
     wrong = [finding for finding in findings if not finding.is_warning]
     for word, some in (('warning', [f for f in findings if f.is_warning]), ('wrong', wrong)):
         for finding in some[:_SHOWN]:
-            print(f'{word}: {_line(finding)}', file=sys.stderr)
+            print(f'{word}: {_line(finding, words)}', file=sys.stderr)
         if len(some) > _SHOWN:
             print(f'{word}: ... and {len(some) - _SHOWN} more; --json FILE has them all', file=sys.stderr)
     kinds = ', '.join(f'{kind}: {count}' for kind, count in sorted(summary['kinds'].items()))
     print(f'{len(wrong)} problems ({kinds})' if wrong else 'nothing is wrong')
 
 
-def _line(finding: Finding) -> str:
-    return ': '.join(text for text in (finding.kind, finding.where, finding.clip, finding.detail) if text)
+def _line(finding: Finding, words: Mapping[str, str]) -> str:
+    where = ' '.join(words.get(word, word) for word in finding.where.split(' '))  # 'train frames' or 'frames', say
+    return ': '.join(text for text in (finding.kind, where, finding.clip, finding.detail) if text)
 
 
 def check_writable(path: Path) -> None:

@@ -38,7 +38,7 @@ def checkout(tmp_path, repository):
     shutil.copytree(repository / 'tools', root / 'tools')
     shutil.copy(repository / 'pyproject.toml', root)
     (root / 'configs' / 'egtea' / 'mini').mkdir(parents=True)
-    for name in ('slowfast_cdbs', 'i3d_ce'):
+    for name in ('slowfast_cdbs', 'slowfast_ce', 'i3d_ce'):
         (root / 'configs' / 'egtea' / 'mini' / f'{name}.py').touch()
     programs = root / '.venv' / 'bin'
     programs.mkdir(parents=True)
@@ -91,7 +91,28 @@ def test_quickstart_makes_data_trains_and_tests(checkout):
     assert f'--checkpoint {folder}/best_acc_mean1_epoch_1.pth' in test
     assert test.endswith(f'--dump {folder}/predictions.pkl')
     assert f'{folder}/predictions.pkl' in output
-    assert output.splitlines()[-1] == f'the report of {folder}'
+    _, report, ending = output.partition(f'the report of {folder}\n')
+    assert report
+    assert "'acc %' is of the test clips and 'difficulty' of the validation clips" in ending
+    assert f'{checkout}/{folder}/report.html\n' in ending
+    assert ending.splitlines()[-2:] == [
+        '    tools/quickstart.sh slowfast_ce',
+        f'    .venv/bin/python tools/compare.py work_dirs/egtea_mini/slowfast_ce {folder}',
+    ]
+
+
+def test_quickstart_names_the_run_to_compare_with(checkout):
+    folder = 'work_dirs/egtea_mini'
+    ending = bash(checkout, 'tools/quickstart.sh slowfast_ce --seed 3').splitlines()[-2:]
+    compare = f'    .venv/bin/python tools/compare.py {folder}/slowfast_ce {folder}/slowfast_cdbs'
+    assert ending == ['    tools/quickstart.sh --seed 3 slowfast_cdbs', compare]
+    # What is trained already is not asked for.
+    ending = bash(checkout, ending[0]).splitlines()[-2:]
+    assert ending == [f'Then compare with slowfast_ce, in {checkout}:', compare]
+    # The one with which a config of other data, or of a network without one, would go is not guessed.
+    (checkout / 'configs/egtea/slowfast_cdbw.py').touch()
+    for config in ('configs/egtea/slowfast_cdbw.py', 'i3d_ce'):
+        assert bash(checkout, f'tools/quickstart.sh {config}').endswith('/report.html\n')
 
 
 def test_quickstart_does_not_repeat_a_finished_training(checkout):

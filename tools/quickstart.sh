@@ -106,6 +106,35 @@ best_checkpoint() {
     echo "$newest"
 }
 
+# What to train beside this one: plain cross-entropy of the same network, or CDB-S where this was it.
+counterpart() {
+    local name="${CONFIG%%_*}_ce"
+    if [[ "$name" == "$CONFIG" ]]; then name="${CONFIG%%_*}_cdbs"; fi
+    # A config of other data has none here.
+    if [[ "$CONFIG_FILE" -ef "$CONFIGS/$CONFIG.py" && -f "$CONFIGS/$name.py" ]]; then echo "$name"; fi
+}
+
+next_steps() {
+    local other folder pair seed=''
+    cat <<END
+
+In the table, 'acc %' is of the test clips and 'difficulty' of the validation clips.
+Look next at the page with the pictures, confusions and surest mistakes (docs/report.md explains it):
+    $(cd -- "$WORK_DIR" && pwd)/report.html
+END
+    other="$(counterpart)"
+    if [[ -z "$other" ]]; then return; fi
+    folder="work_dirs/egtea_mini/$other"
+    pair="$folder $(printf '%q' "$WORK_DIR")"
+    if [[ "$CONFIG" == *_ce ]]; then pair="$(printf '%q' "$WORK_DIR") $folder"; fi
+    echo "Then compare with $other, in $REPOSITORY:"
+    if [[ ! -e "$folder/.trained" ]]; then
+        if [[ "$SEED" != 0 ]]; then seed="--seed $SEED "; fi
+        echo "    tools/quickstart.sh $seed$other"
+    fi
+    echo "    $(printf '%q' "${VENV#"$REPOSITORY/"}/bin/python") tools/compare.py $pair"
+}
+
 setup_env prep,report
 echo "The environment is ready ($SECONDS s)"
 PATH="$VENV/bin:$PATH"
@@ -135,3 +164,4 @@ report       $WORK_DIR/report.html, class_report.csv, .json and .md
 
 END
 python tools/report.py "$WORK_DIR"
+next_steps

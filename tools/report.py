@@ -77,8 +77,10 @@ def _console(insight: Insight, path: Path) -> str:
     place = path / REPORT_NAME if insight.run.report is not None else path
     what = f'{insight.split} set' if insight.split in ('val', 'test') else insight.evaluated_on
     title = f'{place} ({what}, {insight.moment})'
-    lines = [title, format_summary(insight.all_metrics), format_table(insight.rows)]
-    return '\n'.join(lines + [f'note: {note}' for note in insight.notes])
+    mute = {f'acc/{name}' for name in insight.mute_groups}
+    metrics = {name: value for name, value in insight.all_metrics.items() if name not in mute}
+    lines = [title, format_summary(metrics), format_table(insight.rows)]
+    return '\n'.join(lines + [f'note: {note}' for note in insight.shown_notes])
 
 
 if __name__ == '__main__':

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video.difficulty import FloatVector
-from cdb_video.report.insight import METRIC_LABELS
+from cdb_video.report.insight import METRIC_LABELS, notes_on_mute
 from cdb_video.report.runs import ComparedRun, Method
 from cdb_video.report.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 from cdb_video.serialise import counted
 
 REPEATS = 2000
+_NOT_OF_SEEDS = 'says nothing of other seeds'
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Test:
         p_value: Two-sided; None = there is no test, `how` says why.
         interval: 95 % interval of the difference; None without a test.
         how: The test, in words.
+        one_seed: Whether it is over the clips of one seed each, so that it says nothing of other seeds.
     """
 
     difference: float
     p_value: float | None
     interval: tuple[float, float] | None
     how: str
+    one_seed: bool = False
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Comparison:
         methods: In the order they were given.
         baseline: Name of the method that the others are compared with.
         metrics: Names of the metrics that all runs have.
+        mute: Those of them that are not shown, of groups that hold all classes with clips, or none.
         means: (method, metric) -> mean over its seeds.
         deviations: (method, metric) -> standard deviation of the sample; absent for a single seed.
         tests: (method, metric) -> paired test against the baseline.
@@ -54,11 +58,17 @@ class Comparison:
     methods: list[Method]
     baseline: str
     metrics: list[str]
+    mute: frozenset[str] = frozenset()
     means: dict[tuple[str, str], float] = field(default_factory=dict)
     deviations: dict[tuple[str, str], float] = field(default_factory=dict)
     tests: dict[tuple[str, str], Test] = field(default_factory=dict)
     class_means: dict[str, FloatVector] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[str]:
+        """The metrics that are shown."""
+        return [metric for metric in self.metrics if metric not in self.mute]
 
     @property
     def others(self) -> list[Method]:
@@ -82,6 +92,7 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
     differing = [key for key in _differing_groups(runs) if key in shared]
     result = Comparison(list(methods), name, [key for key in shared if key not in differing])
     shared = result.metrics
+    result.mute = frozenset(shared) & frozenset().union(*(run.insight.mute_groups for run in runs))
     for method in methods:
         result.class_means[method.name] = np.mean([run.accuracy for run in method.runs], axis=0)
         for metric in shared:
@@ -106,6 +117,7 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
             'The runs have different classes in the groups by training clips, since these or the thresholds differ: '
             f'{", ".join(METRIC_LABELS[key] for key in differing)} cannot be compared.'
         )
+    result.notes += [*notes_on_mute(result.mute), *_other_lengths(runs)]
     splits = {run.insight.split for run in runs}
     result.notes += [f'Evaluated on: {", ".join(sorted(splits))}.']
     return result
@@ -132,6 +144,18 @@ def _differing_groups(runs: Sequence[ComparedRun]) -> list[str]:
         if run.insight.run.train_counts is not None
     ]
     return [name for name in masks[0] if any((mask[name] != masks[0][name]).any() for mask in masks)] if masks else []
+
+
+def _other_lengths(runs: Sequence[ComparedRun]) -> list[str]:
+    """A sentence on runs that were not trained equally long, as far as that is known."""
+    by_length: dict[tuple[int, str], list[str]] = {}
+    for run in runs:
+        if run.length is not None:
+            by_length.setdefault(run.length, []).append(str(run.path))
+    if len(by_length) < 2:
+        return []
+    listed = '; '.join(f'{counted(*length)}: {", ".join(paths)}' for length, paths in sorted(by_length.items()))
+    return [f'The runs were not trained equally long, and may differ for that alone: {listed}.']
 
 
 def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:
@@ -182,7 +206,7 @@ def _seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Seque
 
 
 def _clip_tests(pair: tuple[ComparedRun, ComparedRun], metrics: Sequence[str]) -> dict[str, Test]:
-    """One seed each: tests over the clips, which say nothing of the spread between seeds."""
+    """One seed each: tests over the clips, which say nothing of the spread between seeds, as each of them says."""
     run, base = pair
     plain = {metric: run.insight.metrics[metric] - base.insight.metrics[metric] for metric in metrics}
     one, other = run.outcomes, base.outcomes
@@ -217,10 +241,12 @@ def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes
     interval = percentile_interval(draws)
     if metric == 'top1':
         p_value = mcnemar(one.labels == one.predicted, other.labels == other.predicted)
-        return Test(difference, p_value, interval, "one seed: McNemar's exact test over the clips")
+        how = "one seed: McNemar's exact test over the clips"
+        return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
     values = draws[~np.isnan(draws)]
     # One is added so that no p-value is 0 after a finite number of draws.
     below, above = ((values <= 0).sum(), (values >= 0).sum())
     p_value = min(1.0, 2 * (1 + float(min(below, above))) / (1 + len(values)))
     drawn = 'clips' if one.groups is None else 'sessions'
-    return Test(difference, p_value, interval, f'one seed: paired bootstrap over {drawn}')
+    how = f'one seed: paired bootstrap over {drawn}'
+    return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)

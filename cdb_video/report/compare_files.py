@@ -89,14 +89,16 @@ def write_comparison(comparison: Comparison, directory: Path, *, page: bool = Tr
 
 def format_comparison(comparison: Comparison) -> str:
     """The comparison as Markdown: methods, then the classes with the greatest gains and losses."""
-    lines = ['| method | seeds | ' + ' | '.join(METRIC_LABELS[m] for m in comparison.metrics) + ' |']
-    lines.append('|---|---:|' + '---:|' * len(comparison.metrics))
+    lines = ['| method | seeds | ' + ' | '.join(METRIC_LABELS[m] for m in comparison.shown) + ' |']
+    lines.append('|---|---:|' + '---:|' * len(comparison.shown))
     for method in comparison.methods:
-        cells = [_cell(comparison, method.name, metric) for metric in comparison.metrics]
+        cells = [_cell(comparison, method.name, metric) for metric in comparison.shown]
         lines.append(f'| {markdown_text(method.name)} | {len(method.runs)} | ' + ' | '.join(cells) + ' |')
     lines += ['', f'Percent, mean ± standard deviation over seeds; against {markdown_text(comparison.baseline)}:', '']
     lines += ['| method | metric | difference | 95 % interval | p | test |', '|---|---|---:|---|---:|---|']
     for (name, metric), test in comparison.tests.items():
+        if metric in comparison.mute:
+            continue
         low_high = '-' if test.interval is None else f'{100 * test.interval[0]:+.1f} to {100 * test.interval[1]:+.1f}'
         p_value = '-' if test.p_value is None else f'{test.p_value:.3g}'
         change = f'{100 * test.difference:+.1f}'

@@ -134,7 +134,7 @@ def markdown(insight: Insight) -> str:
     ]
     if insight.metrics:
         lines += ['| metric | % | 95 % interval |', '|---|---:|---|']
-        for name, value in insight.metrics.items():
+        for name, value in insight.shown_metrics.items():
             interval = insight.intervals.get(name)
             text = '' if interval is None else f'{interval[0]:.1%} to {interval[1]:.1%}'.replace('%', '')
             lines.append(f'| {METRIC_LABELS[name]} | {100 * value:.1f} | {text} |')
@@ -148,8 +148,8 @@ def markdown(insight: Insight) -> str:
     lines += ['| ' + ' | '.join(_COLUMNS[key] for key in columns) + ' |']
     lines += ['|' + '|'.join('---' if key in ('name', 'confused_with') else '---:' for key in columns) + '|']
     lines += ['| ' + ' | '.join(_cell(key, row[key]) for key in columns) + ' |' for row in rows]
-    if insight.notes:
-        lines += ['', *(f'- {markdown_text(note)}' for note in insight.notes)]
+    if insight.shown_notes:
+        lines += ['', *(f'- {markdown_text(note)}' for note in insight.shown_notes)]
     return '\n'.join(lines) + '\n'
 
 

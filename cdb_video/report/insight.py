@@ -5,7 +5,7 @@ The rows are made in :mod:`cdb_video.report.class_details`, the notes in :mod:`c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from cdb_video.report.statistics import (
     bootstrap,
     class_groups,
     count_metrics,
+    mute_groups,
     percentile_interval,
     rank_correlation,
     summarise,
@@ -82,6 +83,7 @@ class Insight:
         resampled: 'sessions' or 'clips', what the bootstrap drew; None without it.
         shot_thresholds: (few, many) of the groups.
         group_sizes: Number of classes of each group by training clips.
+        mute_groups: Those that hold all classes with clips, or none, and so are not shown; files keep their metrics.
         rows: One dict a class, hardest first, see `detailed_rows`.
         outcomes: What came out for each clip; None = only counts are known.
         confusion: (C, C) int64, rows are true classes; None = not known.
@@ -100,6 +102,7 @@ class Insight:
     resampled: str | None = None
     shot_thresholds: tuple[int, int] = (20, 100)
     group_sizes: dict[str, int] = field(default_factory=dict)
+    mute_groups: frozenset[str] = frozenset()
     outcomes: Outcomes | None = None
     confusion: IntMatrix | None = None
     confusions: list[tuple[int, int, int]] = field(default_factory=list)
@@ -113,6 +116,16 @@ class Insight:
         shown = {f'acc/{name}' for name in METRIC_LABELS} | {share_key(recorded, name) for name in METRIC_LABELS}
         kept = {key: value for key, value in recorded.items() if key not in shown}
         return {f'acc/{name}': value for name, value in self.metrics.items()} | kept
+
+    @property
+    def shown_metrics(self) -> dict[str, float]:
+        """The metrics without those of groups that say nothing."""
+        return {name: value for name, value in self.metrics.items() if name not in self.mute_groups}
+
+    @property
+    def shown_notes(self) -> list[str]:
+        """The notes, and which groups are not shown."""
+        return self.notes + notes_on_mute(self.mute_groups)
 
     @property
     def iteration(self) -> int | None:
@@ -138,6 +151,15 @@ class Insight:
         return class_label(self.run.class_names, label)
 
 
+def notes_on_mute(groups: Collection[str]) -> list[str]:
+    """A sentence on the groups by training clips that are not shown, if there are any."""
+    names = [METRIC_LABELS[name] for name in METRIC_LABELS if name in groups]
+    if not names:
+        return []
+    remedy = ' --head-threshold divides head and tail elsewhere.' if {'head', 'tail'} & set(groups) else ''
+    return [f'Not shown, since they hold all or none of the classes with clips: {", ".join(names)}.{remedy}']
+
+
 def build_insight(run: RunData, options: Options | None = None) -> Insight:
     """Everything that the report says of a run.
 
@@ -152,6 +174,7 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     insight.shot_thresholds = _shot_thresholds(run, options)
     groups = class_groups(run.train_counts, insight.shot_thresholds, options.head_threshold)
     insight.group_sizes = {name: int(mask.sum()) for name, mask in groups.items()}
+    insight.mute_groups = mute_groups(groups, num_clips)
     if sum(num_clips):
         insight.metrics = _of_thresholds(insight) | count_metrics(num_clips, num_correct, groups)
     else:  # whatever was recorded

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import base64
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cdb_video.report.clip_pictures import ClipPictures, Image, pictures_of
 from cdb_video.report.insight import Insight
 from cdb_video.serialise import counted
 
 NUMBER = 100
-_FRAMES = 6
 _HEIGHT = 64
 _QUALITY = 60
 _MAX_BYTES = 3_000_000
 """Of all strips of a page together."""
-_IMAGES = ('.jpg', '.jpeg', '.png')
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake
     wrong = np.flatnonzero(predicted != dump.labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind='stable')][:number]
     clips = dump.distinct_names or dump.clip_names or [f'clip {index}' for index in range(len(dump.labels))]
-    strips, note = _strips(insight, wrong.tolist())
+    strips, notes = _strips(insight, wrong.tolist())
     mistakes = [
         Mistake(
             clips[index],
@@ -70,87 +65,70 @@ def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake
         )
         for index in wrong.tolist()
     ]
-    return mistakes, [note] if note else []
+    return mistakes, notes
 
 
-def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], str | None]:
+def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], list[str]]:
     """Strips by clip, and why there are not more of them."""
     dump = insight.run.predictions
     if not indices or dump is None or dump.paths is None or not insight.options.thumbnails:
-        return {}, None
+        return {}, []
     if find_spec('cv2') is None:
-        return {}, 'Frames of the misclassified clips need OpenCV: pip install opencv-python-headless.'
+        return {}, ['Frames of the misclassified clips need OpenCV: pip install opencv-python-headless.']
     strips: dict[int, str] = {}
-    size, missing = 0, 0
+    size, lacking = 0, _Lacking(len(indices))
     for index in indices:
-        frames = list(_frames(insight.run.folder, dump.paths[index]))
-        if not frames:
-            missing += 1
+        pictures = pictures_of(insight.run.folder, dump.paths[index])
+        lacking.add(dump.paths[index], pictures)
+        if not pictures.frames:
             continue
-        strip = _joined(frames)
+        strip = _joined(pictures.frames)
         size += len(strip)
         if size > _MAX_BYTES:
-            return (
-                strips,
-                f'Frames are shown for the first {counted(len(strips), "clip")}, to bound the size of the page.',
+            lacking.notes.append(
+                f'Frames are shown for the first {counted(len(strips), "clip")}, to bound the size of the page.'
             )
+            break
         strips[index] = strip
-    where = dump.paths[indices[0]]
-    note = (
-        f'No frames are at hand of {missing} of the {len(indices)} misclassified clips (the first is {where}).'
-        if missing
-        else None
-    )
-    return strips, note
+    return strips, lacking.sentences()
 
 
-def _frames(folder: Path, path: str) -> Iterator[np.ndarray[Any, Any]]:
-    """Some frames of a clip, spread over its length, (H, W, 3) uint8; none if it is not found.
+@dataclass
+class _Lacking:
+    """The clips without frames, or without some, by what is wrong; and other notes on what is not shown."""
 
-    A relative path is taken from the current folder, from the work directory, or from a folder above it.
-    """
-    for root in (Path(), folder, *list(folder.resolve().parents)[:4]):
-        place = root / path
-        if os.path.isdir(place):
-            yield from _images(place)
-            return
-        if os.path.isfile(place):
-            yield from _video(place)
-            return
+    number: int
+    missing: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
+    def add(self, path: str, pictures: ClipPictures) -> None:
+        if pictures.is_missing:
+            self.missing.append(path)
+        elif pictures.fault is not None:
+            (self.damaged if pictures.frames else self.unreadable).append(pictures.fault)
 
-def _images(folder: Path) -> Iterator[np.ndarray[Any, Any]]:
-    import cv2
-
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _IMAGES)
-    for place in _spread(len(files)):
-        image = cv2.imread(str(files[place]))
-        if image is not None:
-            yield image
-
-
-def _video(file: Path) -> Iterator[np.ndarray[Any, Any]]:
-    import cv2
-
-    video = cv2.VideoCapture(str(file))
-    try:
-        for place in _spread(int(video.get(cv2.CAP_PROP_FRAME_COUNT))):
-            video.set(cv2.CAP_PROP_POS_FRAMES, place)
-            found, image = video.read()
-            if found:
-                yield image
-    finally:
-        video.release()
+    def sentences(self) -> list[str]:
+        of = f'of the {self.number} misclassified clips'
+        notes = []
+        if self.missing:
+            notes.append(
+                f'No frames are at hand of {len(self.missing)} {of}, which are missing (the first is '
+                f'{self.missing[0]}): there is no such folder, pack or video, seen from the current folder, the work '
+                'directory, or up to four folders above it.'
+            )
+        if self.unreadable:
+            notes.append(
+                f'No frames are at hand of {len(self.unreadable)} {of}, which cannot be read (the first: '
+                f'{self.unreadable[0]}).'
+            )
+        if self.damaged:
+            notes.append(f'Damaged frames are left out of {len(self.damaged)} {of} (the first: {self.damaged[0]}).')
+        return notes + self.notes
 
 
-def _spread(number: int) -> list[int]:
-    """`_FRAMES` places over 0..number-1, from the middle of equal parts: 6 of 12 are 1, 3, 5, 7, 9, 11."""
-    if number <= 0:
-        return []
-    return sorted({int((part + 0.5) * number / _FRAMES) for part in range(_FRAMES)})
-
-
-def _joined(frames: list[np.ndarray[Any, Any]]) -> str:
+def _joined(frames: list[Image]) -> str:
     """Frames side by side, `_HEIGHT` pixels high, as an address that holds the picture."""
     import cv2
 

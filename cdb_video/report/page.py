@@ -76,7 +76,7 @@ def render_page(insight: Insight) -> bytes:
         aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,
         mistakes=mistakes,
         course=_COURSES[_source_of_course(insight)],
-        notes=insight.notes + lacking,
+        notes=insight.shown_notes + lacking,
     )
 
 
@@ -163,7 +163,7 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
         'tail': f'up to {head}',
     }
     tiles = []
-    for name in names:
+    for name in (name for name in names if name not in insight.mute_groups):
         size = insight.group_sizes.get(name)
         if name in insight.metrics or size is not None:
             low, high = insight.intervals.get(name, (None, None))

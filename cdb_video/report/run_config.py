@@ -41,6 +41,16 @@ def seed_of(work_dir: Path) -> int | None:
     return None
 
 
+def planned_length(work_dir: Path) -> tuple[int, str] | None:
+    """How long the config of the training has it go on, as (18, 'epoch') or (9000, 'iteration'); None = not known."""
+    units = {'max_epochs': 'epoch', 'max_iters': 'iteration'}
+    for config in train_configs(work_dir):
+        for name, value in _texts(settings_of(config).get('train_cfg')):
+            if name in units and type(value) is int:
+                return value, units[name]
+    return None
+
+
 def tested_split(work_dir: Path) -> int | None:
     """The split that was tested last, by the list of its test set, as in ``lists/verb_split1/test.txt``.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from cdb_video.difficulty import FloatVector
+from cdb_video.history import source_of
 from cdb_video.labels import check_same_names
 from cdb_video.report.insight import Insight, Options, build_insight
-from cdb_video.report.run_config import differing_settings, seed_of
+from cdb_video.report.run_config import differing_settings, planned_length, seed_of
 from cdb_video.report.source import read_run
 from cdb_video.report.statistics import Outcomes
 
@@ -29,6 +30,7 @@ class ComparedRun:
         insight: Its metrics and classes.
         accuracy: (C,) float64, NaN = no clip of the class.
         clip_names: N distinct names; None = without a dump, or the dump does not tell its clips apart.
+        length: Of the training, as (18, 'epoch') or (9000, 'iteration'); None = not known.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class ComparedRun:
     insight: Insight
     accuracy: FloatVector
     clip_names: tuple[str, ...] | None
+    length: tuple[int, str] | None = None
 
     @property
     def outcomes(self) -> Outcomes | None:
@@ -133,7 +136,16 @@ def _read(path: Path, options: Options) -> ComparedRun:
     for row in insight.rows:
         accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
     dump = insight.run.predictions
-    return ComparedRun(path, seed_of(path), insight, accuracy, None if dump is None else dump.distinct_names)
+    names = None if dump is None else dump.distinct_names
+    return ComparedRun(path, seed_of(path), insight, accuracy, names, _length(path, insight))
+
+
+def _length(path: Path, insight: Insight) -> tuple[int, str] | None:
+    """How long a run was trained: by the last record of its own, else as its config has it."""
+    for record in reversed(insight.run.records):
+        if source_of(record) != 'replay':  # whose epochs are of another run
+            return (record['epoch'], 'epoch') if record['epoch'] else (record['iter'], 'iteration')
+    return planned_length(path)
 
 
 def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:

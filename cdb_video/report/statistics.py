@@ -86,6 +86,19 @@ def class_groups(
     }
 
 
+def mute_groups(groups: Mapping[str, NDArray[np.bool_]], num_clips: ArrayLike) -> frozenset[str]:
+    """The groups whose mean says nothing: they hold no class, or all, as the mean class accuracy does.
+
+    Args:
+        groups: Masks, (C,) bool, see `class_groups`.
+        num_clips: (C,) int >= 0, evaluated clips. Classes without any are in no mean and do not count, unless all
+            are without.
+    """
+    clips = np.asarray(num_clips)
+    counted = clips > 0 if clips.any() else np.ones(clips.shape, np.bool_)
+    return frozenset(name for name, mask in groups.items() if len(np.unique(mask[counted])) == 1)
+
+
 def summarise(
     outcomes: Outcomes, groups: Mapping[str, NDArray[np.bool_]], topk: Sequence[int] = (1, 5)
 ) -> dict[str, float]:

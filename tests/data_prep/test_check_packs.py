@@ -87,7 +87,11 @@ def test_sound_packs_pass_and_every_clip_is_read(root, capsys, options, suffix):
     rows = {row['part']: row for row in result['lists'] if row['source'] == 'frames'}
     for part, counts in lengths.items():
         assert rows[part]['frames_read'] == (sum(counts) if options else sum(min(3, n) for n in counts))
-    assert 'nothing is wrong' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert 'nothing is wrong' in printed
+    assert result['frames_in'] == 'packs'
+    words = [line.split()[:2] for line in printed.splitlines()]
+    assert all([part, 'packs'] in words and [part, 'frames'] not in words for part in lengths)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_a_harmed_pack_is_named_with_its_kind(root, capsys, kind, harm):
     assert code == 1
     assert wrong(result)[0] == (kind, clip)
     assert {name for _, name in wrong(result)} == {clip}
-    assert f'wrong: {kind}: val frames: {entry.frame_dir}: ' in capsys.readouterr().err
+    assert f'wrong: {kind}: val packs: {entry.frame_dir}: ' in capsys.readouterr().err
 
 
 def test_what_samples_miss_in_a_pack_is_found_by_full(root):
@@ -173,14 +177,17 @@ def test_two_packs_made_from_one_video_are_found_by_its_bytes(root):
     assert (finding['where'], finding['is_warning']) == ('test and train', False)
 
 
-def test_packs_are_checked_though_frames_are_beside_them_and_frames_when_they_are_named(root):
+def test_packs_are_checked_though_frames_are_beside_them_and_frames_when_they_are_named(root, capsys):
     pack_of(root, entries(root)[0]).unlink()
     (root / 'frames').mkdir()  # as a run leaves it that was stopped at once
     code, result = run(root, '--source', 'frames')
-    assert (code, result['kinds']) == (1, {'missing': 1})
+    assert (code, result['kinds'], result['frames_in']) == (1, {'missing': 1}, 'packs')
     assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
     assert run(root, '--source', 'frames')[0] == 1
-    assert run(root, '--source', 'frames', '--frames', root / 'frames')[0] == 0
+    capsys.readouterr()
+    code, result = run(root, '--source', 'frames', '--frames', root / 'frames')
+    assert (code, result['frames_in']) == (0, 'frames')
+    assert 'packs' not in capsys.readouterr().out
 
 
 def test_lists_are_built_from_what_is_there_or_named(root, capsys):

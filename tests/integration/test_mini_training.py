@@ -153,6 +153,9 @@ def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(tiny_mini, t
     assert all(clip['pred_score'].shape == (19,) and clip['frame_dir'] for clip in predictions)
     report = json.loads((work / 'class_report.json').read_text())
     assert report['split'] == 'test'
+    page = (work / 'report.html').read_text()
+    assert 'src="data:image/jpeg;base64,' in page  # the clips are packs
+    assert 'No frames are at hand' not in page
     correct = [int(clip['pred_score'].argmax()) == int(clip['gt_label']) for clip in predictions]
     assert report['metrics']['acc/top1'] == pytest.approx(np.mean(correct))
     assert sum(row['num_correct'] for row in report['classes']) == sum(correct)

@@ -97,3 +97,30 @@ def write_report(path, samples, names=NAMES, **changes):
     document = {'version': 1, 'split': 'test', 'epoch': 2, 'iter': 20, 'metrics': {}, 'classes': rows} | changes
     path.write_text(json.dumps(document))
     return path
+
+
+def rescored(seed):
+    """The same 80 clips with other scores, in another order."""
+    samples = make_samples(count=80, seed=0)
+    generator = np.random.default_rng(seed)
+    for sample in samples:
+        if generator.random() < 0.4:
+            sample['pred_score'] = sample['pred_score'][generator.permutation(5)]
+    return [samples[index] for index in generator.permutation(len(samples))]
+
+
+def write_run(root, name, config, scores=0, seed=None, samples=None, names=NAMES):
+    """The work directory of a run that was tested with a dump, with a history where the classes are the usual ones."""
+    folder = root / name
+    folder.mkdir()
+    samples = samples or rescored(scores)
+    write_dump(folder / 'predictions.pkl', samples)
+    write_report(folder / 'class_report.json', samples, names=names)
+    if len(names) == 5:
+        write_history(folder / 'class_history.jsonl', names=names)
+    randomness = '' if seed is None else f'randomness = dict(deterministic=False, diff_rank_seed=False, seed={seed})\n'
+    (folder / f'{config}.py').write_text('model = dict()\n')
+    # mmengine writes the seed of the command line into this copy only.
+    (folder / '20260101_000000/vis_data').mkdir(parents=True)
+    (folder / '20260101_000000/vis_data/config.py').write_text(f'model = dict()\n{randomness}')
+    return folder

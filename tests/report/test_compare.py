@@ -3,7 +3,9 @@
 import csv
 import importlib.util
 import json
+import re
 import statistics
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -14,42 +16,14 @@ from scipy import stats
 from cdb_video.report.compare import compare, mcnemar
 from cdb_video.report.insight import Options
 from cdb_video.report.runs import group_of, read_methods
-from tests.report.dumps import NAMES, clip_name, make_samples, write_dump, write_history, write_report
+from tests.report.dumps import NAMES, clip_name, make_samples, rescored, write_history, write_report, write_run
 
 OPTIONS = Options(repeats=0, head_threshold=100)
 
 
 @pytest.fixture
 def make_run(tmp_path):
-    def make(name, config, scores=0, seed=None, samples=None, names=NAMES):
-        folder = tmp_path / name
-        folder.mkdir()
-        samples = samples or rescored(scores)
-        write_dump(folder / 'predictions.pkl', samples)
-        write_report(folder / 'class_report.json', samples, names=names)
-        if len(names) == 5:
-            write_history(folder / 'class_history.jsonl', names=names)
-        randomness = (
-            '' if seed is None else f'randomness = dict(deterministic=False, diff_rank_seed=False, seed={seed})\n'
-        )
-        (folder / f'{config}.py').write_text('model = dict()\n')
-        # mmengine writes the seed of the command line into this copy only.
-        (folder / '20260101_000000/vis_data').mkdir(parents=True)
-        (folder / '20260101_000000/vis_data/config.py').write_text(f'model = dict()\n{randomness}')
-        return folder
-
-    return make
-
-
-def rescored(seed):
-    """The same clips with other scores, in another order."""
-    samples = make_samples(count=80, seed=0)
-    generator = np.random.default_rng(seed)
-    for sample in samples:
-        sample['pred_score'] = sample['pred_score'][generator.permutation(5)] if generator.random() < 0.4 else (
-            sample['pred_score']
-        )  # fmt: skip
-    return [samples[index] for index in generator.permutation(len(samples))]
+    return partial(write_run, tmp_path)
 
 
 def test_seeds_are_paired_and_tested_as_scipy_does(make_run):
@@ -79,9 +53,9 @@ def test_one_seed_is_tested_over_clips_and_says_so(make_run):
     top1 = comparison.tests['b', 'top1']
     assert top1.p_value == pytest.approx(stats.binomtest(better, better + worse).pvalue)
     assert top1.difference == pytest.approx((better - worse) / 80)
-    assert top1.how == "one seed: McNemar's exact test over the clips"
+    assert top1.how == "one seed: McNemar's exact test over the clips; says nothing of other seeds"
     mean1 = comparison.tests['b', 'mean1']
-    assert mean1.how == 'one seed: paired bootstrap over sessions'
+    assert mean1.how == 'one seed: paired bootstrap over sessions; says nothing of other seeds'
     assert mean1.interval[0] <= mean1.difference <= mean1.interval[1]
     assert 0 < mean1.p_value <= 1
 
@@ -181,6 +155,9 @@ def test_tool_writes_tables_and_page(tool, make_run, tmp_path, capsys):
     assert '<b>base' not in page
     assert '&lt;b&gt;base' in page
     assert '<script>alert' not in page
+    p_values = re.findall('<small>p = ([^<]*)<', page)
+    assert len(p_values) > 5
+    assert all(text.endswith(', one seed') for text in p_values)
     rows = list(csv.DictReader((out / 'compare_classes.csv').read_text().splitlines()))
     assert [row['name'] for row in rows][:2] == list(NAMES[:2])
     gain = float(rows[0]['gain new'])
