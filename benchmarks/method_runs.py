@@ -210,10 +210,16 @@ def make_runner(config: Config) -> Runner:
 
 
 def _train(runner: Runner) -> None:
-    """Train; a FloatingPointError if the network is not finite then."""
-    runner.train()
+    """Train; a FloatingPointError if the network is not finite then, or when training stops with an error."""
+    error = None
+    try:
+        runner.train()
+    except ValueError as stopped:  # online difficulty refuses scores that are NaN
+        error = stopped
     if not all(bool(torch.isfinite(value).all()) for value in runner.model.state_dict().values()):
-        raise FloatingPointError('the network is not finite after training')
+        raise FloatingPointError('the network is not finite after training') from error
+    if error is not None:
+        raise error
 
 
 def _history(run: Run, folder: Path) -> Path:

@@ -193,7 +193,7 @@ if RawframeDataset is not None:
             return None
 
         def _raise_for_frames(self, faults: Sequence[Fault], total: int) -> None:
-            remedy, cause = _EXTRACT, other_form(faults, self._prefix('img'))
+            remedy, cause = _EXTRACT, other_form(faults, total, self._prefix('img'))
             if cause:
                 remedy, cause = 'Otherwise ', f'{cause}. '
             self._raise_for_missing(faults, total, 'img', remedy, cause or '')

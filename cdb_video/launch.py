@@ -29,6 +29,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.processes import check_all_see, from_main
+from cdb_video.two_stage import FIRST_STAGE
 
 
 def train() -> None:
@@ -47,7 +48,11 @@ def train() -> None:
     prepare_processes(config, args.launcher)
     if find_newest or (config.get('resume') and config.get('load_from') is None):
         resume_newest(config)
-    check_all_see(config.get('load_from'), '--resume' if config.get('resume') else 'load_from')
+    if config.get('resume'):
+        check_all_see(config.get('load_from'), '--resume')
+    else:
+        is_second = any(hook.get('type') == 'SecondStageHook' for hook in config.get('custom_hooks') or ())
+        check_all_see(config.get('load_from'), 'load_from', FIRST_STAGE if is_second else '')
     _build(config).train()
 
 

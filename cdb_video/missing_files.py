@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,23 +64,26 @@ def faults_message(
     )
 
 
-def other_form(faults: Sequence[Fault], folder: str) -> str | None:
+def other_form(faults: Sequence[Fault], total: int, folder: str) -> str | None:
     """Where the missing clips are in the other form that extract_frames.py makes, and how they are read from there.
 
     Args:
         faults: At least one.
+        total: Clips in the list.
         folder: Of the clips: 'packs' or 'frames' below the data root.
 
     Returns:
-        Cause and remedy; None where not all of the clips are there.
+        Cause and remedy; None where some clip has this form, or lacks the other: then switching helps nothing.
     """
+    if len(faults) < total or any(fault.kind != 'missing' for fault in faults):
+        return None
     clips = '1 clip' if len(faults) == 1 else f'{len(faults)} clips'
     root, own = os.path.split(os.path.normpath(folder))
     packs, frames = os.path.join(root, 'packs'), os.path.join(root, 'frames')
     if own == 'packs' and all(os.path.isdir(os.path.join(frames, fault.clip)) for fault in faults):
         return (
             f'no packs of {clips} in {folder}, but frames in {frames}: set EGTEA_READER=frames, or run '
-            f'data_prep/extract_frames.py --data-root {root or "."} --pack (in a config that does not ask '
+            f'data_prep/extract_frames.py --data-root {shlex.quote(root or ".")} --pack (in a config that does not ask '
             f'EGTEA_READER: data_prefix=dict(img={frames!r}) with RawFrameDecode)'
         )
     if own == 'frames' and all(os.path.isfile(os.path.join(packs, f'{fault.clip}{PACK_SUFFIX}')) for fault in faults):

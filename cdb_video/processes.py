@@ -75,12 +75,13 @@ def from_main(make: Callable[[], T]) -> T:
     return mine
 
 
-def check_all_see(path: str | None, purpose: str) -> None:
+def check_all_see(path: str | None, purpose: str, remedy: str = '') -> None:
     """Check that the file at `path` is there in every process.
 
     Args:
         path: A local path, or an address with '://', which is not looked at; None = nothing to check.
         purpose: What it is for, in the words of the user: '--resume'.
+        remedy: What to do if no process sees it.
 
     Raises:
         FileNotFoundError: In every process, naming those that do not see it.
@@ -90,7 +91,7 @@ def check_all_see(path: str | None, purpose: str) -> None:
     seen = from_all(lambda: (Path(path).expanduser().exists(), socket.gethostname()))
     blind = [f'{rank} (on {host})' for rank, (sees, host) in enumerate(seen) if not sees]
     if len(blind) == len(seen):
-        raise FileNotFoundError(f'{purpose}: there is no {path}')
+        raise FileNotFoundError(f'{purpose}: there is no {path}' + (f'. {remedy}' if remedy else ''))
     if blind:
         raise FileNotFoundError(
             f'{purpose}: process {", ".join(blind)} cannot see {path}, which others see: the work directory and the '

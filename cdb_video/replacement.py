@@ -20,7 +20,10 @@ from cdb_video.stock_readers import read, why_not_replaced
 
 ON_ERROR = ('raise', 'resample')
 _HASHES = 2**20
-_LISTS = {f'{part}{end}.txt' for part in ('train', 'val', 'test') for end in ('', '_videos')}
+_LISTS = {
+    source: {f'{part}{end}.txt' for part in ('train', 'val', 'test')}
+    for source, end in (('frames', ''), ('videos', '_videos'))
+}
 
 
 class DamagedClips:
@@ -173,8 +176,13 @@ def check_command(ann_file: str, data_root: str | None, data_prefix: Mapping[str
     """
     source, key = ('videos', 'video') if 'video' in data_prefix else ('frames', 'img')
     folder, name = os.path.split(ann_file)
-    if name not in _LISTS or key not in data_prefix:
+    if name not in _LISTS[source] or key not in data_prefix:
         return None
     places = {'--data-root': data_root, '--lists': folder, '--source': source, f'--{source}': data_prefix[key]}
-    options = [word for option, place in places.items() for word in (option, place or '.')]
+    # Absolute, for the command runs from the repository, and training need not.
+    options = [
+        word
+        for option, place in places.items()
+        for word in (option, place if option == '--source' else os.path.abspath(place or '.'))
+    ]
     return shlex.join(['python', 'data_prep/check_dataset.py', *options, '--full'])

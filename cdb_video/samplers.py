@@ -188,9 +188,9 @@ class ClassSampler(Sampler):
             remedy = 'Remove them from the class list, add clips, or set allow_empty=True in the sampler'
             if self.class_names is None:
                 remedy = (
-                    f'There is no class list, so the number of classes is the largest label plus 1: {num_classes - 1}, '
-                    f'of {self._largest(labels)}. Is that label wrong, or do the labels not count from 0? Then correct '
-                    'the list. If all are right, add clips, or set allow_empty=True in the sampler'
+                    f'There is no class list, so the number of classes is the largest label plus 1. The largest is '
+                    f'{num_classes - 1}, of {self._largest(labels)}. Is that label wrong, or do the labels not count '
+                    'from 0? Then correct the list. If all are right, add clips, or set allow_empty=True in the sampler'
                 )
             raise ValueError(
                 f'{empty.size} of {num_classes} classes {"has" if empty.size == 1 else "have"} no clip in '

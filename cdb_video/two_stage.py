@@ -17,9 +17,9 @@ from mmengine.runner import BaseLoop
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-_FIRST_STAGE = (
-    'to a checkpoint of the first stage (our configs read the environment variable CDB_FIRST_STAGE), which for those '
-    'of configs/egtea/mini this command makes: python tools/train.py configs/egtea/mini/slowfast_ce.py --seed 0'
+FIRST_STAGE = (
+    'Set load_from to a checkpoint of the first stage (our configs read the environment variable CDB_FIRST_STAGE). '
+    'For configs/egtea/mini this makes one: python tools/train.py configs/egtea/mini/slowfast_ce.py --seed 0'
 )
 
 
@@ -104,8 +104,8 @@ class SecondStageHook(Hook):
         # Other places than a disk are left to mmengine.
         if path is not None and '://' not in str(path) and not os.path.isfile(os.path.expanduser(path)):
             raise FileNotFoundError(
-                f'SecondStageHook: there is no file {os.fspath(path)!r}, so there are no features to train on: set '
-                f'load_from {_FIRST_STAGE}'
+                f'SecondStageHook: there is no file {os.fspath(path)!r}, so there are no features to train on. '
+                f'{FIRST_STAGE}'
             )
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
@@ -129,10 +129,7 @@ class SecondStageHook(Hook):
     def before_train(self, runner: Any) -> None:
         """Refuse to train a classifier on features that were never trained."""
         if not runner._has_loaded:
-            raise ValueError(
-                'SecondStageHook: no checkpoint was loaded, so the features are untrained: set load_from '
-                f'{_FIRST_STAGE}'
-            )
+            raise ValueError(f'SecondStageHook: no checkpoint was loaded, so the features are untrained. {FIRST_STAGE}')
 
     def _is_new(self, name: str) -> bool:
         """Whether a part of the model need not be in the first run."""

@@ -158,7 +158,8 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
         who = next(iter(stated))
         check_labels(dataset_labels(dataset), num_classes, dataset, who)
         raise ValueError(
-            f'the sampler counts {len(counts)} classes, {who} states {num_classes}: both need the same number'
+            f'the sampler counts {len(counts)} classes, {who} states {num_classes}: set num_classes of the head, '
+            'and the class list of the training data, to the same number'
         )
     return num_classes
 

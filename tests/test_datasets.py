@@ -193,6 +193,11 @@ def test_clips_that_are_there_in_the_other_form_are_pointed_at_before_any_name(r
     )
     with pytest.raises(FileNotFoundError, match=there):
         build(root, **options)
+    (root / 'packs/s1').mkdir(parents=True)
+    (root / 'packs/s1/a.pack').touch()
+    with pytest.raises(FileNotFoundError, match=r'^2 of the 3 clips in .*Run data_prep/extract_frames\.py'):
+        build(root, **options)
+    shutil.rmtree(root / 'packs')
     (root / 'frames').rename(root / 'elsewhere')
     with pytest.raises(FileNotFoundError, match=r'^3 of the 3 clips in .*/packs \(no such folder\): s1/a \(no folder'):
         build(root, **options)

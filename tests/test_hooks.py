@@ -597,7 +597,7 @@ def test_baseline_without_validation_is_tested_with_its_training_counts(run, tmp
 
 
 def test_a_sampler_that_counts_more_classes_than_the_head_is_refused_where_no_label_is_to_blame():
-    with pytest.raises(ValueError, match=r'sampler counts 3 classes, cls_head \(ToyHead\) states 2: both need'):
+    with pytest.raises(ValueError, match=r'sampler counts 3 classes, cls_head \(ToyHead\) states 2: set num_classes'):
         agreed_num_classes(ToyModel(num_classes=2), None, LabelsOnly([0, 1]), np.array([1, 1, 0]))
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import nn
 
+from cdb_video import launch
 from cdb_video.classifiers import ClassifierHead, NormalizedLinear, ScaledLinear, check_classifier_of_loss
 from cdb_video.two_stage import FrozenFeatures, SecondStageHook
 from tests.runs import make_runner
@@ -141,7 +142,7 @@ def test_test_of_a_second_stage_loads_its_classifier(first_stage, tmp_path):
 
 
 def test_second_stage_without_a_first_is_refused(tmp_path):
-    with pytest.raises(ValueError, match='the features are untrained: set load_from'):
+    with pytest.raises(ValueError, match=r'the features are untrained\. Set load_from'):
         make_runner(tmp_path, uuid.uuid4().hex, **second('crt')).train()
 
 
@@ -149,6 +150,17 @@ def test_first_stage_that_is_not_there_is_named_with_what_makes_one(tmp_path):
     message = r"no file '.*/epoch_18\.pth', .*CDB_FIRST_STAGE.*tools/train\.py configs/egtea/mini/slowfast_ce\.py"
     with pytest.raises(FileNotFoundError, match=message):
         make_runner(tmp_path, uuid.uuid4().hex, **second('crt', str(tmp_path / 'epoch_18.pth'))).train()
+
+
+def test_first_stage_that_is_not_there_is_named_by_our_command_too(tmp_path, monkeypatch):
+    config = tmp_path / 'second.py'
+    config.write_text(
+        f'load_from = {str(tmp_path / "epoch_18.pth")!r}\n'
+        "custom_hooks = [dict(type='ClassDifficultyHook'), dict(type='SecondStageHook', new_classifier=True)]\n"
+    )
+    monkeypatch.setattr('sys.argv', ['train.py', str(config), '--work-dir', str(tmp_path / 'work')])
+    with pytest.raises(FileNotFoundError, match=r'there is no .*epoch_18\.pth\. Set load_from .*CDB_FIRST_STAGE'):
+        launch.train()
 
 
 def test_first_stage_of_another_model_is_refused(first_stage, tmp_path):

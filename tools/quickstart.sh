@@ -118,7 +118,7 @@ next_steps() {
     local other folder pair seed=''
     cat <<END
 
-In the table, 'acc %' is of the test clips and 'difficulty' of the validation clips.
+In the table, 'acc %' is of the test clips and 'difficulty' what training measured on other clips.
 Look next at the page with the pictures, confusions and surest mistakes (docs/report.md explains it):
     $(cd -- "$WORK_DIR" && pwd)/report.html
 END

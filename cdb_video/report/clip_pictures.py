@@ -53,9 +53,9 @@ def pictures_of(folder: Path, path: str) -> ClipPictures:
     for root in (Path(), folder, *list(folder.resolve().parents)[:4]):
         for place, read in _places(root / path):
             pictures = _read(place, read)
-            if pictures.frames:
-                return pictures
             fault = fault or pictures.fault
+            if pictures.frames:
+                return ClipPictures(pictures.frames, fault)
         if fault is not None:
             break
     return ClipPictures(fault=fault)
@@ -67,7 +67,9 @@ _Reader = Callable[[Path], Iterator[Image | str]]
 
 def _places(place: Path) -> Iterator[tuple[Path, _Reader]]:
     """Where a clip of that name lies, and how to read it."""
-    if os.path.isdir(place):
+    is_folder = os.path.isdir(place)
+    has_images = is_folder and _may_hold_images(place)
+    if has_images:
         yield place, _images
     # By hand: a clip's name may hold a dot that is no suffix.
     pack = Path(f'{str(place).removesuffix(PACK_SUFFIX)}{PACK_SUFFIX}')
@@ -76,6 +78,8 @@ def _places(place: Path) -> Iterator[tuple[Path, _Reader]]:
     video = Path(video_path(str(place)))
     if video != pack and os.path.isfile(video):
         yield video, _video
+    if is_folder and not has_images:
+        yield place, _images
 
 
 def _read(place: Path, read: _Reader) -> ClipPictures:
@@ -94,6 +98,13 @@ def _read(place: Path, read: _Reader) -> ClipPictures:
         said = first_line(error)
         fault = fault or (said if str(place) in said else f'{place}: {said}')
     return ClipPictures(frames, fault)
+
+
+def _may_hold_images(folder: Path) -> bool:
+    try:
+        return any(file.suffix.lower() in _IMAGES for file in folder.iterdir())
+    except OSError:
+        return True  # `_images` says what is wrong
 
 
 def _images(folder: Path) -> Iterator[Image | str]:
@@ -132,7 +143,8 @@ def _video(file: Path) -> Iterator[Image | str]:
         for place in places:
             video.set(cv2.CAP_PROP_POS_FRAMES, place)
             found, image = video.read()
-            yield image if found else f'{file}: frame {place} cannot be decoded'
+            # Its number of frames may be a guess of the container's, and the file sound.
+            yield image if found else f'{file}: nothing was decoded at frame {place}'
     finally:
         video.release()
 

@@ -155,7 +155,10 @@ def _other_lengths(runs: Sequence[ComparedRun]) -> list[str]:
     if len(by_length) < 2:
         return []
     listed = '; '.join(f'{counted(*length)}: {", ".join(paths)}' for length, paths in sorted(by_length.items()))
-    return [f'The runs were not trained equally long, and may differ for that alone: {listed}.']
+    return [
+        f'The runs were not trained equally long, and may differ for that alone: {listed}. '
+        'A second stage counts without its first.'
+    ]
 
 
 def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:

@@ -100,14 +100,14 @@ class _Lacking:
     number: int
     missing: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, path: str, pictures: ClipPictures) -> None:
         if pictures.is_missing:
             self.missing.append(path)
         elif pictures.fault is not None:
-            (self.damaged if pictures.frames else self.unreadable).append(pictures.fault)
+            (self.partial if pictures.frames else self.unreadable).append(pictures.fault)
 
     def sentences(self) -> list[str]:
         of = f'of the {self.number} misclassified clips'
@@ -123,8 +123,8 @@ class _Lacking:
                 f'No frames are at hand of {len(self.unreadable)} {of}, which cannot be read (the first: '
                 f'{self.unreadable[0]}).'
             )
-        if self.damaged:
-            notes.append(f'Damaged frames are left out of {len(self.damaged)} {of} (the first: {self.damaged[0]}).')
+        if self.partial:
+            notes.append(f'Some frames could not be read of {len(self.partial)} {of} (the first: {self.partial[0]}).')
         return notes + self.notes
 
 

@@ -81,7 +81,7 @@ def test_the_note_on_clips_without_frames_says_which_are_missing_which_damaged_a
     assert unreadable.startswith('No frames are at hand of 3 of the 8 misclassified clips, which cannot be read')
     assert f'{packs[3]} has' in unreadable
     assert 'its index says' in unreadable
-    assert damaged.startswith('Damaged frames are left out of 1 of the 8 misclassified clips')
+    assert damaged.startswith('Some frames could not be read of 1 of the 8 misclassified clips')
     assert f'{packs[6]}: frame 7 is damaged' in damaged
 
 
@@ -109,3 +109,7 @@ def test_a_folder_without_images_does_not_hide_the_pack_beside_it(tmp_path):
     pictures = pictures_of(tmp_path / 'work', 'a')
     assert len(pictures.frames) == 2
     assert pictures.fault == f'{tmp_path}/a.pack: frame 2 is no JPEG file'
+    (tmp_path / 'a/img_00001.jpg').write_bytes(b'text')
+    pictures = pictures_of(tmp_path / 'work', 'a')
+    assert len(pictures.frames) == 2
+    assert pictures.fault == f'{tmp_path}/a/img_00001.jpg is damaged, or no image'

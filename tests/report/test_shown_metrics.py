@@ -57,11 +57,11 @@ def test_runs_of_other_lengths_are_named_with_their_epochs(make_run):
     with (c / '20260101_000000/vis_data/config.py').open('a') as file:
         file.write("train_cfg = dict(max_epochs=3, type='EpochBasedTrainLoop', val_interval=1)\n")
     (note,) = [note for note in compare(read_methods([a, b, c], {}, OPTIONS)).notes if 'equally long' in note]
-    assert note.endswith(f': 3 epochs: {a}, {c}; 5 epochs: {b}.')
+    assert note.endswith(f': 3 epochs: {a}, {c}; 5 epochs: {b}. A second stage counts without its first.')
     records = (b / 'class_history.jsonl').read_text().replace('"epoch": ', '"epoch": 0, "was": ')
     (b / 'class_history.jsonl').write_text(records)
     (note,) = [note for note in compare(read_methods([a, b], {}, OPTIONS)).notes if 'equally long' in note]
-    assert note.endswith(f': 3 epochs: {a}; 50 iterations: {b}.')
+    assert note.endswith(f': 3 epochs: {a}; 50 iterations: {b}. A second stage counts without its first.')
 
 
 def test_groups_of_all_classes_or_none_are_not_printed_and_stay_in_the_file(make_run, tmp_path, capsys):
