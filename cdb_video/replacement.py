@@ -178,11 +178,7 @@ def check_command(ann_file: str, data_root: str | None, data_prefix: Mapping[str
     folder, name = os.path.split(ann_file)
     if name not in _LISTS[source] or key not in data_prefix:
         return None
-    places = {'--data-root': data_root, '--lists': folder, '--source': source, f'--{source}': data_prefix[key]}
+    folders = {'--data-root': data_root, '--lists': folder, f'--{source}': data_prefix[key]}
     # Absolute, for the command runs from the repository, and training need not.
-    options = [
-        word
-        for option, place in places.items()
-        for word in (option, place if option == '--source' else os.path.abspath(place or '.'))
-    ]
-    return shlex.join(['python', 'data_prep/check_dataset.py', *options, '--full'])
+    options = [word for option, place in folders.items() for word in (option, os.path.abspath(place or '.'))]
+    return shlex.join(['python', 'data_prep/check_dataset.py', '--source', source, *options, '--full'])

@@ -93,7 +93,7 @@ def test_quickstart_makes_data_trains_and_tests(checkout):
     assert f'{folder}/predictions.pkl' in output
     _, report, ending = output.partition(f'the report of {folder}\n')
     assert report
-    assert "'acc %' is of the test clips and 'difficulty' of the validation clips" in ending
+    assert "'acc %' is of the test clips and 'difficulty' what training measured on other clips" in ending
     assert f'{checkout}/{folder}/report.html\n' in ending
     assert ending.splitlines()[-2:] == [
         '    tools/quickstart.sh slowfast_ce',
