@@ -57,6 +57,9 @@ EXPLORATORY = """\
 Exploratory but for the points of mean class accuracy in the comparisons above; the columns beside them have no tests.
 Few-shot: classes with fewer than 20 training clips; frequent third: the 4 of 10 and 7 of 19 classes with the most
 training clips; worst class: of each run, so it need not be the same one."""
+PARTS = """\
+Exploratory: methods that use difficulty beside what they build on, seed by seed. Each has its own tuned setting, so a
+difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."""
 WITHOUT_VALIDATION = """\
 `_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
 difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips. These three have
@@ -208,7 +211,8 @@ def comparisons(
     ]
     header = ['data', 'difference', 'seeds', 'points of mean class accuracy', 'p', 'p, Holm', *BESIDE.values()]
     if exploratory:
-        return markdown_table(header[:4], [row[:4] for row in rows])
+        kept = [number for number, name in enumerate(header) if name not in ('p', 'p, Holm', 'top-1')]
+        return markdown_table([header[number] for number in kept], [[row[number] for number in kept] for row in rows])
     missing = planned - len(found)
     note = (
         f'\n\n{missing} of {planned} comparisons have not run yet; until then the p-values are corrected as if theirs '
@@ -217,6 +221,30 @@ def comparisons(
         else ''
     )
     return markdown_table(header, rows) + note
+
+
+STEPS = (
+    ('cdbs', 'balanced'),
+    ('cdbs_smooth', 'cdbs'),
+    ('cdbs_deferred', 'cdbs'),
+    ('cdbw_smooth', 'cdbw'),
+    ('cdbw_deferred', 'cdbw'),
+    ('cdbw_growing', 'cdbw'),
+    ('cdbw_online', 'cdbw'),
+    ('cdbws', 'cdbs'),
+    ('cdbw_focal', 'focal'),
+    ('cdbw_balsoftmax', 'balsoftmax'),
+    ('cdbs_balsoftmax', 'balsoftmax'),
+    ('crt_cdbs', 'crt'),
+    ('crt_cdbw', 'crt'),
+)
+"""Methods that use difficulty, and what each of them adds something to."""
+
+
+def steps(runs: Runs, known: Iterable[str]) -> str:
+    """What each part adds; without tests."""
+    cases = [(data, *pair) for data in known for pair in STEPS]
+    return comparisons(runs, cases, len(cases), exploratory=True)
 
 
 def curve(runs: Runs, columns: Sequence[Any], cell: Callable[[str, str, Any], list[Entry]], rows: Sequence[Any]) -> str:
@@ -450,6 +478,7 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
     sections = {
         'Primary comparisons': comparisons(runs, [case for data in known for case in primary_cases(data)], PLANNED),
         'All methods': f'{EXPLORATORY}\n\n{each(lambda data: tables(runs, data))}',
+        'What each part adds': f'{PARTS}\n\n{steps(runs, known)}',
         'Does frequency make difficulty?': f'{each(lambda data: correlation(runs, data))}\n\n{images}',
         'Other imbalance (digits)': each(lambda _: stronger(runs), only='digits'),
         'What CDB depends on (digits, imbalance 60, seeds 0 to 4)': each(lambda _: curves(runs), only='digits'),
