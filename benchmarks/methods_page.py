@@ -56,7 +56,8 @@ takes them to be; and EGTEA-mini is one data set, on which the seeds are of the 
 EXPLORATORY = """\
 Exploratory but for the points of mean class accuracy in the comparisons above; the columns beside them have no tests.
 Few-shot: classes with fewer than 20 training clips; frequent third: the 4 of 10 and 7 of 19 classes with the most
-training clips; worst class: of each run, so it need not be the same one."""
+training clips; worst class: of each run, so it need not be the same one; s a run: by the clock,
+on cores that did other work too (benchmarks/results/online_cost_digits.md compares what validating costs)."""
 PARTS = """\
 Exploratory: methods that use difficulty beside what they build on, seed by seed. Each has its own tuned setting, so a
 difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."""
@@ -388,6 +389,7 @@ def draw(runs: Runs, folder: Path) -> list[str]:
                 right.plot(range(1, gains.shape[1] + 1), 100 * gains.mean(axis=0), 'o-', color=colour, label=method)
         right.axhline(0, color='grey', linewidth=1)
         right.set(xlabel='class, most frequent first', ylabel='points over cross-entropy')
+        right.xaxis.get_major_locator().set_params(integer=True)
         right.legend(fontsize='small')
         path = folder / f'methods_{data}.png'
         figure.savefig(path, dpi=100)
