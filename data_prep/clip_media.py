@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from command_parts import first_few
-from data_root import clips_folder, frames_folder, frames_place
+from data_root import clips_folder, frames_place
 from frame_folder import FolderError, Manifest, Options, check_frames, read_manifest
 from pack_file import SUFFIX as PACK_SUFFIX
 from pack_file import read_pack_manifest
@@ -34,21 +34,20 @@ class Media:
     options: Counter[Options] = field(default_factory=Counter)
 
 
-def look_for_media(root: Path, clips: Sequence[ClipName], source: str, frames: Path | None = None) -> Media:
+def look_for_media(root: Path, clips: Sequence[ClipName], source: str, frames: Path) -> Media:
     """Look for the videos, the frames or both of clips.
 
     Args:
         root: The data root.
         clips: Those of all parts.
         source: 'frames', 'videos' or 'both'.
-        frames: The folder of frames or packs; None = that of `frames_folder`.
+        frames: The folder of frames or packs.
 
     Raises:
         FolderError: If the frames were not all extracted with the same options.
     """
     media = Media()
     videos = clips_folder(root) if source != 'frames' else root
-    frames = frames or frames_folder(root)
     for clip in tqdm(clips, desc='checking', unit='clip', leave=False, disable=None):
         why = _why_no_video(videos / f'{clip.path}.mp4') if source != 'frames' else None
         manifest = None
