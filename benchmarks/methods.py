@@ -13,7 +13,8 @@ STUDY is one of those in docs/methods_plan.md, which was written before the firs
     val_clips    CDB-W and CDB-S against validation clips per class, with and without smoothing (digits)
     tau          CDB-W and CDB-S against tau (digits)
     val_interval CDB-W and CDB-S that validate after every, second and fifth epoch (digits)
-    confirm      the best combination of 'exploratory', balanced softmax and LDAM-DRW (--seeds 20-29)
+    confirm      the best combination of 'exploratory', balanced softmax and LDAM-DRW (--seeds 20-29, data drawn anew
+                 for each); on EGTEA-mini also CDB-W, CDB-S and class-balanced sampling
 
 Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
 repeated, so that the same command goes on where it stopped; every run is written down when it ends. Exit code 1
@@ -47,6 +48,9 @@ TUNED = REPOSITORY / 'benchmarks' / 'methods_tuned.json'
 FIRST_TUNING_SEED = 1000
 FIRST_FRESH_SEED = 20
 """Of the seeds that confirm what the exploratory runs found."""
+CONFIRMED_ON_DIGITS = 'cdbw_balsoftmax'
+EXPLORATORY_SEEDS = {'digits': 10, 'mini': 3}
+"""How many the plan gives to all methods; those that some were given beyond do not choose among them."""
 COMPARED_FAMILIES = ('difficulty', 'frequency weighting', 'frequency sampling')
 
 
@@ -94,7 +98,7 @@ def best_combination(results: Sequence[dict[str, Any]], data: str) -> str:
             entry['seed']: entry['metrics']['mean1']
             for entry in results
             if (entry['method'], entry['setting'], entry['data']) == (name, setting, data)
-            and entry['seed'] < FIRST_FRESH_SEED
+            and entry['seed'] < EXPLORATORY_SEEDS[data]
             and entry.get('imbalance', 60) == 60
             and entry.get('val_clips', 20) == 20
         }
@@ -102,6 +106,21 @@ def best_combination(results: Sequence[dict[str, Any]], data: str) -> str:
     if not all(seeds.values()) or len({tuple(found) for found in seeds.values()}) > 1:
         raise ValueError(f'the combinations have not run on the same seeds: {seeds}. Run the study exploratory first')
     return max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
+
+
+def confirm_cases(results: Sequence[dict[str, Any]], data: str) -> list[tuple[str, str, str]]:
+    """The comparisons on fresh seeds as the plan has them: (method, baseline, measure).
+
+    Raises:
+        ValueError: As `best_combination`.
+    """
+    best = best_combination(results, data)
+    combinations = [best] if data == 'digits' else list(dict.fromkeys((best, CONFIRMED_ON_DIGITS)))
+    cases = [(name, baseline, 'mean1') for name in combinations for baseline in ('balsoftmax', 'ldam_drw')]
+    if data == 'mini':
+        cases += [('cdbw', 'ce', 'mean1'), ('cdbs', 'ce', 'mean1'), ('cdbs', 'balanced', 'worst')]
+        cases += [(CONFIRMED_ON_DIGITS, 'balsoftmax', 'worst')]
+    return cases
 
 
 class Studies:
@@ -115,8 +134,9 @@ class Studies:
         self.args = args
 
     def _place(self, seed: int, **limits: int) -> Any:
-        # The draw of the digits is part of what a seed stands for; EGTEA-mini is one set.
-        return make_place(self.args.data, seed if self.args.data == 'digits' else 0, self.args.folder, **limits)
+        # The draw of the digits is part of what a seed stands for; EGTEA-mini is one set but for the fresh seeds.
+        drawn = self.args.data == 'digits' or seed >= FIRST_FRESH_SEED
+        return make_place(self.args.data, seed if drawn else 0, self.args.folder, **limits)
 
     def _runs(self, methods: Sequence[str], **limits: int) -> Iterator[Run]:
         for seed in self.args.seeds:
@@ -168,7 +188,8 @@ class Studies:
         if min(self.args.seeds) < FIRST_FRESH_SEED:
             raise ValueError(f'--seeds: fresh ones are {FIRST_FRESH_SEED} and up, such as 20-29')
         results = list(read_results(self.args.out / RESULTS_NAME).values())
-        yield from self._runs([best_combination(results, self.args.data), 'balsoftmax', 'ldam_drw', 'ce'])
+        cases = confirm_cases(results, self.args.data)
+        yield from self._runs(list(dict.fromkeys([*(name for case in cases for name in case[:2]), 'ce'])))
 
     def _varied(self, settings: Sequence[Setting], val_clips: Sequence[int] = (20,)) -> Iterator[Run]:
         for seed in self.args.seeds:

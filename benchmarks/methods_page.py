@@ -27,6 +27,7 @@ from methods import (
     FIRST_TUNING_SEED,
     RESULTS_NAME,
     best_combination,
+    confirm_cases,
     primary_methods,
     read_results,
     read_tuned,
@@ -38,6 +39,7 @@ Entry = dict[str, Any]
 NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini'}
 BESIDE = {'top1': 'top-1', 'few_shot': 'few-shot', 'frequent': 'frequent third', 'worst': 'worst class'}
 """What is reported beside mean class accuracy, without tests."""
+MEASURES = {'mean1': 'mean class accuracy', **BESIDE}
 CURVE_SEEDS = 5
 PLANNED = 8
 """Primary comparisons: four on each data set."""
@@ -61,6 +63,10 @@ on cores that did other work too (benchmarks/results/online_cost_digits.md compa
 PARTS = """\
 Exploratory: methods that use difficulty beside what they build on, seed by seed. Each has its own tuned setting, so a
 difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."""
+FRESH = """\
+Planned before these runs, on EGTEA-mini after looking at the other ones ([methods_plan.md](methods_plan.md), Changes).
+Every seed has data of its own, of EGTEA-mini too; settings are those of the tuning below. Holm's correction is over the
+tests on one data set; the second table has no tests."""
 WITHOUT_VALIDATION = """\
 `_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
 difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy on the same clips. These three have
@@ -137,13 +143,14 @@ def percent(values: Iterable[float], signed: bool = False) -> str:
     return mean if len(numbers) == 1 else f'{mean} ({low} to {high})'
 
 
-def overview(runs: Runs, data: str, methods: Sequence[str], **limits: int) -> str:
+def overview(runs: Runs, data: str, methods: Sequence[str], *, fresh: bool = False, **limits: int) -> str:
     """A row a method."""
     rows = []
-    most = CURVE_SEEDS if limits else FIRST_FRESH_SEED
-    base = by_seed(runs.tuned(data, 'ce', **limits))
+    base = by_seed(runs.tuned(data, 'ce', fresh=fresh, **limits))
     for method in methods:
-        found = [entry for entry in runs.tuned(data, method, **limits) if entry['seed'] < most]
+        found = runs.tuned(data, method, fresh=fresh, **limits)
+        if limits:
+            found = [entry for entry in found if entry['seed'] < CURVE_SEEDS]
         if found:
             gains = [value - base[seed] for seed, value in by_seed(found).items() if seed in base]
             cells = [
@@ -184,13 +191,11 @@ def points(result: Comparison) -> str:
     return f'{difference} ({low} to {high})'
 
 
-def comparisons(
-    runs: Runs, cases: Sequence[tuple[str, str, str]], planned: int, fresh: bool = False, exploratory: bool = False
-) -> str:
+def comparisons(runs: Runs, cases: Sequence[tuple[str, str, str]], planned: int, exploratory: bool = False) -> str:
     """A row for each (data, method, baseline), p-values corrected over all planned; none where it is exploratory."""
     found = []
     for data, method, baseline in cases:
-        pair = [runs.tuned(data, name, fresh=fresh) for name in (method, baseline)]
+        pair = [runs.tuned(data, name) for name in (method, baseline)]
         first, second = map(by_seed, pair)
         if len(first.keys() & second.keys()) >= 2:
             beside = [points(compare_paired(*(by_seed(entries, name) for entries in pair))) for name in BESIDE]
@@ -214,14 +219,16 @@ def comparisons(
     if exploratory:
         kept = [number for number, name in enumerate(header) if name not in ('p', 'p, Holm', 'top-1')]
         return markdown_table([header[number] for number in kept], [[row[number] for number in kept] for row in rows])
-    missing = planned - len(found)
-    note = (
-        f'\n\n{missing} of {planned} comparisons have not run yet; until then the p-values are corrected as if theirs '
-        'were the larger ones.'
-        if missing
-        else ''
+    return markdown_table(header, rows) + _missing(len(found), planned)
+
+
+def _missing(number: int, planned: int) -> str:
+    if number == planned:
+        return ''
+    return (
+        f'\n\n{planned - number} of {planned} comparisons have not run yet; until then the p-values are corrected as '
+        'if theirs were the larger ones.'
     )
-    return markdown_table(header, rows) + note
 
 
 STEPS = (
@@ -345,14 +352,34 @@ The last difficulty of a run beside the share of errors of the model on the test
 
 
 def confirmed(runs: Runs, data: str) -> str:
-    """The best combination on fresh seeds."""
+    """The comparisons on fresh seeds, and how the methods did there."""
+    title = f'### {NAMES[data]}'
     try:
-        best = best_combination(runs.entries, data)
+        best, cases = best_combination(runs.entries, data), confirm_cases(runs.entries, data)
     except (KeyError, ValueError):
-        return 'Not run yet.'
-    cases = [(data, best, 'balsoftmax'), (data, best, 'ldam_drw')]
-    table = comparisons(runs, cases, len(cases), fresh=True)
-    return f'Best of the combinations of the exploratory runs: `{best}`.\n\n{table}'
+        return f'{title}\n\nNot run yet.'
+    found = []
+    for case in cases:
+        first, second = (by_seed(runs.tuned(data, name, fresh=True), case[2]) for name in case[:2])
+        if len(first.keys() & second.keys()) >= 2:
+            found.append((case, compare_paired(first, second)))
+    corrected = holm([result.p_value for _, result in found], len(cases))
+    rows = [
+        [
+            f'`{method}` - `{baseline}`',
+            MEASURES[measure],
+            str(result.number),
+            points(result),
+            f'{result.p_value:.2g}',
+            f'{p_value:.2g}',
+        ]
+        for ((method, baseline, measure), result), p_value in zip(found, corrected, strict=True)
+    ]
+    header = ['difference', 'of', 'seeds', 'points', 'p', 'p, Holm']
+    tests = markdown_table(header, rows) + _missing(len(found), len(cases)) if rows else 'Not run yet.'
+    methods = list(dict.fromkeys(['ce', *(name for case in cases for name in case[:2])]))
+    shown = overview(runs, data, methods, fresh=True) if rows else ''
+    return f'{title}\n\nBest of the combinations of the exploratory runs: `{best}`.\n\n{tests}\n\n{shown}'.rstrip()
 
 
 def correlation(runs: Runs, data: str) -> str:
@@ -487,7 +514,7 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
         'Difficulty without held-out clips (digits, exploratory)': (
             f'{WITHOUT_VALIDATION}\n\n{each(lambda _: without_validation(runs), only="digits")}'
         ),
-        'Confirmation on fresh seeds (digits)': each(lambda data: confirmed(runs, data), only='digits'),
+        'Confirmation on fresh seeds': f'{FRESH}\n\n{each(lambda data: confirmed(runs, data))}',
         'Tuning': each(tuning_of),
         'Where the numbers come from': origin_of(runs),
     }

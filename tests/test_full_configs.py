@@ -12,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from cdb_video.handing import hand_on_prior
 from cdb_video.labels import dataset_labels
 from cdb_video.wiring import agreed_num_classes, count_train_clips, find_difficulty_consumers
 from tests.egtea import CLIPS_OF_PARTS, VARIABLES, make_mini, make_real
@@ -88,6 +89,11 @@ def build_datasets(config, cache, parts=tuple(CLIPS_OF_PARTS)):
     return datasets
 
 
+def follows_difficulty(model, sampler):
+    """At tau 0, as in balanced softmax alone, a loss is handed the difficulty and does nothing with it."""
+    return any(consumer.tau != 0 for consumer in find_difficulty_consumers(model, sampler).values())
+
+
 def num_classes_of(leaf):
     return 106 if 'action106' in leaf else 19
 
@@ -109,7 +115,7 @@ def test_parts_of_a_leaf_agree_on_the_real_lists(real, load, cache, leaf):
     counts = count_train_clips(datasets['train'], sampler)
     assert agreed_num_classes(model, metric, datasets['val'], counts) == model.cls_head.num_classes == number
     (hook,) = (HOOKS.build(hook) for hook in config.custom_hooks)
-    assert bool(find_difficulty_consumers(model, sampler)) != hook.observe_only
+    assert follows_difficulty(model, sampler) != hook.observe_only
 
 
 @pytest.mark.parametrize('leaf', ALL_CLIPS_LEAVES)
@@ -128,9 +134,9 @@ def test_a_leaf_for_all_clips_trains_on_the_held_out_ones_too_and_replays(real, 
     assert agreed_num_classes(model, None, datasets['train'], counts) == model.cls_head.num_classes == 106
     (settings,) = config.custom_hooks
     hook = HOOKS.build(settings)
-    if '_ce_' in leaf:
+    if '_cdb' not in leaf:
         assert hook.observe_only
-        assert not find_difficulty_consumers(model, sampler)
+        assert not follows_difficulty(model, sampler)
     else:
         measuring = leaf.removesuffix('_all')
         assert hook.stretch == 'epoch'
@@ -140,6 +146,23 @@ def test_a_leaf_for_all_clips_trains_on_the_held_out_ones_too_and_replays(real, 
         assert config.train_dataloader.sampler == measured.train_dataloader.sampler
         assert config.model.cls_head == measured.model.cls_head
         assert config.train_cfg.max_epochs == measured.train_cfg.max_epochs
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in LEAVES + ALL_CLIPS_LEAVES if 'balsoftmax' in leaf])
+def test_balanced_softmax_takes_the_frequencies_of_the_list(real, load, cache, leaf):
+    from mmaction.registry import MODELS
+
+    config = load(leaf, root=real, reader='pyav')
+    dataset = build_datasets(config, cache, ('train',))['train']
+    sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': dataset})
+    loss, number = MODELS.build(config.model.cls_head.loss_cls), num_classes_of(leaf)
+    counts = np.bincount(dataset_labels(dataset), minlength=number)
+    hand_on_prior(torch.nn.ModuleList([loss]), sampler, count_train_clips(dataset, sampler))
+    if 'cdbw' in leaf:
+        loss.set_class_difficulty(np.ones(number), np.zeros(number))
+    for label in (0, number - 1):
+        expected = -np.log(counts[label] / counts.sum())  # of equal scores
+        assert loss(torch.zeros(1, number), torch.tensor([label])).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_history_to_replay_and_split_reach_a_leaf_for_all_clips(load, monkeypatch):

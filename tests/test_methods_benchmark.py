@@ -144,6 +144,11 @@ def test_results_of_comparisons_do_not_tune():
     assert methods.choose(results + others, 'digits') == methods.choose(results, 'digits')
 
 
+def write_tuned(folder, monkeypatch, *names):
+    monkeypatch.setattr(methods, 'TUNED', folder / 'tuned.json')
+    methods.TUNED.write_text(json.dumps(dict.fromkeys(names, methods.choose(tuning_results({}), 'digits'))))
+
+
 def exploratory_results(best):
     tuned = methods.tuned_setting
     return [
@@ -156,14 +161,40 @@ def exploratory_results(best):
 
 
 def test_the_best_combination_is_that_of_the_exploratory_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(methods, 'TUNED', tmp_path / 'tuned.json')
-    (tmp_path / 'tuned.json').write_text(json.dumps({'digits': methods.choose(tuning_results({}), 'digits')}))
+    write_tuned(tmp_path, monkeypatch, 'digits')
     results = exploratory_results('cdbw_focal')
     for entry in exploratory_results('cdbws'):  # of other validation clips and of fresh seeds: they do not count
         results += [{**entry, 'val_clips': 5}, {**entry, 'seed': entry['seed'] + methods.FIRST_FRESH_SEED}]
     assert methods.best_combination(results, 'digits') == 'cdbw_focal'
     with pytest.raises(ValueError, match='have not run on the same seeds'):
         methods.best_combination([entry for entry in results if entry['method'] != 'cdbw_online'], 'digits')
+
+
+def test_seeds_beyond_the_plan_do_not_choose_the_best_combination(tmp_path, monkeypatch):
+    write_tuned(tmp_path, monkeypatch, 'digits', 'mini')
+    results = [{**entry, 'data': 'mini'} for entry in exploratory_results('cdbws')]
+    more = {**next(entry for entry in results if entry['method'] == 'cdbw_focal'), 'metrics': {'mean1': 9.0}}
+    results += [{**more, 'seed': seed} for seed in range(3, 10)]
+    assert methods.best_combination(results, 'mini') == 'cdbws'
+    cases = methods.confirm_cases(results, 'mini')
+    assert cases == [
+        ('cdbws', 'balsoftmax', 'mean1'),
+        ('cdbws', 'ldam_drw', 'mean1'),
+        ('cdbw_balsoftmax', 'balsoftmax', 'mean1'),
+        ('cdbw_balsoftmax', 'ldam_drw', 'mean1'),
+        ('cdbw', 'ce', 'mean1'),
+        ('cdbs', 'ce', 'mean1'),
+        ('cdbs', 'balanced', 'worst'),
+        ('cdbw_balsoftmax', 'balsoftmax', 'worst'),
+    ]
+
+
+@pytest.mark.parametrize(('data', 'drawn'), [('digits', {0: 0, 2: 2, 20: 20}), ('mini', {0: 0, 2: 0, 20: 20})])
+def test_fresh_seeds_have_data_of_their_own(tmp_path, monkeypatch, data, drawn):
+    monkeypatch.setattr(methods, 'make_place', lambda data, seed, folder, **limits: Place(data, seed, '/none', 'abc'))
+    args = argparse.Namespace(data=data, seeds=list(drawn), methods=['ce'], folder=tmp_path, out=tmp_path)
+    runs = methods.Studies(args).exploratory()
+    assert {run.seed: run.place.data_seed for run in runs} == drawn
 
 
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
@@ -229,8 +260,11 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
         assert row in primary
     assert '4 of 8 comparisons have not run yet' in primary
     assert 'Best of the combinations of the exploratory runs: `cdbw_balsoftmax`' in rest
-    assert '`cdbw_balsoftmax` - `balsoftmax` | 3 | +' in rest
+    assert '`cdbw_balsoftmax` - `balsoftmax` | mean class accuracy | 3 | +' in rest
     assert '1 of 2 comparisons have not run yet' in rest
+    confirmation = rest.split('## Confirmation on fresh seeds')[1]
+    assert '| `cdbw_balsoftmax` | combination | 3 |' in confirmation
+    assert '| `balsoftmax` | frequency margin | 3 |' in confirmation
     assert '`cdbw_replayed` - `ce_all` | 4 | +' in rest
     assert f'{len(entries) - 1} runs' in rest
     assert '1 diverged twice, and count as chance' in rest
