@@ -178,6 +178,9 @@ def test_resume_with_a_changed_class_list_is_refused(run, tmp_path, classes, mes
         ({'measured': torch.ones(3)}, 'different lengths'),
         ({'version': 99}, 'version 99 is newer'),
         ({'difficulty': None}, 'AttributeError'),
+        ({'measured': torch.ones(4)}, 'measured has the dtype float32'),
+        ({'num_clips': torch.full((4,), 9.5)}, 'num_clips has the dtype float32'),
+        ({'report': None}, 'its report is None'),
     ],
 )
 def test_damaged_state_in_a_checkpoint_is_refused(run, tmp_path, entry, message):
