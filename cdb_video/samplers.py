@@ -85,7 +85,7 @@ class ClassSampler(Sampler):
             )
         if seed is not None and (not isinstance(seed, int) or seed < 0):
             raise ValueError(f'seed={seed!r}: must be a whole number >= 0, or None for a random one')
-        for name, value in (('round_up', round_up), ('infinite', infinite)):
+        for name, value in (('round_up', round_up), ('infinite', infinite), ('allow_empty', allow_empty)):
             if not isinstance(value, bool):
                 raise ValueError(f'{name}={value!r}: must be True or False')
         if infinite and not round_up:

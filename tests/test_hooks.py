@@ -621,6 +621,7 @@ def test_diverged_model_stops_the_run_with_the_reason(run):
         ({'momentum': 1}, 'momentum=1'),
         ({'log_classes': -1}, 'log_classes=-1'),
         ({'prior_count': 'x'}, "prior_count='x'"),
+        ({'observe_only': 'False'}, "observe_only='False': must be True or False"),
     ],
 )
 def test_bad_arguments_are_refused_with_their_value(run, arguments, message):
