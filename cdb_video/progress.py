@@ -94,4 +94,9 @@ def tau_now(tau: TauOrRamp, accuracy: ArrayLike | None, progress: Progress) -> f
 
 def kept(difficulty: ArrayLike, accuracy: ArrayLike | None) -> Measurement:
     """Copies, for what follows the epoch derives from them again: the caller may use his arrays for something else."""
-    return np.array(difficulty, np.float64), None if accuracy is None else np.array(accuracy, np.float64)
+    return _copy(difficulty), None if accuracy is None else _copy(accuracy)
+
+
+def _copy(values: ArrayLike) -> FloatVector:
+    # np.array of a tensor warns in NumPy 2.
+    return np.asarray(values, np.float64).copy()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from cdb_video.difficulty import class_probability, class_weights
 from cdb_video.losses import CDBLoss
@@ -137,9 +138,10 @@ def test_only_what_changes_with_the_epoch_says_so():
         assert CDBSampler(LabelsOnly([0, 1]), **options).follows_progress
 
 
-def test_arrays_that_the_caller_uses_again_change_nothing():
+@pytest.mark.parametrize('kind', [np.array, lambda values: torch.tensor(values, dtype=torch.float64)])
+def test_arrays_that_the_caller_uses_again_change_nothing(kind):
     loss, sampler = CDBLoss(tau=RAMP), CDBSampler(LabelsOnly(LABELS), tau=RAMP, seed=0)
-    difficulty = np.array(DIFFICULTY)
+    difficulty = kind(DIFFICULTY)
     for consumer in (loss, sampler):
         consumer.set_class_difficulty(difficulty, 1 - difficulty)
     difficulty[:] = 1
