@@ -100,7 +100,7 @@ class ClassLoss(nn.Module):
             Scalar, or (N) or (N, ...) for the reduction 'none'.
 
         Raises:
-            ValueError: If shapes, numbers of classes or the reduction do not fit.
+            ValueError: If shapes, numbers of classes, the dtype of the labels or the reduction do not fit.
             RuntimeError: If class frequencies are needed and none were set.
         """
         reduction = reduction_override or self.reduction
@@ -247,6 +247,12 @@ def check_shapes(cls_score: Tensor, label: Tensor, weight: Tensor | None) -> Non
         raise ValueError(
             f'label: must be {tuple(samples)} class indices or {tuple(cls_score.shape)} soft labels for '
             f'cls_score {tuple(cls_score.shape)}, got {tuple(label.shape)}'
+        )
+    if label.shape == samples and label.is_floating_point():
+        # Cut off to whole numbers, they would be other labels in silence.
+        raise ValueError(
+            f'label: class indices must be of an integer dtype, got {label.dtype}; soft labels have the shape of '
+            f'cls_score, {tuple(cls_score.shape)}'
         )
     if weight is not None and weight.shape != samples:
         raise ValueError(f'weight: must have one factor per sample, {tuple(samples)}, got {tuple(weight.shape)}')

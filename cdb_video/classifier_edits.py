@@ -79,6 +79,28 @@ EDITS: dict[str, Callable[[Layer, float, Mapping[str, Any]], Layer]] = {
 }
 
 
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
+    """Read a checkpoint of mmengine; nothing in it is executed.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no checkpoint, torn, or holds more than tensors and plain values.
+    """
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises a dozen kinds for a file that is torn or something else
+        reason = str(error).strip().partition('\n')[0]
+        raise ValueError(
+            f'{path} cannot be read as a checkpoint ({type(error).__name__}: {reason}): it is torn, refused as unsafe, '
+            'or something else; name a checkpoint that mmengine wrote'
+        ) from error
+    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
+        raise ValueError(f"{path} is no checkpoint of mmengine: it has no 'state_dict'")
+    return checkpoint
+
+
 def edited(checkpoint: Mapping[str, Any], kind: str, value: float, layer: str) -> dict[str, Any]:
     """A checkpoint with another classifier, to be tested or trained on from, but not resumed from.
 

@@ -41,6 +41,7 @@ Tau: TypeAlias = float | str
 TAU_EPS = 0.01
 """The eps of dynamic tau, (4): keeps max/min finite when a class has accuracy 0."""
 DYNAMIC_TAUS = ('dynamic', 'dynamic-egtea')
+_TOO_SMALL = 1e-200
 
 
 def class_accuracy(correct: ArrayLike, total: ArrayLike) -> FloatVector:
@@ -195,6 +196,9 @@ def class_mass(difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_p
     # Whole numbers for q = 1; scaled for all others, so that no power overflows.
     frequency = num_clips if frequency_power == 1 else num_clips / num_clips.max()
     mass[filled] = frequency[filled] ** frequency_power * _difficulty_power(values[filled], tau)
+    if mass.max() < _TOO_SMALL:
+        # The frequent classes are easy and the hard ones rare, beyond what a float can hold: by logarithms.
+        mass[filled] = _mass_by_logarithms(frequency[filled], frequency_power, values[filled], tau)
     return mass
 
 
@@ -307,6 +311,15 @@ def _difficulty_power(difficulty: FloatVector, tau: float) -> FloatVector:
     if largest == 0:
         return np.ones_like(difficulty)
     return np.asarray((difficulty / largest) ** tau, dtype=np.float64)
+
+
+def _mass_by_logarithms(
+    frequency: FloatVector, frequency_power: float, difficulty: FloatVector, tau: float
+) -> FloatVector:
+    """n^q d^tau for n > 0, scaled to a largest of 1, where both powers are needed at once to tell which that is."""
+    with np.errstate(divide='ignore'):  # a difficulty of 0 has the logarithm -inf, and the mass 0
+        logs = frequency_power * np.log(frequency) + tau * np.log(difficulty / difficulty.max())
+    return np.asarray(np.exp(logs - logs.max()), dtype=np.float64)
 
 
 def _sigmoid(x: float) -> float:

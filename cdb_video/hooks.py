@@ -70,6 +70,8 @@ class ClassDifficultyHook(DifficultyOwner):
         self.smoothing = {'prior_count': prior_count, 'momentum': momentum, 'min_difficulty': min_difficulty}
         if source not in ('val', 'train'):
             raise ValueError(f"source={source!r}: must be 'val' or 'train'")
+        if not isinstance(observe_only, bool):
+            raise ValueError(f'observe_only={observe_only!r}: must be True or False')
         self.observe_only = observe_only
         self.source = source
         self._training_counts: TrainingCounts | None = None

@@ -12,7 +12,16 @@ from cdb_video.compat import leave_uncompiled
 from cdb_video.difficulty import FloatVector, class_weights
 from cdb_video.frequency import log_prior
 from cdb_video.labels import warn_undriven
-from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
+from cdb_video.progress import (
+    Measurement,
+    Progress,
+    TauOrRamp,
+    check_begin,
+    check_tau_or_ramp,
+    is_ramp,
+    kept,
+    tau_now,
+)
 
 
 @MODELS.register_module()
@@ -71,7 +80,7 @@ class CDBLoss(ClassLoss):
         self.tau_: float | None = None
         self._warned = False
         self._progress = Progress()
-        self._measured: tuple[ArrayLike, ArrayLike | None] | None = None
+        self._measured: Measurement | None = None
 
     @property
     def needs_prior(self) -> bool:  # type: ignore[override]
@@ -94,7 +103,7 @@ class CDBLoss(ClassLoss):
             ValueError: If the number of classes is not the one in use, or a value is out of range.
         """
         self._derive(difficulty, accuracy)
-        self._measured = difficulty, accuracy
+        self._measured = kept(difficulty, accuracy)
 
     def set_progress(self, epoch: int, max_epochs: int) -> None:
         """Set the epoch, for `begin` and a tau that grows; called by `ClassDifficultyHook` before each.

@@ -171,7 +171,10 @@ class ClassAccuracy(BaseMetric):
     def _take(self, data_samples: Sequence[dict[str, Any]]) -> None:
         """What `process` does."""
         # One transfer of scores and one of labels a batch: each waits for the device.
-        scores = _stacked_scores(data_samples).detach().float().cpu().numpy()
+        on_device = _stacked_scores(data_samples).detach()
+        if on_device.dtype != torch.float64:  # rounded, double scores would tie
+            on_device = on_device.float()
+        scores = on_device.cpu().numpy()
         labels = torch.cat([_one_label(sample) for sample in data_samples]).long().cpu().numpy()
         num_clips, num_classes = scores.shape
         outside = (labels < 0) | (labels >= num_classes)

@@ -22,7 +22,16 @@ from cdb_video.difficulty import (
 )
 from cdb_video.drawing import Indices, clips_by_class, draw_clips
 from cdb_video.labels import class_label, dataset_class_names, dataset_labels, describe, name_sample, warn_undriven
-from cdb_video.progress import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
+from cdb_video.progress import (
+    Measurement,
+    Progress,
+    TauOrRamp,
+    check_begin,
+    check_tau_or_ramp,
+    is_ramp,
+    kept,
+    tau_now,
+)
 
 _CHUNK = 1 << 14
 
@@ -76,7 +85,7 @@ class ClassSampler(Sampler):
             )
         if seed is not None and (not isinstance(seed, int) or seed < 0):
             raise ValueError(f'seed={seed!r}: must be a whole number >= 0, or None for a random one')
-        for name, value in (('round_up', round_up), ('infinite', infinite)):
+        for name, value in (('round_up', round_up), ('infinite', infinite), ('allow_empty', allow_empty)):
             if not isinstance(value, bool):
                 raise ValueError(f'{name}={value!r}: must be True or False')
         if infinite and not round_up:
@@ -245,7 +254,7 @@ class CDBSampler(ClassSampler):
         self._warned = False
         self._begun = False
         self._progress = Progress()
-        self._measured: tuple[ArrayLike, ArrayLike | None] = (np.ones(self.num_classes), None)
+        self._measured: Measurement = (np.ones(self.num_classes), None)
         self._take_law(self._law_now()[0])
 
     @property
@@ -287,7 +296,7 @@ class CDBSampler(ClassSampler):
                 f'{self.num_classes}: check num_classes of the head; if it is right, give the data its full class list '
                 '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
             )
-        before, self._measured = self._measured, (difficulty, accuracy)
+        before, self._measured = self._measured, kept(difficulty, accuracy)
         try:
             mass, self.tau_ = self._law_now()
         except ValueError:

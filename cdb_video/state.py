@@ -90,6 +90,11 @@ class DifficultyState:
             vectors = {name: entry[name].detach().cpu().numpy() for name in _VECTORS}
             if len({vector.shape for vector in vectors.values()}) != 1 or vectors['difficulty'].ndim != 1:
                 raise ValueError('its vectors have different lengths')
+            for name, vector in vectors.items():
+                if vector.dtype.kind not in _KINDS[name]:
+                    raise ValueError(f'its {name} has the dtype {vector.dtype}')
+            if not isinstance(entry.get('report', {}), Mapping):
+                raise ValueError(f'its report is {entry["report"]!r}')
             difficulty, clips, correct = (vectors[name] for name in ('difficulty', 'num_clips', 'num_correct'))
             if not ((difficulty >= 0) & (difficulty <= 1)).all():  # NaN is neither
                 raise ValueError('a difficulty is not in 0..1')
@@ -109,4 +114,6 @@ class DifficultyState:
             ) from error
 
 
-_VECTORS = ('difficulty', 'measured', 'num_clips', 'num_correct', 'train_counts')
+_KINDS = {'difficulty': 'f', 'measured': 'b', 'num_clips': 'iu', 'num_correct': 'iu', 'train_counts': 'iu'}
+"""Vectors of a state, and the kinds of dtype that a checkpoint may have of each."""
+_VECTORS = tuple(_KINDS)

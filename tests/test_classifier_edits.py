@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import io
 import math
 import uuid
 from pathlib import Path
@@ -162,6 +163,50 @@ def test_what_cannot_be_edited_is_refused_and_nothing_is_written(command, traine
         assert message in capsys.readouterr().err
         assert not Path(out).exists()
     assert first['state_dict'].keys() == torch.load(checkpoint)['state_dict'].keys()
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('torn', lambda whole: whole[:1000], 'torn.pth cannot be read as a checkpoint'),
+        ('text', lambda whole: b'hello world', 'text.pth cannot be read as a checkpoint'),
+        ('empty', lambda whole: b'', 'empty.pth cannot be read as a checkpoint'),
+        ('weights', lambda whole: packed({'fc.weight': torch.ones(2, 2)}), 'weights.pth is no checkpoint of mmengine'),
+        ('listed', lambda whole: packed([1, 2]), 'listed.pth is no checkpoint of mmengine'),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_by_name(name, content, message, command, trained, tmp_path, capsys):
+    config, checkpoint = trained
+    path, out = tmp_path / f'{name}.pth', tmp_path / 'edited.pth'
+    path.write_bytes(content(Path(checkpoint).read_bytes()))
+    assert command.main(['tau-norm', str(config), str(path), str(out), '--values', '1']) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def packed(value):
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def test_checkpoint_is_not_written_over_by_its_edit(command, trained, tmp_path, capsys):
+    config, checkpoint = trained
+    path = tmp_path / 'first.pth'
+    path.write_bytes(Path(checkpoint).read_bytes())
+    same = str(tmp_path / 'folder' / '..' / 'first.pth')
+    (tmp_path / 'folder').mkdir()
+    options = ['--layer', 'cls_head.fc', '--values', '1']
+    assert command.main(['tau-norm', str(config), str(path), same, *options]) == 2
+    assert 'OUT is CHECKPOINT' in capsys.readouterr().err
+    assert path.read_bytes() == Path(checkpoint).read_bytes()
+
+
+def test_config_without_a_validation_is_refused_where_one_is_needed(command, trained, tmp_path, capsys):
+    (tmp_path / 'empty.py').write_text('')
+    arguments = ['tau-norm', str(tmp_path / 'empty.py'), str(trained[1]), str(tmp_path / 'o.pth')]
+    assert command.main([*arguments, '--layer', 'cls_head.fc']) == 2
+    assert 'has no model, val_dataloader, val_evaluator' in capsys.readouterr().err
 
 
 def test_counts_of_other_classes_are_refused(trained):

@@ -206,6 +206,13 @@ def test_draws_are_unbiased_over_the_offset():
     np.testing.assert_allclose(np.mean(draws, axis=0), mass, atol=1.1e-3)
 
 
+def test_powers_that_underflow_together_still_give_a_law():
+    # The frequent class is perfect: all draws go to the rare one, however small its frequency to the power q is.
+    check_equal(class_probability([0, 0.5], 1, [9000, 5], 300), [0, 1])
+    # 0.1^400 against (1/1000)^130 = 0.1^390.
+    check_equal(class_probability([1, 0.1], 400, [1, 1000], 130), [1 / (1 + 1e-10), 1e-10 / (1 + 1e-10)])
+
+
 @pytest.mark.parametrize(('mass', 'offset'), [([0, 0], 0.5), ([1, -1], 0.5), ([1, math.inf], 0.5), ([1], 1.0)])
 def test_impossible_allocations_are_refused(mass, offset):
     with pytest.raises(ValueError, match=r'mass|offset'):

@@ -178,6 +178,9 @@ def test_resume_with_a_changed_class_list_is_refused(run, tmp_path, classes, mes
         ({'measured': torch.ones(3)}, 'different lengths'),
         ({'version': 99}, 'version 99 is newer'),
         ({'difficulty': None}, 'AttributeError'),
+        ({'measured': torch.ones(4)}, 'measured has the dtype float32'),
+        ({'num_clips': torch.full((4,), 9.5)}, 'num_clips has the dtype float32'),
+        ({'report': None}, 'its report is None'),
     ],
 )
 def test_damaged_state_in_a_checkpoint_is_refused(run, tmp_path, entry, message):
@@ -618,6 +621,7 @@ def test_diverged_model_stops_the_run_with_the_reason(run):
         ({'momentum': 1}, 'momentum=1'),
         ({'log_classes': -1}, 'log_classes=-1'),
         ({'prior_count': 'x'}, "prior_count='x'"),
+        ({'observe_only': 'False'}, "observe_only='False': must be True or False"),
     ],
 )
 def test_bad_arguments_are_refused_with_their_value(run, arguments, message):

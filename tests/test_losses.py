@@ -285,6 +285,8 @@ def test_shapes_that_do_not_fit_are_refused():
         loss(scores, labels, avg_factor=3, reduction_override='sum')
     with pytest.raises(ValueError, match='reduction='):
         loss(scores, labels, reduction_override='max')
+    with pytest.raises(ValueError, match=r'integer dtype, got torch.float32; soft labels .* \(16, 6\)'):
+        loss(scores, labels + 0.7)
     with pytest.raises(ValueError, match='prior: must be'):
         loss.set_class_prior([0, 0])
 

@@ -118,6 +118,14 @@ def test_second_evaluation_starts_anew():
     assert metric.counts_.num_clips.tolist() == [1, 1]
 
 
+def test_double_scores_are_not_rounded_into_ties():
+    scores = torch.tensor([[1, 1 + 1e-9, 0], [1, 1 + 1e-9, 0]], dtype=torch.float64)
+    assert evaluate(ClassAccuracy(), scores, [1, 0])['acc/top1'] == 0.5
+    metric = ClassAccuracy()
+    evaluate(metric, scores, [1, 0])
+    assert metric.counts_.num_correct.tolist() == [0, 1, 0]
+
+
 def test_half_precision_scores_are_taken():
     assert evaluate(ClassAccuracy(), torch.eye(2).bfloat16(), [0, 1])['acc/top1'] == 1
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from cdb_video.difficulty import class_probability, class_weights
 from cdb_video.losses import CDBLoss
@@ -135,3 +136,16 @@ def test_only_what_changes_with_the_epoch_says_so():
     for options in ({'begin': 3}, {'begin': 0.5}, {'tau': RAMP}):
         assert CDBLoss(**options).follows_progress
         assert CDBSampler(LabelsOnly([0, 1]), **options).follows_progress
+
+
+@pytest.mark.parametrize('kind', [np.array, lambda values: torch.tensor(values, dtype=torch.float64)])
+def test_arrays_that_the_caller_uses_again_change_nothing(kind):
+    loss, sampler = CDBLoss(tau=RAMP), CDBSampler(LabelsOnly(LABELS), tau=RAMP, seed=0)
+    difficulty = kind(DIFFICULTY)
+    for consumer in (loss, sampler):
+        consumer.set_class_difficulty(difficulty, 1 - difficulty)
+    difficulty[:] = 1
+    for consumer in (loss, sampler):
+        consumer.set_progress(4, 5)
+    np.testing.assert_allclose(loss.class_weight, class_weights(DIFFICULTY, 2))
+    np.testing.assert_allclose(sampler.class_probability, class_probability(DIFFICULTY, 2, [60, 30, 10]))

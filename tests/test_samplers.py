@@ -218,6 +218,7 @@ def test_dataset_without_labels_is_refused():
         ({'infinite': 1}, 'infinite=1: must be True or False'),
         ({'infinite': True, 'round_up': False}, 'drift apart'),
         ({'round_up': 3}, 'round_up=3'),
+        ({'allow_empty': 'no'}, "allow_empty='no': must be True or False"),
     ],
 )
 def test_bad_arguments_are_refused_with_their_value(arguments, message):

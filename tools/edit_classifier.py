@@ -15,10 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.classifier_edits import EDITS, edited, save, validate
+from cdb_video.classifier_edits import EDITS, edited, read_checkpoint, save, validate
 
 VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
 
@@ -27,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     arguments = _parser().parse_args(argv)
     try:
-        checkpoint = torch.load(arguments.checkpoint, map_location='cpu', weights_only=True)
+        _check_out(arguments.checkpoint, arguments.out)
+        checkpoint = read_checkpoint(arguments.checkpoint)
         values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
         made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
         best = 0 if len(made) == 1 else _best(arguments, values, made)
@@ -39,11 +38,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check_out(checkpoint: Path, out: Path) -> None:
+    """See that OUT is not CHECKPOINT: an edited one cannot be edited again or resumed from."""
+    if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
+        raise ValueError(f'OUT is CHECKPOINT, {checkpoint}, which would be lost: name another file')
+
+
 def _best(arguments: argparse.Namespace, values: Sequence[float], made: Sequence[dict[str, object]]) -> int:
     """Which of the edited checkpoints has the best result on the validation set; prints all."""
     from mmengine.config import Config
 
     config = Config.fromfile(arguments.config)
+    missing = [name for name in ('model', 'val_dataloader', 'val_evaluator') if not config.get(name)]
+    if missing:
+        raise ValueError(
+            f'{arguments.config} has no {", ".join(missing)}, so several values cannot be compared: give the config of '
+            'the run, or one value with --values'
+        )
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
         results = validate(config, made)
