@@ -15,6 +15,7 @@ STUDY is one of those in docs/methods_plan.md, which was written before the firs
     val_interval CDB-W and CDB-S that validate after every, second and fifth epoch (digits)
     confirm      the best combination of 'exploratory', balanced softmax and LDAM-DRW (--seeds 20-29, data drawn anew
                  for each); on EGTEA-mini also CDB-W, CDB-S and class-balanced sampling
+    factors      balanced softmax with and without CDB-W at the same factors (--seeds 20-29)
 
 Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
 repeated, so that the same command goes on where it stopped; every run is written down when it ends. Exit code 1
@@ -48,6 +49,8 @@ TUNED = REPOSITORY / 'benchmarks' / 'methods_tuned.json'
 FIRST_TUNING_SEED = 1000
 FIRST_FRESH_SEED = 20
 """Of the seeds that confirm what the exploratory runs found."""
+FACTORS = (1.0, 1.5)
+"""Of the class frequencies in balanced softmax, in the study 'factors'."""
 CONFIRMED_ON_DIGITS = 'cdbw_balsoftmax'
 EXPLORATORY_SEEDS = {'digits': 10, 'mini': 3}
 """How many the plan gives to all methods; those that some were given beyond do not choose among them."""
@@ -106,6 +109,12 @@ def best_combination(results: Sequence[dict[str, Any]], data: str) -> str:
     if not all(seeds.values()) or len({tuple(found) for found in seeds.values()}) > 1:
         raise ValueError(f'the combinations have not run on the same seeds: {seeds}. Run the study exploratory first')
     return max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
+
+
+def with_factor(method: str, data: str, factor: float) -> Setting:
+    """The tuned setting of 'balsoftmax' or 'cdbw_balsoftmax' with another factor; the config of the latter has 1."""
+    tuned = tuned_setting(method, data)
+    return tuned if method == CONFIRMED_ON_DIGITS and factor == 1 else {**tuned, f'{LOSS}.logit_adjustment': factor}
 
 
 def confirm_cases(results: Sequence[dict[str, Any]], data: str) -> list[tuple[str, str, str]]:
@@ -190,6 +199,13 @@ class Studies:
         results = list(read_results(self.args.out / RESULTS_NAME).values())
         cases = confirm_cases(results, self.args.data)
         yield from self._runs(list(dict.fromkeys([*(name for case in cases for name in case[:2]), 'ce'])))
+
+    def factors(self) -> Iterator[Run]:
+        """What of the combination is CDB-W's, and what the factor's."""
+        for seed in self.args.seeds:
+            for method in self.args.methods or ('balsoftmax', CONFIRMED_ON_DIGITS):
+                for factor in FACTORS:
+                    yield Run(method, seed, self._place(seed), with_factor(method, self.args.data, factor))
 
     def _varied(self, settings: Sequence[Setting], val_clips: Sequence[int] = (20,)) -> Iterator[Run]:
         for seed in self.args.seeds:

@@ -26,7 +26,7 @@ import method_statistics  # noqa: E402
 import methods  # noqa: E402
 import methods_page  # noqa: E402
 from method_data import Place  # noqa: E402
-from method_list import BUDGET, METHODS  # noqa: E402
+from method_list import BUDGET, LOSS, METHODS  # noqa: E402
 from method_runs import CONFIGS, Run, build_config  # noqa: E402
 
 DIGITS = Place('digits', 3, '/nowhere', 'abc', 60, 20)
@@ -197,6 +197,21 @@ def test_fresh_seeds_have_data_of_their_own(tmp_path, monkeypatch, data, drawn):
     assert {run.seed: run.place.data_seed for run in runs} == drawn
 
 
+def test_factors_are_tried_with_and_without_cdbw(tmp_path, monkeypatch):
+    write_tuned(tmp_path, monkeypatch, 'mini')
+    monkeypatch.setattr(methods, 'make_place', lambda data, seed, folder, **limits: Place(data, seed, '/none', 'abc'))
+    args = argparse.Namespace(data='mini', seeds=[21], methods=None, folder=tmp_path, out=tmp_path)
+    tuned, factor = methods.tuned_setting('cdbw_balsoftmax', 'mini'), f'{LOSS}.logit_adjustment'
+    assert [(run.method, run.setting, run.place.data_seed) for run in methods.Studies(args).factors()] == [
+        ('balsoftmax', {factor: 1.0}, 21),
+        ('balsoftmax', {factor: 1.5}, 21),
+        ('cdbw_balsoftmax', tuned, 21),
+        ('cdbw_balsoftmax', {**tuned, factor: 1.5}, 21),
+    ]
+    leaf = Config.fromfile(CONFIGS / 'egtea/mini/slowfast_cdbw_balsoftmax.py')
+    assert leaf.model.cls_head.loss_cls.logit_adjustment == 1  # so the tuned one needs no other name
+
+
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"key": "b"}\n{"ke')
@@ -240,6 +255,8 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
     gains |= {'ldam_drw': 0.1, 'repeat': 0.1, 'balsoftmax': 0.1, 'ce_all': 0.02, 'cdbw_replayed': 0.08}
     entries = [made_up(name, seed, gain) for name, gain in gains.items() for seed in range(4)]
     entries += [made_up(name, 20 + k, gains[name]) for name in ('cdbw_balsoftmax', 'balsoftmax') for k in range(3)]
+    factor = {f'{LOSS}.logit_adjustment': 1.0}
+    entries += [made_up('balsoftmax', 20 + k, 0.08, setting=factor) for k in range(3)]
     entries.append(made_up('ce', 1000, 0.5))  # of the tuning
     run = Run('cdbs', 4, Place('digits', 4, '/nowhere', 'abc', 60, 20), methods.tuned_setting('cdbs', 'digits'))
     entries.append({**made_up('cdbs', 4, 0.0), **methods.diverged_entry(run)})
@@ -265,6 +282,8 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
     confirmation = rest.split('## Confirmation on fresh seeds')[1]
     assert '| `cdbw_balsoftmax` | combination | 3 |' in confirmation
     assert '| `balsoftmax` | frequency margin | 3 |' in confirmation
+    for row in ('`balsoftmax`, 1', '`cdbw_balsoftmax`, 1', 'difference at 1'):
+        assert f'| {row} | 3 | ' in confirmation
     assert '`cdbw_replayed` - `ce_all` | 4 | +' in rest
     assert f'{len(entries) - 1} runs' in rest
     assert '1 diverged twice, and count as chance' in rest
