@@ -58,7 +58,8 @@ Made by `python benchmarks/methods_page.py` from `benchmarks/results/methods.jso
 [methods_plan.md](methods_plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
 trained from scratch: these numbers rank methods here, and promise nothing for EGTEA. What the intervals and tests do
 not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test
-takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone."""
+takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone, but for the confirmation,
+where each seed has a draw of its own."""
 EXPLORATORY = """\
 Exploratory but for the points of mean class accuracy in the comparisons above; the columns beside them have no tests.
 Few-shot: classes with fewer than 20 training clips; frequent third: the 4 of 10 and 7 of 19 classes with the most
