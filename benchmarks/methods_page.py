@@ -71,7 +71,7 @@ difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."
 FRESH = """\
 Planned before these runs, on EGTEA-mini after looking at the other ones ([methods_plan.md](methods_plan.md), Changes).
 Every seed has data of its own, of EGTEA-mini too; settings are those of the tuning below. Holm's correction is over the
-tests on one data set; the second table has no tests."""
+tests on one data set; the second table has no tests, and what is in it alone was added later."""
 SAME_FACTOR = """\
 Tuning gave balanced softmax another factor on the class frequencies on EGTEA-mini, 1.5, than the combination has, 1. So
 part of their difference there may be the factor's. On the fresh seeds, with each factor:"""
@@ -385,8 +385,7 @@ def confirmed(runs: Runs, data: str) -> str:
     ]
     header = ['difference', 'of', 'seeds', 'points', 'p', 'p, Holm']
     tests = markdown_table(header, rows) + _missing(len(found), len(cases)) if rows else 'Not run yet.'
-    methods = list(dict.fromkeys(['ce', *(name for case in cases for name in case[:2])]))
-    shown = overview(runs, data, methods, fresh=True) if rows else ''
+    shown = overview(runs, data, list(METHODS), fresh=True) if rows else ''
     return f'{title}\n\nBest of the combinations of the exploratory runs: `{best}`.\n\n{tests}\n\n{shown}'.rstrip()
 
 
