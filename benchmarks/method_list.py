@@ -95,6 +95,14 @@ METHODS = {
     'tau_norm': Method('slowfast_ce', 'no training', edit='tau-norm'),
     'adjusted': Method('slowfast_ce', 'no training', edit='adjust-logits'),
     'ce_all': Method('slowfast_ce', 'all clips', joins=True),
+    'balsoftmax_all': Method('slowfast_balsoftmax', 'all clips', joins=True),
     'cdbw_replayed': Method('slowfast_cdbw', 'all clips', _of(f'{LOSS}.tau', _TAUS), joins=True, replays='cdbw'),
     'cdbs_replayed': Method('slowfast_cdbs', 'all clips', _of(f'{SAMPLER}.tau', _TAUS), joins=True, replays='cdbs'),
+    'cdbw_balsoftmax_replayed': Method(
+        'slowfast_cdbw_balsoftmax',
+        'all clips',
+        _of(f'{LOSS}.tau', _TAUS, _SMOOTH),
+        joins=True,
+        replays='cdbw_balsoftmax',
+    ),
 }
