@@ -194,7 +194,9 @@ def primary_cases(data: str) -> list[tuple[str, str, str]]:
 
 
 def points(result: Comparison) -> str:
-    """'difference (low to high)' in points."""
+    """'difference (low to high)' in points; '-' where there is none, as of few-shot where no class is."""
+    if np.isnan(result.difference):
+        return '-'
     difference, low, high = (f'{100 * value:+.1f}' for value in (result.difference, result.low, result.high))
     return f'{difference} ({low} to {high})'
 

@@ -255,6 +255,9 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
     gains |= {'ldam_drw': 0.1, 'repeat': 0.1, 'balsoftmax': 0.1, 'ce_all': 0.02, 'cdbw_replayed': 0.08}
     entries = [made_up(name, seed, gain) for name, gain in gains.items() for seed in range(4)]
     entries += [made_up(name, 20 + k, gains[name]) for name in ('cdbw_balsoftmax', 'balsoftmax') for k in range(3)]
+    for entry in entries:
+        if entry['method'] in ('ce_all', 'cdbw_replayed'):  # no class has few clips there
+            entry['metrics']['few_shot'] = float('nan')
     factor = {f'{LOSS}.logit_adjustment': 1.0}
     entries += [made_up('balsoftmax', 20 + k, 0.08, setting=factor) for k in range(3)]
     entries.append(made_up('ce', 1000, 0.5))  # of the tuning
