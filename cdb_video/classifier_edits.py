@@ -6,6 +6,7 @@ Both are a change of its last linear layer, so an edited checkpoint is tested, d
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 from torch import Tensor
 
 from cdb_video.frequency import log_prior
@@ -80,18 +81,18 @@ EDITS: dict[str, Callable[[Layer, float, Mapping[str, Any]], Layer]] = {
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """Read a checkpoint of mmengine; nothing in it is executed.
+    """Read a checkpoint as mmengine does for training and testing: before torch 2.6, only files that you trust.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is no checkpoint, torn, or holds more than tensors and plain values.
+        ValueError: If it is no checkpoint, torn, or, from torch 2.6 on, holds more than tensors and plain values.
     """
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger=None)
     except OSError:
         raise
     except Exception as error:  # torch raises a dozen kinds for a file that is torn or something else
-        reason = str(error).strip().partition('\n')[0]
+        reason = _reason(error)
         raise ValueError(
             f'{path} cannot be read as a checkpoint ({type(error).__name__}: {reason}): it is torn, refused as unsafe, '
             'or something else; name a checkpoint that mmengine wrote'
@@ -99,6 +100,13 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
         raise ValueError(f"{path} is no checkpoint of mmengine: it has no 'state_dict'")
     return checkpoint
+
+
+def _reason(error: Exception) -> str:
+    """The first line of torch's message, or what it refuses; without its advice and colours."""
+    text = re.sub(r'\x1b\[[0-9;]*m', '', str(error)).strip()
+    refused = text.partition('WeightsUnpickler error: ')[2].partition(' Please ')[0]
+    return (refused or text).partition('\n')[0].strip()
 
 
 def edited(checkpoint: Mapping[str, Any], kind: str, value: float, layer: str) -> dict[str, Any]:

@@ -276,6 +276,13 @@ def check_frequency_power(frequency_power: Any) -> None:
         )
 
 
+def check_flags(**flags: Any) -> None:
+    """Raise a ValueError unless every value is True or False: 'False' in a config would count as true."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ValueError(f'{name}={flag!r}: must be True or False')
+
+
 def check_smoothing(prior_count: Any, momentum: Any, min_difficulty: Any) -> None:
     """Raise a ValueError unless the options of `class_difficulty` are in their ranges."""
     if not _is_number(prior_count) or not 0 <= prior_count < math.inf:

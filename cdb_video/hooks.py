@@ -8,7 +8,7 @@ from mmengine.registry import HOOKS
 
 from cdb_video import recording, wiring
 from cdb_video.companions import check_companions
-from cdb_video.difficulty import check_smoothing
+from cdb_video.difficulty import check_flags, check_smoothing
 from cdb_video.online import TrainingCounts
 from cdb_video.owner import DifficultyOwner
 from cdb_video.processes import from_main, together
@@ -70,8 +70,7 @@ class ClassDifficultyHook(DifficultyOwner):
         self.smoothing = {'prior_count': prior_count, 'momentum': momentum, 'min_difficulty': min_difficulty}
         if source not in ('val', 'train'):
             raise ValueError(f"source={source!r}: must be 'val' or 'train'")
-        if not isinstance(observe_only, bool):
-            raise ValueError(f'observe_only={observe_only!r}: must be True or False')
+        check_flags(observe_only=observe_only)
         self.observe_only = observe_only
         self.source = source
         self._training_counts: TrainingCounts | None = None

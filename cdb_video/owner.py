@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cdb_video import handing, recording, wiring
 from cdb_video.agreement import check_agreement, start_prints, state_prints
+from cdb_video.difficulty import check_flags
 from cdb_video.fingerprints import Print
 from cdb_video.processes import together
 from cdb_video.report.automatic import LiveReport
@@ -42,6 +43,7 @@ class DifficultyOwner(ReportingHook):
     def __init__(self, log_classes: int, report: bool, live_report: bool = False) -> None:
         if not isinstance(log_classes, int) or log_classes < 0:
             raise ValueError(f'log_classes={log_classes!r}: must be a whole number >= 0')
+        check_flags(report=report, live_report=live_report)
         super().__init__(report)
         self.log_classes = log_classes
         self.live_report = LiveReport() if live_report else None

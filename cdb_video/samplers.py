@@ -17,6 +17,7 @@ from cdb_video.difficulty import (
     FloatVector,
     IntVector,
     allocate_draws,
+    check_flags,
     check_frequency_power,
     class_mass,
 )
@@ -85,9 +86,7 @@ class ClassSampler(Sampler):
             )
         if seed is not None and (not isinstance(seed, int) or seed < 0):
             raise ValueError(f'seed={seed!r}: must be a whole number >= 0, or None for a random one')
-        for name, value in (('round_up', round_up), ('infinite', infinite), ('allow_empty', allow_empty)):
-            if not isinstance(value, bool):
-                raise ValueError(f'{name}={value!r}: must be True or False')
+        check_flags(round_up=round_up, infinite=infinite, allow_empty=allow_empty)
         if infinite and not round_up:
             raise ValueError('infinite=True with round_up=False: the processes would drift apart; leave round_up out')
         if shuffle is not True:

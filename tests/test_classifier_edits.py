@@ -1,6 +1,7 @@
 """Tau-normalisation and logit adjustment after training: the formulas, the command, and what a test then gives."""
 
 import copy
+import datetime
 import importlib.util
 import io
 import math
@@ -12,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from cdb_video import compat
 from cdb_video.classifier_edits import adjust_bias, edited, normalize_rows
 from tests.runs import BASE, make_runner, merged
 
@@ -21,6 +23,9 @@ OBSERVED = {
     'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
     'custom_hooks': [{'type': 'ClassDifficultyHook', 'observe_only': True}],
 }
+
+
+LOADS_ANYTHING = tuple(map(int, torch.__version__.split('.')[:2])) < (2, 6) or compat._mmengine_decides()
 
 
 @pytest.fixture(scope='module')
@@ -182,6 +187,17 @@ def test_what_is_no_checkpoint_is_refused_by_name(name, content, message, comman
     assert command.main(['tau-norm', str(config), str(path), str(out), '--values', '1']) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.skipif(LOADS_ANYTHING, reason='this torch or mmengine loads what it does not know')
+def test_what_torch_refuses_is_named_without_its_advice(command, trained, tmp_path, capsys):
+    path = tmp_path / 'strange.pth'
+    path.write_bytes(packed({'state_dict': {}, 'meta': datetime.datetime(2026, 1, 1)}))
+    assert command.main(['tau-norm', str(trained[0]), str(path), str(tmp_path / 'o.pth'), '--values', '1']) == 2
+    said = capsys.readouterr().err
+    assert 'Unsupported global: GLOBAL datetime.datetime' in said
+    assert 'you have two options' not in said
+    assert '\x1b' not in said
 
 
 def packed(value):

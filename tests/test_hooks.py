@@ -622,6 +622,8 @@ def test_diverged_model_stops_the_run_with_the_reason(run):
         ({'log_classes': -1}, 'log_classes=-1'),
         ({'prior_count': 'x'}, "prior_count='x'"),
         ({'observe_only': 'False'}, "observe_only='False': must be True or False"),
+        ({'report': 'False'}, "report='False': must be True or False"),
+        ({'live_report': 0}, 'live_report=0: must be True or False'),
     ],
 )
 def test_bad_arguments_are_refused_with_their_value(run, arguments, message):
