@@ -47,13 +47,13 @@ DIVERGED = 3
 NUM_CLASSES = {'digits': 10, 'mini': 19}
 TUNED = REPOSITORY / 'benchmarks' / 'methods_tuned.json'
 FIRST_TUNING_SEED = 1000
-FIRST_FRESH_SEED = 20
-"""Of the seeds that confirm what the exploratory runs found."""
+FRESH_SEEDS = range(20, 30)
+"""Those that confirm what the exploratory runs found, as the plan has them; more would be stopping when it suits."""
 FACTORS = (1.0, 1.5)
 """Of the class frequencies in balanced softmax, in the study 'factors'."""
 CONFIRMED_ON_DIGITS = 'cdbw_balsoftmax'
-EXPLORATORY_SEEDS = {'digits': 10, 'mini': 3}
-"""How many the plan gives to all methods; those that some were given beyond do not choose among them."""
+EXPLORATORY_SEEDS = {'digits': range(10), 'mini': range(3)}
+"""Those that the plan gives to all methods; what some were given beyond does not choose among them."""
 COMPARED_FAMILIES = ('difficulty', 'frequency weighting', 'frequency sampling')
 
 
@@ -92,7 +92,7 @@ def best_combination(results: Sequence[dict[str, Any]], data: str) -> str:
     """The combination of the highest mean class accuracy in the study 'exploratory'; the first of equal ones.
 
     Raises:
-        ValueError: If a combination has not run on the same seeds as the others.
+        ValueError: If a combination has not run on all seeds of the study.
     """
     scores: dict[str, dict[int, float]] = {}
     for name in (name for name, method in METHODS.items() if method.family == 'combination'):
@@ -101,13 +101,13 @@ def best_combination(results: Sequence[dict[str, Any]], data: str) -> str:
             entry['seed']: entry['metrics']['mean1']
             for entry in results
             if (entry['method'], entry['setting'], entry['data']) == (name, setting, data)
-            and entry['seed'] < EXPLORATORY_SEEDS[data]
+            and entry['seed'] in EXPLORATORY_SEEDS[data]
             and entry.get('imbalance', 60) == 60
             and entry.get('val_clips', 20) == 20
         }
     seeds = {name: sorted(found) for name, found in scores.items()}
-    if not all(seeds.values()) or len({tuple(found) for found in seeds.values()}) > 1:
-        raise ValueError(f'the combinations have not run on the same seeds: {seeds}. Run the study exploratory first')
+    if any(found != list(EXPLORATORY_SEEDS[data]) for found in seeds.values()):
+        raise ValueError(f'not all combinations have run on all seeds: {seeds}. Run the study exploratory first')
     return max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
 
 
@@ -132,6 +132,20 @@ def confirm_cases(results: Sequence[dict[str, Any]], data: str) -> list[tuple[st
     return cases
 
 
+def data_seed_of(data: str, seed: int) -> int:
+    """The data set of a seed: the digits are drawn anew for each, EGTEA-mini for the fresh ones."""
+    return seed if data == 'digits' or seed in FRESH_SEEDS else 0
+
+
+def end_last_line(path: Path) -> None:
+    """Cut off a last line that was torn, which was no result, so that the next one stands on a line of its own."""
+    content = path.read_bytes() if path.is_file() else b''
+    if content and not content.endswith(b'\n'):
+        whole = content[: content.rfind(b'\n') + 1]
+        print(f'{path}: its last line was torn and is left out', flush=True)
+        path.write_bytes(whole)
+
+
 class Studies:
     """The runs of every study, the ones that matter most first.
 
@@ -143,9 +157,12 @@ class Studies:
         self.args = args
 
     def _place(self, seed: int, **limits: int) -> Any:
-        # The draw of the digits is part of what a seed stands for; EGTEA-mini is one set but for the fresh seeds.
-        drawn = self.args.data == 'digits' or seed >= FIRST_FRESH_SEED
-        return make_place(self.args.data, seed if drawn else 0, self.args.folder, **limits)
+        return make_place(self.args.data, data_seed_of(self.args.data, seed), self.args.folder, **limits)
+
+    def _check_fresh(self) -> None:
+        strange = [seed for seed in self.args.seeds if seed not in FRESH_SEEDS]
+        if strange:
+            raise ValueError(f'--seeds: the fresh ones are {FRESH_SEEDS[0]}-{FRESH_SEEDS[-1]}, got {strange}')
 
     def _runs(self, methods: Sequence[str], **limits: int) -> Iterator[Run]:
         for seed in self.args.seeds:
@@ -194,16 +211,16 @@ class Studies:
 
     def confirm(self) -> Iterator[Run]:
         """What the exploratory runs found best, on fresh seeds."""
-        if min(self.args.seeds) < FIRST_FRESH_SEED:
-            raise ValueError(f'--seeds: fresh ones are {FIRST_FRESH_SEED} and up, such as 20-29')
+        self._check_fresh()
         results = list(read_results(self.args.out / RESULTS_NAME).values())
         cases = confirm_cases(results, self.args.data)
         yield from self._runs(list(dict.fromkeys([*(name for case in cases for name in case[:2]), 'ce'])))
 
     def factors(self) -> Iterator[Run]:
         """What of the combination is CDB-W's, and what the factor's."""
+        self._check_fresh()
         for seed in self.args.seeds:
-            for method in self.args.methods or ('balsoftmax', CONFIRMED_ON_DIGITS):
+            for method in ('balsoftmax', CONFIRMED_ON_DIGITS):
                 for factor in FACTORS:
                     yield Run(method, seed, self._place(seed), with_factor(method, self.args.data, factor))
 
@@ -371,6 +388,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs = list(getattr(Studies(args), args.study)())
     if args.epochs is not None:
         runs = [Run(r.method, r.seed, r.place, {**r.setting, 'train_cfg.max_epochs': args.epochs}) for r in runs]
+    end_last_line(path)
     done = read_results(path)
     todo = list({run.key: run for run in runs if run.key not in done}.values())
     print(f'{args.study}: {len(runs)} runs, {len(todo)} to do', flush=True)

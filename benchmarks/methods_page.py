@@ -25,11 +25,12 @@ from method_statistics import Comparison, compare_paired, holm, mean_interval
 from methods import (
     CONFIRMED_ON_DIGITS,
     FACTORS,
-    FIRST_FRESH_SEED,
     FIRST_TUNING_SEED,
+    FRESH_SEEDS,
     RESULTS_NAME,
     best_combination,
     confirm_cases,
+    data_seed_of,
     primary_methods,
     read_results,
     read_tuned,
@@ -71,15 +72,15 @@ difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."
 FRESH = """\
 Planned before these runs, on EGTEA-mini after looking at the other ones ([methods_plan.md](methods_plan.md), Changes).
 Every seed has data of its own, of EGTEA-mini too; settings are those of the tuning below. Holm's correction is over the
-tests on one data set; the second table has no tests, and what is in it alone was added later."""
+tests on one data set; the second table has no tests, and what no test names is for reference or was added later."""
 SAME_FACTOR = """\
 Tuning gave balanced softmax another factor on the class frequencies on EGTEA-mini, 1.5, than the combination has, 1. So
 part of their difference there may be the factor's. On the fresh seeds, with each factor:"""
 WITHOUT_VALIDATION = """\
 `_online` measures difficulty on its own training batches; `_replayed` trains on the validation clips too, with the
 difficulty that a run of the same seed measured on them; `ce_all` is cross-entropy and `balsoftmax_all` balanced softmax
-on the same clips. All these have 471 clips in place of 271, of which the 200 are balanced, so training is hardly
-long-tailed any more, and take 74 % more steps: only what is compared with `_all` differs in the method alone."""
+on the same clips. `_replayed` and `_all` have 471 clips in place of 271, of which the 200 are balanced, so training is
+hardly long-tailed any more, and take more steps: only what is compared with `_all` differs in the method alone."""
 
 
 def metric(entry: Entry, name: str) -> float:
@@ -118,6 +119,7 @@ class Runs:
             if entry['data'] == data
             and entry['method'] == method
             and entry['setting'] == _plain(setting)
+            and entry['data_seed'] == data_seed_of(data, entry['seed'])
             and all(entry[key] == value for key, value in wanted.items())
         ]
         return sorted(found, key=lambda entry: entry['seed'])
@@ -127,7 +129,7 @@ class Runs:
         if not has_setting(method, data):
             return []
         found = self.of(data, method, tuned_setting(method, data), **limits)
-        return [entry for entry in found if (entry['seed'] >= FIRST_FRESH_SEED) == fresh]
+        return [entry for entry in found if (entry['seed'] in FRESH_SEEDS) == fresh]
 
 
 def converged(entries: Iterable[Entry]) -> list[Entry]:
@@ -400,7 +402,7 @@ def factors(runs: Runs, data: str) -> str:
     for method in ('balsoftmax', CONFIRMED_ON_DIGITS):
         for factor in FACTORS if has_setting(method, data) else ():
             found = runs.of(data, method, with_factor(method, data, factor))
-            found = best[method, factor] = [entry for entry in found if entry['seed'] >= FIRST_FRESH_SEED]
+            found = best[method, factor] = [entry for entry in found if entry['seed'] in FRESH_SEEDS]
             if found:
                 cells = [percent(by_seed(found, name).values()) for name in FACTOR_MEASURES]
                 rows.append([f'`{method}`, {factor:g}', str(len(found)), *cells])

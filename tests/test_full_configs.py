@@ -116,6 +116,10 @@ def test_parts_of_a_leaf_agree_on_the_real_lists(real, load, cache, leaf):
     assert agreed_num_classes(model, metric, datasets['val'], counts) == model.cls_head.num_classes == number
     (hook,) = (HOOKS.build(hook) for hook in config.custom_hooks)
     assert follows_difficulty(model, sampler) != hook.observe_only
+    if 'balsoftmax' not in leaf:
+        assert bool(find_difficulty_consumers(model, sampler)) != hook.observe_only
+    elif 'cdbw' in leaf:
+        assert (config.model.cls_head.loss_cls.tau, hook.smoothing['momentum']) == (0.5, 0.8)
 
 
 @pytest.mark.parametrize('leaf', ALL_CLIPS_LEAVES)

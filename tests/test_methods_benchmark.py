@@ -162,12 +162,17 @@ def exploratory_results(best):
 
 def test_the_best_combination_is_that_of_the_exploratory_runs(tmp_path, monkeypatch):
     write_tuned(tmp_path, monkeypatch, 'digits')
+    monkeypatch.setitem(methods.EXPLORATORY_SEEDS, 'digits', range(3))
     results = exploratory_results('cdbw_focal')
     for entry in exploratory_results('cdbws'):  # of other validation clips and of fresh seeds: they do not count
-        results += [{**entry, 'val_clips': 5}, {**entry, 'seed': entry['seed'] + methods.FIRST_FRESH_SEED}]
+        results += [{**entry, 'val_clips': 5}, {**entry, 'seed': entry['seed'] + methods.FRESH_SEEDS[0]}]
     assert methods.best_combination(results, 'digits') == 'cdbw_focal'
-    with pytest.raises(ValueError, match='have not run on the same seeds'):
-        methods.best_combination([entry for entry in results if entry['method'] != 'cdbw_online'], 'digits')
+    for lacking in (
+        [entry for entry in results if entry['method'] != 'cdbw_online'],
+        [entry for entry in results if entry['seed'] != 2],
+    ):
+        with pytest.raises(ValueError, match='not all combinations have run on all seeds'):
+            methods.best_combination(lacking, 'digits')
 
 
 def test_seeds_beyond_the_plan_do_not_choose_the_best_combination(tmp_path, monkeypatch):
@@ -212,6 +217,32 @@ def test_factors_are_tried_with_and_without_cdbw(tmp_path, monkeypatch):
     assert leaf.model.cls_head.loss_cls.logit_adjustment == 1  # so the tuned one needs no other name
 
 
+@pytest.mark.parametrize('study', ['confirm', 'factors'])
+def test_only_the_seeds_of_the_plan_confirm(study, tmp_path):
+    args = argparse.Namespace(data='mini', seeds=[29, 30], methods=None, folder=tmp_path, out=tmp_path)
+    with pytest.raises(ValueError, match=r'the fresh ones are 20-29, got \[30\]'):
+        list(getattr(methods.Studies(args), study)())
+
+
+def test_digits_on_all_clips_have_the_factor_of_those_that_they_are_compared_with():
+    assert METHODS['balsoftmax_all'].choices == ({},)
+    leaf = Config.fromfile(CONFIGS / 'egtea/mini/slowfast_balsoftmax.py')
+    factor = leaf.model.cls_head.loss_cls.logit_adjustment
+    assert methods.tuned_setting('balsoftmax', 'digits') == {f'{LOSS}.logit_adjustment': factor}
+
+
+def test_result_after_a_torn_line_is_kept(tmp_path):
+    path = tmp_path / 'methods.jsonl'
+    path.write_text('{"key": "a"}\n{"ke')
+    methods.end_last_line(path)
+    with path.open('a') as file:
+        file.write('{"key": "b"}\n{"key": "c"}\n')
+    assert list(methods.read_results(path)) == ['a', 'b', 'c']
+    methods.end_last_line(path)
+    methods.end_last_line(tmp_path / 'none.jsonl')
+    assert len(methods.read_results(path)) == 3
+
+
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"key": "b"}\n{"ke')
@@ -230,6 +261,7 @@ def made_up(method, seed, gain, data='digits', **changes):
         'data': data,
         'method': method,
         'seed': seed,
+        'data_seed': methods.data_seed_of(data, seed),
         'setting': json.loads(json.dumps(methods.tuned_setting(method, data))),
         'imbalance': 60,
         'val_clips': 20,
@@ -245,6 +277,7 @@ def made_up(method, seed, gain, data='digits', **changes):
 
 
 def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
+    monkeypatch.setitem(methods.EXPLORATORY_SEEDS, 'digits', range(4))
     monkeypatch.setattr(methods, 'TUNED', tmp_path / 'tuned.json')
     results = tuning_results({})
     for entry in results:
@@ -261,6 +294,7 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
     factor = {f'{LOSS}.logit_adjustment': 1.0}
     entries += [made_up('balsoftmax', 20 + k, 0.08, setting=factor) for k in range(3)]
     entries.append(made_up('ce', 1000, 0.5))  # of the tuning
+    entries.append(made_up('cdbw_balsoftmax', 23, 0.9, data_seed=0))  # on another data set
     run = Run('cdbs', 4, Place('digits', 4, '/nowhere', 'abc', 60, 20), methods.tuned_setting('cdbs', 'digits'))
     entries.append({**made_up('cdbs', 4, 0.0), **methods.diverged_entry(run)})
     (tmp_path / 'methods.jsonl').write_text('\n'.join(map(json.dumps, entries)) + '\n')
