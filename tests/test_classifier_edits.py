@@ -13,8 +13,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from cdb_video import compat
 from cdb_video.classifier_edits import adjust_bias, edited, normalize_rows
+from tests.marks import needs_safe_loading
 from tests.runs import BASE, make_runner, merged
 
 COUNTS = [40, 20, 10, 5]
@@ -23,9 +23,6 @@ OBSERVED = {
     'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
     'custom_hooks': [{'type': 'ClassDifficultyHook', 'observe_only': True}],
 }
-
-
-LOADS_ANYTHING = tuple(map(int, torch.__version__.split('.')[:2])) < (2, 6) or compat._mmengine_decides()
 
 
 @pytest.fixture(scope='module')
@@ -189,7 +186,7 @@ def test_what_is_no_checkpoint_is_refused_by_name(name, content, message, comman
     assert not out.exists()
 
 
-@pytest.mark.skipif(LOADS_ANYTHING, reason='this torch or mmengine loads what it does not know')
+@needs_safe_loading
 def test_what_torch_refuses_is_named_without_its_advice(command, trained, tmp_path, capsys):
     path = tmp_path / 'strange.pth'
     path.write_bytes(packed({'state_dict': {}, 'meta': datetime.datetime(2026, 1, 1)}))

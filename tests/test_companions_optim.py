@@ -14,6 +14,7 @@ from torch._dynamo.utils import counters
 
 from cdb_video.history import read_history
 from cdb_video.losses import CDBLoss
+from tests.marks import needs_compile, needs_half_on_cpu
 from tests.runs import hook_of, make_runner
 from tests.toys import ToyModel
 
@@ -136,7 +137,7 @@ def test_resumed_run_with_ema_makes_up_for_the_validation_on_averaged_weights(ru
     'wrapper',
     [
         {'type': 'AmpOptimWrapper', 'dtype': 'bfloat16'},
-        {'type': 'CpuAmpOptimWrapper', 'dtype': 'float16', 'scale': 1024.0},
+        pytest.param({'type': 'CpuAmpOptimWrapper', 'dtype': 'float16', 'scale': 1024.0}, marks=needs_half_on_cpu),
     ],
     ids=['bfloat16', 'float16'],
 )
@@ -221,6 +222,7 @@ def test_clipped_gradient_bounds_the_step_whatever_the_class_weight(run):
     assert clipped <= 0.1 + 1e-5 < free
 
 
+@needs_compile
 def test_compiled_loss_is_not_compiled_again_for_each_difficulty():
     torch.compiler.reset()
     counters.clear()
@@ -235,6 +237,7 @@ def test_compiled_loss_is_not_compiled_again_for_each_difficulty():
 
 
 # torch: dynamo looks at the scores where a graph begins anew, as after the toy model's record of its labels.
+@needs_compile
 @pytest.mark.filterwarnings('ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning')
 @pytest.mark.parametrize(
     ('backend', 'loss_cls'),

@@ -14,6 +14,7 @@ import torch
 from mmengine.runner import ValLoop
 
 from cdb_video.history import append_lines, make_header, read_history
+from tests.marks import needs_safe_loading
 from tests.runs import CLASS_NAMES, hook_of, make_runner
 
 HOOKS = [{'type': 'ClassDifficultyHook'}, {'type': 'SampleSeedHook'}]
@@ -204,6 +205,7 @@ class Poison:
         return os.mkdir, (str(self.path),)
 
 
+@needs_safe_loading
 @pytest.mark.parametrize('key', ['meta', 'message_hub', 'optimizer', 'class_difficulty'])
 @pytest.mark.parametrize('resume', [True, False])
 def test_poisoned_checkpoint_is_refused_and_nothing_of_it_runs(run, tmp_path, key, resume):
