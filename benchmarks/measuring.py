@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / 'benchmarks' / 'results'
-_PACKAGES = ('numpy', 'torch', 'mmengine', 'mmcv-lite', 'mmaction2')
+_PACKAGES = (('numpy',), ('torch',), ('mmengine', 'onedl-mmengine'), ('mmcv-lite', 'mmcv'), ('mmaction2',))
+"""Distributions whose versions are recorded; of those that stand for each other the one that is installed."""
 
 
 @dataclass(frozen=True)
@@ -164,5 +165,14 @@ def _machine() -> dict[str, Any]:
         'torch threads': torch.get_num_threads(),
         'load when done': round(os.getloadavg()[0], 1),
         'Python': platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
+        **dict(_installed(names) for names in _PACKAGES),
     }
+
+
+def _installed(names: tuple[str, ...]) -> tuple[str, str]:
+    for name in names[1:]:
+        try:
+            return name, version(name)
+        except PackageNotFoundError:
+            continue
+    return names[0], version(names[0])
