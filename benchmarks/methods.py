@@ -138,12 +138,18 @@ def data_seed_of(data: str, seed: int) -> int:
 
 
 def end_last_line(path: Path) -> None:
-    """Cut off a last line that was torn, which was no result, so that the next one stands on a line of its own."""
+    """See that the next result stands on a line of its own: a last line that was torn is no result, and cut off."""
     content = path.read_bytes() if path.is_file() else b''
-    if content and not content.endswith(b'\n'):
-        whole = content[: content.rfind(b'\n') + 1]
+    begin = content.rfind(b'\n') + 1
+    if begin == len(content):
+        return
+    try:
+        json.loads(content[begin:])
+        ending = content[begin:] + b'\n'
+    except ValueError:
         print(f'{path}: its last line was torn and is left out', flush=True)
-        path.write_bytes(whole)
+        ending = b''
+    path.write_bytes(content[:begin] + ending)
 
 
 class Studies:

@@ -243,6 +243,13 @@ def test_result_after_a_torn_line_is_kept(tmp_path):
     assert len(methods.read_results(path)) == 3
 
 
+def test_result_that_lacks_only_its_line_end_is_kept(tmp_path):
+    path = tmp_path / 'methods.jsonl'
+    path.write_text('{"key": "a"}\n{"key": "b"}')
+    methods.end_last_line(path)
+    assert path.read_text() == '{"key": "a"}\n{"key": "b"}\n'
+
+
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"key": "b"}\n{"ke')
