@@ -37,7 +37,7 @@ from measuring import (
 from mmaction.datasets import RawframeDataset
 from torch.utils.data import DataLoader
 
-from cdb_video.datasets import FrameListDataset
+from cdb_video.hosts.mmaction.datasets import FrameListDataset
 from cdb_video.labels import dataset_labels
 
 KINDS = ('RawframeDataset', 'FrameListDataset')

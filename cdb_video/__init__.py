@@ -1,7 +1,7 @@
 """Class-difficulty-balanced loss and sampler for long-tailed video recognition with MMAction2.
 
 ``custom_imports = dict(imports=['cdb_video'])`` in a config is all that MMAction2 needs: the import
-applies the mends of :mod:`cdb_video.compat` and registers the loss, the samplers, the metric and
+applies the mends of :mod:`cdb_video.hosts.mmengine.mends` and registers the loss, the samplers, the metric and
 the hook in mmengine's root registries.
 
 Without mmengine the modules that are pure (``difficulty``, ``annotation``, ``history``) still
@@ -23,28 +23,28 @@ _REGISTERED: dict[str, str] = {
     'ClassDifficultyHook': 'hooks',
     'ClassSampler': 'samplers',
     'ClassifierHead': 'classifiers',
-    'ClipFrames': 'frame_sampling',
+    'ClipFrames': 'hosts.mmaction.clip_frames',
     'DifficultyReplayHook': 'replay',
     'EnduringCheckpointHook': 'checkpoint_hook',
     'EnduringVisBackend': 'vis_backend',
     'EqualizationLoss': 'baseline_losses',
-    'FrameListDataset': 'datasets',
+    'FrameListDataset': 'hosts.mmaction.datasets',
     'FrozenFeatures': 'two_stage',
     'LDAMLoss': 'baseline_losses',
-    'PackDecode': 'clip_transforms',
+    'PackDecode': 'hosts.mmaction.decode',
     'ProgressiveSampler': 'baseline_samplers',
     'RepeatFactorSampler': 'baseline_samplers',
     'SampleSeedHook': 'seed_hook',
     'SecondStageHook': 'two_stage',
-    'VideoDecode': 'clip_transforms',
-    'VideoInit': 'clip_transforms',
-    'VideoListDataset': 'datasets',
+    'VideoDecode': 'hosts.mmaction.decode',
+    'VideoInit': 'hosts.mmaction.decode',
+    'VideoListDataset': 'hosts.mmaction.datasets',
 }
 
 _HAS_MMENGINE = find_spec('mmengine') is not None
 
 if _HAS_MMENGINE:
-    from cdb_video.compat import apply_mends
+    from cdb_video.hosts.mmengine.mends import apply_mends
 
     apply_mends()
     for _name in ('atomic_files', *sorted(set(_REGISTERED.values()))):

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifiers import check_classifier_of_loss
+from cdb_video.hosts.mmaction.refusals import _refuse_training_views, _refuse_unaveraged_views
 from cdb_video.wiring import find_sampler
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
@@ -65,16 +66,6 @@ def _refuse_sharding(runner: Any, owner: str) -> None:
                 )
 
 
-def _refuse_unaveraged_views(model: nn.Module) -> None:
-    """A head of mmaction2 with `average_clips` None returns scores that no metric can count, at validation only."""
-    for name, module in model.named_modules():
-        if hasattr(module, 'loss_cls') and getattr(module, 'average_clips', 'prob') is None:
-            raise ValueError(
-                f'{name} ({type(module).__name__}) has average_clips=None, so it returns one score for each view, and '
-                "ClassAccuracy needs one for each clip: set average_clips='prob' (or 'score') in the head"
-            )
-
-
 def _warn_of_own_statistics(runner: Any) -> None:
     """Say that every process would validate with statistics of its own, of which the checkpoint has one set."""
     if get_world_size() == 1 or any(isinstance(hook, SyncBuffersHook) for hook in runner.hooks):
@@ -88,27 +79,6 @@ def _warn_of_own_statistics(runner: Any) -> None:
                 "MMAction2's configs have it, or use norm_cfg=dict(type='SyncBN')"
             )
             return
-
-
-def _refuse_training_views(runner: Any) -> None:
-    """mmaction2's own heads give no label to the second clip of a video: a shape error deep in the first step."""
-    recognizers = [module for module in runner.model.modules() if type(module).__name__ == 'Recognizer3D']
-    losses = [getattr(getattr(module, 'cls_head', None), 'loss_by_feat', None) for module in recognizers]
-    stock = any(getattr(loss, '__qualname__', '') == 'BaseHead.loss_by_feat' for loss in losses)
-    for transform in _transforms(runner.train_dataloader.dataset) if stock else ():
-        if getattr(transform, 'num_clips', 1) > 1:
-            raise ValueError(
-                f'{type(transform).__name__}(num_clips={transform.num_clips}) in the training pipeline: Recognizer3D '
-                'scores every clip by itself, and mmaction2 gives it one label a video. Set num_clips=1 (each epoch '
-                'takes another clip of the video anyway); test pipelines may have several'
-            )
-
-
-def _transforms(dataset: Any) -> list[Any]:
-    """The transforms of a dataset and of those that it wraps."""
-    inner = [*getattr(dataset, 'datasets', ()), *([dataset.dataset] if hasattr(dataset, 'dataset') else ())]
-    own = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    return [*own, *(transform for part in inner for transform in _transforms(part))]
 
 
 def _warn_of_late_difficulty(runner: Any, loop: Any, sampler: Any) -> None:

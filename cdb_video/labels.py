@@ -17,7 +17,7 @@ from cdb_video.difficulty import IntVector
 
 LABEL_KEYS = ('label', 'gt_label')
 KEEPS_LABELS = {BaseDataset.get_data_info}
-"""Implementations of `get_data_info` that give the label as the dataset keeps it; more in `cdb_video.datasets`."""
+"""Implementations of `get_data_info` that give the label as the dataset keeps it; more in `hosts.mmaction.datasets`."""
 _NUM_COMPARED = 16
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from cdb_video.class_loss import ClassLoss, check_not_negative
 from cdb_video.class_vector import along_classes
-from cdb_video.compat import leave_uncompiled
 from cdb_video.difficulty import FloatVector, class_weights
 from cdb_video.frequency import log_prior
 from cdb_video.labels import warn_undriven
@@ -22,6 +21,7 @@ from cdb_video.progress import (
     kept,
     tau_now,
 )
+from cdb_video.torch_compat import leave_uncompiled
 
 
 @MODELS.register_module()

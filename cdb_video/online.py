@@ -9,8 +9,8 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-from cdb_video.compat import leave_uncompiled
 from cdb_video.difficulty import IntVector
+from cdb_video.torch_compat import leave_uncompiled
 
 
 class TrainingCounts:

@@ -15,8 +15,8 @@ from mmengine.logging import print_log
 
 from cdb_video.clip_table import listed_name
 from cdb_video.clips.errors import ClipError
+from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
 from cdb_video.labels import dataset_labels
-from cdb_video.stock_readers import read, why_not_replaced
 
 ON_ERROR = ('raise', 'resample')
 _HASHES = 2**20

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.runner import checkpoint
 
-from cdb_video import compat
+from cdb_video.hosts.mmengine import mends
 
 _TORCH = tuple(int(part) for part in torch.__version__.split('.')[:2])
 
@@ -26,7 +26,7 @@ def _has_half_on_cpu() -> bool:
 needs_half_on_cpu = pytest.mark.skipif(not _has_half_on_cpu(), reason='autocast of this torch has no float16 on CPUs')
 needs_safe_loading = pytest.mark.skipif(
     # onedl-mmengine, the fork, loads after a warning what torch refuses.
-    _TORCH < (2, 6) or compat._mmengine_decides() or hasattr(checkpoint, 'get_torch_safe_globals'),
+    _TORCH < (2, 6) or mends._mmengine_decides() or hasattr(checkpoint, 'get_torch_safe_globals'),
     reason='this torch or mmengine loads what it does not know',
 )
 # torch.compile came to Python 3.11 with torch 2.1 and to Python 3.12 with torch 2.4.

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 import cdb_video.clip_table
 from cdb_video import annotation as ann
 from cdb_video.clip_table import ClipTable, read_frame_table
-from cdb_video.datasets import FrameListDataset, VideoListDataset
+from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
 from cdb_video.labels import dataset_labels
 
 NUM_CLIPS, NUM_CLASSES = 300, 7

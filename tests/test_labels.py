@@ -7,7 +7,7 @@ import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
 from cdb_video import labels
-from cdb_video.datasets import FrameListDataset, VideoListDataset
+from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
 from cdb_video.labels import dataset_labels
 from cdb_video.samplers import CDBSampler
 from tests.toys import LabelsOnly, ToyDataset

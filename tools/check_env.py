@@ -3,7 +3,7 @@
 ``python tools/check_env.py`` looks at the versions of what is installed, ``--imports`` imports it
 as well. Each problem is printed with its remedy, and the exit status is 1 if there is any. Faults
 of the hosts that show before the plugin is imported can only be found here, see
-:mod:`cdb_video.compat`.
+:mod:`cdb_video.hosts.mmengine.mends`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video.clips.errors import first_line
-from cdb_video.clips.host_arguments import video_path
+from cdb_video.hosts.mmaction.host_arguments import video_path
 from cdb_video.pack import PACK_SUFFIX, PackError, PackReader
 
 Image = NDArray[np.uint8]

@@ -6,7 +6,8 @@ asks of it and accepts no state. Every other name is refused. Tensors become num
 
 Allowed: None, truth values, numbers, text, bytes, lists, tuples, dicts and sets of these; torch tensors as plain
 pickle writes them, which is with a small file of torch's old format inside for the storage; numpy arrays and scalars of
-numbers, as numpy 1 and 2 write them. :mod:`cdb_video.safe_checkpoint` does the same for checkpoints, through torch.
+numbers, as numpy 1 and 2 write them. :mod:`cdb_video.hosts.mmengine.safe_checkpoint` does the same for
+checkpoints, through torch.
 """
 
 from __future__ import annotations

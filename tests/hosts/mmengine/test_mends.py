@@ -10,7 +10,9 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from cdb_video import compat
+from cdb_video import torch_compat
+from cdb_video.hosts.mmaction import mends as mmaction_mends
+from cdb_video.hosts.mmengine import mends
 from tests.marks import needs_compile
 
 needs_strict_torch = pytest.mark.skipif(
@@ -36,15 +38,15 @@ def mmaction_folder(tmp_path, monkeypatch):
     """A folder that passes for mmaction's, in a process that has not imported it."""
     folder = tmp_path / 'mmaction'
     (folder / 'models' / 'localizers').mkdir(parents=True)
-    monkeypatch.setattr(compat, '_mmaction_folder', lambda: folder)
-    for name in (compat.DRN_MODULE, f'{compat.DRN_MODULE}.drn', 'importlib_metadata'):
+    monkeypatch.setattr(mmaction_mends, '_mmaction_folder', lambda: folder)
+    for name in (mmaction_mends.DRN_MODULE, f'{mmaction_mends.DRN_MODULE}.drn', 'importlib_metadata'):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return folder
 
 
 def run_python(code, *, folder):
     """Run code in a fresh interpreter that finds this checkout; return what it printed."""
-    root = str(Path(compat.__file__).parents[1])
+    root = str(Path(mends.__file__).parents[3])
     done = subprocess.run(
         [sys.executable, '-c', f'import sys; sys.path.insert(0, {root!r})\n{code}'],
         cwd=folder,
@@ -57,45 +59,45 @@ def run_python(code, *, folder):
 
 
 def test_a_missing_drn_folder_gets_a_stub_once(mmaction_folder):
-    assert compat.stub_missing_drn()
-    assert f'{compat.DRN_MODULE}.drn' in sys.modules
-    assert not compat.stub_missing_drn()
+    assert mmaction_mends.stub_missing_drn()
+    assert f'{mmaction_mends.DRN_MODULE}.drn' in sys.modules
+    assert not mmaction_mends.stub_missing_drn()
 
 
 def test_a_drn_folder_on_disk_is_left_alone(mmaction_folder):
     (mmaction_folder / 'models' / 'localizers' / 'drn').mkdir()
-    assert not compat.stub_missing_drn()
-    assert compat.DRN_MODULE not in sys.modules
+    assert not mmaction_mends.stub_missing_drn()
+    assert mmaction_mends.DRN_MODULE not in sys.modules
 
 
 def test_an_mmaction_without_localizers_is_left_alone(mmaction_folder):
     (mmaction_folder / 'models' / 'localizers').rmdir()
-    assert not compat.stub_missing_drn()
+    assert not mmaction_mends.stub_missing_drn()
 
 
 def test_nothing_is_stubbed_where_mmaction_is_absent(mmaction_folder, monkeypatch):
-    monkeypatch.setattr(compat, '_mmaction_folder', lambda: None)
-    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: None)
-    assert not compat.stub_missing_drn()
-    assert not compat.stub_importlib_metadata()
+    monkeypatch.setattr(mmaction_mends, '_mmaction_folder', lambda: None)
+    monkeypatch.setattr(mmaction_mends.importlib.util, 'find_spec', lambda name: None)
+    assert not mmaction_mends.stub_missing_drn()
+    assert not mmaction_mends.stub_importlib_metadata()
 
 
 def test_the_folder_of_an_absent_mmaction_is_none(monkeypatch):
     monkeypatch.delitem(sys.modules, 'mmaction', raising=False)
-    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: None)
-    assert compat._mmaction_folder() is None
+    monkeypatch.setattr(mmaction_mends.importlib.util, 'find_spec', lambda name: None)
+    assert mmaction_mends._mmaction_folder() is None
 
 
 def test_the_folder_of_mmaction_is_found_without_importing_it(monkeypatch):
     pytest.importorskip('mmaction')
     monkeypatch.delitem(sys.modules, 'mmaction')
-    assert (compat._mmaction_folder() / 'models').is_dir()
+    assert (mmaction_mends._mmaction_folder() / 'models').is_dir()
     assert 'mmaction' not in sys.modules
 
 
 def test_mmaction_models_import_and_a_stubbed_drn_says_why_it_cannot_be_built():
     pytest.importorskip('mmaction')
-    compat.stub_missing_drn()
+    mmaction_mends.stub_missing_drn()
     import mmaction.models
     from mmaction.registry import MODELS
 
@@ -106,21 +108,21 @@ def test_mmaction_models_import_and_a_stubbed_drn_says_why_it_cannot_be_built():
 
 
 def test_the_stub_has_no_other_names(mmaction_folder):
-    compat.stub_missing_drn()
+    mmaction_mends.stub_missing_drn()
     with pytest.raises(AttributeError, match='BMN'):
-        _ = sys.modules[f'{compat.DRN_MODULE}.drn'].BMN
+        _ = sys.modules[f'{mmaction_mends.DRN_MODULE}.drn'].BMN
 
 
 def test_the_standard_library_stands_in_for_importlib_metadata(mmaction_folder, monkeypatch):
-    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: None)
-    assert compat.stub_importlib_metadata()
+    monkeypatch.setattr(mmaction_mends.importlib.util, 'find_spec', lambda name: None)
+    assert mmaction_mends.stub_importlib_metadata()
     assert sys.modules['importlib_metadata'] is importlib.metadata
-    assert not compat.stub_importlib_metadata()
+    assert not mmaction_mends.stub_importlib_metadata()
 
 
 def test_an_installed_importlib_metadata_is_left_alone(mmaction_folder, monkeypatch):
-    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: object())
-    assert not compat.stub_importlib_metadata()
+    monkeypatch.setattr(mmaction_mends.importlib.util, 'find_spec', lambda name: object())
+    assert not mmaction_mends.stub_importlib_metadata()
     assert 'importlib_metadata' not in sys.modules
 
 
@@ -136,21 +138,21 @@ def test_torch_refuses_a_history_before_the_mend_and_loads_it_after(unmended):
     file = dump(HistoryBuffer([1.0, 2.0], [1, 1]))
     with pytest.raises(Exception, match='Weights only load failed'):
         torch.load(file)
-    assert compat.allow_mmengine_checkpoints()
+    assert mends.allow_mmengine_checkpoints()
     file.seek(0)
     assert torch.load(file).mean() == 1.5
 
 
 def test_a_second_call_allows_nothing_more(unmended):
-    compat.allow_mmengine_checkpoints()
+    mends.allow_mmengine_checkpoints()
     allowed = set(torch.serialization.get_safe_globals())
-    assert not compat.allow_mmengine_checkpoints()
+    assert not mends.allow_mmengine_checkpoints()
     assert set(torch.serialization.get_safe_globals()) == allowed
 
 
 def test_a_torch_that_loads_everything_is_left_alone(unmended, monkeypatch):
     monkeypatch.setattr(torch, '__version__', '2.5.1+cu121')
-    assert not compat.allow_mmengine_checkpoints()
+    assert not mends.allow_mmengine_checkpoints()
     assert torch.serialization.get_safe_globals() == []
 
 
@@ -159,7 +161,7 @@ def test_an_mmengine_that_decides_itself_is_left_alone(unmended, monkeypatch):
         return torch.load(filename, map_location=map_location, weights_only=False)
 
     monkeypatch.setattr(mmengine.runner.checkpoint, 'load_from_local', load_from_local)
-    assert not compat.allow_mmengine_checkpoints()
+    assert not mends.allow_mmengine_checkpoints()
     assert torch.serialization.get_safe_globals() == []
 
 
@@ -177,8 +179,8 @@ def test_the_list_of_the_fork_keeps_only_what_is_not_served_here(unmended, monke
 
     monkeypatch.setattr(mmengine.runner.checkpoint, 'get_torch_safe_globals', get_torch_safe_globals, raising=False)
     monkeypatch.setattr(mmengine.runner.checkpoint, 'load_from_local', load_from_local)
-    assert compat.allow_mmengine_checkpoints()
-    compat._narrow_list_of_fork()
+    assert mends.allow_mmengine_checkpoints()
+    mends._narrow_list_of_fork()
     assert mmengine.runner.checkpoint.get_torch_safe_globals() == [slice]
     loaded = mmengine.runner.checkpoint.load_from_local(dump(HistoryBuffer([1.0, 2.0], [1, 1])), 'cpu')
     assert loaded.mean() == 1.5
@@ -190,13 +192,13 @@ def test_an_mmengine_that_allows_its_classes_itself_is_left_alone(unmended):
     everything += [type(np.dtype(code)) for code in ('f8', 'i8')]
     everything += [core.multiarray._reconstruct]
     torch.serialization.add_safe_globals(everything)
-    assert not compat.allow_mmengine_checkpoints()
+    assert not mends.allow_mmengine_checkpoints()
     assert set(torch.serialization.get_safe_globals()) == set(everything)
 
 
 def test_a_function_stays_as_it_is_where_torch_has_no_compiler(monkeypatch):
     monkeypatch.delattr(torch, 'compiler', raising=False)
-    assert compat.leave_uncompiled(len) is len
+    assert torch_compat.leave_uncompiled(len) is len
 
 
 @needs_compile
@@ -207,7 +209,7 @@ def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone():
         seen.extend(node.target for node in graph.graph.nodes)
         return graph.forward
 
-    hidden = compat.leave_uncompiled(lambda x: torch.sin(x))
+    hidden = torch_compat.leave_uncompiled(lambda x: torch.sin(x))
     compiled = torch.compile(lambda x: hidden(torch.cos(x)), backend=backend)
     torch.testing.assert_close(compiled(torch.ones(2)), torch.sin(torch.cos(torch.ones(2))))
     assert torch.cos in seen

@@ -27,16 +27,16 @@ from mmengine.registry import TRANSFORMS
 
 from cdb_video.clips.errors import ClipError, raise_for_the_file
 from cdb_video.clips.fallbacks import BACKENDS, open_video
-from cdb_video.clips.host_arguments import (
+from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
+from cdb_video.clips.wanted import Wanted
+from cdb_video.hosts.mmaction.fused_steps import FusedSteps
+from cdb_video.hosts.mmaction.host_arguments import (
     check_decoding_backend,
     check_local,
     check_mode,
     check_threads,
     video_path,
 )
-from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
-from cdb_video.clips.wanted import Wanted
-from cdb_video.fused_steps import FusedSteps
 from cdb_video.pack import PACK_SUFFIX, PackError, PackReader
 
 try:
@@ -67,7 +67,7 @@ if BaseTransform is not None:
     class _Decode(BaseTransform):
         """What both decoders share: frames in, pictures and their keys out."""
 
-        # For `cdb_video.stock_readers.why_not_replaced`.
+        # For `cdb_video.hosts.mmaction.stock_readers.why_not_replaced`.
         raises_clip_error = True
 
         def __init__(self, fused: Sequence[dict[str, Any]] = (), share_repeats: bool = False) -> None:
@@ -138,7 +138,7 @@ if BaseTransform is not None:
         A frame that is asked for repeatedly is decoded once, and its repeats are copies.
 
         Args:
-            fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+            fused: Transforms of mmaction2 to do while decoding: see `cdb_video.hosts.mmaction.fused_steps.FusedSteps`.
             share_repeats: Whether repeats are one array, which is faster for the ten views of a test. Then no image can
                 be written to: behind the decoder may stand ThreeCrop, TenCrop, CenterCrop, Resize and FormatShape, but
                 not Flip, RandomErasing or others that write to their input.
@@ -244,7 +244,7 @@ if BaseTransform is not None:
         asks for it is shown turned by quarter turns, as extract_frames writes it.
 
         Args:
-            fused: Transforms of mmaction2 to do while decoding: see `cdb_video.fused_steps.FusedSteps`.
+            fused: Transforms of mmaction2 to do while decoding: see `cdb_video.hosts.mmaction.fused_steps.FusedSteps`.
             share_repeats: See PackDecode.
             mode: As of DecordDecode: 'accurate'.
             multi_thread: As of PyAVDecode, and without effect: see `num_threads` of VideoInit.

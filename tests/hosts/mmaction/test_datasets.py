@@ -254,7 +254,7 @@ def test_without_mmaction_the_package_imports_and_the_names_say_what_is_missing(
 def test_the_datasets_do_not_pull_in_the_hosts_models():
     done = python("""
         import sys
-        import cdb_video.datasets
+        import cdb_video.hosts.mmaction.datasets
         assert 'mmaction.datasets' in sys.modules
         assert 'mmaction.models.recognizers' not in sys.modules
     """)

@@ -17,26 +17,19 @@ setuptools 82 dropped. ``tools/setup_env.sh`` checks for those.
 """
 
 import functools
-import importlib.metadata
-import importlib.util
 import inspect
 import io
 import pickle
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint
 
-from cdb_video.safe_checkpoint import allowed_globals
-
-_Function = TypeVar('_Function', bound=Callable[..., Any])
-DRN_MODULE = 'mmaction.models.localizers.drn'
+from cdb_video.hosts.mmaction.mends import stub_importlib_metadata, stub_missing_drn
+from cdb_video.hosts.mmengine.safe_checkpoint import allowed_globals
 
 
 def apply_mends() -> list[str]:
@@ -53,80 +46,10 @@ def apply_mends() -> list[str]:
     return [mend.__name__ for mend in mends if mend()]
 
 
-def _mmaction_folder() -> Path | None:
-    """Return the folder of mmaction without importing it, or None where there is none."""
-    loaded = sys.modules.get('mmaction')
-    spec = loaded.__spec__ if loaded else importlib.util.find_spec('mmaction')
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def stub_missing_drn() -> bool:
-    """Stand in for ``mmaction.models.localizers.drn`` where MMAction2 came without it.
-
-    The folder is looked for on disk: ``find_spec`` of a submodule imports its parents, which is
-    the import that fails, and leaves half of MMAction2's classes registered.
-
-    Returns:
-        Whether the stub was put in place.
-    """
-    folder = _mmaction_folder()
-    if folder is None or DRN_MODULE in sys.modules:
-        return False
-    localizers = folder / 'models' / 'localizers'
-    if not localizers.is_dir() or (localizers / 'drn').is_dir():
-        return False
-
-    package = ModuleType(DRN_MODULE, 'Stand-in for a folder that MMAction2 came without.')
-    package.__path__ = []
-    module = ModuleType(f'{DRN_MODULE}.drn', 'Stand-in for a file that MMAction2 came without.')
-    module.__getattr__ = _make_drn  # type: ignore[method-assign]
-    package.drn = module  # type: ignore[attr-defined]
-    sys.modules[DRN_MODULE] = package
-    sys.modules[f'{DRN_MODULE}.drn'] = module
-    return True
-
-
-def _make_drn(name: str) -> type:
-    """Make and register the stand-in for the class, at the moment MMAction2 imports it."""
-    if name != 'DRN':
-        raise AttributeError(name)
-    from mmaction.registry import MODELS
-
-    drn = type(name, (), {'__init__': _refuse_drn, '__module__': f'{DRN_MODULE}.drn'})
-    MODELS.register_module(module=drn, force=True)
-    return drn
-
-
-def _refuse_drn(self: object, *args: object, **kwargs: object) -> NoReturn:
-    raise NotImplementedError(
-        'DRN cannot be built: the installed MMAction2 came without mmaction/models/localizers/drn '
-        '(https://github.com/open-mmlab/mmaction2/issues/2714). Install MMAction2 from source to '
-        'use DRN.'
-    )
-
-
-def stub_importlib_metadata() -> bool:
-    """Let the standard library stand in for an absent ``importlib_metadata``.
-
-    MMAction2 takes ``distribution`` and ``PackageNotFoundError`` from it, and both have the
-    standard library's meaning there.
-
-    Returns:
-        Whether the standard library's module was put in place.
-    """
-    name = 'importlib_metadata'
-    if name in sys.modules or importlib.util.find_spec(name) or _mmaction_folder() is None:
-        return False
-    sys.modules[name] = importlib.metadata
-    return True
-
-
 def allow_mmengine_checkpoints() -> bool:
     """Let ``torch.load`` with ``weights_only=True`` read the checkpoints that mmengine writes.
 
-    What is allowed, and why no more, is said in :mod:`cdb_video.safe_checkpoint`. Everything else
+    What is allowed, and why no more, is said in :mod:`cdb_video.hosts.mmengine.safe_checkpoint`. Everything else
     is refused by torch as before, and no setting of torch is switched off.
 
     Nothing is done where loading works: torch < 2.6, an mmengine that passes ``weights_only`` or
@@ -163,16 +86,6 @@ def _narrow_list_of_fork() -> None:
         ]
 
     checkpoint.get_torch_safe_globals = others
-
-
-def leave_uncompiled(function: _Function) -> _Function:
-    """Keep ``torch.compile`` from looking into a function, as ``torch.compiler.disable`` does.
-
-    torch 2.0 has no ``torch.compiler``. Its ``torch.compile`` refuses Python 3.11, the oldest that this
-    package supports, so there the function can stay as it is.
-    """
-    compiler = getattr(torch, 'compiler', None)
-    return function if compiler is None else compiler.disable(function)
 
 
 def _mmengine_decides() -> bool:

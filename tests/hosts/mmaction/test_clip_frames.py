@@ -10,7 +10,7 @@ from mmengine.dataset import Compose, worker_init_fn
 from mmengine.registry import TRANSFORMS, DefaultScope, init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
-from cdb_video.frame_sampling import SHORT_CLIPS, ClipFrames, cover_clip
+from cdb_video.hosts.mmaction.clip_frames import SHORT_CLIPS, ClipFrames, cover_clip
 from tests.clips import write_clip
 
 COVERING = ('fit', 'segments')

@@ -29,7 +29,7 @@ from mmengine.registry import DATASETS
 
 from cdb_video.annotation import read_class_names
 from cdb_video.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
-from cdb_video.clips.host_arguments import video_path
+from cdb_video.hosts.mmaction.host_arguments import video_path
 from cdb_video.labels import KEEPS_LABELS
 from cdb_video.missing_files import Fault, faults_message, other_form, video_fault
 from cdb_video.pack import PACK_SUFFIX
