@@ -27,7 +27,7 @@ from measuring import Seconds, Spread, add_common_arguments, markdown_table, spr
 from mini_runs import ALONE, WITH, measure_parts, measure_steps, measure_validations
 from torch import Tensor, nn
 
-from cdb_video.losses import CDBLoss
+from cdb_video.losses.cdb import CDBLoss
 
 SIZES = ((16, 19), (8, 106), (64, 1000))
 CALLS = 200

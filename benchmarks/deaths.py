@@ -21,7 +21,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from cdb_video import recording
+from cdb_video.hooks import difficulty_owner
 
 VARIABLE = 'DEATH'
 WITNESS_NAME = 'seen.jsonl'
@@ -88,7 +88,7 @@ class DeathHook(Hook):
         if self.point in DELETIONS:
             watch_deletions(DELETIONS[self.point].format(surplus=self.epoch - KEPT))
         if self.point == 'difficulty measured, not recorded':
-            recording.record_validation = die  # type: ignore[assignment]
+            difficulty_owner.record_validation = die  # type: ignore[assignment]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Between the gradients of the third step and their use."""

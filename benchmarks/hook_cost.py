@@ -32,9 +32,9 @@ from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 
-from cdb_video.hooks import ClassDifficultyHook
-from cdb_video.metrics import ClassCounts
-from cdb_video.seeding import Draw, NumberedBatches, SeededDataset, seed_model
+from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.hooks.class_difficulty import ClassDifficultyHook
+from cdb_video.restart.seeded_samples import Draw, NumberedBatches, SeededDataset, seed_model
 
 BATCH = 16
 
@@ -99,7 +99,7 @@ def measure_seeding(samples: int) -> dict[str, Any]:
     }
     times = {}
     for name, work in read.items():
-        with mock.patch('cdb_video.seeding.get_worker_info', return_value='worker' in name):
+        with mock.patch('cdb_video.restart.seeded_samples.get_worker_info', return_value='worker' in name):
             times[name] = microseconds(work, samples)
     times['draw, numbered'] = microseconds(lambda: list(NumberedBatches(indices)), samples)
     times['epoch, model seeded'] = microseconds(lambda: [seed_model(0, 0, 0) for _ in range(1000)], 1000)

@@ -36,7 +36,7 @@ import torch
 from measuring import REPOSITORY, add_common_arguments, markdown_table, write_results
 
 from cdb_video import launch
-from cdb_video.history import HISTORY_NAME
+from cdb_video.difficulty.history import HISTORY_NAME
 
 CONFIG = """_base_ = '{base}'
 custom_imports = dict(imports=['cdb_video', 'deaths'], allow_failed_imports=False)

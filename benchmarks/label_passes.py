@@ -8,7 +8,7 @@ import numpy as np
 from measuring import Seconds, markdown_table, timed
 from mmengine.dataset import BaseDataset
 
-from cdb_video.labels import dataset_labels
+from cdb_video.data.labels import dataset_labels
 
 IMBALANCE = 1000
 """The most frequent class has so many times the clips of the rarest."""

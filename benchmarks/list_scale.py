@@ -3,7 +3,7 @@
     python benchmarks/list_scale.py [--clips 1000000] [--classes 10000] [--rounds 3] [--huge 10000000]
 
 Measured in fresh processes, which take turns: reading the list (files are not looked for), its peak memory and what
-stays, above what was there after a small list; then the pass over all labels (`cdb_video.labels.dataset_labels`) and
+stays, above what was there after a small list; then the pass over all labels (`dataset_labels`) and
 the entries one by one in random order. Then a loader with 2 workers, forked and spawned, which reads a million
 entries in random order: the memory that belongs to each worker alone (USS) and the share-weighted sum over the
 process and its workers (PSS), as /proc/<pid>/smaps_rollup tells them, and what of both a small list does not
@@ -37,8 +37,8 @@ from measuring import (
 from mmaction.datasets import RawframeDataset
 from torch.utils.data import DataLoader
 
+from cdb_video.data.labels import dataset_labels
 from cdb_video.hosts.mmaction.datasets import FrameListDataset
-from cdb_video.labels import dataset_labels
 
 KINDS = ('RawframeDataset', 'FrameListDataset')
 SMALL = 1000

@@ -21,8 +21,8 @@ from mmengine.registry import TRANSFORMS, init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from cdb_video.classifier_edits import edited, validate
-from cdb_video.history import HISTORY_NAME
+from cdb_video.classifier.edits import edited, validate
+from cdb_video.difficulty.history import HISTORY_NAME
 
 CONFIGS = REPOSITORY / 'configs'
 LAYER = 'cls_head.fc_cls'

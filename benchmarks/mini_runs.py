@@ -13,9 +13,9 @@ from measuring import REPOSITORY, Seconds, take_turns, timed
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from cdb_video.hooks import ClassDifficultyHook
-from cdb_video.labels import dataset_labels
-from cdb_video.metrics import ClassAccuracy
+from cdb_video.data.labels import dataset_labels
+from cdb_video.hooks.class_difficulty import ClassDifficultyHook
+from cdb_video.metrics.class_accuracy import ClassAccuracy
 
 CONFIGS = REPOSITORY / 'configs/egtea/mini'
 ALONE, WITH = 'AccMetric alone', 'ClassAccuracy and hook'

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cdb_video.history import HISTORY_NAME, make_header
+from cdb_video.difficulty.history import HISTORY_NAME, make_header
 from cdb_video.report.files import write_live_page, write_report
 from cdb_video.report.insight import build_insight
 from cdb_video.report.source import DUMP_NAME, read_run

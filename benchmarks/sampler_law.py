@@ -17,8 +17,8 @@ from unittest import mock
 
 import numpy as np
 
-from cdb_video.difficulty import allocate_draws, class_mass, class_probability
-from cdb_video.samplers import CDBSampler
+from cdb_video.difficulty.formulas import allocate_draws, class_mass, class_probability
+from cdb_video.samplers.cdb_sampler import CDBSampler
 
 WORLD_SIZE = 4
 LARGEST_Z = 4.5
@@ -70,7 +70,7 @@ def check_law(labels: np.ndarray, difficulty: np.ndarray, power: float, tau: flo
 
     slices = []
     for rank in range(WORLD_SIZE):
-        with mock.patch('cdb_video.samplers.get_dist_info', return_value=(rank, WORLD_SIZE)):
+        with mock.patch('cdb_video.samplers.class_sampler.get_dist_info', return_value=(rank, WORLD_SIZE)):
             of_rank = CDBSampler(Labels(labels), round_up=False, **options)
         of_rank.set_class_difficulty(difficulty)
         slices.append(list(of_rank))

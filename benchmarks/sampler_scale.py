@@ -36,7 +36,7 @@ from measuring import (
 )
 from torch.utils.data import WeightedRandomSampler
 
-from cdb_video.samplers import CDBSampler
+from cdb_video.samplers.cdb_sampler import CDBSampler
 
 GOAL = 4.0
 

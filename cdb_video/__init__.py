@@ -16,26 +16,26 @@ __version__ = '0.1.0'
 
 # class -> module of this package that registers it
 _REGISTERED: dict[str, str] = {
-    'CDBLoss': 'losses',
-    'CDBSampler': 'samplers',
-    'ClassAccuracy': 'metrics',
-    'ClassBalancedLoss': 'baseline_losses',
-    'ClassDifficultyHook': 'hooks',
-    'ClassSampler': 'samplers',
-    'ClassifierHead': 'classifiers',
+    'CDBLoss': 'losses.cdb',
+    'CDBSampler': 'samplers.cdb_sampler',
+    'ClassAccuracy': 'metrics.class_accuracy',
+    'ClassBalancedLoss': 'losses.class_balanced',
+    'ClassDifficultyHook': 'hooks.class_difficulty',
+    'ClassSampler': 'samplers.class_sampler',
+    'ClassifierHead': 'classifier.heads',
     'ClipFrames': 'hosts.mmaction.clip_frames',
-    'DifficultyReplayHook': 'replay',
-    'EnduringCheckpointHook': 'checkpoint_hook',
-    'EnduringVisBackend': 'vis_backend',
-    'EqualizationLoss': 'baseline_losses',
+    'DifficultyReplayHook': 'hooks.difficulty_replay',
+    'EnduringCheckpointHook': 'restart.checkpoint_hook',
+    'EnduringVisBackend': 'restart.vis_backend',
+    'EqualizationLoss': 'losses.equalization',
     'FrameListDataset': 'hosts.mmaction.datasets',
-    'FrozenFeatures': 'two_stage',
-    'LDAMLoss': 'baseline_losses',
+    'FrozenFeatures': 'classifier.two_stage',
+    'LDAMLoss': 'losses.ldam',
     'PackDecode': 'hosts.mmaction.decode',
-    'ProgressiveSampler': 'baseline_samplers',
-    'RepeatFactorSampler': 'baseline_samplers',
-    'SampleSeedHook': 'seed_hook',
-    'SecondStageHook': 'two_stage',
+    'ProgressiveSampler': 'samplers.by_frequency',
+    'RepeatFactorSampler': 'samplers.by_frequency',
+    'SampleSeedHook': 'restart.sample_seed_hook',
+    'SecondStageHook': 'classifier.two_stage',
     'VideoDecode': 'hosts.mmaction.decode',
     'VideoInit': 'hosts.mmaction.decode',
     'VideoListDataset': 'hosts.mmaction.datasets',
@@ -47,7 +47,7 @@ if _HAS_MMENGINE:
     from cdb_video.hosts.mmengine.mends import apply_mends
 
     apply_mends()
-    for _name in ('atomic_files', *sorted(set(_REGISTERED.values()))):
+    for _name in ('restart.atomic_files', *sorted(set(_REGISTERED.values()))):
         import_module(f'cdb_video.{_name}')
 
 

@@ -28,8 +28,8 @@ from mmengine.utils.dl_utils import set_multi_processing
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
+from cdb_video.classifier.two_stage import FIRST_STAGE
 from cdb_video.processes import check_all_see, from_main
-from cdb_video.two_stage import FIRST_STAGE
 
 
 def train() -> None:

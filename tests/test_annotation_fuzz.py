@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdb_video import annotation as ann
-from cdb_video.clip_table import read_frame_table, read_video_table
+from cdb_video.data.clip_table import read_frame_table, read_video_table
 
 SEED, LINES = 0, 10_000
 CLIP = 'P04-R06-GreekSalad-682170-683940-F016368-F016419'

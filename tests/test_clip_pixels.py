@@ -15,7 +15,7 @@ from cdb_video.clips.pixels import (
     apply_steps,
     stepped_size,
 )
-from tests.clips import turn_by_header, write_picture_clip
+from tests.support.clips import turn_by_header, write_picture_clip
 
 COLOURS = np.array([(200, 60, 30), (20, 180, 220), (240, 240, 240), (30, 90, 40)])
 STEPS = {

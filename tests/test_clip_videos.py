@@ -13,7 +13,7 @@ from cdb_video.clips import video as video_module
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.pixels import RgbConverter
 from cdb_video.clips.video import Video
-from tests.clips import (
+from tests.support.clips import (
     cut,
     spoil_middle,
     write_audio,
@@ -25,9 +25,9 @@ from tests.clips import (
     write_packed,
     write_shortened_by_edit_list,
 )
-from tests.joined_clips import show_pieces
-from tests.noise_clips import FRAMES as NOISE_FRAMES
-from tests.noise_clips import write as write_noise
+from tests.support.joined_clips import show_pieces
+from tests.support.noise_clips import FRAMES as NOISE_FRAMES
+from tests.support.noise_clips import write as write_noise
 
 # Noise would get no B-frames, unless they are forced. Of three, two are referenced by no other frame.
 B_FRAMES = {'x264-params': 'mbtree=0:scenecut=0:bframes=3:b-adapt=0'}

@@ -10,8 +10,8 @@ import pytest
 from cdb_video.clips.container_parts import avi_chunks, matroska_end
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.video import Video
-from tests.clips import cut, write_avi
-from tests.noise_clips import write
+from tests.support.clips import cut, write_avi
+from tests.support.noise_clips import write
 
 FRAMES = 24
 GAPS = {'amid': {'gap': 10}, 'at the end': {'empty_end': 4}, 'both': {'gap': 3, 'empty_end': 4}, 'none': {}}

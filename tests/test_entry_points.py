@@ -7,8 +7,8 @@ import pytest
 from cdb_video.clips.entry_points import EntryPoints
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.video import Video
-from tests.clips import write_clip
-from tests.joined_clips import join_in_band, join_with_two_descriptions
+from tests.support.clips import write_clip
+from tests.support.joined_clips import join_in_band, join_with_two_descriptions
 
 X264 = 'mbtree=0:scenecut=0:keyint=8:bframes=2:b-adapt=0'
 # Such that a decoder which knows the first ones notices an error, or none and shows other colours.

@@ -11,7 +11,7 @@ import cdb_video
 WITHOUT_MMENGINE = """
 import sys
 sys.modules['mmengine'] = None  # as if it were not installed
-import cdb_video, cdb_video.annotation, cdb_video.difficulty, cdb_video.history, cdb_video.pack
+import cdb_video, cdb_video.annotation, cdb_video.difficulty.formulas, cdb_video.difficulty.history, cdb_video.pack
 print(sorted({'torch', 'cv2'} & set(sys.modules)))
 cdb_video.CDBLoss
 """

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.classifier_edits import EDITS, edited, read_checkpoint, save, validate
+from cdb_video.classifier.edits import EDITS, edited, read_checkpoint, save, validate
 
 VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
 

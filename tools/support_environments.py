@@ -47,7 +47,10 @@ ENVIRONMENTS = (
         'the fork of mmengine that is maintained',
         swap=('mmengine', 'onedl-mmengine==0.10.12'),
         # The set-up scripts refuse the fork, since an installation of the extras would overwrite it.
-        left_out=('tests/test_check_env.py::test_the_environment_of_these_tests_fits', 'tests/test_scripts.py'),
+        left_out=(
+            'tests/tools/test_check_env.py::test_the_environment_of_these_tests_fits',
+            'tests/tools/test_scripts.py',
+        ),
     ),
     Environment(
         'full-mmcv',

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
 # setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
-# chosen is not judged:  tools/test.sh tests/test_losses.py -k focal
+# chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
 set -euo pipefail
 # shellcheck source=tools/setup_env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cdb_video.history import HISTORY_NAME
+from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.report.files import PAGE_NAME, write_live_page, write_report
 from cdb_video.report.insight import build_insight
 from cdb_video.report.page import MissingPackagesError

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.difficulty.history import HISTORY_NAME, read_history
 from cdb_video.fields import repeated_name
-from cdb_video.history import HISTORY_NAME, read_history
 from cdb_video.serialise import counted
 
 _VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')

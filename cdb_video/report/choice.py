@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cdb_video.difficulty import IntVector
-from cdb_video.history import HISTORY_NAME
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.report.class_report import REPORT_NAME
 from cdb_video.report.evaluation_lists import read_evaluation_lists
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.difficulty import FloatVector
-from cdb_video.labels import class_label
+from cdb_video.class_names import class_label
+from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.report.class_table import Row, class_rows
 from cdb_video.report.source import RunData
 from cdb_video.report.statistics import IntMatrix, Outcomes, ratio, wilson_interval

@@ -7,8 +7,8 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
+from cdb_video.difficulty.history import SOURCES
 from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, repeated_name
-from cdb_video.history import SOURCES
 
 REPORT_NAME = 'class_report.json'
 _ANEW = 'Run mim test to write it anew'

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cdb_video.class_names import class_label
 from cdb_video.fields import is_number
-from cdb_video.labels import class_label
 from cdb_video.report.text import csv_table
 from cdb_video.serialise import plain, write_atomically
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cdb_video.difficulty import FloatVector
+from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.report.insight import METRIC_LABELS, notes_on_mute
 from cdb_video.report.runs import ComparedRun, Method
 from cdb_video.report.statistics import Outcomes, bootstrap, class_groups, percentile_interval

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video.annotation import AnnotationError, parse_clip_name
-from cdb_video.difficulty import FloatVector, IntVector
+from cdb_video.difficulty.formulas import FloatVector, IntVector
 from cdb_video.report import unpickle
 from cdb_video.serialise import counted
 

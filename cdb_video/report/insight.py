@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.history import source_of
-from cdb_video.labels import class_label
+from cdb_video.class_names import class_label
+from cdb_video.difficulty.history import source_of
 from cdb_video.report.class_details import detailed_rows
 from cdb_video.report.class_table import Row, share_key, share_named
 from cdb_video.report.dump import sessions_of

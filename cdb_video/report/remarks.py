@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdb_video.history import HISTORY_NAME
+from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.report.dump import Predictions
 from cdb_video.report.source import RunData
 from cdb_video.report.statistics import Outcomes

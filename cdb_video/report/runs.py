@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cdb_video.difficulty import FloatVector
-from cdb_video.history import source_of
-from cdb_video.labels import check_same_names
+from cdb_video.class_names import check_same_names
+from cdb_video.difficulty.formulas import FloatVector
+from cdb_video.difficulty.history import source_of
 from cdb_video.report.insight import Insight, Options, build_insight
 from cdb_video.report.run_config import differing_settings, planned_length, seed_of
 from cdb_video.report.source import read_run

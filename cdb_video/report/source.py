@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.difficulty import IntVector
-from cdb_video.history import HISTORY_NAME, source_of
-from cdb_video.labels import check_same_names
+from cdb_video.class_names import check_same_names
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.history import HISTORY_NAME, source_of
 from cdb_video.report.checked_history import CheckedHistory, EmptyHistoryError
 from cdb_video.report.choice import choose_evaluation
 from cdb_video.report.class_report import REPORT_NAME, read_class_report
@@ -54,7 +54,7 @@ class RunData:
 
     @property
     def sources(self) -> list[str]:
-        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.history`."""
+        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.difficulty.history`."""
         return [source_of(record) for record in self.records]
 
     @property

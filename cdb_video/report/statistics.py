@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cdb_video.difficulty import FloatVector, IntVector
+from cdb_video.difficulty.formulas import FloatVector, IntVector
 
 IntMatrix = NDArray[np.int64]
 Z95 = 1.959963984540054

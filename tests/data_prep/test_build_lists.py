@@ -10,7 +10,7 @@ import pytest
 import split_clips
 
 from cdb_video import annotation as ann
-from tests.clips import tree, write_clip
+from tests.support.clips import tree, write_clip
 
 # Subject, start in ms, action, verb, nouns. Verbs: 3 of Take, 2 of Cut, 1 of Wash in train.
 TRAIN = [

@@ -16,8 +16,8 @@ from check_jpegs import sample_numbers
 from worker_pool import Lost
 
 from cdb_video import annotation as ann
-from tests.checked import LISTS, entries, run, wrong
-from tests.clips import cut, spoil_middle, write_audio, write_clip, write_shortened_by_edit_list
+from tests.support.checked import LISTS, entries, run, wrong
+from tests.support.clips import cut, spoil_middle, write_audio, write_clip, write_shortened_by_edit_list
 
 LABELS = {'label', 'lists differ', 'summary'}
 

@@ -16,8 +16,8 @@ from check_sizes import size_findings
 
 from cdb_video import annotation as ann
 from cdb_video.pack import PackReader, PackWriter
-from tests.checked import LISTS, entries, run, wrong
-from tests.clips import write_clip
+from tests.support.checked import LISTS, entries, run, wrong
+from tests.support.clips import write_clip
 
 SPLIT = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
 

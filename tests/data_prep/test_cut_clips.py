@@ -16,7 +16,7 @@ from cut_writer import ClipWriter, CutOptions
 from worker_pool import Lost
 
 from cdb_video import annotation as ann
-from tests.clips import cut, tree
+from tests.support.clips import cut, tree
 
 SESSION = 'P05-R01-PastaSalad'
 HEADER = (

@@ -5,8 +5,8 @@ import extract_frames
 import list_videos
 import pytest
 
-from tests.clips import cut, write_held
-from tests.noise_clips import FRAMES, write
+from tests.support.clips import cut, write_held
+from tests.support.noise_clips import FRAMES, write
 
 KINDS = [('mkv', 'libx264'), ('mkv', 'mpeg4'), ('webm', 'libvpx')]
 UNKNOWN = '1 clips announce no frame count and no duration; a cut cannot be seen'

@@ -9,7 +9,7 @@ import extract_frames
 import numpy as np
 import pytest
 
-from tests.clips import (
+from tests.support.clips import (
     cut,
     turn_by_header,
     write_audio,

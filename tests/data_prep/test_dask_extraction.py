@@ -9,7 +9,7 @@ import time
 import extract_frames
 import pytest
 
-from tests.clips import tree, write_clip
+from tests.support.clips import tree, write_clip
 
 distributed = pytest.importorskip('distributed')
 

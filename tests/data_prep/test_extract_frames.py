@@ -22,7 +22,7 @@ from clip_reader import ClipError
 from extract_clip import Outcome, Task, extract_clip
 from frame_folder import FolderWriter
 
-from tests.clips import (
+from tests.support.clips import (
     cut,
     spoil_middle,
     tree,

@@ -13,7 +13,7 @@ from command_parts import lock_folder
 from extraction_plan import Shard
 
 from cdb_video.pack import PackReader
-from tests.clips import tree, write_clip
+from tests.support.clips import tree, write_clip
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from frame_choice import FrameChoice
 from frame_jpegs import JpegEncoder
 from frame_planes import FrameReducer, reduced_size
 
-from tests.clips import turn_by_header, write_clip, write_paced, write_picture_clip
+from tests.support.clips import turn_by_header, write_clip, write_paced, write_picture_clip
 
 COLOURS = np.array([(200, 60, 30), (20, 180, 220), (240, 240, 240), (30, 90, 40)])
 

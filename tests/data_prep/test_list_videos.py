@@ -13,7 +13,7 @@ import own_csv
 import pytest
 
 from cdb_video import annotation as ann
-from tests.clips import tree, write_audio, write_clip
+from tests.support.clips import tree, write_audio, write_clip
 
 FRAMES = 4
 CLIPS = {'cut': 8, 'pick up': 12, 'wash': 2}

@@ -13,7 +13,7 @@ import extract_frames
 import make_egtea_mini
 import pytest
 
-from tests.clips import write_clip
+from tests.support.clips import write_clip
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX signals and locks')
 

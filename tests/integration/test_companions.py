@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video.history import read_history
+from cdb_video.difficulty.history import read_history
 from tests.integration.video_runs import CLASSES, losses_of, pipeline, video_runner, write_lists
-from tests.marks import needs_compile
-from tests.runs import hook_of
+from tests.support.marks import needs_compile
+from tests.support.runs import hook_of
 
 
 @pytest.fixture(scope='module')

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
-from tests.parallel import error_of, in_processes
+from tests.support.parallel import error_of, in_processes
 
 pytestmark = pytest.mark.slow
 DDP = {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False}
 
 
 def build(work_dir, **changes):
-    from tests.runs import make_runner, merged
+    from tests.support.runs import make_runner, merged
 
     options = {'launcher': 'pytorch', 'model_wrapper_cfg': DDP} if torch.distributed.is_initialized() else {}
     owner = {'type': 'ClassDifficultyHook', 'report': False, 'live_report': False}
@@ -40,7 +40,7 @@ def train_with_seeds(rank, work_dir):
 
 def train_with_lists(rank, work_dir):
     # The same counts, and every rank its own order.
-    from tests.toys import ToyDataset
+    from tests.support.toys import ToyDataset
 
     original = ToyDataset.load_data_list
 
@@ -59,9 +59,9 @@ def train_without_rounding(rank, work_dir):
 
 def train_with_another_rounding(rank, work_dir):
     """The last bit of one weight differs in rank 1, as where two processors raise to a power differently."""
-    from cdb_video import losses
+    from cdb_video.losses.cdb import cdb
 
-    original = losses.class_weights
+    original = cdb.class_weights
 
     def class_weights(difficulty, tau):
         weights = original(difficulty, tau)
@@ -69,13 +69,13 @@ def train_with_another_rounding(rank, work_dir):
             weights[2] = np.nextafter(np.float32(weights[2]), np.float32(9))
         return weights
 
-    with mock.patch.object(losses, 'class_weights', class_weights):
+    with mock.patch.object(cdb, 'class_weights', class_weights):
         return steps_and_error(build(work_dir))
 
 
 def observing(work_dir, **changes):
     """A baseline without validation."""
-    from tests.runs import make_runner
+    from tests.support.runs import make_runner
 
     nothing = {'val_dataloader': ..., 'val_cfg': ..., 'val_evaluator': ...}
     nothing |= {'default_hooks': {'checkpoint': {'save_best': None}}}
@@ -90,15 +90,15 @@ def train_with_seeds_unvalidated(rank, work_dir):
 
 
 def train_with_another_balance(rank, work_dir):
-    from cdb_video import baseline_losses
+    from cdb_video.losses.cdb import class_balanced
 
-    original = baseline_losses.class_balanced_weights
+    original = class_balanced.class_balanced_weights
 
     def weights(prior, beta):
         return original(prior, beta) * (1.5 if rank == 1 else 1)
 
     loss = {'type': 'ClassBalancedLoss', '_delete_': True}
-    with mock.patch.object(baseline_losses, 'class_balanced_weights', weights):
+    with mock.patch.object(class_balanced, 'class_balanced_weights', weights):
         return steps_and_error(observing(work_dir, model={'loss_cls': loss}))
 
 
@@ -212,7 +212,7 @@ def wait_for_ever(rank, port):
     from mmengine.config import Config
 
     from cdb_video.launch import prepare_processes
-    from cdb_video.metrics import ClassAccuracy
+    from cdb_video.metrics.class_accuracy import ClassAccuracy
 
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()

@@ -12,8 +12,8 @@ import pytest
 from mmengine import load
 from mmengine.config import Config
 
-from cdb_video.history import read_history
-from tests.runs import BASE, merged
+from cdb_video.difficulty.history import read_history
+from tests.support.runs import BASE, merged
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')]
@@ -33,7 +33,7 @@ TEST = {
 @pytest.fixture
 def config(tmp_path):
     """The toy configuration as a file, without a seed, which the command line gives."""
-    imports = {'imports': ['cdb_video', 'tests.toys'], 'allow_failed_imports': False}
+    imports = {'imports': ['cdb_video', 'tests.support.toys'], 'allow_failed_imports': False}
     settings = merged(BASE, {**TEST, 'randomness': ..., 'custom_imports': imports, 'train_cfg': {'max_epochs': 2}})
     Config(settings).dump(tmp_path / 'toy.py')
     return tmp_path / 'toy.py'

@@ -16,7 +16,7 @@ from mmengine.dist import get_world_size
 
 from cdb_video import launch
 from cdb_video.processes import check_all_see, from_main
-from tests.parallel import error_of, in_processes
+from tests.support.parallel import error_of, in_processes
 
 
 def choose(rank, folder):

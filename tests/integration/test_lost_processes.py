@@ -13,8 +13,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from cdb_video.history import read_history
-from tests.runs import BASE, merged
+from cdb_video.difficulty.history import read_history
+from tests.support.runs import BASE, merged
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')]
@@ -77,7 +77,10 @@ def run(*command, timeout=120, **variables):
 
 def write_config(folder, *hooks):
     """The toy configuration for three epochs as a file, with hooks; everything is saved by epoch."""
-    imports = {'imports': ['cdb_video', 'tests.toys', 'tests.deadly_hook'], 'allow_failed_imports': False}
+    imports = {
+        'imports': ['cdb_video', 'tests.support.toys', 'tests.support.deadly_hook'],
+        'allow_failed_imports': False,
+    }
     owner = {'type': 'ClassDifficultyHook', 'report': False, 'live_report': False}
     changes = {
         'custom_imports': imports,

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
-from tests.parallel import error_of, in_processes
+from tests.support.parallel import error_of, in_processes
 
 LABELS = np.repeat(np.arange(4), [21, 13, 7, 4])
 TOTAL_BATCH = 12
@@ -98,7 +98,7 @@ def counts_of(rank, round_up, shuffle, batch_size=3):
     from mmengine.dataset import DefaultSampler
     from torch.utils.data import DataLoader
 
-    from cdb_video.metrics import ClassAccuracy
+    from cdb_video.metrics.class_accuracy import ClassAccuracy
 
     seen = {}
     for size in SIZES:
@@ -130,7 +130,7 @@ def test_every_clip_counts_once_whatever_the_remainder(processes):
 
 def broken_evaluations(rank, folder):
     """Errors of evaluations in which something is wrong in rank 1 only, or in the sampler."""
-    from cdb_video.metrics import ClassAccuracy
+    from cdb_video.metrics.class_accuracy import ClassAccuracy
 
     os.chdir(folder)
 
@@ -170,7 +170,7 @@ DDP = {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffe
 
 
 def build(work_dir, **changes):
-    from tests.runs import make_runner
+    from tests.support.runs import make_runner
 
     options = {'launcher': 'pytorch', 'model_wrapper_cfg': DDP} if torch.distributed.is_initialized() else {}
     options['custom_hooks'] = [{'type': 'ClassDifficultyHook', 'report': False, 'live_report': False}]
@@ -183,7 +183,7 @@ def train(rank, work_dir, number):
     """Train the toy model for three validations; what this rank agreed on and had after each."""
     from mmengine.hooks import Hook
 
-    from tests.runs import hook_of
+    from tests.support.runs import hook_of
 
     seen = []
 

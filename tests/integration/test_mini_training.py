@@ -15,7 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from cdb_video.history import read_history
+from cdb_video.difficulty.history import read_history
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MINI = REPOSITORY / 'configs/egtea/mini'

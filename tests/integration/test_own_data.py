@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cdb_video import annotation as ann
-from cdb_video.history import read_history
-from tests.clips import write_class_videos
+from cdb_video.difficulty.history import read_history
+from tests.support.clips import write_class_videos
 
 CLASSES = {'cut': 15, 'open jar': 10, 'spread': 6, 'wash': 10}
 # The page's model at a size for a CPU, its downloads left out.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.parallel import error_of, in_processes
+from tests.support.parallel import error_of, in_processes
 
 
 class Odd(Exception):

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.multiprocessing
 
-from tests.test_seed_hook import SEEDED, shaken_run
+from tests.restart.test_sample_seed_hook import SEEDED, shaken_run
 
 
 def free_port():

@@ -17,11 +17,11 @@ from mmengine.registry import DATA_SAMPLERS, METRICS, MODELS
 from mmengine.runner import Runner
 
 from cdb_video import annotation as ann
-from cdb_video.history import read_history
-from cdb_video.losses import CDBLoss
-from cdb_video.samplers import CDBSampler
-from tests.clips import write_clip
-from tests.toys import LabelsOnly
+from cdb_video.difficulty.history import read_history
+from cdb_video.losses.cdb import CDBLoss
+from cdb_video.samplers.cdb_sampler import CDBSampler
+from tests.support.clips import write_clip
+from tests.support.toys import LabelsOnly
 
 # Swin's backbone calls it in torch's old way.
 pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')

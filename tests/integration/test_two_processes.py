@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
-from cdb_video.history import read_history
-from tests.parallel import in_processes
+from cdb_video.difficulty.history import read_history
+from tests.support.parallel import in_processes
 
 
 def train_as_rank(rank, work_dir, val_counts):
     """Train the toy model; what this rank saw."""
-    from tests.runs import hook_of, make_runner
+    from tests.support.runs import hook_of, make_runner
 
     runner = make_runner(
         work_dir,

@@ -6,9 +6,9 @@ from unittest import mock
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from cdb_video.losses import CDBLoss
-from tests.clips import write_clip
-from tests.runs import merged
+from cdb_video.losses.cdb import CDBLoss
+from tests.support.clips import write_clip
+from tests.support.runs import merged
 
 CLASSES = ('dark', 'dim', 'light', 'bright')
 

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import torch
 
-from cdb_video.history import append_lines, make_header
+from cdb_video.difficulty.history import append_lines, make_header
 
 NAMES = ('lift', 'cut <script>alert(1)</script>', 'wash', 'pour', 'never')
 

@@ -15,7 +15,7 @@ from cdb_video.report.automatic import LIVE_SHARE, LiveReport
 from cdb_video.report.page import MissingPackagesError
 from cdb_video.report.strip import class_strip
 from tests.report.dumps import write_history
-from tests.runs import make_runner
+from tests.support.runs import make_runner
 
 COUNTER = itertools.count()
 TEST = {

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 import torch
 
-from cdb_video.history import make_header
+from cdb_video.difficulty.history import make_header
 from cdb_video.report import class_rows, format_table, write_class_report
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 

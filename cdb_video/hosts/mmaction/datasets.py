@@ -4,7 +4,7 @@ They are mmaction2's RawframeDataset and VideoDataset and take the same argument
 the list is read by `cdb_video.annotation`, so a line that does not parse, an empty list or a label
 beyond the classes stops the run at once, with file and line; every clip's files must exist; and
 the class names get to `metainfo`, where the loss, the metric and the reports find them. And the list
-is kept in arrays, not in dictionaries, and shared by the loader's workers: see `cdb_video.clip_table`.
+is kept in arrays, not in dictionaries, and shared by the loader's workers: see `cdb_video.data.clip_table`.
 
     dataset=dict(
         type='FrameListDataset',
@@ -28,12 +28,12 @@ from typing import Any, NoReturn
 from mmengine.registry import DATASETS
 
 from cdb_video.annotation import read_class_names
-from cdb_video.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
+from cdb_video.data.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
+from cdb_video.data.damaged_clips import Replacing
+from cdb_video.data.labels import KEEPS_LABELS
+from cdb_video.data.missing_files import Fault, faults_message, other_form, video_fault
 from cdb_video.hosts.mmaction.host_arguments import video_path
-from cdb_video.labels import KEEPS_LABELS
-from cdb_video.missing_files import Fault, faults_message, other_form, video_fault
 from cdb_video.pack import PACK_SUFFIX
-from cdb_video.replacement import Replacing
 
 _EXTRACT = (
     'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew (the configs of '
@@ -155,7 +155,7 @@ if RawframeDataset is not None:
             check_files: Whether the first and the last frame of every clip must exist, or its pack; of a million
                 clips it takes longer to look for them than to read the list.
             on_error: 'raise', or 'resample' to let another clip of the same class stand in for one that
-                cannot be read in training: see `cdb_video.replacement.Replacing`, as for `max_damaged`.
+                cannot be read in training: see `cdb_video.data.damaged_clips.Replacing`, as for `max_damaged`.
 
         A `frame_dir` may stand for the pack `<frame_dir>.pack`, which `PackDecode` reads. With `multi_class` or
         `with_offset` the list has another form: it is left to RawframeDataset

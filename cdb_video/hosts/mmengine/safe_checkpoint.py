@@ -69,7 +69,7 @@ def _refuse(what: str) -> NoReturn:
     )
 
 
-class _History(HistoryBuffer):  # type: ignore[misc]
+class _History(HistoryBuffer):
     """A ``HistoryBuffer`` while it is read: turns into a real one when its state is sound."""
 
     def __init__(self, *args: object) -> None:

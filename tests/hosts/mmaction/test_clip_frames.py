@@ -11,7 +11,7 @@ from mmengine.registry import TRANSFORMS, DefaultScope, init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
 from cdb_video.hosts.mmaction.clip_frames import SHORT_CLIPS, ClipFrames, cover_clip
-from tests.clips import write_clip
+from tests.support.clips import write_clip
 
 COVERING = ('fit', 'segments')
 SPAN = 61

@@ -9,8 +9,8 @@ import pytest
 from mmengine.registry import DATASETS, DefaultScope
 
 from cdb_video import annotation as ann
-from cdb_video.labels import dataset_class_names, dataset_labels
-from tests.clips import write_clip
+from cdb_video.data.labels import dataset_class_names, dataset_labels
+from tests.support.clips import write_clip
 
 CLASSES = ['Take', 'Cut/Slice', 'Wash']
 ENTRIES = [('s1/a', 3, 0), ('s1/b', 1, 2), ('s2/c', 2, 1)]

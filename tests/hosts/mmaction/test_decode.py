@@ -18,7 +18,7 @@ from cdb_video.clips import fallbacks
 from cdb_video.clips.errors import ClipError
 from cdb_video.clips.fallbacks import open_video
 from cdb_video.pack import PackWriter
-from tests.clips import (
+from tests.support.clips import (
     cut,
     spoil_middle,
     turn_by_header,

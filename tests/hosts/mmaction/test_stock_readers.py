@@ -13,7 +13,14 @@ import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.annotation import FrameEntry, VideoEntry, write_frame_list, write_video_list
 from cdb_video.clips.errors import ClipError
 from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
-from tests.clips import cut, spoil_middle, write_audio, write_clip, write_lying_avi, write_shortened_by_edit_list
+from tests.support.clips import (
+    cut,
+    spoil_middle,
+    write_audio,
+    write_clip,
+    write_lying_avi,
+    write_shortened_by_edit_list,
+)
 
 FRAMES = 6
 SAMPLING = {'type': 'SampleFrames', 'clip_len': 4, 'frame_interval': 1, 'test_mode': True}

@@ -13,7 +13,7 @@ from mmengine.logging import HistoryBuffer
 from cdb_video import torch_compat
 from cdb_video.hosts.mmaction import mends as mmaction_mends
 from cdb_video.hosts.mmengine import mends
-from tests.marks import needs_compile
+from tests.support.marks import needs_compile
 
 needs_strict_torch = pytest.mark.skipif(
     tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 6),

@@ -1,0 +1,172 @@
+"""Changes to a trained classifier, without training: tau-normalisation and logit adjustment after training.
+
+Both are a change of its last linear layer, so an edited checkpoint is tested, dumped and reported as any other.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import CheckpointLoader, Runner
+from torch import Tensor
+
+from cdb_video.difficulty.frequency import log_prior
+from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.serialise import write_atomically
+
+Layer = tuple[Tensor, Tensor | None]
+"""Weight (C, D) and bias (C,) of a linear layer."""
+EDIT_KEY = 'classifier_edit'
+_KEPT = ('meta', CHECKPOINT_KEY)
+
+
+def normalize_rows(layer: Layer, tau: float, checkpoint: Mapping[str, Any]) -> Layer:
+    """tau-normalisation (arXiv 1910.09217): the rows become w_c / ||w_c||^tau, and there is no bias.
+
+    Args:
+        layer: Weight and bias.
+        tau: >= 0. 0 leaves the rows as they are, 1 makes them equally long.
+        checkpoint: Not read.
+
+    Raises:
+        ValueError: If tau is out of range, or a row is 0.
+    """
+    if not 0 <= tau < float('inf'):
+        raise ValueError(f'tau={tau!r}: must be a finite number >= 0 (0 to 1 is usual)')
+    weight, bias = layer
+    length = weight.double().norm(dim=1, keepdim=True)
+    if not (length > 0).all():
+        raise ValueError(f'row {int(length.argmin())} of the classifier is 0, so it has no direction to scale')
+    return (weight.double() / length**tau).to(weight.dtype), None if bias is None else torch.zeros_like(bias)
+
+
+def adjust_bias(layer: Layer, strength: float, checkpoint: Mapping[str, Any]) -> Layer:
+    """Logit adjustment after training (arXiv 2007.07314): the scores lose t log pi_c, which here the bias does.
+
+    Args:
+        layer: Weight and bias.
+        strength: t >= 0.
+        checkpoint: Its class_difficulty entry has the training counts; `ClassDifficultyHook` wrote it.
+
+    Raises:
+        ValueError: If t is out of range, the layer has no bias, or the counts are missing or of other classes.
+    """
+    if not 0 <= strength < float('inf'):
+        raise ValueError(f't={strength!r}: must be a finite number >= 0 (1 is usual)')
+    weight, bias = layer
+    if bias is None:
+        raise ValueError('the classifier has no bias to adjust: it is a normalised one')
+    if CHECKPOINT_KEY not in checkpoint:
+        raise ValueError(
+            'the checkpoint has no training counts: train with '
+            "custom_hooks=[dict(type='ClassDifficultyHook', observe_only=True)]"
+        )
+    prior = log_prior(DifficultyState.from_checkpoint(checkpoint[CHECKPOINT_KEY]).train_counts)
+    if len(prior) != len(bias):
+        raise ValueError(f'the checkpoint has training counts of {len(prior)} classes, its classifier {len(bias)}')
+    return weight, (bias.double() - strength * torch.from_numpy(prior)).to(bias.dtype)
+
+
+EDITS: dict[str, Callable[[Layer, float, Mapping[str, Any]], Layer]] = {
+    'tau-norm': normalize_rows,
+    'adjust-logits': adjust_bias,
+}
+
+
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
+    """Read a checkpoint as mmengine does for training and testing: before torch 2.6, only files that you trust.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no checkpoint, torn, or, from torch 2.6 on, holds more than tensors and plain values.
+    """
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger=None)
+    except OSError:
+        raise
+    except Exception as error:  # torch raises a dozen kinds for a file that is torn or something else
+        reason = _reason(error)
+        raise ValueError(
+            f'{path} cannot be read as a checkpoint ({type(error).__name__}: {reason}): it is torn, refused as unsafe, '
+            'or something else; name a checkpoint that mmengine wrote'
+        ) from error
+    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
+        raise ValueError(f"{path} is no checkpoint of mmengine: it has no 'state_dict'")
+    return checkpoint
+
+
+def _reason(error: Exception) -> str:
+    """The first line of torch's message, or what it refuses; without its advice and colours."""
+    text = re.sub(r'\x1b\[[0-9;]*m', '', str(error)).strip()
+    refused = text.partition('WeightsUnpickler error: ')[2].partition(' Please ')[0]
+    return (refused or text).partition('\n')[0].strip()
+
+
+def edited(checkpoint: Mapping[str, Any], kind: str, value: float, layer: str) -> dict[str, Any]:
+    """A checkpoint with another classifier, to be tested or trained on from, but not resumed from.
+
+    Args:
+        checkpoint: As mmengine wrote it. It is not changed.
+        kind: One of `EDITS`.
+        value: Of tau or t.
+        layer: Name of the classifier in the model.
+
+    Returns:
+        Weights, meta and class difficulty, and what was done as 'classifier_edit'; no optimizer.
+
+    Raises:
+        ValueError: If the checkpoint has no such layer, or the edit cannot be made.
+    """
+    weights = dict(checkpoint.get('state_dict', {}))
+    names = [f'{layer}.weight', f'{layer}.bias']
+    if names[0] not in weights or weights[names[0]].dim() != 2:
+        raise ValueError(f'the checkpoint has no linear layer {layer!r}: name the classifier with --layer')
+    if EDIT_KEY in checkpoint:
+        raise ValueError(f'the checkpoint was edited already, {dict(checkpoint[EDIT_KEY])}: edit the original')
+    weight, bias = EDITS[kind]((weights[names[0]], weights.get(names[1])), value, checkpoint)
+    weights[names[0]] = weight
+    if bias is not None:
+        weights[names[1]] = bias
+    kept = {key: checkpoint[key] for key in _KEPT if key in checkpoint}
+    return {**kept, 'state_dict': weights, EDIT_KEY: {'kind': kind, 'value': float(value), 'layer': layer}}
+
+
+def validate(config: Config, checkpoints: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """The results of the validation set for checkpoints of one model: one pass over the set for each.
+
+    Args:
+        config: With model, val_dataloader and val_evaluator, and a work_dir for the log. It is changed.
+        checkpoints: As `edited` returns them.
+    """
+    # By the test loop, on the validation set: mmengine's validation by itself builds the whole training, and fails
+    # with save_best. What the config would load is not what is validated, and its hooks would report.
+    config.update(
+        test_dataloader=config.val_dataloader, test_evaluator=config.val_evaluator, test_cfg=dict(type='TestLoop')
+    )
+    config.update(load_from=None, resume=False, custom_hooks=[])
+    # mmengine names runs by the second, and takes two of one second for one.
+    config.experiment_name = uuid.uuid4().hex
+    runner = Runner.from_cfg(config)
+    results = []
+    for checkpoint in checkpoints:
+        runner.model.load_state_dict(checkpoint['state_dict'])
+        results.append({key: float(number) for key, number in runner.test().items()})
+    return results
+
+
+def save(checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        OSError: If writing fails.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(checkpoint), buffer)
+    write_atomically(path, buffer.getvalue())

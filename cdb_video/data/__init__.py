@@ -1,0 +1,1 @@
+"""Datasets as the plugin needs them: labels, tables of clips, missing and damaged files."""

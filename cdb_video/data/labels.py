@@ -1,0 +1,175 @@
+"""What a dataset knows of its classes: the label of every clip, the class names, the number of classes."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmengine.logging import print_log
+
+from cdb_video.data.clip_table import ClipTable
+from cdb_video.difficulty.formulas import IntVector
+
+LABEL_KEYS = ('label', 'gt_label')
+KEEPS_LABELS = {BaseDataset.get_data_info}
+"""Implementations of `get_data_info` that give the label as the dataset keeps it; more in `hosts.mmaction.datasets`."""
+_NUM_COMPARED = 16
+
+
+def dataset_labels(dataset: Any) -> IntVector:
+    """The label of every sample, in order.
+
+    Taken, at the first that applies, from the dataset's ``get_labels()``, from the entries that an mmengine
+    BaseDataset keeps, or from ``dataset.get_data_info`` in one pass. Works through ConcatDataset,
+    RepeatDataset and other wrappers that forward `get_data_info`, and for the label keys of mmaction2
+    ('label') and mmpretrain ('gt_label').
+
+    ``get_labels()`` is an optional method for large data sets: it returns (N,) integers, the labels in the
+    order of the samples. A few of them are compared with `get_data_info`, where the dataset has both.
+
+    Args:
+        dataset: A dataset of mmengine's kind.
+
+    Returns:
+        (N,) int64.
+
+    Raises:
+        TypeError: If the dataset has neither `get_labels` nor `get_data_info`.
+        ValueError: If it is empty, a sample has no label, a negative one, or several (multi-label), or if
+            `get_labels` returns something else than labels or contradicts `get_data_info`.
+    """
+    if not hasattr(dataset, 'get_data_info') and not hasattr(dataset, 'get_labels'):
+        raise TypeError(
+            f'{type(dataset).__name__} has no get_data_info(index), from which the labels are read: use a '
+            "dataset derived from mmengine's BaseDataset, or give your dataset that method or get_labels()"
+        )
+    if len(dataset) == 0:
+        raise ValueError(f'{describe(dataset)} is empty: check its ann_file')
+    labels = _read_labels(dataset)
+    if labels.min() < 0:
+        index = int(labels.argmin())
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has label {labels[index]}: labels are 0..C-1; does its line in the '
+            'list have one? (EGTEA '
+            'ids are 1-based; data_prep/build_lists.py converts them)'
+        )
+    return labels
+
+
+def dataset_class_names(dataset: Any) -> tuple[str, ...] | None:
+    """The class names in ``metainfo['classes']``, in the order of the labels; None if there are none."""
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    return None if classes is None else tuple(str(name) for name in classes)
+
+
+
+
+
+
+
+
+
+
+def describe(dataset: Any) -> str:
+    """The dataset by type and list file, for messages."""
+    ann_file = getattr(dataset, 'ann_file', '')
+    return type(dataset).__name__ + (f' ({ann_file})' if ann_file else '')
+
+
+def name_sample(dataset: Any, index: int) -> str:
+    """A sample by number, and by the name of its clip where its entry has one, for messages."""
+    info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
+    name = info.get('filename', info.get('frame_dir'))
+    return f'sample {index}' + (f' ({name})' if name else '')
+
+
+def check_labels(labels: IntVector, num_classes: int, dataset: Any, who: str | None = None) -> None:
+    """Raise a ValueError that names the first label outside 0..num_classes-1, and `who` states that number."""
+    outside = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if outside.size:
+        index = int(outside[0])
+        raise ValueError(
+            f'{name_sample(dataset, index)} of {describe(dataset)} has label {labels[index]}, but '
+            f'{f"{who} states" if who else "there are"} {num_classes} classes, so labels must be 0..{num_classes - 1} '
+            f'({outside.size} such): check the list (labels count from 0), the class names and num_classes of the head'
+        )
+
+
+def _read_labels(dataset: Any) -> IntVector:
+    """The labels by the fastest way that is sure to give what `get_data_info` gives."""
+    if type(dataset) is ConcatDataset and all(len(part) for part in dataset.datasets):
+        return np.concatenate([_read_labels(part) for part in dataset.datasets])
+    if type(dataset) is RepeatDataset:
+        return np.tile(_read_labels(dataset.dataset), dataset.times)
+    # A multi-label dataset is refused by its first entry.
+    if not getattr(dataset, 'multi_class', False):
+        if hasattr(dataset, 'get_labels'):
+            return _given_labels(dataset)
+        if getattr(dataset.get_data_info, '__func__', None) in KEEPS_LABELS:
+            return _kept_labels(dataset)
+    entries = map(dataset.get_data_info, range(len(dataset)))
+    return np.fromiter(_labels_in(dataset, entries), np.int64, len(dataset))
+
+
+def _kept_labels(dataset: BaseDataset) -> IntVector:
+    """The labels in the entries that a BaseDataset keeps: `get_data_info` spends most of its time around them."""
+    number = len(dataset)  # initialises a lazy dataset
+    if isinstance(dataset.data_list, ClipTable):
+        return dataset.data_list.all_labels()
+    entries: Iterator[dict[str, Any]] = iter(dataset.data_list)
+    if dataset.serialize_data:
+        data, ends = memoryview(dataset.data_bytes), memoryview(dataset.data_address)
+        entries = (pickle.loads(data[start:end]) for start, end in zip(chain([0], ends), ends, strict=False))
+    return np.fromiter(_labels_in(dataset, entries), np.int64, number)
+
+
+def _given_labels(dataset: Any) -> IntVector:
+    """What `get_labels` returns, checked."""
+    labels = np.asarray(dataset.get_labels())
+    if labels.shape != (len(dataset),) or labels.dtype.kind not in 'iu':
+        raise ValueError(
+            f'get_labels() of {describe(dataset)} returned {labels.dtype} of shape {labels.shape}: must be '
+            f'({len(dataset)},) integers, one label a sample'
+        )
+    if hasattr(dataset, 'get_data_info'):
+        for index in np.linspace(0, len(labels) - 1, _NUM_COMPARED, dtype=np.int64).tolist():
+            label = _single_label(dataset, index, dataset.get_data_info(index))
+            if label != labels[index]:
+                raise ValueError(
+                    f'sample {index} of {describe(dataset)} has label {labels[index]} in get_labels() and {label} '
+                    'in get_data_info: both must give the same labels in the same order'
+                )
+    return labels.astype(np.int64, copy=False)
+
+
+def _labels_in(dataset: Any, entries: Iterator[dict[str, Any]]) -> Iterator[int]:
+    """The labels in the entries of all samples; the usual entry is told at once, for there may be millions."""
+    multi_label = getattr(dataset, 'multi_class', False)
+    for index, info in enumerate(entries):
+        label = info.get('label')
+        yield label if type(label) is int and not multi_label else _single_label(dataset, index, info)
+
+
+def _single_label(dataset: Any, index: int, info: dict[str, Any]) -> int:
+    """The single label in the entry of a sample."""
+    key = next((key for key in LABEL_KEYS if key in info), None)
+    if key is None:
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has no label; keys: {", ".join(sorted(map(str, info)))}'
+        )
+    label = np.asarray(info[key])
+    if label.size != 1 or getattr(dataset, 'multi_class', False):
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has the labels {label.tolist()}: class difficulty '
+            'needs one label a sample; multi-label data is not supported'
+        )
+    if label.dtype.kind not in 'iu':
+        raise ValueError(
+            f'sample {index} of {describe(dataset)} has label {label.item()!r}: must be a whole number 0..C-1'
+        )
+    return int(label.item())

@@ -1,0 +1,144 @@
+"""A recorded course of difficulty, to be replayed in another training; pure, without mmengine.
+
+Published numbers on EGTEA are those of training on all clips of the training split, but class difficulty
+needs clips that are held out. So the difficulty is measured once, in a run with the hold-out, and what its
+``class_history.jsonl`` recorded is replayed by iteration in a run that trains on everything. Our choice:
+the papers do not say how they treat the held-out clips.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
+from cdb_video.difficulty.history import History, read_history
+
+
+@dataclass(frozen=True)
+class Step:
+    """One recorded validation.
+
+    Attributes:
+        iteration: Training iterations of the recorded run at it, >= 0.
+        epoch: Its training epochs at it.
+        num_clips: (C,) int64, validation clips per class.
+        num_correct: (C,) int64, those predicted correctly.
+        difficulty: (C,) float64 in [0, 1], with whatever smoothing the recorded run had.
+    """
+
+    iteration: int
+    epoch: int
+    num_clips: IntVector
+    num_correct: IntVector
+    difficulty: FloatVector
+
+
+@dataclass(frozen=True)
+class DifficultySchedule:
+    """What a run measured, in order.
+
+    Attributes:
+        steps: At least one, by rising iteration.
+        class_names: C names, or None.
+        run_id: Of the recorded run.
+    """
+
+    steps: tuple[Step, ...]
+    class_names: tuple[str, ...] | None
+    run_id: str
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.steps[0].difficulty)
+
+    def at(self, iteration: int, stretch: float = 1.0) -> int | None:
+        """The number of the step in force after `iteration` training iterations; None before the first.
+
+        Args:
+            iteration: Of the run that replays.
+            stretch: Its iterations for one of the recorded run, > 0. Example: with a step recorded at
+                iteration 100 and stretch 1.3, it is in force from iteration 130 on.
+        """
+        found = bisect.bisect_right(self.due(stretch), iteration)
+        return found - 1 if found else None
+
+    def iterations_per_epoch(self) -> float:
+        """Training iterations in an epoch of the recorded run.
+
+        Raises:
+            ValueError: If it does not say: a run by iteration has epoch 0 throughout.
+        """
+        last = self.steps[-1]
+        if last.epoch < 1:
+            raise ValueError(
+                f'the recorded run was trained by iteration (epoch {last.epoch} at iteration {last.iteration}), so '
+                'there are no epochs to align; give stretch as a number'
+            )
+        return last.iteration / last.epoch
+
+    def due(self, stretch: float = 1.0) -> list[int]:
+        """From which iteration of the replaying run on each step is in force."""
+        # 130.00000000000003 is 130: the rounding of a product must not cost an iteration.
+        return [math.ceil(step.iteration * stretch - 1e-6) for step in self.steps]
+
+
+def read_schedule(path: Path) -> DifficultySchedule:
+    """Read the schedule of a ``class_history.jsonl``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no validation, its lines contradict each other, or a value is out of range.
+    """
+    history = read_history(path)
+    try:
+        return schedule_from(history)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def schedule_from(history: History) -> DifficultySchedule:
+    """The schedule that a history holds; see `read_schedule`.
+
+    Raises:
+        ValueError: As `read_schedule`.
+    """
+    if not history.records:
+        raise ValueError('holds no validation, so there is nothing to replay; name the class_history.jsonl of a run')
+    names = history.header.get('class_names')
+    if names is not None and not isinstance(names, list):
+        raise ValueError(f'its class_names are {names!r}; they must be a list, or null')
+    steps = tuple(_step_from(record) for record in history.records)
+    lengths = {len(step.difficulty) for step in steps}
+    if names is not None:
+        lengths.add(len(names))
+    if len(lengths) > 1:
+        raise ValueError(f'its records and class names are of {sorted(lengths)} classes; they must have one number')
+    for before, after in itertools.pairwise(steps):
+        if after.iteration <= before.iteration:
+            raise ValueError(
+                f'a record of iteration {after.iteration} follows one of {before.iteration}; they must rise'
+            )
+    return DifficultySchedule(steps, None if names is None else tuple(names), str(history.header.get('run_id', '')))
+
+
+def _step_from(record: dict[str, Any]) -> Step:
+    try:
+        num_clips, num_correct = (np.asarray(record[key], dtype=np.int64) for key in ('num_clips', 'num_correct'))
+        difficulty = np.asarray(record['difficulty'], dtype=np.float64)
+        step = Step(int(record['iter']), int(record['epoch']), num_clips, num_correct, difficulty)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f'the record of iteration {record.get("iter")} cannot be used ({error!r})') from error
+    class_accuracy(num_correct, num_clips)  # checks the counts
+    if difficulty.shape != num_clips.shape or not ((difficulty >= 0) & (difficulty <= 1)).all():
+        raise ValueError(
+            f'the record of iteration {step.iteration} has difficulties that are not one number in [0, 1] a class'
+        )
+    return step

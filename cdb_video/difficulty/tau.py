@@ -1,0 +1,102 @@
+"""How far training is, for what changes in its course: a deferred start, and a tau that grows.
+
+Pure, without mmengine. `ClassDifficultyHook` hands the epoch on before each epoch (`set_progress`), the same
+in a resumed run as in an uninterrupted one; whoever takes it derives everything from it and keeps no count of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cdb_video.difficulty.formulas import FloatVector, Tau, check_tau, resolve_tau
+
+TauOrRamp: TypeAlias = Tau | Sequence[float]
+"""A tau, or a ramp: a pair of which the first acts in the first epoch, the second in the last, linear between."""
+Measurement: TypeAlias = tuple[FloatVector, FloatVector | None]
+"""Difficulty and, where it is known, accuracy of every class, (C,) each."""
+
+
+class Progress:
+    """The epoch that is trained now, of how many.
+
+    Attributes:
+        epoch: Epochs done, 0 in the first; 0 until it is set.
+        max_epochs: Epochs of the run; None until it is set.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.max_epochs: int | None = None
+
+    def set(self, epoch: int, max_epochs: int) -> None:
+        """Take a new epoch.
+
+        Raises:
+            ValueError: Unless 0 <= epoch <= max_epochs and max_epochs >= 1.
+        """
+        if max_epochs < 1 or not 0 <= epoch <= max_epochs:
+            raise ValueError(f'epoch={epoch!r}, max_epochs={max_epochs!r}: must be 0 <= epoch <= max_epochs >= 1')
+        self.epoch, self.max_epochs = epoch, max_epochs
+
+    @property
+    def fraction(self) -> float:
+        """In [0, 1]: 0 in the first epoch, 1 in the last; 0 in a run of one epoch, and until the epoch is set."""
+        if self.max_epochs is None:
+            return 0.0
+        return min(self.epoch / max(self.max_epochs - 1, 1), 1.0)
+
+    def reached(self, begin: float) -> bool:
+        """Whether what starts at `begin` acts in this epoch; see `check_begin`."""
+        if not isinstance(begin, float):
+            return self.epoch >= begin
+        # 0.8 of 10 epochs is epoch 8, whatever rounding says.
+        return begin == 0 or (self.max_epochs is not None and self.epoch >= begin * self.max_epochs - 1e-9)
+
+
+def check_begin(begin: Any, name: str = 'begin') -> None:
+    """Raise a ValueError unless `begin` is a whole number >= 0 (epochs) or a fraction in [0, 1) of all epochs."""
+    whole = isinstance(begin, int) and not isinstance(begin, bool) and begin >= 0
+    if not whole and not (isinstance(begin, float) and 0 <= begin < 1):
+        raise ValueError(
+            f'{name}={begin!r}: must be a whole number of epochs >= 0 (0 = from the start), or a fraction of training '
+            'in [0, 1), such as 0.8'
+        )
+
+
+def is_ramp(tau: Any) -> bool:
+    """Whether `tau` is a pair, and so changes with the epoch."""
+    return isinstance(tau, (list, tuple))
+
+
+def check_tau_or_ramp(tau: Any) -> None:
+    """Raise a ValueError unless `tau` is a tau, or a pair of numbers >= 0."""
+    if not is_ramp(tau):
+        check_tau(tau)
+        return
+    if len(tau) != 2 or any(isinstance(end, str) for end in tau):
+        raise ValueError(f'tau={tau!r}: must be a number, a name, or two numbers: for the first epoch and for the last')
+    for end in tau:
+        check_tau(end)
+
+
+def tau_now(tau: TauOrRamp, accuracy: ArrayLike | None, progress: Progress) -> float:
+    """The exponent in this epoch; see `cdb_video.difficulty.formulas.resolve_tau` for what is no ramp."""
+    if isinstance(tau, str) or not isinstance(tau, Sequence):
+        return resolve_tau(tau, accuracy)
+    share = progress.fraction
+    begin, end = (float(number) for number in tau)
+    return (1 - share) * begin + share * end
+
+
+def kept(difficulty: ArrayLike, accuracy: ArrayLike | None) -> Measurement:
+    """Copies, for what follows the epoch derives from them again: the caller may use his arrays for something else."""
+    return _copy(difficulty), None if accuracy is None else _copy(accuracy)
+
+
+def _copy(values: ArrayLike) -> FloatVector:
+    # np.array of a tensor warns in NumPy 2.
+    return np.asarray(values, np.float64).copy()

@@ -1,0 +1,1 @@
+"""Hooks about class difficulty."""

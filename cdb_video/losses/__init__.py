@@ -1,0 +1,1 @@
+"""Losses that weight classes: by difficulty, and by frequency."""

@@ -1,0 +1,150 @@
+"""The difficulty-weighted loss, CDB-W."""
+
+from __future__ import annotations
+
+from mmengine.registry import MODELS
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from cdb_video.checks import check_not_negative
+from cdb_video.difficulty.consumer import warn_undriven
+from cdb_video.difficulty.formulas import FloatVector, class_weights
+from cdb_video.difficulty.frequency import log_prior
+from cdb_video.difficulty.tau import (
+    Measurement,
+    Progress,
+    TauOrRamp,
+    check_begin,
+    check_tau_or_ramp,
+    is_ramp,
+    kept,
+    tau_now,
+)
+from cdb_video.losses.class_loss import ClassLoss
+from cdb_video.losses.per_class import along_classes
+from cdb_video.torch_compat import leave_uncompiled
+
+
+@MODELS.register_module()
+class CDBLoss(ClassLoss):
+    """Class-wise difficulty-balanced cross-entropy, CDB-W (ACCV 2020, arXiv 2010.01824).
+
+    The loss of one sample is -w_y log p_y, (7), with w_c = C d_c^tau / sum_k d_k^tau. The difficulties
+    come from `ClassDifficultyHook` after every validation; until the first one all weights are 1 and
+    the loss is plain cross-entropy. It goes in the place of any head's ``loss_cls``::
+
+        model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=1.0)))
+
+    Nothing of it enters the state dict: the hook keeps the difficulty and pushes it again.
+
+    Args:
+        num_classes: Number of classes C. None = taken from the first difficulty that arrives.
+        tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). 0 = difficulty
+            does not act, and none is waited for. Ours: ``(0, 2)`` lets it grow over the epochs, from 0 in the first to
+            2 in the last.
+        reduction: 'mean' = sum of weighted losses / number of samples, as in the papers;
+            'weighted_mean' = / sum of their weights, as ``F.cross_entropy(weight=...)`` does; 'sum'; 'none'.
+        focal_gamma: Our combination with focal loss (arXiv 1708.02002): the loss of a class is
+            multiplied by (1 - p)^gamma. 0 = off.
+        logit_adjustment: t >= 0: cross-entropy of ``score + t log prior`` (arXiv 2007.07314), which is
+            balanced softmax (arXiv 2007.10740) at 1.0. The prior is what training really sees; the hook
+            sets it. A class that training never sees gets the smallest prior of the others (our choice).
+            Predictions are made from the unadjusted scores. 0 = off.
+        loss_weight: Factor on the loss.
+        begin: Our option: difficulty acts from this epoch on, and all weights are 1 before. A whole number of epochs,
+            or a fraction in [0, 1) of all. 0 = from the first validation on.
+
+    Attributes:
+        class_weight: (C,) float64, the weights in use; None before the number of classes is known.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        tau: TauOrRamp = 1.0,
+        reduction: str = 'mean',
+        focal_gamma: float = 0.0,
+        logit_adjustment: float = 0.0,
+        loss_weight: float = 1.0,
+        begin: float = 0,
+    ) -> None:
+        super().__init__(num_classes, reduction, focal_gamma, loss_weight)
+        check_tau_or_ramp(tau)
+        check_begin(begin)
+        check_not_negative(logit_adjustment=logit_adjustment)
+        self.tau = tau
+        self.logit_adjustment = logit_adjustment
+        self.begin = begin
+        self.tau_: float | None = None
+        self._warned = False
+        self._progress = Progress()
+        self._measured: Measurement | None = None
+
+    @property
+    def needs_prior(self) -> bool:  # type: ignore[override]
+        """Whether the loss cannot be computed before `set_class_prior`."""
+        return bool(self.logit_adjustment)
+
+    @property
+    def follows_progress(self) -> bool:
+        """Whether the weights change with the epoch, beside the difficulty."""
+        return self.begin != 0 or is_ramp(self.tau)
+
+    def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
+        """Derive the class weights from a new difficulty; called by `ClassDifficultyHook`.
+
+        Args:
+            difficulty: (C,) float in [0, 1].
+            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau.
+
+        Raises:
+            ValueError: If the number of classes is not the one in use, or a value is out of range.
+        """
+        self._derive(difficulty, accuracy)
+        self._measured = kept(difficulty, accuracy)
+
+    def set_progress(self, epoch: int, max_epochs: int) -> None:
+        """Set the epoch, for `begin` and a tau that grows; called by `ClassDifficultyHook` before each.
+
+        Args:
+            epoch: Epochs done, 0 in the first.
+            max_epochs: Epochs of the run, >= 1.
+        """
+        self._progress.set(epoch, max_epochs)
+        if self._measured is not None and self.follows_progress:
+            self._derive(*self._measured)
+
+    def extra_repr(self) -> str:
+        """The arguments, for ``print(model)``."""
+        names = ('num_classes', 'tau', 'reduction', 'focal_gamma', 'logit_adjustment', 'loss_weight', 'begin')
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+
+    def _derive(self, difficulty: ArrayLike, accuracy: ArrayLike | None) -> None:
+        tau = tau_now(self.tau, accuracy, self._progress) if self._progress.reached(self.begin) else 0.0
+        weights = class_weights(difficulty, tau)
+        self._check_num_classes(len(weights), 'the difficulty')
+        self.tau_ = tau
+        self._class_weight.set(weights)
+
+    def _take_prior(self, prior: FloatVector) -> None:
+        self._from_prior.set(log_prior(prior))
+
+    def _adjusted(self, cls_score: Tensor) -> Tensor:
+        """The scores plus t log prior."""
+        prior = self._from_prior.like(cls_score)
+        if not self.logit_adjustment or prior is None:
+            return cls_score
+        return cls_score + self.logit_adjustment * along_classes(prior, cls_score)
+
+    def _check_ready(self) -> None:
+        super()._check_ready()
+        if self.tau_ is None and self.tau != 0 and self.training and not self._warned:
+            self._warn_undriven()
+
+    @leave_uncompiled
+    def _warn_undriven(self) -> None:
+        self._warned = True
+        warn_undriven(self, 'plain cross-entropy')

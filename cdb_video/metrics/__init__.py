@@ -1,0 +1,1 @@
+"""Counts per class: of a validation, and of training itself."""

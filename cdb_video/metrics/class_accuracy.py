@@ -1,0 +1,333 @@
+"""Accuracy per class, counted once per clip and summed over the processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_world_size
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmengine.registry import METRICS
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from cdb_video.checks import check_num_classes
+from cdb_video.class_names import class_label
+from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.metrics.set_order import ONCE, Results, in_order
+from cdb_video.processes import from_all, from_main
+
+NOT_A_NUMBER = -1
+"""Stands in the place of a rank where the scores of a clip hold a NaN."""
+_CLASS_MEANS = {'mean1': 'accuracy', 'mean_precision': 'precision', 'macro_f1': 'f1'}
+"""Means over the classes: key -> vector of `ClassCounts`."""
+
+
+@METRICS.register_module()
+class ClassAccuracy(BaseMetric):
+    """Top-k and per-class accuracy, in the place of mmaction2's AccMetric and with its keys.
+
+    Returned as scalars, with the prefix 'acc': ``top1``, ``top5``, ``mean1`` (mean class accuracy),
+    ``mean_precision``, ``macro_f1``, and ``many_shot``, ``medium_shot``, ``few_shot`` (mean class
+    accuracy of the classes with that many training clips) where such classes exist and the training
+    counts are known. Means run over the classes that have clips; AccMetric instead counts a class that
+    is predicted but has no clip as 0.
+
+    With several processes each clip counts once, if the sampler gives process r of W the clips r, r + W,
+    r + 2 W, ... of the set and pads at the end, as DefaultSampler does, with `round_up` or without. Where
+    the clips per class of the set are known, as in training with `ClassDifficultyHook`, another way of
+    dividing is found and refused. An error in one process is raised in all of them, when they evaluate.
+
+    Args:
+        num_classes: Number of classes C; None = taken from the scores.
+        topk: The k of the top-k accuracies.
+        shot_thresholds: (few, many): a class with fewer than `few` training clips is few-shot, one with
+            more than `many` is many-shot, the others are medium-shot.
+        class_names: Names of the classes for messages and reports; None = the dataset's.
+        collect_device: 'cpu' or 'gpu', as in every metric of mmengine, and without effect: four integers a clip
+            always go through the process group (gloo or NCCL), never through a shared folder.
+        prefix: Prefix of the keys; None = 'acc'.
+        metric_list: AccMetric's argument, accepted so that a config can be merged over one with AccMetric:
+            'top_k_accuracy' and 'mean_class_accuracy' are always returned.
+        metric_options: AccMetric's argument; its ``top_k_accuracy.topk`` goes before `topk`.
+
+    Attributes:
+        counts_: `ClassCounts` of the last evaluation, the same on every rank; None before the first.
+        outcomes_: Labels and predicted classes of its clips, (N,) int64 each; on the main process only.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    default_prefix = 'acc'
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        topk: int | Sequence[int] = (1, 5),
+        shot_thresholds: Sequence[int] = (20, 100),
+        class_names: Sequence[str] | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        metric_list: str | Sequence[str] | None = None,
+        metric_options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if collect_device not in ('cpu', 'gpu'):
+            raise ValueError(f"collect_device={collect_device!r}: must be 'cpu' or 'gpu'; it has no effect here")
+        topk = _acc_metric_topk(metric_list, metric_options) or topk
+        self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
+        if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
+            raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
+        if (
+            isinstance(shot_thresholds, int)
+            or len(shot_thresholds) != 2
+            or not 0 <= shot_thresholds[0] <= shot_thresholds[1]
+        ):
+            raise ValueError(f'shot_thresholds={shot_thresholds!r}: must be (few, many) with 0 <= few <= many')
+        check_num_classes(num_classes)
+        if isinstance(class_names, str):
+            raise ValueError(f'class_names={class_names!r}: must be a list of names, one a class')
+        if class_names is not None and num_classes is not None and len(class_names) != num_classes:
+            raise ValueError(f'class_names: has {len(class_names)} names, num_classes is {num_classes}')
+        self.num_classes = num_classes
+        self.shot_thresholds = tuple(shot_thresholds)
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.counts_: ClassCounts | None = None
+        self.outcomes_: tuple[IntVector, IntVector] | None = None
+        self._train_counts: IntVector | None = None
+        self._clip_counts: IntVector | None = None
+        self._error: Exception | None = None
+
+    def set_train_counts(self, train_counts: ArrayLike) -> None:
+        """Set the training clips per class, (C,) int >= 0, by which the shot groups are made."""
+        self._train_counts = np.asarray(train_counts, dtype=np.int64)
+
+    def set_clip_counts(self, num_clips: ArrayLike) -> None:
+        """Set the clips per class of the set that is evaluated, (C,) int >= 0, which no evaluation may exceed."""
+        self._clip_counts = np.asarray(num_clips, dtype=np.int64)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Reduce each clip of a batch to (label, predicted class, rank of its label, number of classes).
+
+        Args:
+            data_batch: Not read.
+            data_samples: One dict a clip, with 'pred_score' (C,) and 'gt_label' (1,).
+
+        Raises:
+            ValueError: If a clip has several labels, or a label outside 0..C-1.
+            TypeError: If a clip has several kinds of scores.
+                With several processes both wait for `evaluate`: raised here, they would leave the others waiting.
+        """
+        if not data_samples or self._error is not None:
+            return
+        try:
+            self._take(data_samples)
+        except Exception as error:  # whatever it is: the other processes wait for this one
+            if get_world_size() == 1:
+                raise
+            print_log(f'ClassAccuracy, to be raised at the end of this evaluation: {error}', 'current', logging.ERROR)
+            self._error = error
+
+    def _take(self, data_samples: Sequence[dict[str, Any]]) -> None:
+        """What `process` does."""
+        # One transfer of scores and one of labels a batch: each waits for the device.
+        on_device = _stacked_scores(data_samples).detach()
+        if on_device.dtype != torch.float64:  # rounded, double scores would tie
+            on_device = on_device.float()
+        scores = on_device.cpu().numpy()
+        labels = torch.cat([_one_label(sample) for sample in data_samples]).long().cpu().numpy()
+        num_clips, num_classes = scores.shape
+        outside = (labels < 0) | (labels >= num_classes)
+        if outside.any():
+            raise ValueError(
+                f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
+                f'0..{num_classes - 1}: check the list and num_classes of the head'
+            )
+        column = labels[:, None]
+        own = np.take_along_axis(scores, column, axis=1)
+        # Ties go to the lower class, as argmax has it, so that top-1 and the prediction agree.
+        ranks = ((scores > own) | ((scores == own) & (np.arange(num_classes) < column))).sum(axis=1)
+        predictions = scores.argmax(axis=1)
+        diverged = np.isnan(scores).any(axis=1)
+        ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
+        sizes = [num_classes] * num_clips
+        self.results.extend(zip(labels.tolist(), predictions.tolist(), ranks.tolist(), sizes, strict=True))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Count over all processes, and give the counts and the metrics to each of them.
+
+        Args:
+            size: Clips in the dataset; what the processes were padded with is dropped.
+
+        Returns:
+            The metrics by name, prefix included.
+
+        Raises:
+            ValueError: In every process, if there is no clip, a score is NaN, classes do not fit, or the sampler has
+                not divided the clips among the processes.
+            Exception: In every process, what `process` met in one of them.
+        """
+        parts = from_all(self._hand_over)
+
+        def count() -> tuple[dict[str, float], ClassCounts | None]:
+            return self.compute_metrics(in_order(parts, size)), self.counts_
+
+        metrics, self.counts_ = from_main(count)
+        return {self._key(name): value for name, value in metrics.items()}
+
+    def _hand_over(self) -> Results:
+        """What this process has kept, (N, 4) int64; the next evaluation starts anew, also after an error."""
+        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, 4), self._error
+        self.results.clear()
+        self._error = None
+        if error is not None:
+            raise error
+        return kept
+
+    def compute_metrics(self, results: Results | Sequence[tuple[int, int, int, int]]) -> dict[str, float]:
+        """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
+
+        Args:
+            results: (N, 4) int64, one (label, predicted class, rank of the label, number of classes) a clip.
+
+        Raises:
+            ValueError: If there is no clip, a score is NaN, the numbers of classes differ, or a class has more clips
+                than the set.
+        """
+        if len(results) == 0:
+            raise ValueError(
+                'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
+            )
+        labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
+        not_a_number = int((ranks == NOT_A_NUMBER).sum())
+        if not_a_number:
+            raise ValueError(
+                f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
+                'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+            )
+        num_classes = self.num_classes or int(sizes[0])
+        if (sizes != num_classes).any():
+            raise ValueError(
+                f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
+                f'{num_classes}: num_classes of the head and of the metric must agree'
+            )
+        self.outcomes_ = labels, predictions
+        self.counts_ = ClassCounts(
+            num_clips=np.bincount(labels, minlength=num_classes),
+            num_correct=np.bincount(labels[ranks == 0], minlength=num_classes),
+            num_predicted=np.bincount(predictions, minlength=num_classes),
+        )
+        self._check_clip_counts(self.counts_)
+        metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}
+        return metrics | self._class_means(self.counts_)
+
+    def _check_clip_counts(self, counts: ClassCounts) -> None:
+        """No clip may count twice; that some are left out is the user's choice, and said."""
+        expected = self._clip_counts
+        if expected is None or np.array_equal(expected, counts.num_clips):
+            return
+        if len(expected) != counts.num_classes:
+            raise ValueError(
+                f'the evaluated set has {len(expected)} classes, the model scores {counts.num_classes}: num_classes of '
+                'the head and of the data must agree'
+            )
+        more = np.flatnonzero(counts.num_clips > expected)
+        if more.size:
+            raise ValueError(
+                f'{class_label(self.class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
+                f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
+            )
+        print_log(
+            f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
+            'its dataloader, or does its sampler leave some out?',
+            'current',
+            logging.WARNING,
+        )
+
+    def _class_means(self, counts: ClassCounts) -> dict[str, float]:
+        """Means over the classes that have clips."""
+        present = counts.num_clips > 0
+        means = {name: float(getattr(counts, vector)[present].mean()) for name, vector in _CLASS_MEANS.items()}
+        return means | {
+            name: float(counts.accuracy[group & present].mean())
+            for name, group in self._shot_groups(counts.num_classes).items()
+            if (group & present).any()
+        }
+
+    def result_keys(self, num_clips: IntVector) -> list[str]:
+        """The keys that `evaluate` will return for a set of clips, in their order.
+
+        Args:
+            num_clips: (C,) int >= 0, clips of each class in the set.
+        """
+        groups = self._shot_groups(len(num_clips))
+        shots = [name for name, group in groups.items() if (group & (num_clips > 0)).any()]
+        names = [*(f'top{k}' for k in self.topk), *_CLASS_MEANS, *shots]
+        return [self._key(name) for name in names]
+
+    def _key(self, name: str) -> str:
+        return f'{self.prefix}/{name}' if self.prefix else name
+
+    def _shot_groups(self, num_classes: int) -> dict[str, np.ndarray]:
+        """(C,) bool masks of many-, medium- and few-shot classes; none while the training counts are not known."""
+        if self._train_counts is None:
+            return {}
+        if len(self._train_counts) != num_classes:
+            raise ValueError(
+                f'the training counts are for {len(self._train_counts)} classes, the scores for '
+                f'{num_classes}: num_classes of the head and of the data must agree'
+            )
+        few, many = self.shot_thresholds
+        return {
+            'many_shot': self._train_counts > many,
+            'medium_shot': (self._train_counts >= few) & (self._train_counts <= many),
+            'few_shot': self._train_counts < few,
+        }
+
+
+def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:
+    """The scores of a batch, (N, C)."""
+    scores = [sample['pred_score'] for sample in data_samples]
+    for score in scores:
+        if isinstance(score, dict):
+            raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
+        if score.ndim != 1:
+            raise ValueError(
+                f'pred_score has shape {tuple(score.shape)}, ClassAccuracy needs (C,): set average_clips of the '
+                "head to 'prob' or 'score'"
+            )
+        if score.shape != scores[0].shape:
+            raise ValueError(
+                f'the model scores {len(scores[0])} and {len(score)} classes in one batch: ClassAccuracy needs the '
+                'same number of scores for every clip'
+            )
+    return torch.stack(scores)
+
+
+def _one_label(sample: dict[str, Any]) -> Tensor:
+    """The one label of a clip, (1,)."""
+    label: Tensor = sample['gt_label']
+    if label.numel() != 1:
+        raise ValueError(
+            f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
+            'is not supported'
+        )
+    return label.reshape(1)
+
+
+def _acc_metric_topk(metric_list: str | Sequence[str] | None, metric_options: dict[str, Any] | None) -> Any:
+    """The topk among the arguments of AccMetric, None if they give none; what ClassAccuracy has not is refused."""
+    wanted = [metric_list] if isinstance(metric_list, str) else list(metric_list or [])
+    unknown = sorted({*wanted, *(metric_options or {})} - {'top_k_accuracy', 'mean_class_accuracy'})
+    if unknown:
+        raise ValueError(
+            f'metric_list or metric_options ask for {", ".join(unknown)}, which ClassAccuracy does not compute: add '
+            '_delete_=True to its dict to drop what the base config asks for, or list AccMetric beside it'
+        )
+    return (metric_options or {}).get('top_k_accuracy', {}).get('topk')

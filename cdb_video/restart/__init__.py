@@ -1,0 +1,1 @@
+"""Hooks and files that make up for a kill, a full disk or a restart."""

@@ -1,0 +1,1 @@
+"""A training run as the hooks see it: its parts, its start, its record."""

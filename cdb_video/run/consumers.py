@@ -1,0 +1,123 @@
+"""What a hook that owns a difficulty hands on, beside it: class frequencies and the epoch; and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from cdb_video.difficulty.formulas import IntVector
+
+
+def class_prior(sampler: Any, train_counts: IntVector) -> Any:
+    """(C,) clips per class as training sees them, by the law of the sampler; some methods need their scale."""
+    probability = getattr(sampler, 'class_probability', None)
+    return train_counts if probability is None else probability * train_counts.sum()
+
+
+def hand_on_prior(model: nn.Module, sampler: Any, train_counts: IntVector) -> None:
+    """Hand on the frequencies that training sees."""
+    for consumer in find_prior_consumers(model):
+        consumer.set_class_prior(class_prior(sampler, train_counts))
+
+
+def hand_on_progress(model: nn.Module, sampler: Any, epoch: int, max_epochs: int | None) -> None:
+    """Hand on how many epochs are done, and of how many.
+
+    Args:
+        model: Of the run.
+        sampler: The one that picks the training clips.
+        epoch: Epochs done.
+        max_epochs: Epochs of the run; None in training by iteration, which has none.
+
+    Raises:
+        ValueError: If something waits for an epoch in training by iteration.
+    """
+    consumers = find_progress_consumers(model, sampler)
+    if max_epochs is not None:
+        for consumer in consumers:
+            # A run that is resumed with fewer epochs than it has trains nothing more.
+            consumer.set_progress(min(epoch, max_epochs), max_epochs)
+        return
+    waiting = [type(consumer).__name__ for consumer in consumers if consumer.follows_progress]
+    if waiting:
+        raise ValueError(
+            f'{", ".join(waiting)} changes with the epoch, and this run is trained by iteration: train by epoch '
+            '(train_cfg=dict(by_epoch=True, max_epochs=...)), or leave out begin, drw_begin and a tau that grows'
+        )
+
+
+def follows_progress(model: nn.Module, sampler: Any) -> bool:
+    """Whether anything changes with the epoch."""
+    return any(consumer.follows_progress for consumer in find_progress_consumers(model, sampler))
+
+
+def consumer_vectors(consumers: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Tau and weight or probability of every consumer, as the history has them."""
+    vectors = {}
+    for name, consumer in consumers.items():
+        vector = consumer_vector(consumer)
+        vectors[name] = {'tau': consumer_tau(consumer)} | ({} if vector is None else dict([vector]))
+    return vectors
+
+
+def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
+    """Everything with `set_class_difficulty` in the model and the sampler, by a unique name.
+
+    The name is that of the class; a second one of the same class is called 'CDBLoss.1', and so on.
+    """
+    return _by_name(part for part in (*model.modules(), sampler) if hasattr(part, 'set_class_difficulty'))
+
+
+def find_class_parts(model: nn.Module, sampler: Any) -> dict[str, Any]:
+    """Everything in the model and the sampler that derives something from difficulty, frequency or epoch, by name."""
+    ways = ('set_class_difficulty', 'set_class_prior', 'set_progress', 'class_probability')
+    return _by_name(part for part in (*model.modules(), sampler) if any(hasattr(part, way) for way in ways))
+
+
+def _by_name(found: Iterable[Any]) -> dict[str, Any]:
+    """By the name of the class; a second one of the same class is called 'CDBLoss.1', and so on."""
+    consumers: dict[str, Any] = {}
+    for consumer in found:
+        name = type(consumer).__name__
+        same = sum(type(other).__name__ == name for other in consumers.values())
+        consumers[f'{name}.{same}' if same else name] = consumer
+    return consumers
+
+
+def find_prior_consumers(model: nn.Module) -> list[Any]:
+    """Every module of the model with `set_class_prior`."""
+    return [module for module in model.modules() if hasattr(module, 'set_class_prior')]
+
+
+def find_progress_consumers(model: nn.Module, sampler: Any) -> list[Any]:
+    """Everything with `set_progress` in the model and the sampler: what a deferred start or a growing tau needs."""
+    return [part for part in (*model.modules(), sampler) if hasattr(part, 'set_progress')]
+
+
+def consumer_tau(consumer: Any) -> float | None:
+    """The exponent that a consumer uses now, None if it does not say."""
+    return getattr(consumer, 'tau_', None)
+
+
+def consumer_vector(consumer: Any) -> tuple[str, list[float]] | None:
+    """What a consumer derived: ('weight' or 'probability', C numbers); None if it does not say."""
+    found = consumer_array(consumer)
+    return None if found is None else (found[0], found[1].astype(np.float64).tolist())
+
+
+def consumer_array(consumer: Any) -> tuple[str, np.ndarray] | None:
+    """The same, (C,) in the dtype that the consumer uses."""
+    for attribute, name in (('class_weight', 'weight'), ('class_probability', 'probability')):
+        vector = getattr(consumer, attribute, None)
+        if vector is not None:
+            return name, vector.detach().cpu().numpy() if isinstance(vector, Tensor) else np.asarray(vector)
+    return None
+
+
+def prior_array(consumer: Any) -> np.ndarray | None:
+    """What a loss of ours derived from the class frequencies, (C,); None if it is no such loss, or has none."""
+    value = getattr(getattr(consumer, '_from_prior', None), 'value', None)
+    return value.numpy() if isinstance(value, Tensor) else None

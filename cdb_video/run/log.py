@@ -1,0 +1,63 @@
+"""Scalars, table and image of the classes in a run's log."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from mmengine.visualization import LocalVisBackend
+
+from cdb_video.difficulty.state import DifficultyState
+from cdb_video.report.class_table import format_table
+from cdb_video.report.strip import class_strip
+from cdb_video.run.record import Vectors, _rows, _try_writing
+
+
+def log_scalars(runner: Any, state: DifficultyState, consumers: Vectors, step: int) -> None:
+    """Give a few scalars to the visualizer: by now LoggerHook has run, and would bring them one validation late."""
+    scalars = {
+        'difficulty/mean': float(state.difficulty.mean()),
+        'difficulty/worst_class_acc': float(np.nanmin(state.accuracy)),
+    }
+    for name, entry in consumers.items():
+        for key in ('weight', 'probability'):
+            if key in entry:
+                scalars[f'difficulty/{name}_min_{key}'] = min(entry[key])
+                scalars[f'difficulty/{name}_max_{key}'] = max(entry[key])
+        if entry['tau'] is not None:
+            scalars[f'difficulty/{name}_tau'] = entry['tau']
+    _try_writing(runner, 'scalars of the difficulty', lambda: runner.visualizer.add_scalars(scalars, step=step))
+
+
+def log_classes(runner: Any, state: DifficultyState, consumers: Vectors, number: int) -> None:
+    """Log a table of the `number` hardest and the `number` easiest classes."""
+    if number == 0:
+        return
+    rows = sorted(_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -row['difficulty'])
+    hidden = len(rows) - 2 * number
+    lines = format_table(rows if hidden <= 0 else rows[:number] + rows[-number:]).splitlines()
+    if hidden > 0:
+        # Two lines of heading, then the hardest.
+        lines.insert(2 + number, f'... {hidden} more')
+    runner.logger.info(
+        f'class difficulty, mean {state.difficulty.mean():.3f}, hardest and easiest classes\n' + '\n'.join(lines)
+    )
+
+
+def log_class_image(runner: Any, state: DifficultyState, consumers: Vectors, step: int) -> None:
+    """Give TensorBoard and its like the classes as one image, most frequent left: difficulty, weights, probabilities.
+
+    One image a validation, where there would be a curve for each of 106 classes. Not for the local backend, which would
+    write a file each time.
+    """
+    backends = [b for b in runner.visualizer._vis_backends.values() if not isinstance(b, LocalVisBackend)]
+    if backends:
+        vectors = [entry[key] for entry in consumers.values() for key in ('weight', 'probability') if key in entry]
+        image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
+        for backend in backends:
+            _try_writing(
+                runner,
+                'the image of the classes',
+                partial(backend.add_image, 'difficulty/classes', image, step=step),
+            )

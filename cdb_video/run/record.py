@@ -1,0 +1,147 @@
+"""What a run leaves behind about its classes: history records, scalars, log lines, the class report."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, make_header, read_history
+from cdb_video.difficulty.state import DifficultyState
+from cdb_video.report.automatic import dump_of, write_final_report
+from cdb_video.report.class_report import REPORT_NAME, read_class_report
+from cdb_video.report.class_table import Row, class_rows, format_summary, format_table, write_class_report
+from cdb_video.run.parts import find_metric
+
+Vectors = Mapping[str, Mapping[str, Any]]
+"""Per consumer its 'tau' and its 'weight' or 'probability', C numbers."""
+
+
+def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None:
+    """Keep aside what this run does not continue, and write the header where there is none."""
+
+    def start() -> None:
+        path = Path(runner.work_dir) / HISTORY_NAME
+        aside = fork_history(path, state.iteration if resumed and _can_go_on(path, state) else None)
+        if aside is not None:
+            runner.logger.info(f'records that this run does not continue are now in {aside}')
+        counts = state.train_counts.tolist()
+        if not path.exists() or read_history(path).header.get('train_counts') != counts:
+            append_lines(path, make_header(uuid.uuid4().hex, len(counts), state.class_names, counts))
+
+    _try_writing(runner, 'the class history', start)
+
+
+def record_validation(
+    runner: Any, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, float], source: str = 'val'
+) -> None:
+    """Add the state to the history; `source` says what its counts are of, see `cdb_video.difficulty.history`."""
+    record = {
+        'kind': 'validation',
+        'epoch': state.epoch,
+        'iter': state.iteration,
+        'num_clips': state.num_clips,
+        'num_correct': state.num_correct,
+        'accuracy': state.accuracy,
+        'difficulty': state.difficulty,
+        'consumers': consumers,
+        'metrics': metrics,
+    } | ({} if source == 'val' else {'source': source})
+    path = Path(runner.work_dir) / HISTORY_NAME
+    _try_writing(runner, 'the class history', lambda: append_lines(path, record))
+
+
+def report_classes(
+    runner: Any,
+    split: str,
+    num_clips: IntVector,
+    num_correct: IntVector,
+    state: DifficultyState,
+    consumers: Vectors,
+    metrics: Mapping[str, Any],
+    evaluator: Any,
+    source: str = 'val',
+) -> None:
+    """Show the class report and write it: the newest in the work directory, a copy in the folder of this run."""
+    rows = _rows(state, num_clips, num_correct, consumers)
+    summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
+    summary['difficulty_source'] = source if state.measured.any() else None
+    summary |= _details(evaluator, num_clips, num_correct)
+    runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
+
+    def write() -> None:
+        write_class_report(Path(runner.log_dir), rows, summary, f'class_report_{split}')
+        paths = write_class_report(Path(runner.work_dir), rows, summary)
+        runner.logger.info('class report: ' + ', '.join(map(str, paths)))
+
+    if _try_writing(runner, 'the class report', write):
+        write_final_report(runner, dump_of(evaluator))
+
+
+def fuller_report(runner: Any, state: DifficultyState) -> Path | None:
+    """The class report in the work directory if it is of the validation of this state, and of predictions too."""
+    path = Path(runner.work_dir) / REPORT_NAME
+    try:
+        report = read_class_report(path)
+    except (OSError, ValueError):
+        return None
+    counts = [(row['num_clips'], row['num_correct']) for row in report['classes']]
+    is_same = (report['split'], report.get('iter')) == ('val', state.iteration) and counts == list(
+        zip(state.num_clips.tolist(), state.num_correct.tolist(), strict=True)
+    )
+    return path if is_same and report.get('confusions') else None
+
+
+def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> dict[str, Any]:
+    """What the metric knows of this evaluation beside the counts: confusions, and the bounds of the shot groups."""
+    metric = find_metric(evaluator)
+    if metric is None or metric.outcomes_ is None:
+        return {}
+    labels, predicted = metric.outcomes_
+    size = len(num_clips)
+    counts = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, size)
+    if not (np.array_equal(counts.sum(axis=1), num_clips) and np.array_equal(np.diag(counts), num_correct)):
+        return {}
+    confusions = [[int(true), int(other), int(counts[true, other])] for true, other in np.argwhere(counts)]
+    return {'confusions': confusions, 'shot_thresholds': metric.shot_thresholds}
+
+
+def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[Row]:
+    """The rows of the class table, without what the state does not know."""
+    return class_rows(
+        num_clips.tolist(),
+        num_correct.tolist(),
+        class_names=state.class_names,
+        train_counts=state.train_counts.tolist() if state.train_counts.any() else None,
+        difficulty=state.difficulty.tolist() if state.measured.any() else None,
+        consumers=consumers,
+    )
+
+
+def _can_go_on(path: Path, state: DifficultyState) -> bool:
+    """Whether a resumed run can continue this history: not if a newer version wrote it, or a run with other classes."""
+    if not path.exists():
+        return True
+    try:
+        header = read_history(path).header
+    except ValueError:
+        return False
+    names = None if state.class_names is None else list(state.class_names)
+    return not header or (header.get('num_classes'), header.get('class_names')) == (len(state.difficulty), names)
+
+
+def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> bool:
+    """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
+    try:
+        write()
+        return True
+    except OSError as error:
+        runner.logger.warning(
+            f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
+            'or make the work directory writable'
+        )
+        return False

@@ -1,0 +1,179 @@
+"""The state that training starts from, checked against the data, the model and the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from cdb_video.class_names import check_same_names
+from cdb_video.data.labels import check_labels, dataset_class_names, dataset_labels, describe
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.state import DifficultyState
+from cdb_video.metrics.class_accuracy import ClassAccuracy
+from cdb_video.run.refusals import check_monitored
+
+
+def starting_state(runner: Any, sampler: Any, metric: ClassAccuracy | None) -> DifficultyState:
+    """The state before any validation, with labels, class lists and monitored results checked.
+
+    Args:
+        runner: With model, dataloaders, hooks and schedulers built.
+        sampler: The one that picks the training clips.
+        metric: That of the validation, which is given the training counts; None = the run has none.
+
+    Raises:
+        ValueError: If labels, class lists, numbers of classes or monitored results do not fit.
+    """
+    train_set = runner.train_dataloader.dataset
+    counts = count_train_clips(train_set, sampler)
+    num_classes = agreed_num_classes(runner.model, metric, train_set, counts)
+    counts = np.pad(counts, (0, num_classes - len(counts)))
+    if metric is None:
+        return DifficultyState.start(counts, dataset_class_names(train_set))
+    val_set = runner.val_dataloader.dataset
+    check_same_names(
+        dataset_class_names(train_set), dataset_class_names(val_set), 'the training set', 'the validation set'
+    )
+    val_counts = count_evaluated_clips(val_set, num_classes)
+    metric.set_train_counts(counts)
+    metric.set_clip_counts(val_counts)
+    check_monitored(runner, metric, metric.result_keys(val_counts))
+    _warn_of_unseen(runner, counts, val_counts)
+    return DifficultyState.start(counts, names_of(metric, train_set, val_set))
+
+
+def resumed_state(runner: Any, entry: Mapping[str, Any] | None, start: DifficultyState) -> DifficultyState:
+    """The state of the checkpoint that the run resumes from; `start` where it has none.
+
+    Args:
+        runner: Of a run that was asked to resume.
+        entry: What the checkpoint holds of the state; None = nothing.
+        start: The state before any validation.
+
+    Raises:
+        ValueError: If the checkpoint was made with other classes.
+    """
+    if not runner._has_loaded:
+        runner.logger.warning(
+            f'resume was asked for, but there is no checkpoint in {runner.work_dir}: training starts '
+            'anew, and mmengine then ignores load_from (pretrained weights) as well'
+        )
+        return start
+    if entry is None:
+        runner.logger.warning(
+            'the checkpoint has no class difficulty (it was saved without ClassDifficultyHook): every '
+            'class starts with difficulty 1'
+        )
+        return start
+    state = DifficultyState.from_checkpoint(entry)
+    if len(state.difficulty) != len(start.difficulty):
+        raise ValueError(
+            f'the checkpoint has the difficulty of {len(state.difficulty)} classes, this run has '
+            f'{len(start.difficulty)}: resume with the class list of the checkpoint, or start anew with '
+            'load_from'
+        )
+    check_same_names(state.class_names, start.class_names, 'the checkpoint', 'this run, which resumes it,')
+    return replace(state, train_counts=start.train_counts, class_names=start.class_names)
+
+
+def _warn_of_unseen(runner: Any, train_counts: IntVector, val_counts: IntVector) -> None:
+    unseen = np.flatnonzero((train_counts == 0) & (val_counts == 0))
+    if unseen.size:
+        runner.logger.warning(
+            f'{unseen.size} of {len(train_counts)} classes have neither training nor validation clips, the first is '
+            f'{unseen[0]}: is num_classes of the head right?'
+        )
+
+
+def _blending_num_classes(model: nn.Module) -> dict[str, int]:
+    """What Mixup and CutMix in a data preprocessor state: they make soft labels of that many classes."""
+    stated = {}
+    for name, module in model.named_modules():
+        blending = getattr(module, 'blending', None)
+        for part in (blending, *getattr(blending, 'augments', ())):
+            number = getattr(part, 'num_classes', None)
+            if isinstance(number, int):
+                stated[f'blending of {name} ({type(part).__name__})'] = number
+    return stated
+
+
+def count_train_clips(dataset: Any, sampler: Any) -> IntVector:
+    """Training clips per class, (C,) int64 for the classes that the data shows; the sampler's count if it has one."""
+    counts = getattr(sampler, 'class_counts', None)
+    return np.asarray(counts, np.int64) if counts is not None else np.bincount(dataset_labels(dataset))
+
+
+def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: Any, role: str) -> dict[str, int]:
+    """The number of classes that the head, the loss, the metric and the data state, by who states it.
+
+    Args:
+        model: Heads are modules with a loss in them; their losses may state a number too.
+        metric: Of the same evaluation, if there is one.
+        dataset: States the length of its class list.
+        role: 'val' or 'test'. With 'val', that of training, Mixup and CutMix are asked too.
+
+    Raises:
+        ValueError: If they differ; the message lists them all.
+    """
+    stated = _blending_num_classes(model) if role == 'val' else {}
+    for name, module in model.named_modules():
+        has_loss = any(
+            child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children()
+        )
+        number = getattr(module, 'num_classes', None)
+        if (has_loss or hasattr(module, 'set_class_difficulty')) and isinstance(number, int):
+            stated[f'{name or "model"} ({type(module).__name__})'] = number
+    if metric is not None and metric.num_classes is not None:
+        stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes
+    if metric is not None and metric.class_names is not None:
+        stated[f'class_names of {role}_evaluator'] = len(metric.class_names)
+    names = dataset_class_names(dataset)
+    if names is not None:
+        stated[f'class list of {describe(dataset)}'] = len(names)
+    if len(set(stated.values())) > 1:
+        listed = '; '.join(f'{source}: {number}' for source, number in stated.items())
+        raise ValueError(
+            f'the numbers of classes differ: {listed}. Set num_classes of the head and of any blending (and of loss '
+            'and metric, or leave these None) to the length of the class list'
+        )
+    return stated
+
+
+def agreed_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: Any, counts: IntVector) -> int:
+    """The number of classes C in training, at least the largest training label plus 1.
+
+    Raises:
+        ValueError: If those who state a number differ, or a training label is beyond it.
+    """
+    stated = stated_num_classes(model, metric, dataset, 'val')
+    num_classes = next(iter(stated.values()), len(counts))
+    if len(counts) > num_classes:
+        who = next(iter(stated))
+        check_labels(dataset_labels(dataset), num_classes, dataset, who)
+        raise ValueError(
+            f'the sampler counts {len(counts)} classes, {who} states {num_classes}: set num_classes of the head, '
+            'and the class list of the training data, to the same number'
+        )
+    return num_classes
+
+
+def count_evaluated_clips(dataset: Any, num_classes: int) -> IntVector:
+    """Clips per class of a validation or test set, (C,) int64.
+
+    Raises:
+        ValueError: If the set is empty or has a label outside 0..C-1.
+    """
+    labels = dataset_labels(dataset)
+    check_labels(labels, num_classes, dataset)
+    return np.bincount(labels, minlength=num_classes)
+
+
+def names_of(metric: ClassAccuracy, *datasets: Any) -> tuple[str, ...] | None:
+    """The class names that the metric was given, else those of the first dataset that has some."""
+    if metric.class_names is not None:
+        return metric.class_names
+    return next((names for names in map(dataset_class_names, datasets) if names is not None), None)

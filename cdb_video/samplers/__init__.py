@@ -1,0 +1,1 @@
+"""Samplers that re-balance classes: by difficulty, and by frequency."""

@@ -1,0 +1,139 @@
+"""CDBSampler: classes drawn by their difficulty (CDB-S)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from mmengine.registry import DATA_SAMPLERS
+from numpy.typing import ArrayLike
+
+from cdb_video.data.labels import describe
+from cdb_video.difficulty.consumer import warn_undriven
+from cdb_video.difficulty.formulas import FloatVector, class_mass
+from cdb_video.difficulty.tau import (
+    Measurement,
+    Progress,
+    TauOrRamp,
+    check_begin,
+    check_tau_or_ramp,
+    is_ramp,
+    kept,
+    tau_now,
+)
+from cdb_video.samplers.class_sampler import ClassSampler
+
+
+@DATA_SAMPLERS.register_module()
+class CDBSampler(ClassSampler):
+    """Class-difficulty based sampling, CDB-S (arXiv 2207.14499): p_c ~ n_c^q d_c^tau.
+
+    The difficulties come from `ClassDifficultyHook` after every validation and act from the next epoch on
+    (in iteration-based runs from the next pass over the data, or with ``infinite=True`` at once). Until the
+    first one all classes are equally difficult, and with the default q = 0 that means class-balanced
+    sampling, not natural sampling::
+
+        train_dataloader = dict(sampler=dict(type='CDBSampler', tau=1.0))
+
+    Args:
+        dataset: Dataset with `get_data_info`, from which the labels are read once.
+        tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). Ours:
+            ``(0, 2)`` lets it grow over the epochs, from 0 in the first to 2 in the last.
+        frequency_power: q >= 0: 0 is CDB-S in our reading of the paper; 1 keeps the natural frequencies
+            and lets the difficulty act on top of them.
+        begin: Our option: the law acts from this epoch on, and sampling is natural before (deferred re-sampling). A
+            whole number of epochs, or a fraction in [0, 1) of all. 0 = from the start.
+        **kwargs: The other arguments of `ClassSampler`.
+
+    Raises:
+        ValueError: If an argument is out of range, a class has no clip, or the data is multi-label.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        tau: TauOrRamp = 1.0,
+        frequency_power: float = 0.0,
+        begin: float = 0,
+        **kwargs: Any,
+    ) -> None:
+        check_tau_or_ramp(tau)
+        check_begin(begin)
+        super().__init__(dataset, frequency_power=frequency_power, **kwargs)
+        self.tau = tau
+        self.begin = begin
+        self.tau_: float | None = None
+        self._warned = False
+        self._begun = False
+        self._progress = Progress()
+        self._measured: Measurement = (np.ones(self.num_classes), None)
+        self._take_law(self._law_now()[0])
+
+    @property
+    def follows_progress(self) -> bool:
+        """Whether the law changes with the epoch, beside the difficulty."""
+        return self.begin != 0 or is_ramp(self.tau)
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over the clips of this rank: those of the current epoch, or of pass after pass for ever."""
+        # Iteration-based loops fetch the first batches before any hook runs: too early to miss the difficulty.
+        if self._begun:
+            self._warn_if_undriven()
+        self._begun = True
+        return super().__iter__()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, which makes its draw a different one; an infinite sampler counts its passes from there."""
+        self._warn_if_undriven()
+        super().set_epoch(epoch)
+
+    def _warn_if_undriven(self) -> None:
+        if self.tau_ is None and self.tau != 0 and not self._warned:
+            self._warned = True
+            warn_undriven(self, 'sampling with equal difficulties')
+
+    def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
+        """Derive the class probabilities from a new difficulty; called by `ClassDifficultyHook`.
+
+        Args:
+            difficulty: (C,) float in [0, 1].
+            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau.
+
+        Raises:
+            ValueError: If the number of classes differs from the dataset's, or a value is out of range.
+        """
+        if len(np.asarray(difficulty)) != self.num_classes:
+            raise ValueError(
+                f'the difficulty has {len(np.asarray(difficulty))} classes, {describe(self.dataset)} has '
+                f'{self.num_classes}: check num_classes of the head; if it is right, give the data its full class list '
+                '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
+            )
+        before, self._measured = self._measured, kept(difficulty, accuracy)
+        try:
+            mass, self.tau_ = self._law_now()
+        except ValueError:
+            self._measured = before
+            raise
+        self._take_law(mass)
+
+    def set_progress(self, epoch: int, max_epochs: int) -> None:
+        """Set the epoch, for `begin` and a tau that grows; called by `ClassDifficultyHook` before each.
+
+        Args:
+            epoch: Epochs done, 0 in the first.
+            max_epochs: Epochs of the run, >= 1.
+        """
+        self._progress.set(epoch, max_epochs)
+        if self.follows_progress:
+            mass, tau = self._law_now()
+            self._take_law(mass)
+            self.tau_ = None if self.tau_ is None else tau
+
+    def _law_now(self) -> tuple[FloatVector, float]:
+        """The class mass of this epoch, and the exponent in it."""
+        difficulty, accuracy = self._measured
+        if not self._progress.reached(self.begin):
+            return class_mass(difficulty, 0.0, self.class_counts, 1.0), 0.0
+        tau = tau_now(self.tau, accuracy, self._progress)
+        return class_mass(difficulty, tau, self.class_counts, self.frequency_power), tau

@@ -1,0 +1,87 @@
+"""The history file: round trip, torn lines, and what a restart keeps aside."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from cdb_video.difficulty.history import append_lines, fork_history, make_header, read_history
+
+
+def record(iteration):
+    return {'kind': 'validation', 'epoch': iteration // 10, 'iter': iteration, 'accuracy': np.array([0.5, math.nan])}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / 'class_history.jsonl'
+    append_lines(path, make_header('run', 2, ('cut', 'wash'), [3, 4]), record(10), record(20), record(30))
+    return path
+
+
+def test_what_was_written_is_read_back_with_nan_as_null(path):
+    history = read_history(path)
+    assert history.header['class_names'] == ['cut', 'wash']
+    assert [entry['iter'] for entry in history.records] == [10, 20, 30]
+    assert history.records[0]['accuracy'] == [0.5, None]
+    assert all(isinstance(json.loads(line), dict) for line in path.read_text().splitlines())
+
+
+def test_torn_last_line_costs_only_itself(path):
+    path.write_bytes(path.read_bytes()[:-20])
+    append_lines(path, record(40))
+    with pytest.warns(UserWarning, match='1 line left out, being torn'):
+        history = read_history(path)
+    assert [entry['iter'] for entry in history.records] == [10, 20, 40]
+    assert history.num_torn_lines == 1
+
+
+@pytest.mark.parametrize('line', ['[1, 2]', '{"kind": "other"}', '{"kind": "validation", "iter": "x"}', '\x00\x00'])
+def test_line_that_is_no_record_is_left_out_and_counted(path, line):
+    path.write_text(path.read_text() + line + '\n\n')
+    with pytest.warns(UserWarning, match='left out'):
+        assert len(read_history(path).records) == 3
+
+
+def test_newer_format_is_refused(tmp_path):
+    path = tmp_path / 'class_history.jsonl'
+    append_lines(path, {'kind': 'header', 'version': 99})
+    with pytest.raises(ValueError, match='format version 99'):
+        read_history(path)
+
+
+@pytest.mark.parametrize('value', [math.inf, np.float32('nan'), torch.tensor(-math.inf)])
+def test_number_that_json_has_not_becomes_null(tmp_path, value):
+    path = tmp_path / 'class_history.jsonl'
+    append_lines(path, {'kind': 'validation', 'iter': 1, 'metrics': {'loss': value, 'other': torch.ones(2)}})
+    assert read_history(path).records[0]['metrics'] == {'loss': None, 'other': [1.0, 1.0]}
+
+
+def test_restart_keeps_later_records_aside(path):
+    aside = fork_history(path, 20)
+    assert aside.name == 'class_history.1.jsonl'
+    assert [entry['iter'] for entry in read_history(path).records] == [10, 20]
+    assert [entry['iter'] for entry in read_history(aside).records] == [30]
+    assert fork_history(path, 20) is None
+
+
+def test_new_run_keeps_the_whole_old_history_aside_under_a_free_name(path):
+    (path.parent / 'class_history.1.jsonl').write_text('taken')
+    content = path.read_bytes()
+    aside = fork_history(path, None)
+    assert aside.name == 'class_history.2.jsonl'
+    assert aside.read_bytes() == content
+    assert not path.exists()
+
+
+def test_restart_without_a_history_has_nothing_to_keep(tmp_path):
+    assert fork_history(tmp_path / 'class_history.jsonl', 5) is None
+
+
+def test_runs_with_other_class_names_in_one_file_are_refused(path):
+    lines = [make_header('one', 2, ('lift', 'cut'), [3, 2]), make_header('other', 2, ('lift', 'wash'), [3, 2])]
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    with pytest.raises(ValueError, match='line 2: this header has other class names'):
+        read_history(path)
