@@ -15,7 +15,7 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from cdb_video.report.console import run
+from cdb_video.report.pages.console import run
 
 WORST = 3
 

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from cdb_video.difficulty.history import HISTORY_NAME, make_header
-from cdb_video.report.files import write_live_page, write_report
-from cdb_video.report.insight import build_insight
-from cdb_video.report.source import DUMP_NAME, read_run
+from cdb_video.report.insight.insight import build_insight
+from cdb_video.report.pages.files import write_live_page, write_report
+from cdb_video.report.sources.source import DUMP_NAME, read_run
 
 CLIPS_PER_CLASS = 20
 VALIDATION_CLIPS = 15

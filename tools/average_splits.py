@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.fields import is_number
-from cdb_video.report.class_report import REPORT_NAME, read_class_report
-from cdb_video.report.class_table import is_share
-from cdb_video.report.console import run
-from cdb_video.report.run_config import tested_split
-from cdb_video.report.text import markdown_text
+from cdb_video.report.class_report.file import REPORT_NAME, read_class_report
+from cdb_video.report.class_report.rows import is_share
+from cdb_video.report.class_report.text import markdown_text
+from cdb_video.report.pages.console import run
+from cdb_video.report.sources.run_config import tested_split
 from cdb_video.serialise import plain, write_atomically
 
 Report = dict[str, Any]

@@ -18,12 +18,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdb_video.report.compare import compare
-from cdb_video.report.compare_files import format_comparison, write_comparison
-from cdb_video.report.console import not_written, run
-from cdb_video.report.insight import Options
-from cdb_video.report.page import MissingPackagesError
-from cdb_video.report.runs import read_methods
+from cdb_video.report.compare.files import format_comparison, write_comparison
+from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.runs import read_methods
+from cdb_video.report.insight.insight import Options
+from cdb_video.report.pages.console import not_written, run
+from cdb_video.report.pages.page import MissingPackagesError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

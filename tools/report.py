@@ -18,12 +18,12 @@ from pathlib import Path
 
 from cdb_video.annotation import read_class_names
 from cdb_video.report import format_summary, format_table
-from cdb_video.report.class_report import REPORT_NAME
-from cdb_video.report.console import not_written, run
-from cdb_video.report.files import check_replaces, write_report
-from cdb_video.report.insight import Insight, Options, build_insight
-from cdb_video.report.page import MissingPackagesError
-from cdb_video.report.source import read_run
+from cdb_video.report.class_report.file import REPORT_NAME
+from cdb_video.report.insight.insight import Insight, Options, build_insight
+from cdb_video.report.pages.console import not_written, run
+from cdb_video.report.pages.files import check_replaces, write_report
+from cdb_video.report.pages.page import MissingPackagesError
+from cdb_video.report.sources.source import read_run
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdb_video.report.compare import compare
-from cdb_video.report.compare_files import write_comparison
-from cdb_video.report.files import PAGE_NAME, write_report
-from cdb_video.report.insight import Options, build_insight
-from cdb_video.report.runs import read_methods
-from cdb_video.report.source import read_run
+from cdb_video.report.compare.files import write_comparison
+from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.runs import read_methods
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.pages.files import PAGE_NAME, write_report
+from cdb_video.report.sources.source import read_run
 from cdb_video.serialise import write_atomically
 
 WIDTH, HEIGHT = 1366, 768

@@ -13,7 +13,6 @@ from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY
 from cdb_video.hooks.reporting import ReportingHook, Validation
 from cdb_video.processes import together
-from cdb_video.report.automatic import LiveReport
 from cdb_video.run.agreement import check_agreement, start_prints, state_prints
 from cdb_video.run.consumers import (
     class_prior,
@@ -24,6 +23,7 @@ from cdb_video.run.consumers import (
     hand_on_progress,
 )
 from cdb_video.run.fingerprints import Print
+from cdb_video.run.live_report import LiveReport
 from cdb_video.run.log import log_class_image, log_classes, log_scalars
 from cdb_video.run.loop import remember_checkpoint, validation_due
 from cdb_video.run.parts import CONSUMER_RECIPE

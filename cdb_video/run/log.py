@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.visualization import LocalVisBackend
 
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.report.class_table import format_table
-from cdb_video.report.strip import class_strip
+from cdb_video.report.class_report.rows import format_table
+from cdb_video.report.figures.strip import class_strip
 from cdb_video.run.record import Vectors, _rows, _try_writing
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, make_header, read_history
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.report.automatic import dump_of, write_final_report
-from cdb_video.report.class_report import REPORT_NAME, read_class_report
-from cdb_video.report.class_table import Row, class_rows, format_summary, format_table, write_class_report
+from cdb_video.report.class_report.file import REPORT_NAME, read_class_report, write_class_report
+from cdb_video.report.class_report.rows import Row, class_rows, format_summary, format_table
+from cdb_video.run.live_report import dump_of, write_final_report
 from cdb_video.run.parts import find_metric
 
 Vectors = Mapping[str, Mapping[str, Any]]

@@ -10,10 +10,10 @@ import pytest
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
-from cdb_video.report import automatic
-from cdb_video.report.automatic import LIVE_SHARE, LiveReport
-from cdb_video.report.page import MissingPackagesError
-from cdb_video.report.strip import class_strip
+from cdb_video.report.figures.strip import class_strip
+from cdb_video.report.pages.page import MissingPackagesError
+from cdb_video.run import live_report
+from cdb_video.run.live_report import LIVE_SHARE, LiveReport
 from tests.report.dumps import write_history
 from tests.support.runs import make_runner
 
@@ -87,17 +87,17 @@ def test_live_page_is_written_during_training(run, tmp_path):
 def test_live_page_is_left_out_while_it_would_cost_more_than_its_share(toy):
     live = LiveReport()
     clock = mock.Mock(side_effect=[0.0, 1.0])  # the first page takes a second
-    with mock.patch.object(automatic.time, 'perf_counter', clock):
+    with mock.patch.object(live_report.time, 'perf_counter', clock):
         assert live.update(toy)
-    with mock.patch.object(automatic.time, 'perf_counter', side_effect=[1.0 + 0.9 / LIVE_SHARE]):
+    with mock.patch.object(live_report.time, 'perf_counter', side_effect=[1.0 + 0.9 / LIVE_SHARE]):
         assert not live.update(toy)
-    with mock.patch.object(automatic.time, 'perf_counter', side_effect=[1.0 + 1.1 / LIVE_SHARE, 60.0]):
+    with mock.patch.object(live_report.time, 'perf_counter', side_effect=[1.0 + 1.1 / LIVE_SHARE, 60.0]):
         assert live.update(toy)
 
 
 def test_missing_packages_are_said_once(toy):
     live = LiveReport()
-    with mock.patch.object(automatic, 'write_live_page', side_effect=MissingPackagesError('pip install it')):
+    with mock.patch.object(live_report, 'write_live_page', side_effect=MissingPackagesError('pip install it')):
         assert not live.update(toy)
         assert not live.update(toy)
     (message,) = toy.logger.warning.call_args.args
@@ -106,7 +106,7 @@ def test_missing_packages_are_said_once(toy):
 
 
 def test_training_without_the_packages_still_writes_the_tables(run, tmp_path):
-    with mock.patch('cdb_video.report.page.find_spec', return_value=None):
+    with mock.patch('cdb_video.report.pages.page.find_spec', return_value=None):
         run().train()
     assert (tmp_path / 'class_report.md').exists()
     assert not (tmp_path / 'report.html').exists()
@@ -114,8 +114,8 @@ def test_training_without_the_packages_still_writes_the_tables(run, tmp_path):
 
 def test_a_fault_in_the_page_is_logged_and_does_not_end_the_training(run, tmp_path):
     with (
-        mock.patch.object(automatic, 'write_live_page', side_effect=KeyError('a fault')),
-        mock.patch.object(automatic, 'build_insight', side_effect=KeyError('another')),
+        mock.patch.object(live_report, 'write_live_page', side_effect=KeyError('a fault')),
+        mock.patch.object(live_report, 'build_insight', side_effect=KeyError('another')),
     ):
         run().train()
     assert (tmp_path / 'class_report.csv').exists()

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdb_video.report.compare import compare
-from cdb_video.report.compare_files import write_comparison
-from cdb_video.report.files import write_report
-from cdb_video.report.insight import Options, build_insight
-from cdb_video.report.runs import read_methods
-from cdb_video.report.source import read_run
+from cdb_video.report.compare.files import write_comparison
+from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.runs import read_methods
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.pages.files import write_report
+from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
 

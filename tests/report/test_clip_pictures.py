@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from cdb_video.pack import PackWriter
-from cdb_video.report.clip_pictures import pictures_of
-from cdb_video.report.insight import Options, build_insight
-from cdb_video.report.mistakes import worst_mistakes
-from cdb_video.report.page import render_page
-from cdb_video.report.source import read_run
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.insight.mistakes import worst_mistakes
+from cdb_video.report.pages.page import render_page
+from cdb_video.report.sources.clip_pictures import pictures_of
+from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_dump
 
 

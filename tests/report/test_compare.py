@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cdb_video.report.compare import compare, mcnemar
-from cdb_video.report.insight import Options
-from cdb_video.report.runs import group_of, read_methods
+from cdb_video.report.compare.methods import compare, mcnemar
+from cdb_video.report.compare.runs import group_of, read_methods
+from cdb_video.report.insight.insight import Options
 from tests.report.dumps import NAMES, clip_name, make_samples, rescored, write_history, write_report, write_run
 
 OPTIONS = Options(repeats=0, head_threshold=100)

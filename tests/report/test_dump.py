@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video.report.dump import DumpError, read_dump, sessions_of
+from cdb_video.report.sources.dump import DumpError, read_dump, sessions_of
 from tests.report.dumps import clip_name, make_samples, mutated, write_dump
 
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from cdb_video.report.compare import compare
-from cdb_video.report.compare_files import format_comparison
-from cdb_video.report.figures import build_figures
-from cdb_video.report.files import write_report
-from cdb_video.report.insight import Options, build_insight
-from cdb_video.report.runs import read_methods
-from cdb_video.report.source import read_run
+from cdb_video.report.compare.files import format_comparison
+from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.runs import read_methods
+from cdb_video.report.figures.all_figures import build_figures
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.pages.files import write_report
+from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_history
 from tests.report.dumps import write_report as write_json
 

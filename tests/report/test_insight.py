@@ -7,10 +7,10 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from cdb_video.report.class_table import format_summary
-from cdb_video.report.files import summary_of
-from cdb_video.report.insight import METRIC_LABELS, Options, build_insight
-from cdb_video.report.source import read_run
+from cdb_video.report.class_report.rows import format_summary
+from cdb_video.report.insight.insight import METRIC_LABELS, Options, build_insight
+from cdb_video.report.pages.files import summary_of
+from cdb_video.report.sources.source import read_run
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 
 QUICK = Options(repeats=50, head_threshold=100)

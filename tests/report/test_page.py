@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from cdb_video.report import figures
-from cdb_video.report.confusion_figure import similar_order
-from cdb_video.report.figure_parts import display_names
-from cdb_video.report.files import write_live_page, write_report
-from cdb_video.report.frequency_figures import label_places
-from cdb_video.report.insight import Options, build_insight
-from cdb_video.report.mistakes import worst_mistakes
-from cdb_video.report.page import MissingPackagesError, render_page
-from cdb_video.report.source import read_run
+from cdb_video.report.figures import all_figures
+from cdb_video.report.figures.confusion import similar_order
+from cdb_video.report.figures.frequency import label_places
+from cdb_video.report.figures.parts import display_names
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.insight.mistakes import worst_mistakes
+from cdb_video.report.pages.files import write_live_page, write_report
+from cdb_video.report.pages.page import MissingPackagesError, render_page
+from cdb_video.report.sources.source import read_run
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
 
@@ -76,7 +76,7 @@ def test_numbers_of_the_table_are_those_of_the_rows(insight):
 
 
 def test_pictures_are_valid_for_plotly_and_have_a_place_in_the_page(insight):
-    built = figures.build_figures(insight)
+    built = all_figures.build_figures(insight)
     assert built.keys() == {'counts', 'tail', 'curves', 'difficulty', 'weight-CDBLoss', 'confusion'}
     page = render_page(insight).decode()
     for name, figure in built.items():
@@ -97,14 +97,14 @@ def test_names_in_the_picture_do_not_cover_each_other_and_are_left_to_hovering_w
 def test_a_thousand_classes_have_a_readable_histogram_and_no_bars_of_error(tmp_path):
     counts = [max(3, 2000 // place) for place in range(1, 201)]
     path = write_history(tmp_path / 'class_history.jsonl', 1, counts, tuple(f'class {label}' for label in range(200)))
-    built = figures.build_figures(build_insight(read_run(path), QUICK))
+    built = all_figures.build_figures(build_insight(read_run(path), QUICK))
     assert built['counts']['layout']['yaxis']['type'] == 'log'
     assert built['counts']['layout']['xaxis']['nticks'] <= 40
     assert not built['tail']['data'][0]['error_y']['visible']
 
 
 def test_heat_map_holds_the_difficulty_of_every_class_most_frequent_on_top(insight):
-    heat_map = figures.build_figures(insight)['difficulty']['data'][0]
+    heat_map = all_figures.build_figures(insight)['difficulty']['data'][0]
     assert heat_map['y'][0] == 'lift'
     assert heat_map['x'] == [1, 2, 3]
     expected = np.array([record['difficulty'] for record in insight.run.records]).T
@@ -112,7 +112,7 @@ def test_heat_map_holds_the_difficulty_of_every_class_most_frequent_on_top(insig
 
 
 def test_confusion_picture_holds_the_counts_and_the_shares(insight):
-    heat_map = figures.build_figures(insight)['confusion']['data'][0]
+    heat_map = all_figures.build_figures(insight)['confusion']['data'][0]
     np.testing.assert_array_equal(heat_map['customdata'], insight.confusion)
     np.testing.assert_allclose(heat_map['z'][0], insight.confusion[0] / insight.confusion[0].sum(), atol=1e-4)
     assert heat_map['z'][4] == [None] * 5  # never evaluated
@@ -121,7 +121,7 @@ def test_confusion_picture_holds_the_counts_and_the_shares(insight):
 def test_many_classes_are_added_up_and_no_clip_is_lost(tmp_path):
     samples = make_samples(count=900, num_classes=200)
     insight = build_insight(read_run(write_dump(tmp_path / 'a.pkl', samples)), QUICK)
-    heat_map = figures.build_figures(insight)['confusion']['data'][0]
+    heat_map = all_figures.build_figures(insight)['confusion']['data'][0]
     assert len(heat_map['x']) == 101
     assert heat_map['x'][-1] == '100 other classes'
     assert np.sum(heat_map['customdata']) == 900
@@ -203,7 +203,7 @@ def test_live_page_needs_the_history_alone(tmp_path):
 
 def test_missing_packages_are_named_with_the_remedy(insight, tmp_path):
     with (
-        mock.patch('cdb_video.report.page.find_spec', return_value=None),
+        mock.patch('cdb_video.report.pages.page.find_spec', return_value=None),
         pytest.raises(MissingPackagesError, match=r"needs jinja2 and plotly: pip install 'cdb-video\[report\]'"),
     ):
         write_report(insight, tmp_path / 'out')

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cdb_video.report.compare import compare
-from cdb_video.report.compare_files import format_comparison
-from cdb_video.report.insight import Options
-from cdb_video.report.runs import read_methods
-from cdb_video.report.statistics import class_groups, mute_groups
+from cdb_video.report.compare.files import format_comparison
+from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.runs import read_methods
+from cdb_video.report.insight.insight import Options
+from cdb_video.report.insight.statistics import class_groups, mute_groups
 from tests.report.dumps import write_history, write_run
 
 OPTIONS = Options(repeats=0, head_threshold=100)

@@ -7,11 +7,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from cdb_video.report.figures import build_figures
-from cdb_video.report.insight import Options, build_insight
-from cdb_video.report.page import render_page
-from cdb_video.report.runs import read_methods
-from cdb_video.report.source import read_run
+from cdb_video.report.compare.runs import read_methods
+from cdb_video.report.figures.all_figures import build_figures
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.pages.page import render_page
+from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_dump, write_history, write_report
 
 QUICK = Options(repeats=0)
@@ -41,7 +41,7 @@ def test_counts_of_training_batches_are_shown_as_such(history):
 
 def test_page_of_training_batches_speaks_of_no_validation(history):
     pytest.importorskip('plotly', reason="needs the extra 'report'")
-    with mock.patch('cdb_video.report.page._plotly_script', return_value=b''):
+    with mock.patch('cdb_video.report.pages.page._plotly_script', return_value=b''):
         text = render_page(build_insight(read_run(history(sources=['train'] * 3)), QUICK)).decode()
     assert 'training batches · epoch 3' in text
     assert 'Training batches of every epoch' in text

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest, spearmanr
 from sklearn import metrics as sk
 
-from cdb_video.report.statistics import (
+from cdb_video.report.insight.statistics import (
     Outcomes,
     bootstrap,
     class_groups,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cdb_video.report.class_table import class_rows, write_class_report
-from cdb_video.report.text import csv_table, csv_text, markdown_text
+from cdb_video.report.class_report.file import write_class_report
+from cdb_video.report.class_report.rows import class_rows
+from cdb_video.report.class_report.text import csv_table, csv_text, markdown_text
 from cdb_video.serialise import counted
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json

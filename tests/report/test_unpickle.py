@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video.report import unpickle
+from cdb_video.report.sources import unpickle
 from tests.report.dumps import mutated
 
 HONEST = [

@@ -147,7 +147,7 @@ def test_a_report_that_says_more_is_not_replaced(report, tmp_path, capsys):
 
 def test_missing_packages_leave_the_tables_and_say_the_remedy(report, tmp_path, capsys):
     write_history(tmp_path / 'class_history.jsonl')
-    with mock.patch('cdb_video.report.page.find_spec', return_value=None):
+    with mock.patch('cdb_video.report.pages.page.find_spec', return_value=None):
         assert report.main([str(tmp_path)]) == 0
     assert "pip install 'cdb-video[report]'" in capsys.readouterr().err
     assert (tmp_path / 'class_report.csv').exists()

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.report.compare import Comparison
-from cdb_video.report.figure_parts import Figure, by_frequency, display_names
-from cdb_video.report.insight import METRIC_LABELS
-from cdb_video.report.page import render
-from cdb_video.report.text import csv_table, markdown_text
+from cdb_video.report.class_report.text import csv_table, markdown_text
+from cdb_video.report.compare.methods import Comparison
+from cdb_video.report.figures.parts import Figure, by_frequency, display_names
+from cdb_video.report.insight.insight import METRIC_LABELS
+from cdb_video.report.pages.page import render
 from cdb_video.serialise import write_atomically
 
 Row = dict[str, Any]

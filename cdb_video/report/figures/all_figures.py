@@ -7,11 +7,11 @@ colour vision.
 
 from __future__ import annotations
 
-from cdb_video.report.confusion_figure import confusion_matrix
-from cdb_video.report.course_figures import consumer_figures, course, learning_curves
-from cdb_video.report.figure_parts import Figure, display_names
-from cdb_video.report.frequency_figures import accuracy_by_count, class_histogram
-from cdb_video.report.insight import Insight
+from cdb_video.report.figures.confusion import confusion_matrix
+from cdb_video.report.figures.course import consumer_figures, course, learning_curves
+from cdb_video.report.figures.frequency import accuracy_by_count, class_histogram
+from cdb_video.report.figures.parts import Figure, display_names
+from cdb_video.report.insight.insight import Insight
 
 
 def build_figures(insight: Insight) -> dict[str, Figure]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.report.figure_parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
-from cdb_video.report.insight import Insight
-from cdb_video.report.statistics import IntMatrix
+from cdb_video.report.figures.parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
+from cdb_video.report.insight.insight import Insight
+from cdb_video.report.insight.statistics import IntMatrix
 from cdb_video.serialise import counted
 
 SHOWN_CLASSES = 100

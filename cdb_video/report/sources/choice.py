@@ -12,11 +12,11 @@ import numpy as np
 
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.report.class_report import REPORT_NAME
-from cdb_video.report.evaluation_lists import read_evaluation_lists
+from cdb_video.report.class_report.file import REPORT_NAME
+from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
 
 if TYPE_CHECKING:
-    from cdb_video.report.source import RunData
+    from cdb_video.report.sources.run_data import RunData
 
 
 def choose_evaluation(run: RunData, *, explicit: bool) -> None:

@@ -3,70 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cdb_video.class_names import check_same_names
-from cdb_video.difficulty.formulas import IntVector
-from cdb_video.difficulty.history import HISTORY_NAME, source_of
-from cdb_video.report.checked_history import CheckedHistory, EmptyHistoryError
-from cdb_video.report.choice import choose_evaluation
-from cdb_video.report.class_report import REPORT_NAME, read_class_report
-from cdb_video.report.dump import Predictions, read_dump
+from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.report.class_report.file import REPORT_NAME, read_class_report
+from cdb_video.report.sources.checked_history import CheckedHistory, EmptyHistoryError
+from cdb_video.report.sources.choice import choose_evaluation
+from cdb_video.report.sources.dump import read_dump
+from cdb_video.report.sources.run_data import RunData
 
 DUMP_NAME = 'predictions.pkl'
 _DUMP_ENDINGS = ('.pkl', '.pickle')
 _PICKLE, _ZIP = b'\x80', b'PK'
-
-
-@dataclass
-class RunData:
-    """What is known of a run.
-
-    Attributes:
-        name: What to call it.
-        folder: Where its files are.
-        num_classes: C.
-        class_names: C names; None = not known.
-        train_counts: (C,) int64 training clips; None = not known.
-        records: Measurements of the difficulty in order, as in the history; see `sources`.
-        report: The content of ``class_report.json``; None if there is none.
-        predictions: The dump; None if there is none.
-        dump: Where the dump is; None if there is none.
-        history: Where the history is; None if none was read.
-        notes: What is missing or was left out, in sentences.
-    """
-
-    name: str
-    folder: Path
-    num_classes: int
-    class_names: tuple[str, ...] | None = None
-    train_counts: IntVector | None = None
-    records: list[dict[str, Any]] = field(default_factory=list)
-    report: dict[str, Any] | None = None
-    predictions: Predictions | None = None
-    dump: Path | None = None
-    history: Path | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def sources(self) -> list[str]:
-        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.difficulty.history`."""
-        return [source_of(record) for record in self.records]
-
-    @property
-    def difficulty_source(self) -> str | None:
-        """The same for the newest difficulty that is known; None where there is none."""
-        stated = (self.report or {}).get('difficulty_source')
-        return stated or next(iter(self.sources[-1:]), None)
-
-    @property
-    def last_validation(self) -> dict[str, Any] | None:
-        """The newest record of a validation of this run; None if there is none."""
-        return next((record for record in reversed(self.records) if source_of(record) == 'val'), None)
 
 
 def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | None = None) -> RunData:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.report.insight import Insight
+from cdb_video.report.insight.insight import Insight
 
 Figure = dict[str, Any]
 MAX_CELLS = 150

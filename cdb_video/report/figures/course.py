@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cdb_video.report.class_table import share_named
-from cdb_video.report.figure_parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
-from cdb_video.report.insight import METRIC_LABELS, Insight
+from cdb_video.report.class_report.rows import share_named
+from cdb_video.report.figures.parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
+from cdb_video.report.insight.insight import METRIC_LABELS, Insight
 
 _CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
 _OF = {'val': '', 'train': ', training batches', 'replay': ', replayed run'}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import reprlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cdb_video.difficulty.history import SOURCES
 from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, repeated_name
+from cdb_video.report.class_report.rows import Row
+from cdb_video.report.class_report.text import csv_table
+from cdb_video.serialise import plain, write_atomically
 
 REPORT_NAME = 'class_report.json'
 _ANEW = 'Run mim test to write it anew'
@@ -101,3 +105,29 @@ def _confusion_fault(confusions: list[list[int]], clips: list[int]) -> str | Non
     if sum(found) > _MOST_CLIPS:
         return f'confusions has {sum(found)} clips; it must have at most {_MOST_CLIPS}'
     return None
+
+
+REPORT_VERSION = 1
+
+
+def write_class_report(
+    directory: Path, rows: Sequence[Row], summary: Mapping[str, Any], name: str = 'class_report'
+) -> list[Path]:
+    """Write ``<name>.csv`` and ``<name>.json``, each by renaming a complete file.
+
+    Args:
+        directory: Made if it is missing.
+        rows: From `class_rows`.
+        summary: What was evaluated: split, epoch, iter, metrics, ...; goes into the JSON.
+        name: Name of the files without ending.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        OSError: If writing fails.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    document = plain({'version': REPORT_VERSION, **summary, 'classes': rows})
+    contents = {'csv': csv_table(rows), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
+    return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]

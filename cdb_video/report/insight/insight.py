@@ -1,6 +1,7 @@
 """From what is known of a run to what its report says: metrics with intervals, a row a class, confusions, notes.
 
-The rows are made in :mod:`cdb_video.report.class_details`, the notes in :mod:`cdb_video.report.remarks`.
+The rows are made in :mod:`cdb_video.report.insight.class_details`, the notes in
+:mod:`cdb_video.report.insight.remarks`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ import numpy as np
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.history import source_of
-from cdb_video.report.class_details import detailed_rows
-from cdb_video.report.class_table import Row, share_key, share_named
-from cdb_video.report.dump import sessions_of
-from cdb_video.report.remarks import remarks_on
-from cdb_video.report.source import RunData
-from cdb_video.report.statistics import (
+from cdb_video.report.class_report.rows import Row, share_key, share_named
+from cdb_video.report.insight.class_details import detailed_rows
+from cdb_video.report.insight.remarks import remarks_on
+from cdb_video.report.insight.statistics import (
     IntMatrix,
     Outcomes,
     bootstrap,
@@ -30,6 +29,8 @@ from cdb_video.report.statistics import (
     summarise,
     top_confusions,
 )
+from cdb_video.report.sources.dump import sessions_of
+from cdb_video.report.sources.run_data import RunData
 
 METRIC_LABELS = {
     'top1': 'Top-1',

@@ -12,10 +12,10 @@ import numpy as np
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.history import source_of
-from cdb_video.report.insight import Insight, Options, build_insight
-from cdb_video.report.run_config import differing_settings, planned_length, seed_of
-from cdb_video.report.source import read_run
-from cdb_video.report.statistics import Outcomes
+from cdb_video.report.insight.insight import Insight, Options, build_insight
+from cdb_video.report.insight.statistics import Outcomes
+from cdb_video.report.sources.run_config import differing_settings, planned_length, seed_of
+from cdb_video.report.sources.source import read_run
 
 _SEED_IN_NAME = re.compile(r'[-_.](?:s|seed[-_]?|run[-_]?)?\d+$')
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.report.class_report import REPORT_NAME, read_class_report
-from cdb_video.report.class_table import write_class_report
-from cdb_video.report.insight import METRIC_LABELS, Insight, Options, build_insight
-from cdb_video.report.page import render_page
-from cdb_video.report.source import history_run
-from cdb_video.report.text import markdown_text
+from cdb_video.report.class_report.file import REPORT_NAME, read_class_report, write_class_report
+from cdb_video.report.class_report.text import markdown_text
+from cdb_video.report.insight.insight import METRIC_LABELS, Insight, Options, build_insight
+from cdb_video.report.pages.page import render_page
+from cdb_video.report.sources.source import history_run
 from cdb_video.serialise import plain, write_atomically
 
 PAGE_NAME = 'report.html'

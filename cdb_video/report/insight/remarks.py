@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.report.dump import Predictions
-from cdb_video.report.source import RunData
-from cdb_video.report.statistics import Outcomes
+from cdb_video.report.insight.statistics import Outcomes
+from cdb_video.report.sources.dump import Predictions
+from cdb_video.report.sources.run_data import RunData
 from cdb_video.serialise import counted
 
 _FEW_UNITS = 5

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cdb_video.class_names import class_label
 from cdb_video.fields import is_number
-from cdb_video.report.text import csv_table
-from cdb_video.serialise import plain, write_atomically
 
-REPORT_VERSION = 1
 _HEADINGS = {
     'label': 'label',
     'name': 'class',
@@ -123,29 +118,6 @@ def format_summary(metrics: Mapping[str, Any]) -> str:
         if isinstance(value, float | int):
             words.append(f'{name} {value:.1%}' if is_share(name) else f'{name} {value:.4g}')
     return '  '.join(words)
-
-
-def write_class_report(
-    directory: Path, rows: Sequence[Row], summary: Mapping[str, Any], name: str = 'class_report'
-) -> list[Path]:
-    """Write ``<name>.csv`` and ``<name>.json``, each by renaming a complete file.
-
-    Args:
-        directory: Made if it is missing.
-        rows: From `class_rows`.
-        summary: What was evaluated: split, epoch, iter, metrics, ...; goes into the JSON.
-        name: Name of the files without ending.
-
-    Returns:
-        The two paths.
-
-    Raises:
-        OSError: If writing fails.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    document = plain({'version': REPORT_VERSION, **summary, 'classes': rows})
-    contents = {'csv': csv_table(rows), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
-    return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]
 
 
 def _cell(value: Any, key: str) -> str:

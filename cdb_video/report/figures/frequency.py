@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdb_video.report.figure_parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, rounded
-from cdb_video.report.insight import Insight
+from cdb_video.report.figures.parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, rounded
+from cdb_video.report.insight.insight import Insight
 
 _LOG_TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
 

@@ -1,7 +1,7 @@
 """A prediction dump, ``mim test ... --dump predictions.pkl``: who was tested, what was predicted, how surely.
 
 A dump is a pickle: a list with one dict a clip, of tensors and text. It is read by
-:mod:`cdb_video.report.unpickle`, which executes nothing that is inside.
+:mod:`cdb_video.report.sources.unpickle`, which executes nothing that is inside.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cdb_video.annotation import AnnotationError, parse_clip_name
 from cdb_video.difficulty.formulas import FloatVector, IntVector
-from cdb_video.report import unpickle
+from cdb_video.report.sources.unpickle import TORCH_BEGINNING, load
 from cdb_video.serialise import counted
 
 _PATH_KEYS = ('frame_dir', 'filename')
@@ -147,7 +147,7 @@ def read_dump(path: Path) -> Predictions:
     if fault:
         raise DumpError(f'{path} {fault}')
     try:
-        samples = unpickle.load(content)
+        samples = load(content)
     except pickle.UnpicklingError as error:
         text = _beginning_of_text(content)
         remedy = (
@@ -173,7 +173,7 @@ def _other_kind(path: Path, content: bytes) -> str | None:
     """What a file is and what to do, if its first bytes say that it is no pickle of clips; None if they do not."""
     if not content:
         return 'is empty: a dump has one dict a clip; write it anew with mim test --dump'
-    if content.startswith((b'PK\x03\x04', unpickle.TORCH_BEGINNING)):
+    if content.startswith((b'PK\x03\x04', TORCH_BEGINNING)):
         return (
             'is a checkpoint, or another file that torch.save wrote, and no dump: predict with it by mim test '
             f'CONFIG --checkpoint {path} --dump predictions.pkl, and name predictions.pkl'

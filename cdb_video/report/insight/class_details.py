@@ -9,9 +9,9 @@ import numpy as np
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.report.class_table import Row, class_rows
-from cdb_video.report.source import RunData
-from cdb_video.report.statistics import IntMatrix, Outcomes, ratio, wilson_interval
+from cdb_video.report.class_report.rows import Row, class_rows
+from cdb_video.report.insight.statistics import IntMatrix, Outcomes, ratio, wilson_interval
+from cdb_video.report.sources.run_data import RunData
 
 
 def detailed_rows(

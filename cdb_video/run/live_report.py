@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.report.files import PAGE_NAME, write_live_page, write_report
-from cdb_video.report.insight import build_insight
-from cdb_video.report.page import MissingPackagesError
-from cdb_video.report.source import read_run
+from cdb_video.report.insight.insight import build_insight
+from cdb_video.report.pages.files import PAGE_NAME, write_live_page, write_report
+from cdb_video.report.pages.page import MissingPackagesError
+from cdb_video.report.sources.source import read_run
 
 LIVE_SHARE = 0.02
 """Of the time of a run, at most, that goes into live pages."""

@@ -1,0 +1,1 @@
+"""The class report: rows, text, and its file format."""

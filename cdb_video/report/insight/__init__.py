@@ -1,0 +1,1 @@
+"""What a run shows about its classes: statistics, remarks, mistakes."""

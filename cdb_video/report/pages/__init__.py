@@ -1,0 +1,1 @@
+"""HTML pages and console output of a report."""
