@@ -25,7 +25,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from cdb_video.annotation import FrameEntry, VideoEntry, write_frame_list, write_video_list
+from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
 
 NAMES = {'pack': 'PackDecode, 256 q90', 'video': 'VideoDecode'}
 _KIND = 2  # MPEG-4, which is decoded fastest

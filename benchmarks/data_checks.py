@@ -29,7 +29,7 @@ from cut_session import cut_recording
 from cut_writer import CutOptions
 from raw_annotations import padded_frames
 
-from cdb_video.annotation import ClipName
+from cdb_video_files.clip_names import ClipName
 
 SESSION = 'P05-R01-PastaSalad'
 TIMES_MS = [(1000, 2700), (8000, 9500), (12000, 18000), (24000, 26000), (33000, 41000), (50000, 52000)]

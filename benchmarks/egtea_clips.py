@@ -41,7 +41,8 @@ def read_names(splits: Path | None, seed: int) -> list[tuple[str, int]]:
     Raises:
         ValueError: If the folder holds no split file.
     """
-    from cdb_video.annotation import ClipName, read_annotations
+    from cdb_video_files.annotations import read_annotations
+    from cdb_video_files.clip_names import ClipName
 
     if splits is not None:
         files = sorted(splits.glob('*split*.txt'))

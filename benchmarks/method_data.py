@@ -17,7 +17,7 @@ from measuring import REPOSITORY
 from mmengine.registry import TRANSFORMS, init_default_scope
 from numpy.typing import NDArray
 
-from cdb_video.annotation import read_frame_list
+from cdb_video_files.lists import read_frame_list
 
 FROZEN = REPOSITORY / 'benchmarks' / 'methods_frozen.json'
 """SHA-256 of what was drawn, by data set and its seed."""

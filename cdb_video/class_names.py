@@ -21,3 +21,14 @@ def check_same_names(names: Sequence[str] | None, others: Sequence[str] | None, 
         f'class {index} is {names[index]!r} in {who} and {others[index]!r} in {whose}: both need the same class '
         'list in the same order'
     )
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """A number and what it counts, as '1 class' and '2 classes'.
+
+    Args:
+        number: How many.
+        singular: The name of one.
+        plural: The name of several; None = with an s.
+    """
+    return f'{number} {singular if number == 1 else plural or singular + "s"}'

@@ -39,18 +39,11 @@ from split_clips import (
     summarise,
 )
 
-from cdb_video.annotation import (
-    AnnotationError,
-    ClipName,
-    FrameEntry,
-    VideoEntry,
-    check_class_names,
-    read_annotations,
-    read_index,
-    write_class_names,
-    write_frame_list,
-    write_video_list,
-)
+from cdb_video_files.annotations import read_annotations, read_index
+from cdb_video_files.class_lists import check_class_names, write_class_names
+from cdb_video_files.clip_names import ClipName
+from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
+from cdb_video_files.records import AnnotationError
 
 ANNOTATIONS, LISTS = 'action_annotation', 'lists'
 CLASSES, SUMMARY, PLOT = 'classes.txt', 'summary.json', 'class_counts.png'

@@ -13,14 +13,10 @@ from check_report import SOURCES, Finding
 from data_root import clip_of_frames, clip_of_video, frames_place
 from split_clips import PARTS
 
-from cdb_video.annotation import (
-    AnnotationError,
-    ClipName,
-    parse_clip_name,
-    read_class_names,
-    read_frame_list,
-    read_video_list,
-)
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.clip_names import ClipName, parse_clip_name
+from cdb_video_files.lists import read_frame_list, read_video_list
+from cdb_video_files.records import AnnotationError
 
 ANNOTATIONS, CLASSES, SUMMARY = 'action_annotation', 'classes.txt', 'summary.json'
 # The length that a clip's name states and the decoded one differ by one frame in healthy clips.

@@ -28,7 +28,7 @@ from dataclasses import replace
 import numpy as np
 from split_clips import FEW_CLIPS, HoldOut, LabelledClip, SplitError
 
-from cdb_video.annotation import ClipName
+from cdb_video_files.clip_names import ClipName
 
 # Within this part of the wanted share, classes covered count for more than the share.
 _TOLERANCE = 0.2

@@ -14,7 +14,7 @@ from pack_file import SUFFIX as PACK_SUFFIX
 from pack_file import read_pack_manifest
 from tqdm import tqdm
 
-from cdb_video.annotation import ClipName
+from cdb_video_files.clip_names import ClipName
 
 
 @dataclass

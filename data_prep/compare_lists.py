@@ -12,7 +12,8 @@ from check_report import SOURCES, Finding
 from command_parts import first_few
 from split_clips import PARTS, SplitError, label_clips
 
-from cdb_video.annotation import AnnotationError, read_annotations, read_index
+from cdb_video_files.annotations import read_annotations, read_index
+from cdb_video_files.records import AnnotationError
 
 
 def compare_lists(root: Path, lists: Lists) -> list[Finding]:

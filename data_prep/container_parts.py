@@ -1,6 +1,6 @@
 """What parts of AVI and Matroska files say of their length, and libavformat does not tell. Standard library alone.
 
-`cdb_video/clips/container_parts.py` and `data_prep/container_parts.py` are the same file: data preparation runs
+`cdb_video_files/video/container_parts.py` and `data_prep/container_parts.py` are the same file: data preparation runs
 without the package.
 """
 

@@ -12,7 +12,8 @@ from cut_session import Cut, Recording
 from cut_writer import CutOptions
 from raw_annotations import clip_prefix, read_raw_actions
 
-from cdb_video.annotation import ClipName, read_annotations
+from cdb_video_files.annotations import read_annotations
+from cdb_video_files.clip_names import ClipName
 
 ANNOTATIONS = 'action_annotation'
 # About three minutes of an EGTEA recording.

@@ -36,13 +36,8 @@ from split_clips import PARTS, summarise
 from tqdm import tqdm
 from video_header import VideoError, announced_frames
 
-from cdb_video.annotation import (
-    FrameEntry,
-    VideoEntry,
-    read_class_names,
-    write_frame_list,
-    write_video_list,
-)
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
 
 _FORMAT = 1
 _DEFAULT_SHARE = 0.15

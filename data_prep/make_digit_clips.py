@@ -32,7 +32,8 @@ from mini_data_set import digest
 from numpy.typing import NDArray
 from partial_files import partial_name
 
-from cdb_video.annotation import VideoEntry, write_class_names, write_video_list
+from cdb_video_files.class_lists import write_class_names
+from cdb_video_files.lists import VideoEntry, write_video_list
 
 NUM_CLASSES = 10
 NUM_FRAMES = 16

@@ -18,7 +18,7 @@ from mini_plan import NUM_SPLITS, Plan, make_plan
 from mini_scene import NOUNS
 from tqdm import tqdm
 
-from cdb_video.annotation import write_annotations, write_index
+from cdb_video_files.annotations import write_annotations, write_index
 
 VERSION = 2
 """Counts up when the same options begin to give other clips."""

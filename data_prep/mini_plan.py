@@ -8,7 +8,8 @@ from mini_clip import FPS, MAX_FRAMES
 from mini_motions import VERBS
 from mini_scene import NOUNS
 
-from cdb_video.annotation import Annotation, ClipName
+from cdb_video_files.annotations import Annotation
+from cdb_video_files.clip_names import ClipName
 
 NUM_SPLITS = 3
 VAL_COUNT = 15

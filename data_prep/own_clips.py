@@ -15,7 +15,8 @@ from pathlib import Path
 from command_parts import first_few
 from data_root import EXTENSIONS, clip_of_video, is_video
 
-from cdb_video.annotation import AnnotationError, check_class_names
+from cdb_video_files.class_lists import check_class_names
+from cdb_video_files.records import AnnotationError
 
 PART_NAMES = {
     **dict.fromkeys(('train', 'training'), 'train'),

@@ -17,13 +17,9 @@ from command_parts import first_few
 from data_root import EXTENSIONS, is_video
 from own_clips import PART_NAMES, OwnClip, OwnClipsError, OwnLine
 
-from cdb_video.annotation import (
-    AnnotationError,
-    check_class_names,
-    parse_relative_path,
-    read_frame_list,
-    read_video_list,
-)
+from cdb_video_files.class_lists import check_class_names
+from cdb_video_files.lists import parse_relative_path, read_frame_list, read_video_list
+from cdb_video_files.records import AnnotationError
 
 GROUP_COLUMNS = ('group', 'subject', 'session')
 _DELIMITERS = (',', ';', '\t')

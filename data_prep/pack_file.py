@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 from clip_manifest import CutOffError, FolderError, Manifest, manifest_from_json, manifest_to_json
 from partial_files import partial_name
 
-if TYPE_CHECKING:
-    from cdb_video import pack as pack_format
-else:
-    pack_format: ModuleType | None = None
+from cdb_video_files.packs import PackReader, PackWriter, TruncatedPackError
 
 SUFFIX = '.pack'
-
-
-def load_format() -> None:
-    """Load cdb_video/pack.py without the package around it, which would bring torch and mmengine.
-
-    Raises:
-        FolderError: If cdb_video is not installed.
-    """
-    global pack_format
-    name = 'cdb_video_pack_alone'
-    if name not in sys.modules:
-        package = importlib.util.find_spec('cdb_video')
-        if package is None or not package.submodule_search_locations:
-            raise FolderError("packs need cdb_video. Install it: pip install '.[prep]' in the repository")
-        path = Path(package.submodule_search_locations[0], 'pack.py')
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise FolderError(f'{path} cannot be loaded. Install cdb_video again')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules[name] = module
-    pack_format = sys.modules[name]
 
 
 class PackFileWriter:
     """Collects the frames of a clip; the pack appears by rename when it is complete."""
 
     def __init__(self, path: Path) -> None:
-        load_format()
         self._path = path
         self._partial = path.with_name(partial_name(path.name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._pack = pack_format.PackWriter(self._partial)
+        self._pack = PackWriter(self._partial)
         self._digest = hashlib.sha256()
 
     def add(self, jpeg: bytes) -> None:
@@ -85,18 +55,17 @@ class PackFile:
     """
 
     def __init__(self, path: Path) -> None:
-        load_format()
         self._path = path
         try:
-            self._pack = pack_format.PackReader(path)
+            self._pack = PackReader(path)
         except ValueError as error:
-            cut = isinstance(error, pack_format.TruncatedPackError) or path.stat().st_size == 0
+            cut = isinstance(error, TruncatedPackError) or path.stat().st_size == 0
             raise (CutOffError if cut else FolderError)(str(error)) from error
 
     @staticmethod
     def is_cut_off(error: FolderError) -> bool:
         """Whether a pack was refused for want of its end."""
-        return isinstance(error.__cause__, pack_format.TruncatedPackError)
+        return isinstance(error.__cause__, TruncatedPackError)
 
     def __len__(self) -> int:
         """Number of frames, >= 1."""

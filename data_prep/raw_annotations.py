@@ -21,7 +21,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdb_video.annotation import AnnotationError, ClipName, parse_clip_name, read_records
+from cdb_video_files.clip_names import ClipName, parse_clip_name
+from cdb_video_files.records import AnnotationError, read_records
 
 FPS = 24
 COLUMNS = (

@@ -16,7 +16,8 @@ from itertools import combinations
 from statistics import fmean, quantiles
 from typing import Any, Protocol
 
-from cdb_video.annotation import Annotation, ClipName
+from cdb_video_files.annotations import Annotation
+from cdb_video_files.clip_names import ClipName
 
 LABELS = ('verb', 'noun', 'action')
 PARTS = ('train', 'val', 'test')

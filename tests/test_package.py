@@ -11,7 +11,8 @@ import cdb_video
 WITHOUT_MMENGINE = """
 import sys
 sys.modules['mmengine'] = None  # as if it were not installed
-import cdb_video, cdb_video.annotation, cdb_video.difficulty.formulas, cdb_video.difficulty.history, cdb_video.pack
+import cdb_video, cdb_video.difficulty.formulas, cdb_video.difficulty.history
+import cdb_video_files.lists, cdb_video_files.packs
 print(sorted({'torch', 'cv2'} & set(sys.modules)))
 cdb_video.CDBLoss
 """

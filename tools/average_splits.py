@@ -18,13 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cdb_video.fields import is_number
 from cdb_video.report.class_report.file import REPORT_NAME, read_class_report
 from cdb_video.report.class_report.rows import is_share
 from cdb_video.report.class_report.text import markdown_text
 from cdb_video.report.pages.console import run
 from cdb_video.report.sources.run_config import tested_split
-from cdb_video.serialise import plain, write_atomically
+from cdb_video_files.atomic import write_atomically
+from cdb_video_files.json_checks import is_number
+from cdb_video_files.json_values import plain
 
 Report = dict[str, Any]
 

@@ -16,7 +16,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdb_video.annotation import read_class_names
 from cdb_video.report import format_summary, format_table
 from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, Options, build_insight
@@ -24,6 +23,7 @@ from cdb_video.report.pages.console import not_written, run
 from cdb_video.report.pages.files import check_replaces, write_report
 from cdb_video.report.pages.page import MissingPackagesError
 from cdb_video.report.sources.source import read_run
+from cdb_video_files.class_lists import read_class_names
 
 
 def main(argv: Sequence[str] | None = None) -> int:

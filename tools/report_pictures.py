@@ -28,7 +28,7 @@ from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options, build_insight
 from cdb_video.report.pages.files import PAGE_NAME, write_report
 from cdb_video.report.sources.source import read_run
-from cdb_video.serialise import write_atomically
+from cdb_video_files.atomic import write_atomically
 
 WIDTH, HEIGHT = 1366, 768
 _SECONDS = 60

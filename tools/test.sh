@@ -26,9 +26,9 @@ check() {
     fi
 }
 
-TYPED=(cdb_video tools)
+TYPED=(cdb_video cdb_video_files tools)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
-OPTIONS=(--cov=cdb_video --cov-report=term)
+OPTIONS=(--cov=cdb_video --cov=cdb_video_files --cov-report=term)
 # A process a core; tests of one file share what it made, so they stay together.
 if (($# == 0)); then OPTIONS+=("--cov-fail-under=$MINIMUM_COVERAGE" --numprocesses=auto --dist=loadfile); fi
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cdb_video.difficulty.frequency import log_prior
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
-from cdb_video.serialise import write_atomically
+from cdb_video_files.atomic import write_atomically
 
 Layer = tuple[Tensor, Tensor | None]
 """Weight (C, D) and bias (C,) of a linear layer."""

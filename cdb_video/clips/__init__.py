@@ -1,4 +1,1 @@
-"""Reading clips fast: videos and packs, what of a frame is converted, and what stands in for a damaged clip.
-
-Pure of mmengine and mmaction2; `cdb_video.hosts.mmaction.decode` makes transforms of it. docs/fast_clips.md explains.
-"""
+"""Old place of the readers of clips, which are in `cdb_video_files.video` now."""

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdb_video.pack import PACK_SUFFIX
+from cdb_video_files.packs import PACK_SUFFIX
 
 _SHOWN = 3
 

@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, is_number
-from cdb_video.serialise import counted, plain, write_atomically
+from cdb_video.class_names import counted
+from cdb_video_files.atomic import write_atomically
+from cdb_video_files.json_checks import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, is_number
+from cdb_video_files.json_values import plain
 
 HISTORY_NAME = 'class_history.jsonl'
 SOURCES = ('val', 'train', 'replay')

@@ -28,7 +28,7 @@ from cdb_video.run.log import log_class_image, log_classes, log_scalars
 from cdb_video.run.loop import remember_checkpoint, validation_due
 from cdb_video.run.parts import CONSUMER_RECIPE
 from cdb_video.run.record import record_validation
-from cdb_video.serialise import plain
+from cdb_video_files.json_values import plain
 
 
 class DifficultyOwner(ReportingHook):

@@ -20,7 +20,7 @@ from cdb_video.run.consumers import consumer_vectors
 from cdb_video.run.parts import find_metric
 from cdb_video.run.record import fuller_report, report_classes
 from cdb_video.run.start import count_evaluated_clips, names_of, stated_num_classes
-from cdb_video.serialise import plain
+from cdb_video_files.json_values import plain
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from cdb_video.serialise import write_atomically
+from cdb_video_files.atomic import write_atomically
 
 
 class AtomicLocalBackend(LocalBackend):

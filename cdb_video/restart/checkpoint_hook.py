@@ -16,7 +16,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
-from cdb_video.serialise import write_atomically
+from cdb_video_files.atomic import write_atomically
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BEST = ('best_score', 'best_ckpt')  # how the entries of the message hub begin

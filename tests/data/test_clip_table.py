@@ -12,7 +12,7 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from torch.utils.data import DataLoader
 
 from cdb_video.data import clip_table
-from cdb_video import annotation as ann
+from cdb_video_files.lists import FrameEntry, VideoEntry, read_frame_list, write_frame_list, write_video_list
 from cdb_video.data.clip_table import ClipTable, read_frame_table
 from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
 from cdb_video.data.labels import dataset_labels
@@ -30,8 +30,8 @@ def lists(tmp_path_factory):
     tails = ['', '\u00e9', '\u4e2d\u00e9']
     names = [f's{number % 9}/{"clip" * (number % 5)}-{tails[number % 3]}{number}' for number in range(NUM_CLIPS)]
     frames = rng.integers(1, 10**6, size=NUM_CLIPS).tolist()
-    ann.write_frame_list(folder / 'frames.txt', map(ann.FrameEntry, names, frames, labels))
-    ann.write_video_list(folder / 'videos.txt', map(ann.VideoEntry, (f'{name}.mp4' for name in names), labels))
+    write_frame_list(folder / 'frames.txt', map(FrameEntry, names, frames, labels))
+    write_video_list(folder / 'videos.txt', map(VideoEntry, (f'{name}.mp4' for name in names), labels))
     return folder
 
 
@@ -189,13 +189,13 @@ def test_spawned_workers_read_the_memory_of_the_parent_and_forked_ones_cannot_ch
 def test_names_of_one_hash_are_told_apart_by_the_reader_that_goes_line_by_line(lists, monkeypatch):
     expected = list(read_frame_table(lists / 'frames.txt', None, ''))
     monkeypatch.setattr(clip_table, 'hash', lambda name: 1, raising=False)
-    with mock.patch('cdb_video.data.clip_table.read_frame_list', wraps=ann.read_frame_list) as by_line:
+    with mock.patch('cdb_video.data.clip_table.read_frame_list', wraps=read_frame_list) as by_line:
         assert list(read_frame_table(lists / 'frames.txt', None, '')) == expected
     assert by_line.call_count == 1
 
 
 def test_a_plain_list_is_read_without_the_reader_that_goes_line_by_line(lists):
-    with mock.patch('cdb_video.annotation._parse_frame_line', side_effect=AssertionError):
+    with mock.patch('cdb_video_files.lists._parse_frame_line', side_effect=AssertionError):
         assert len(read_frame_table(lists / 'frames.txt', NUM_CLASSES, 'clips')) == NUM_CLIPS
 
 

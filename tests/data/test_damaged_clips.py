@@ -16,8 +16,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from torch.utils.data import DataLoader
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.annotation import VideoEntry, write_video_list
-from cdb_video.clips.errors import ClipError
+from cdb_video_files.lists import VideoEntry, write_video_list
+from cdb_video_files.video.errors import ClipError
 from cdb_video.data.damaged_clips import DamagedClips
 from cdb_video.restart.seeded_samples import NumberedBatches, SeededDataset
 from tests.support.clips import cut, write_clip

@@ -9,7 +9,10 @@ import extract_frames
 import pytest
 import split_clips
 
-from cdb_video import annotation as ann
+from cdb_video_files.annotations import read_annotations, write_index
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.clip_names import parse_clip_name
+from cdb_video_files.lists import read_frame_list, read_video_list
 from tests.support.clips import tree, write_clip
 
 # Subject, start in ms, action, verb, nouns. Verbs: 3 of Take, 2 of Cut, 1 of Wash in train.
@@ -41,12 +44,12 @@ def _extracted(tmp_path_factory):
     annotations.mkdir()
     write_split(annotations / 'train_split1.txt', TRAIN)
     write_split(annotations / 'test_split1.txt', TEST)
-    ann.write_index(annotations / 'verb_idx.txt', {1: 'Take', 2: 'Cut/Slice', 3: 'Wash'})
-    ann.write_index(annotations / 'noun_idx.txt', {1: 'bowl', 2: 'onion', 3: 'cup', 4: 'sink'})
-    ann.write_index(annotations / 'action_idx.txt', {1: 'Take bowl', 2: 'Cut onion', 3: 'Wash cup'})
+    write_index(annotations / 'verb_idx.txt', {1: 'Take', 2: 'Cut/Slice', 3: 'Wash'})
+    write_index(annotations / 'noun_idx.txt', {1: 'bowl', 2: 'onion', 3: 'cup', 4: 'sink'})
+    write_index(annotations / 'action_idx.txt', {1: 'Take bowl', 2: 'Cut onion', 3: 'Wash cup'})
     video = write_clip(root / 'one.mp4', frames=FRAMES)
     for row in TRAIN + TEST:
-        target = root / 'cropped_clips' / f'{ann.parse_clip_name(clip_name(*row[:2])).path}.mp4'
+        target = root / 'cropped_clips' / f'{parse_clip_name(clip_name(*row[:2])).path}.mp4'
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(video, target)
     assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
@@ -71,15 +74,14 @@ def test_lists_hold_every_clip_once_with_its_decoded_length_and_label_from_0(roo
     assert (folder / 'train.txt').read_text().splitlines()[0] == f'{path} {FRAMES} 0'
     assert (folder / 'train_videos.txt').read_text().splitlines()[0] == f'{path}.mp4 0'
     labels = {
-        part: [entry.label for entry in ann.read_frame_list(folder / f'{part}.txt')]
-        for part in ('train', 'val', 'test')
+        part: [entry.label for entry in read_frame_list(folder / f'{part}.txt')] for part in ('train', 'val', 'test')
     }
     assert labels == {'train': [0, 1, 0, 2], 'val': [0, 1], 'test': [0, 2]}
-    subjects = {entry.frame_dir[:3] for entry in ann.read_frame_list(folder / 'val.txt')}
+    subjects = {entry.frame_dir[:3] for entry in read_frame_list(folder / 'val.txt')}
     assert subjects == {'P20', 'P21'}
-    assert ann.read_class_names(folder / 'classes.txt') == ['Take', 'Cut/Slice', 'Wash']
+    assert read_class_names(folder / 'classes.txt') == ['Take', 'Cut/Slice', 'Wash']
     for part, frames in labels.items():
-        videos = ann.read_video_list(folder / f'{part}_videos.txt')
+        videos = read_video_list(folder / f'{part}_videos.txt')
         assert [entry.label for entry in videos] == frames
         assert all((root / 'cropped_clips' / entry.filename).is_file() for entry in videos)
 
@@ -116,7 +118,7 @@ def test_the_table_and_the_warnings_say_what_matters(root, capsys):
 def test_the_first_noun_is_the_label_and_a_noun_that_never_comes_first_is_warned_of(root, capsys):
     assert run(root, label='noun', hold_out='subjects:P20') == 0
     folder = root / 'lists/noun_split1_subjects-P20'
-    labels = [entry.label for entry in ann.read_frame_list(folder / 'train.txt')]
+    labels = [entry.label for entry in read_frame_list(folder / 'train.txt')]
     assert labels == [0, 1, 0, 2, 1]
     assert 'no training clip: sink' in capsys.readouterr().err
 
@@ -125,7 +127,7 @@ def test_without_a_hold_out_there_is_no_validation_list_and_that_is_said(root, c
     assert run(root, label='action', hold_out='none') == 0
     folder = root / 'lists/action_split1'
     assert not (folder / 'val.txt').exists()
-    assert len(ann.read_frame_list(folder / 'train.txt')) == len(TRAIN)
+    assert len(read_frame_list(folder / 'train.txt')) == len(TRAIN)
     assert 'nothing is held out' in capsys.readouterr().err
 
 
@@ -155,7 +157,7 @@ def test_one_source_needs_and_lists_only_itself(root, source, names):
     ],
 )
 def test_a_missing_clip_is_an_error_or_listed_with_its_reason(root, capsys, harm, reason):
-    clip = ann.parse_clip_name(clip_name('P02', 3000))
+    clip = parse_clip_name(clip_name('P02', 3000))
     harm(root / 'frames' / clip.path, root / 'cropped_clips' / f'{clip.path}.mp4')
     assert run(root) == 2
     error = capsys.readouterr().err
@@ -166,7 +168,7 @@ def test_a_missing_clip_is_an_error_or_listed_with_its_reason(root, capsys, harm
 
     assert run(root, '--allow-missing') == 0
     folder = root / 'lists/verb_split1_subjects-P20-P21'
-    assert len(ann.read_frame_list(folder / 'train.txt')) == 3
+    assert len(read_frame_list(folder / 'train.txt')) == 3
     missing = json.loads((folder / 'summary.json').read_text())['missing_clips']
     assert list(missing) == [str(clip)]
     assert reason in missing[str(clip)]
@@ -174,7 +176,7 @@ def test_a_missing_clip_is_an_error_or_listed_with_its_reason(root, capsys, harm
 
 
 def change_manifest(root, subject, start, **values):
-    path = root / 'frames' / ann.parse_clip_name(clip_name(subject, start)).path / 'manifest.json'
+    path = root / 'frames' / parse_clip_name(clip_name(subject, start)).path / 'manifest.json'
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
@@ -190,7 +192,7 @@ def test_frames_that_were_made_with_different_options_are_refused(root, capsys, 
 
 @pytest.mark.parametrize(('shift', 'found'), [(-2, 1), (-1, 0), (1, 0), (2, 1)])
 def test_a_length_that_the_clips_name_does_not_state_is_warned_of(root, capsys, shift, found):
-    clip = ann.parse_clip_name(clip_name('P02', 3000))
+    clip = parse_clip_name(clip_name('P02', 3000))
     folder = root / 'frames' / clip.path
     for path in folder.glob('*.jpg'):
         path.unlink()
@@ -397,9 +399,9 @@ def real_egtea(shared_folder, tmp_path_factory):
     (annotations / 'test_split1.txt').write_bytes(parts['test'])
     for kind, count in (('verb', 19), ('noun', 53), ('action', 106)):
         names = {number: f'{kind} {number}' for number in range(1, count + 1)}
-        ann.write_index(annotations / f'{kind}_idx.txt', names)
+        write_index(annotations / f'{kind}_idx.txt', names)
     for part in ('train', 'test'):
-        for record in ann.read_annotations(annotations / f'{part}_split1.txt'):
+        for record in read_annotations(annotations / f'{part}_split1.txt'):
             video = root / 'cropped_clips' / f'{record.clip.path}.mp4'
             video.parent.mkdir(parents=True, exist_ok=True)
             video.write_bytes(b'0')

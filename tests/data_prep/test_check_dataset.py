@@ -15,7 +15,9 @@ from check_job import Settings
 from check_jpegs import sample_numbers
 from worker_pool import Lost
 
-from cdb_video import annotation as ann
+from cdb_video_files.class_lists import write_class_names
+from cdb_video_files.clip_names import parse_clip_name
+from cdb_video_files.lists import VideoEntry, read_video_list, write_video_list
 from tests.support.checked import LISTS, entries, run, wrong
 from tests.support.clips import cut, spoil_middle, write_audio, write_clip, write_shortened_by_edit_list
 
@@ -126,7 +128,7 @@ def test_a_frame_in_the_middle_is_found_by_full(root):
 
 
 def test_every_damaged_video_is_found_by_full_and_the_others_are_read(root, tmp_path):
-    videos = ann.read_video_list(root / LISTS / 'val_videos.txt')
+    videos = read_video_list(root / LISTS / 'val_videos.txt')
     paths = iter([root / 'cropped_clips' / entry.filename for entry in videos])
     damaged = []
     for codec in ('libx264', 'mpeg4'):
@@ -162,13 +164,13 @@ def test_every_damaged_video_is_found_by_full_and_the_others_are_read(root, tmp_
 
 def test_a_video_that_decord_reads_otherwise_is_found_with_decord(root, tmp_path, capsys):
     pytest.importorskip('decord')
-    video = root / 'cropped_clips' / ann.read_video_list(root / LISTS / 'val_videos.txt')[0].filename
+    video = root / 'cropped_clips' / read_video_list(root / LISTS / 'val_videos.txt')[0].filename
     whole = write_clip(tmp_path / 'whole.mp4', frames=72, size=(160, 120))
     write_shortened_by_edit_list(whole, video, skip_seconds=1)
     (root / LISTS / 'summary.json').unlink()
     for part in ('train', 'val', 'test'):
         (root / LISTS / f'{part}.txt').unlink()
-    clip = ann.parse_clip_name(video.stem)
+    clip = parse_clip_name(video.stem)
     clip = dataclasses.replace(clip, end_frame=clip.start_frame + 48)
     video.rename(video.with_stem(str(clip)))
     path = root / LISTS / 'val_videos.txt'
@@ -259,8 +261,8 @@ def test_lists_of_another_data_set_in_other_folders_are_checked_as_far_as_they_g
         write_clip(tmp_path / f'films/{name}.mp4', frames=4 if name == 'a' else 6)
     (tmp_path / 'lists').mkdir()
     for part, name in (('train', 'a'), ('test', 'b')):
-        ann.write_video_list(tmp_path / f'lists/{part}_videos.txt', [ann.VideoEntry(f'{name}.mp4', 0)])
-    ann.write_class_names(tmp_path / 'lists/classes.txt', ['one'])
+        write_video_list(tmp_path / f'lists/{part}_videos.txt', [VideoEntry(f'{name}.mp4', 0)])
+    write_class_names(tmp_path / 'lists/classes.txt', ['one'])
     args = [f'--data-root={tmp_path}', f'--lists={tmp_path}/lists', '--workers=1', '--full']
     assert check_dataset.main([*args, f'--videos={tmp_path}/films']) == 0
     assert 'nothing is wrong' in capsys.readouterr().out

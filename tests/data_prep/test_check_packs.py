@@ -14,8 +14,9 @@ import pytest
 from check_job import Job, Report
 from check_sizes import size_findings
 
-from cdb_video import annotation as ann
-from cdb_video.pack import PackReader, PackWriter
+from cdb_video_files.class_lists import write_class_names
+from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
+from cdb_video_files.packs import PackReader, PackWriter
 from tests.support.checked import LISTS, entries, run, wrong
 from tests.support.clips import write_clip
 
@@ -80,8 +81,8 @@ def test_sound_packs_pass_and_every_clip_is_read(root, capsys, options, suffix):
     if suffix:
         for part in lengths:
             path = root / LISTS / f'{part}.txt'
-            listed = [ann.FrameEntry(e.frame_dir + suffix, e.total_frames, e.label) for e in entries(root, part)]
-            ann.write_frame_list(path, listed)
+            listed = [FrameEntry(e.frame_dir + suffix, e.total_frames, e.label) for e in entries(root, part)]
+            write_frame_list(path, listed)
     code, result = run(root, *options)
     assert (code, wrong(result)) == (0, [])
     rows = {row['part']: row for row in result['lists'] if row['source'] == 'frames'}
@@ -219,9 +220,9 @@ def extract_sized(root, sizes, *options, short_side=32):
     assert extract_frames.main([f'--data-root={root}', '--workers=1', f'--short-side={short_side}', *options]) == 0
     names = sorted(path.stem for path in (root / 'cropped_clips').iterdir())
     (root / 'lists').mkdir(exist_ok=True)
-    ann.write_frame_list(root / 'lists/train.txt', [ann.FrameEntry(name, 3, 0) for name in names])
-    ann.write_video_list(root / 'lists/train_videos.txt', [ann.VideoEntry(f'{name}.mp4', 0) for name in names])
-    ann.write_class_names(root / 'lists/classes.txt', ['one'])
+    write_frame_list(root / 'lists/train.txt', [FrameEntry(name, 3, 0) for name in names])
+    write_video_list(root / 'lists/train_videos.txt', [VideoEntry(f'{name}.mp4', 0) for name in names])
+    write_class_names(root / 'lists/classes.txt', ['one'])
 
 
 def check_sized(root, *options):

@@ -9,7 +9,7 @@ import pytest
 import split_clips
 from split_clips import LabelledClip, parse_hold_out
 
-from cdb_video.annotation import ClipName
+from cdb_video_files.clip_names import ClipName
 
 
 def clip(subject, label, number):

@@ -15,7 +15,8 @@ import raw_annotations
 from cut_writer import ClipWriter, CutOptions
 from worker_pool import Lost
 
-from cdb_video import annotation as ann
+from cdb_video_files.annotations import Annotation, format_annotation_line, write_annotations
+from cdb_video_files.clip_names import parse_clip_name
 from tests.support.clips import cut, tree
 
 SESSION = 'P05-R01-PastaSalad'
@@ -71,16 +72,16 @@ def row(start, end, session=SESSION, number=1):
 
 def clip_of(start, end, session=SESSION):
     first, last = raw_annotations.padded_frames(start, end)
-    return ann.parse_clip_name(f'{session}-{start}-{end}-F{first:06d}-F{last:06d}')
+    return parse_clip_name(f'{session}-{start}-{end}-F{first:06d}-F{last:06d}')
 
 
 def annotate(root, times=TIMES, session=SESSION):
     raw = root / 'action_annotation/raw_annotations/action_labels.csv'
     raw.parent.mkdir(parents=True, exist_ok=True)
     raw.write_text(HEADER + ''.join(row(*pair, session) for pair in times))
-    records = [ann.Annotation(clip_of(*pair, session), 1, 1, (1,)) for pair in times]
-    ann.write_annotations(root / 'action_annotation/train_split1.txt', records[:-1])
-    ann.write_annotations(root / 'action_annotation/test_split1.txt', records[-1:])
+    records = [Annotation(clip_of(*pair, session), 1, 1, (1,)) for pair in times]
+    write_annotations(root / 'action_annotation/train_split1.txt', records[:-1])
+    write_annotations(root / 'action_annotation/test_split1.txt', records[-1:])
     return raw
 
 
@@ -228,9 +229,7 @@ def test_a_recording_that_is_none_is_named_and_the_others_are_cut(root, capsys, 
     raw = annotate(root)
     raw.write_text(raw.read_text() + row(700, 1500, other))
     path = root / 'action_annotation/test_split1.txt'
-    path.write_text(
-        path.read_text() + ann.format_annotation_line(ann.Annotation(clip_of(700, 1500, other), 1, 1, (1,)))
-    )
+    path.write_text(path.read_text() + format_annotation_line(Annotation(clip_of(700, 1500, other), 1, 1, (1,))))
     write_recording(root / f'recordings/sub/{SESSION}.mp4')
     (root / f'recordings/{other}.MP4').write_bytes(content)
     assert run(root) == 1
@@ -320,8 +319,8 @@ def test_other_options_and_clips_of_another_maker_are_refused(root, capsys):
 def test_split_files_give_names_and_choice_and_all_takes_the_rest(root):
     write_recording(root / f'recordings/{SESSION}.mp4')
     listed = clip_of(700, 1500)
-    other = ann.parse_clip_name(f'{SESSION}-700-1500-F{listed.start_frame + 1:06d}-F{listed.end_frame - 1:06d}')
-    ann.write_annotations(root / 'action_annotation/train_split1.txt', [ann.Annotation(other, 1, 1, (1,))])
+    other = parse_clip_name(f'{SESSION}-700-1500-F{listed.start_frame + 1:06d}-F{listed.end_frame - 1:06d}')
+    write_annotations(root / 'action_annotation/train_split1.txt', [Annotation(other, 1, 1, (1,))])
     assert run(root) == 0
     found = sorted(path.stem for path in (root / 'cropped_clips').rglob('*.mp4'))
     assert found == sorted([str(other), str(clip_of(*TIMES[4]))])

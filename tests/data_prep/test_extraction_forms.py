@@ -12,7 +12,7 @@ import pytest
 from command_parts import lock_folder
 from extraction_plan import Shard
 
-from cdb_video.pack import PackReader
+from cdb_video_files.packs import PackReader
 from tests.support.clips import tree, write_clip
 
 

@@ -12,7 +12,8 @@ import own_clips
 import own_csv
 import pytest
 
-from cdb_video import annotation as ann
+from cdb_video_files.class_lists import read_class_names, write_class_names
+from cdb_video_files.lists import read_frame_list, read_video_list
 from tests.support.clips import tree, write_audio, write_clip
 
 FRAMES = 4
@@ -50,12 +51,12 @@ def write_csv(root, *lines, header='path,label'):
 
 def listed(root):
     paths = {part: root / f'lists/{part}_videos.txt' for part in ('train', 'val', 'test')}
-    return {part: ann.read_video_list(path) for part, path in paths.items() if path.exists()}
+    return {part: read_video_list(path) for part, path in paths.items() if path.exists()}
 
 
 def test_every_video_of_the_csv_is_listed_once_with_the_label_of_its_name(root):
     assert run(root) == 0
-    names = ann.read_class_names(root / 'lists/classes.txt')
+    names = read_class_names(root / 'lists/classes.txt')
     assert names == ['cut', 'pick up', 'wash']
     entries = [entry for part in listed(root).values() for entry in part]
     assert Counter(names[entry.label] for entry in entries) == CLIPS
@@ -75,7 +76,7 @@ def test_no_group_is_in_two_parts(root):
 
 def test_class_folders_need_no_csv_and_each_class_gives_its_share(root):
     assert run(root, csv=None) == 0
-    assert ann.read_class_names(root / 'lists/classes.txt') == ['cut', 'pick_up', 'wash']
+    assert read_class_names(root / 'lists/classes.txt') == ['cut', 'pick_up', 'wash']
     counts = {part: Counter(entry.label for entry in entries) for part, entries in listed(root).items()}
     assert counts == {'train': {0: 6, 1: 8, 2: 1}, 'val': {0: 1, 1: 2, 2: 1}, 'test': {0: 1, 1: 2}}
     assert json.loads((root / 'lists/summary.json').read_text())['subjects'] == {'train': [], 'val': [], 'test': []}
@@ -142,7 +143,7 @@ def test_names_with_blanks_commas_and_other_alphabets_are_listed_and_blanks_are_
     write_csv(root, *(f'{cell},train, "Überholen",links' for cell in cells), header='path,split,label,note')
     assert run(root, '--val-share', '0') == 0
     assert sorted(entry.filename for entry in listed(root)['train']) == sorted(names)
-    assert ann.read_class_names(root / 'lists/classes.txt') == ['Überholen']
+    assert read_class_names(root / 'lists/classes.txt') == ['Überholen']
     error = capsys.readouterr().err
     assert '2 names hold blanks: take  one, two.mp4; übung é.mp4. VideoListDataset' in error
     assert 'there is no val_videos.txt' in error
@@ -291,11 +292,11 @@ def test_three_thousand_damaged_files_give_lines_or_a_clear_error(root):
 
 
 def test_classes_give_the_order_of_labels_and_a_label_beyond_them_is_refused(root, capsys):
-    ann.write_class_names(root / 'mine.txt', ['wash', 'sleep', 'pick up', 'cut'])
+    write_class_names(root / 'mine.txt', ['wash', 'sleep', 'pick up', 'cut'])
     assert run(root, '--classes', root / 'mine.txt') == 0
     assert {e.label for entries in listed(root).values() for e in entries if e.filename.startswith('wash')} == {0}
     assert 'no training clip: sleep' in capsys.readouterr().err
-    ann.write_class_names(root / 'mine.txt', ['wash', 'cut'])
+    write_class_names(root / 'mine.txt', ['wash', 'cut'])
     assert run(root, '--classes', root / 'mine.txt', '--overwrite') == 2
     error = capsys.readouterr().err
     assert "labels.csv:10: label 'pick up'" in error
@@ -308,7 +309,7 @@ def test_classes_give_the_order_of_labels_and_a_label_beyond_them_is_refused(roo
 def test_labels_that_are_numbers_are_sorted_as_numbers(root):
     write_csv(root, *(f'cut/{n}.mp4,{label},train' for n, label in enumerate((10, 9, 2))), header='path,label,split')
     assert run(root, '--val-share', '0') == 0
-    assert ann.read_class_names(root / 'lists/classes.txt') == ['2', '9', '10']
+    assert read_class_names(root / 'lists/classes.txt') == ['2', '9', '10']
 
 
 def test_frames_are_listed_with_their_decoded_number_and_must_be_of_the_same_video(root, one, capsys):
@@ -317,7 +318,7 @@ def test_frames_are_listed_with_their_decoded_number_and_must_be_of_the_same_vid
     assert extract_frames.main(['--data-root', str(root), '--workers', '1']) == 0
     assert run(root, '--frames', root / 'frames') == 0
     for part, videos in listed(root).items():
-        frames = ann.read_frame_list(root / f'lists/{part}.txt')
+        frames = read_frame_list(root / f'lists/{part}.txt')
         assert [(f'{e.frame_dir}.mp4', e.label) for e in frames] == [(e.filename, e.label) for e in videos]
         assert {entry.total_frames for entry in frames} == {FRAMES}
     manifest = root / 'frames/cut/1/manifest.json'

@@ -10,7 +10,8 @@ import pytest
 from make_digit_clips import Clip, Options, class_sizes, draw, plan
 from mini_clip import count_frames
 
-from cdb_video.annotation import read_class_names, read_video_list
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.lists import read_video_list
 
 pytest.importorskip('sklearn')
 SMALL = ['--max-count', '6', '--imbalance', '2', '6', '--noise', '20']

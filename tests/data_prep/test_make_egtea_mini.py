@@ -14,7 +14,8 @@ from mini_clip import Options, encode
 from mini_motions import VERBS
 from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan
 
-from cdb_video.annotation import format_annotation_line, parse_clip_name, read_annotations, read_index
+from cdb_video_files.annotations import format_annotation_line, read_annotations, read_index
+from cdb_video_files.clip_names import parse_clip_name
 
 HOLD_OUT = {f'P{number}' for number in range(20, 27)}
 TINY = ['--scale', '0.02', '--size', '32', '--workers', '1']

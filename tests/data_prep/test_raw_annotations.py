@@ -5,7 +5,8 @@ import re
 import pytest
 import raw_annotations
 
-from cdb_video import annotation as ann
+from cdb_video_files.annotations import read_annotations
+from cdb_video_files.records import AnnotationError
 
 HEADER = (
     '# Clip ID (Unique, used only internally); Clip Prefix (Unique); Video Session; Starting Time (ms);  '
@@ -45,7 +46,7 @@ def test_times_between_frames_are_rounded_outwards_and_the_start_is_no_less_than
 def test_a_row_that_contradicts_itself_is_refused_with_file_and_line(tmp_path, line, rule):
     path = tmp_path / 'action_labels.csv'
     path.write_text(f'{HEADER}\n{line}\n')
-    with pytest.raises(ann.AnnotationError, match=re.escape(rule)) as caught:
+    with pytest.raises(AnnotationError, match=re.escape(rule)) as caught:
         raw_annotations.read_raw_actions(path)
     assert str(caught.value).startswith(f'{path}:2: ')
 
@@ -53,16 +54,16 @@ def test_a_row_that_contradicts_itself_is_refused_with_file_and_line(tmp_path, l
 def test_another_header_and_a_repeated_action_are_refused(tmp_path):
     path = tmp_path / 'action_labels.csv'
     path.write_text(f'{HEADER.replace("Starting Time", "First Frame")}\n{ROW}\n')
-    with pytest.raises(ann.AnnotationError, match=r':1: .*Video Session, First Frame, .*, expected Clip ID'):
+    with pytest.raises(AnnotationError, match=r':1: .*Video Session, First Frame, .*, expected Clip ID'):
         raw_annotations.read_raw_actions(path)
     path.write_text(f'{HEADER}\n{ROW}\n{ROW.replace("Transfer", "Take")}\n')
-    with pytest.raises(ann.AnnotationError, match=r':3: .*stands in line 2 already, with another content'):
+    with pytest.raises(AnnotationError, match=r':3: .*stands in line 2 already, with another content'):
         raw_annotations.read_raw_actions(path)
 
 
 @pytest.mark.parametrize(('part', 'clips'), [('train', 6372), ('val', 1927), ('test', 2022)])
 def test_the_rule_gives_the_frames_of_every_real_egtea_name(shared_folder, part, clips):
-    records = ann.read_annotations(shared_folder / f'egtea/{part}_split.txt')
+    records = read_annotations(shared_folder / f'egtea/{part}_split.txt')
     assert len(records) == clips
     for clip in (record.clip for record in records):
         assert raw_annotations.padded_frames(clip.start_ms, clip.end_ms) == (clip.start_frame, clip.end_frame)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cdb_video import annotation as ann
 from cdb_video.difficulty.history import read_history
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.lists import read_frame_list, read_video_list
 from tests.support.clips import write_class_videos
 
 CLASSES = {'cut': 15, 'open jar': 10, 'spread': 6, 'wash': 10}
@@ -87,15 +88,15 @@ def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page
     said = [bash(command, desk, repository) for command in commands]
     lists, work = desk / 'data/mine/lists', desk / 'work_dirs/mine'
 
-    names = ann.read_class_names(lists / 'classes.txt')
+    names = read_class_names(lists / 'classes.txt')
     assert names == list(CLASSES)
     counts = {
-        part: Counter(names[entry.label] for entry in ann.read_video_list(lists / f'{part}_videos.txt'))
+        part: Counter(names[entry.label] for entry in read_video_list(lists / f'{part}_videos.txt'))
         for part in ('train', 'val', 'test')
     }
     assert sum(counts.values(), Counter()) == CLASSES
     assert (desk / 'data/mine/lists_by_class/val_videos.txt').exists()
-    assert len(ann.read_frame_list(desk / 'data/mine_frames/lists/test.txt')) == counts['test'].total()
+    assert len(read_frame_list(desk / 'data/mine_frames/lists/test.txt')) == counts['test'].total()
 
     history = read_history(work / 'class_history.jsonl')
     assert history.header['class_names'] == names

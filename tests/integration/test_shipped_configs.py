@@ -16,10 +16,10 @@ from mmengine.config import Config
 from mmengine.registry import DATA_SAMPLERS, METRICS, MODELS
 from mmengine.runner import Runner
 
-from cdb_video import annotation as ann
 from cdb_video.difficulty.history import read_history
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.samplers.cdb_sampler import CDBSampler
+from cdb_video_files.lists import VideoEntry, write_video_list
 from tests.support.clips import write_clip
 from tests.support.toys import LabelsOnly
 
@@ -84,12 +84,10 @@ SHIPPED = {
 def clips(tmp_path_factory):
     """Two clips a class as real videos, with a list."""
     root = tmp_path_factory.mktemp('clips')
-    entries = [
-        ann.VideoEntry(f'{name}_{number}.mp4', label) for label, name in enumerate(CLASSES) for number in range(2)
-    ]
+    entries = [VideoEntry(f'{name}_{number}.mp4', label) for label, name in enumerate(CLASSES) for number in range(2)]
     for entry in entries:
         write_clip(root / entry.filename, frames=16, size=(64, 48))
-    ann.write_video_list(root / 'list.txt', entries)
+    write_video_list(root / 'list.txt', entries)
     return root
 
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cdb_video.pack import PackWriter
 from cdb_video.report.insight.insight import Options, build_insight
 from cdb_video.report.insight.mistakes import worst_mistakes
 from cdb_video.report.pages.page import render_page
 from cdb_video.report.sources.clip_pictures import pictures_of
 from cdb_video.report.sources.source import read_run
+from cdb_video_files.packs import PackWriter
 from tests.report.dumps import make_samples, write_dump
 
 

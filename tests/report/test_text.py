@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cdb_video.class_names import counted
 from cdb_video.report.class_report.file import write_class_report
 from cdb_video.report.class_report.rows import class_rows
 from cdb_video.report.class_report.text import csv_table, csv_text, markdown_text
-from cdb_video.serialise import counted
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
 

@@ -4,7 +4,7 @@ import json
 
 import check_dataset
 
-from cdb_video import annotation as ann
+from cdb_video_files.lists import read_frame_list
 
 LISTS = 'lists/verb_split1_subjects-P20-P26'
 
@@ -20,4 +20,4 @@ def wrong(result):
 
 
 def entries(root, part='val'):
-    return ann.read_frame_list(root / LISTS / f'{part}.txt')
+    return read_frame_list(root / LISTS / f'{part}.txt')

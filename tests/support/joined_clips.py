@@ -4,7 +4,7 @@ import struct
 
 import av
 
-from cdb_video.clips.entry_points import _CODECS, _configured
+from cdb_video_files.video.entry_points import _CODECS, _configured
 
 
 def join_in_band(first, second, target, codec='h264', repeat=False):

@@ -1,7 +1,7 @@
 """Datasets that check their list before training: `FrameListDataset` and `VideoListDataset`.
 
 They are mmaction2's RawframeDataset and VideoDataset and take the same arguments. What they add:
-the list is read by `cdb_video.annotation`, so a line that does not parse, an empty list or a label
+the list is read by `cdb_video_files.records`, so a line that does not parse, an empty list or a label
 beyond the classes stops the run at once, with file and line; every clip's files must exist; and
 the class names get to `metainfo`, where the loss, the metric and the reports find them. And the list
 is kept in arrays, not in dictionaries, and shared by the loader's workers: see `cdb_video.data.clip_table`.
@@ -27,13 +27,13 @@ from typing import Any, NoReturn
 
 from mmengine.registry import DATASETS
 
-from cdb_video.annotation import read_class_names
 from cdb_video.data.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
 from cdb_video.data.damaged_clips import Replacing
 from cdb_video.data.labels import KEEPS_LABELS
 from cdb_video.data.missing_files import Fault, faults_message, other_form, video_fault
-from cdb_video.hosts.mmaction.host_arguments import video_path
-from cdb_video.pack import PACK_SUFFIX
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.packs import PACK_SUFFIX
+from cdb_video_files.video.file_names import video_path
 
 _EXTRACT = (
     'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew (the configs of '

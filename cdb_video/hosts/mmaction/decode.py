@@ -25,19 +25,14 @@ import cv2
 import numpy as np
 from mmengine.registry import TRANSFORMS
 
-from cdb_video.clips.errors import ClipError, raise_for_the_file
-from cdb_video.clips.fallbacks import BACKENDS, open_video
-from cdb_video.clips.pixels import FrameError, Image, RgbConverter, Step, stepped_size
-from cdb_video.clips.wanted import Wanted
 from cdb_video.hosts.mmaction.fused_steps import FusedSteps
-from cdb_video.hosts.mmaction.host_arguments import (
-    check_decoding_backend,
-    check_local,
-    check_mode,
-    check_threads,
-    video_path,
-)
-from cdb_video.pack import PACK_SUFFIX, PackError, PackReader
+from cdb_video.hosts.mmaction.host_arguments import check_decoding_backend, check_local, check_mode, check_threads
+from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
+from cdb_video_files.video.errors import ClipError, raise_for_the_file
+from cdb_video_files.video.fallbacks import BACKENDS, open_video
+from cdb_video_files.video.file_names import video_path
+from cdb_video_files.video.pixels import FrameError, Image, RgbConverter, Step, stepped_size
+from cdb_video_files.video.wanted_frames import Wanted
 
 try:
     from mmaction.datasets import transforms as _host  # noqa: F401  (registers what may be fused)

@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from cdb_video.clips.pixels import Crop, Flip, Resize, Step
+from cdb_video_files.video.pixels import Crop, Flip, Resize, Step
 
 _INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,9 +61,3 @@ def check_decoding_backend(decoding_backend: str) -> None:
     """
     if decoding_backend != 'cv2':
         raise ValueError(f"decoding_backend={decoding_backend!r}: PackDecode decodes with OpenCV ('cv2'). Leave it out")
-
-
-def video_path(filename: str) -> str:
-    """The file of a list's entry: where a name has no ending and there is no such file, '.mp4' is added."""
-    has_ending = os.path.splitext(filename)[1] != ''
-    return filename if has_ending or os.path.isfile(filename) else f'{filename}.mp4'

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 from mmengine.dataset import Compose
 from mmengine.fileio import FileClient
 
-from cdb_video.clips.announced_length import reaches_end
-from cdb_video.clips.errors import ClipError, first_line, raise_for_the_file
+from cdb_video_files.video.announced_length import reaches_end
+from cdb_video_files.video.errors import ClipError, first_line, raise_for_the_file
 
 _Sample: TypeAlias = dict[str, Any]
 _HOST = 'mmaction.datasets.transforms.loading'

@@ -9,10 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.difficulty.history import SOURCES
-from cdb_video.fields import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, repeated_name
 from cdb_video.report.class_report.rows import Row
 from cdb_video.report.class_report.text import csv_table
-from cdb_video.serialise import plain, write_atomically
+from cdb_video_files.atomic import write_atomically
+from cdb_video_files.json_checks import (
+    METRICS,
+    NUMBER,
+    SHARE,
+    TEXT,
+    WHOLE,
+    Check,
+    count_fault,
+    first_fault,
+    repeated_name,
+)
+from cdb_video_files.json_values import plain
 
 REPORT_NAME = 'class_report.json'
 _ANEW = 'Run mim test to write it anew'

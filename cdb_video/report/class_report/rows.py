@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdb_video.class_names import class_label
-from cdb_video.fields import is_number
+from cdb_video_files.json_checks import is_number
 
 _HEADINGS = {
     'label': 'label',

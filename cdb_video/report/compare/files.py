@@ -13,7 +13,7 @@ from cdb_video.report.compare.methods import Comparison
 from cdb_video.report.figures.parts import Figure, by_frequency, display_names
 from cdb_video.report.insight.insight import METRIC_LABELS
 from cdb_video.report.pages.page import render
-from cdb_video.serialise import write_atomically
+from cdb_video_files.atomic import write_atomically
 
 Row = dict[str, Any]
 

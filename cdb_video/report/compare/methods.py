@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.insight import METRIC_LABELS, notes_on_mute
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
-from cdb_video.serialise import counted
 
 REPEATS = 2000
 _NOT_OF_SEEDS = 'says nothing of other seeds'

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.class_names import counted
 from cdb_video.report.figures.parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.statistics import IntMatrix
-from cdb_video.serialise import counted
 
 SHOWN_CLASSES = 100
 _LIGHT_TO_DARK = [[0, '--heat0'], [0.5, '--heat1'], [1, '--heat2']]

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from cdb_video.class_names import counted
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.sources.clip_pictures import ClipPictures, Image, pictures_of
-from cdb_video.serialise import counted
 
 NUMBER = 100
 _HEIGHT = 64

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cdb_video.class_names import counted
 from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
 from cdb_video.report.sources.run_data import RunData
-from cdb_video.serialise import counted
 
 _FEW_UNITS = 5
 """Below that many, the percentiles of a bootstrap are visibly too narrow."""

@@ -12,7 +12,8 @@ from cdb_video.report.class_report.text import markdown_text
 from cdb_video.report.insight.insight import METRIC_LABELS, Insight, Options, build_insight
 from cdb_video.report.pages.page import render_page
 from cdb_video.report.sources.source import history_run
-from cdb_video.serialise import plain, write_atomically
+from cdb_video_files.atomic import write_atomically
+from cdb_video_files.json_values import plain
 
 PAGE_NAME = 'report.html'
 MARKDOWN_NAME = 'class_report.md'

@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cdb_video.class_names import counted
 from cdb_video.report.figures.all_figures import build_figures
 from cdb_video.report.figures.confusion import SHOWN_CLASSES
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
 from cdb_video.report.insight.insight import METRIC_LABELS, Insight
 from cdb_video.report.insight.mistakes import worst_mistakes
-from cdb_video.serialise import counted
 
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')

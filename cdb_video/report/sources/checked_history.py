@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.class_names import counted
 from cdb_video.difficulty.history import HISTORY_NAME, read_history
-from cdb_video.fields import repeated_name
-from cdb_video.serialise import counted
+from cdb_video_files.json_checks import repeated_name
 
 _VECTORS = ('num_clips', 'num_correct', 'accuracy', 'difficulty')
 _KEYS = ('epoch', 'iter', 'consumers', 'metrics')

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdb_video.clips.errors import first_line
-from cdb_video.hosts.mmaction.host_arguments import video_path
-from cdb_video.pack import PACK_SUFFIX, PackError, PackReader
+from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
+from cdb_video_files.video.errors import first_line
+from cdb_video_files.video.file_names import video_path
 
 Image = NDArray[np.uint8]
 NUMBER = 6

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdb_video.annotation import AnnotationError, parse_clip_name
+from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 from cdb_video.report.sources.unpickle import TORCH_BEGINNING, load
-from cdb_video.serialise import counted
+from cdb_video_files.clip_names import parse_clip_name
+from cdb_video_files.records import AnnotationError
 
 _PATH_KEYS = ('frame_dir', 'filename')
 # Scores are float32 at best, and some heads average them over views in half precision.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cdb_video.annotation import AnnotationError, read_frame_list, read_video_list
 from cdb_video.report.sources.dump import clip_name
 from cdb_video.report.sources.run_config import evaluation_list_names
+from cdb_video_files.lists import read_frame_list, read_video_list
+from cdb_video_files.records import AnnotationError
 
 Listed = dict[str, set[int]]
 """The labels of every clip, by its name; several where clips of one name are in several folders."""

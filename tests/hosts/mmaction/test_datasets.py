@@ -8,8 +8,10 @@ import textwrap
 import pytest
 from mmengine.registry import DATASETS, DefaultScope
 
-from cdb_video import annotation as ann
 from cdb_video.data.labels import dataset_class_names, dataset_labels
+from cdb_video_files.class_lists import write_class_names
+from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
+from cdb_video_files.records import AnnotationError
 from tests.support.clips import write_clip
 
 CLASSES = ['Take', 'Cut/Slice', 'Wash']
@@ -21,10 +23,10 @@ def root(tmp_path):
     """Three clips as frames and as videos, with their lists."""
     lists = tmp_path / 'lists'
     lists.mkdir()
-    ann.write_class_names(lists / 'classes.txt', CLASSES)
-    ann.write_frame_list(lists / 'train.txt', [ann.FrameEntry(*entry) for entry in ENTRIES])
-    videos = [ann.VideoEntry(f'{name}.mp4', label) for name, _, label in ENTRIES]
-    ann.write_video_list(lists / 'train_videos.txt', videos)
+    write_class_names(lists / 'classes.txt', CLASSES)
+    write_frame_list(lists / 'train.txt', [FrameEntry(*entry) for entry in ENTRIES])
+    videos = [VideoEntry(f'{name}.mp4', label) for name, _, label in ENTRIES]
+    write_video_list(lists / 'train_videos.txt', videos)
     for name, frames, _ in ENTRIES:
         video = write_clip(tmp_path / f'cropped_clips/{name}.mp4', frames=frames)
         folder = tmp_path / 'frames' / name
@@ -65,8 +67,8 @@ def test_every_sample_is_what_the_hosts_dataset_gives(root, ours, host):
 def test_clips_with_blanks_in_their_names_are_found(root, kind):
     (root / 'cropped_clips/s1/a.mp4').rename(root / 'cropped_clips/s1/a  b.mp4')
     (root / 'frames/s1/a').rename(root / 'frames/s1/a  b')
-    ann.write_frame_list(root / 'lists/train.txt', [ann.FrameEntry('s1/a  b', 3, 2)])
-    ann.write_video_list(root / 'lists/train_videos.txt', [ann.VideoEntry('s1/a  b.mp4', 2)])
+    write_frame_list(root / 'lists/train.txt', [FrameEntry('s1/a  b', 3, 2)])
+    write_video_list(root / 'lists/train_videos.txt', [VideoEntry('s1/a  b.mp4', 2)])
     info = build(root, kind).get_data_info(0)
     assert info['label'] == 2
     expected = {'VideoListDataset': 'cropped_clips/s1/a  b.mp4', 'FrameListDataset': 'frames/s1/a  b'}[kind]
@@ -98,20 +100,20 @@ def test_class_names_in_an_absolute_file_are_read(root):
 )
 def test_a_list_that_is_wrong_stops_with_file_and_line(root, content, message):
     (root / 'lists/train.txt').write_text(content)
-    with pytest.raises(ann.AnnotationError, match=message):
+    with pytest.raises(AnnotationError, match=message):
         build(root, classes='lists/classes.txt')
 
 
 def test_a_wrong_label_in_a_video_list_stops_too(root):
     (root / 'lists/train_videos.txt').write_text('s1/a.mp4 7\n')
-    with pytest.raises(ann.AnnotationError, match=r'label 7 is outside 0\.\.2'):
+    with pytest.raises(AnnotationError, match=r'label 7 is outside 0\.\.2'):
         build(root, 'VideoListDataset', classes=CLASSES)
 
 
 def test_labels_are_checked_against_num_classes_and_metainfo_alike(root):
-    with pytest.raises(ann.AnnotationError, match=r'label 2 is outside 0\.\.1'):
+    with pytest.raises(AnnotationError, match=r'label 2 is outside 0\.\.1'):
         build(root, num_classes=2)
-    with pytest.raises(ann.AnnotationError, match=r'label 2 is outside 0\.\.1'):
+    with pytest.raises(AnnotationError, match=r'label 2 is outside 0\.\.1'):
         build(root, metainfo={'classes': ['Take', 'Cut']})
 
 
@@ -140,8 +142,8 @@ def test_a_clip_without_its_first_or_last_frame_stops_with_the_count_and_the_nam
 @pytest.mark.parametrize('suffix', ['', '.pack'])
 def test_a_line_may_stand_for_a_pack(root, suffix):
     (root / 'frames').rename(root / 'other')
-    entries = [ann.FrameEntry(f'{name}{suffix}', frames, label) for name, frames, label in ENTRIES]
-    ann.write_frame_list(root / 'lists/train.txt', entries)
+    entries = [FrameEntry(f'{name}{suffix}', frames, label) for name, frames, label in ENTRIES]
+    write_frame_list(root / 'lists/train.txt', entries)
     for name, _, _ in ENTRIES:
         pack = root / f'frames/{name}.pack'
         pack.parent.mkdir(parents=True, exist_ok=True)
@@ -216,8 +218,8 @@ def test_an_empty_class_list_and_a_missing_prefix_are_refused(root):
 
 
 def test_only_the_first_of_many_missing_clips_are_named(root):
-    entries = [ann.FrameEntry(f's1/{number}', 1, 0) for number in range(50)]
-    ann.write_frame_list(root / 'lists/train.txt', entries)
+    entries = [FrameEntry(f's1/{number}', 1, 0) for number in range(50)]
+    write_frame_list(root / 'lists/train.txt', entries)
     with pytest.raises(FileNotFoundError, match=r'50 of the 50 .* and 47 more\.'):
         build(root)
 

@@ -14,10 +14,10 @@ import pytest
 from mmengine.registry import DATASETS, TRANSFORMS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.clips import fallbacks
-from cdb_video.clips.errors import ClipError
-from cdb_video.clips.fallbacks import open_video
-from cdb_video.pack import PackWriter
+from cdb_video_files.packs import PackWriter
+from cdb_video_files.video import fallbacks
+from cdb_video_files.video.errors import ClipError
+from cdb_video_files.video.fallbacks import open_video
 from tests.support.clips import (
     cut,
     spoil_middle,
@@ -173,7 +173,7 @@ def test_fused_transforms_draw_and_show_what_they_do_behind_the_decoder(clip, ki
 def test_a_repeated_frame_is_decoded_once_and_can_be_written_to_without_harm(clip, kind, monkeypatch):
     sampling = {'type': 'SampleFrames', 'clip_len': 32, 'frame_interval': 2, 'num_clips': 1}
     converted = []
-    from cdb_video.clips.pixels import RgbConverter
+    from cdb_video_files.video.pixels import RgbConverter
 
     honest = RgbConverter.rgb
     monkeypatch.setattr(RgbConverter, 'rgb', lambda *arguments: converted.append(1) or honest(*arguments))
@@ -188,7 +188,7 @@ def test_a_repeated_frame_is_decoded_once_and_can_be_written_to_without_harm(cli
 
 @pytest.mark.parametrize('kind', ['video', 'pack'])
 def test_ten_views_in_three_crops_decode_each_frame_once(clip, kind, monkeypatch):
-    from cdb_video.clips.pixels import RgbConverter
+    from cdb_video_files.video.pixels import RgbConverter
 
     converted = []
     honest = RgbConverter.rgb

@@ -10,9 +10,9 @@ from mmengine.dataset import Compose
 from mmengine.registry import DATASETS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video.annotation import FrameEntry, VideoEntry, write_frame_list, write_video_list
-from cdb_video.clips.errors import ClipError
 from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
+from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
+from cdb_video_files.video.errors import ClipError
 from tests.support.clips import (
     cut,
     spoil_middle,

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from cdb_video.clips import video as video_module
-from cdb_video.clips.errors import ClipError
-from cdb_video.clips.pixels import RgbConverter
-from cdb_video.clips.video import Video
+from cdb_video_files.video import reader as video_module
+from cdb_video_files.video.errors import ClipError
+from cdb_video_files.video.pixels import RgbConverter
+from cdb_video_files.video.reader import Video
 from tests.support.clips import (
     cut,
     spoil_middle,
@@ -290,7 +290,7 @@ def test_no_file_stays_open_whatever_happens(tmp_path):
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='open files are listed as Linux does')
 def test_a_reader_that_nobody_closes_is_closed_when_it_is_dropped(tmp_path):
-    from cdb_video.clips.fallbacks import open_video
+    from cdb_video_files.video.fallbacks import open_video
 
     clip = write_clip(tmp_path / 'a.mp4', frames=24)
     before = sorted(os.listdir('/proc/self/fd'))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from cdb_video.clips.container_parts import avi_chunks, matroska_end
+from cdb_video_files.video.container_parts import avi_chunks, matroska_end
 
 # Their durations are libavformat's estimates from the packets found, so they tell nothing about those that are not.
 _ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg'))

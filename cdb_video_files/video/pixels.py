@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cdb_video.clips.partial_resize import resize_part
+from cdb_video_files.video.partial_resize import resize_part
 
 Image: TypeAlias = NDArray[np.uint8]
 Turn: TypeAlias = tuple[int, int, int, int]

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from cdb_video.pack import PackError, PackReader, PackWriter
+from cdb_video_files.packs import PackError, PackReader, PackWriter
 
 FRAMES = [b'first', b'', b'\x00' * 300, b'last frame']
 
@@ -41,7 +41,7 @@ def test_the_bytes_are_those_of_the_format_by_hand(tmp_path):
 
 
 def test_frames_beyond_what_memory_should_hold_go_through_the_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr('cdb_video.pack._SPOOL_BYTES', 100)
+    monkeypatch.setattr('cdb_video_files.packs._SPOOL_BYTES', 100)
     frames = [np.random.default_rng(index).bytes(90) for index in range(5)]
     with PackReader(write(tmp_path / 'a.pack', frames)) as pack:
         assert [pack.read(index) for index in range(5)] == frames

@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from cdb_video.clips.entry_points import EntryPoints
-from cdb_video.clips.errors import ClipError
-from cdb_video.clips.video import Video
+from cdb_video_files.video.entry_points import EntryPoints
+from cdb_video_files.video.errors import ClipError
+from cdb_video_files.video.reader import Video
 from tests.support.clips import write_clip
 from tests.support.joined_clips import join_in_band, join_with_two_descriptions
 

@@ -14,10 +14,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cdb_video.clips.announced_length import reaches_end, why_short
-from cdb_video.clips.entry_points import EntryPoints
-from cdb_video.clips.errors import ClipError
-from cdb_video.clips.packet_index import PacketIndex, pieces_overlap
+from cdb_video_files.video.announced_length import reaches_end, why_short
+from cdb_video_files.video.entry_points import EntryPoints
+from cdb_video_files.video.errors import ClipError
+from cdb_video_files.video.packet_index import PacketIndex, pieces_overlap
 
 # Containers of video. No pictures; no lists that name other files to read; no bare streams, for that is what a file
 # with a lost header may be taken for, and they do not say how long they ought to be.

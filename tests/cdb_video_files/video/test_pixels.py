@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cdb_video.clips.partial_resize import resize_part
-from cdb_video.clips.pixels import (
+from cdb_video_files.video.partial_resize import resize_part
+from cdb_video_files.video.pixels import (
     Crop,
     Flip,
     Resize,

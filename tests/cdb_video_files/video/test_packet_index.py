@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cdb_video.clips.packet_index import PacketIndex, pieces_overlap
+from cdb_video_files.video.packet_index import PacketIndex, pieces_overlap
 
 # I0 P3 B1 B2 | I6 B4 B5 P9 B7 B8: the second key packet has two leading pictures.
 TIMES = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]

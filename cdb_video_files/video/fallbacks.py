@@ -12,16 +12,16 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from cdb_video.clips.errors import ClipError, first_line
-from cdb_video.clips.pixels import MatrixError, check_matrix
-from cdb_video.clips.video import Video
+from cdb_video_files.video.errors import ClipError, first_line
+from cdb_video_files.video.pixels import MatrixError, check_matrix
+from cdb_video_files.video.reader import Video
 
 BACKENDS = ('pyav', 'decord', 'opencv')
 _warned: set[str] = set()
 
 
 class VideoReader(Protocol):
-    """What all readers have in common; see `cdb_video.clips.video.Video`."""
+    """What all readers have in common; see `cdb_video_files.video.reader.Video`."""
 
     path: str
     total_frames: int

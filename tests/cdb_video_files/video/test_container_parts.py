@@ -7,9 +7,9 @@ import check_dataset
 import extract_frames
 import pytest
 
-from cdb_video.clips.container_parts import avi_chunks, matroska_end
-from cdb_video.clips.errors import ClipError
-from cdb_video.clips.video import Video
+from cdb_video_files.video.container_parts import avi_chunks, matroska_end
+from cdb_video_files.video.errors import ClipError
+from cdb_video_files.video.reader import Video
 from tests.support.clips import cut, write_avi
 from tests.support.noise_clips import write
 
@@ -181,5 +181,5 @@ def test_headers_of_all_kinds(tmp_path, content, found):
 
 
 def test_data_preparation_has_the_same_file(repository: Path):
-    ours, theirs = (repository / folder / 'container_parts.py' for folder in ('cdb_video/clips', 'data_prep'))
+    ours, theirs = (repository / folder / 'container_parts.py' for folder in ('cdb_video_files/video', 'data_prep'))
     assert ours.read_bytes() == theirs.read_bytes()

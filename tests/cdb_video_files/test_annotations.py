@@ -5,15 +5,33 @@ import re
 
 import pytest
 
-from cdb_video import annotation as ann
+from cdb_video_files.annotations import (
+    format_annotation_line,
+    parse_annotation_line,
+    read_annotations,
+    read_index,
+    write_annotations,
+    write_index,
+)
+from cdb_video_files.class_lists import read_class_names, write_class_names
+from cdb_video_files.clip_names import ClipName, parse_clip_name
+from cdb_video_files.lists import (
+    FrameEntry,
+    VideoEntry,
+    read_frame_list,
+    read_video_list,
+    write_frame_list,
+    write_video_list,
+)
+from cdb_video_files.records import AnnotationError
 
 CLIP = 'P04-R06-GreekSalad-682170-683940-F016368-F016419'
 LINE = f'{CLIP} 12 3 40'
 
 
 def test_clip_name_is_taken_apart_and_put_together_again():
-    clip = ann.parse_clip_name(CLIP)
-    assert clip == ann.ClipName('P04', 'R06', 'GreekSalad', 682170, 683940, 16368, 16419)
+    clip = parse_clip_name(CLIP)
+    assert clip == ClipName('P04', 'R06', 'GreekSalad', 682170, 683940, 16368, 16419)
     assert clip.session == 'P04-R06-GreekSalad'
     assert clip.path == f'P04-R06-GreekSalad/{CLIP}'
     assert str(clip) == CLIP
@@ -21,7 +39,7 @@ def test_clip_name_is_taken_apart_and_put_together_again():
 
 def test_seven_digit_frame_numbers_are_kept():
     name = 'OP01-R01-PastaSalad-1-99999999-F000000-F2400000'
-    assert str(ann.parse_clip_name(name)) == name
+    assert str(parse_clip_name(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -40,22 +58,22 @@ def test_seven_digit_frame_numbers_are_kept():
     ],
 )
 def test_a_name_of_another_form_is_refused(name):
-    with pytest.raises(ann.AnnotationError, match=r'is not <subject>-R<nn>-<recipe>.*Give it the form'):
-        ann.parse_clip_name(name)
+    with pytest.raises(AnnotationError, match=r'is not <subject>-R<nn>-<recipe>.*Give it the form'):
+        parse_clip_name(name)
 
 
 @pytest.mark.parametrize('name', [CLIP.replace('683940', '682170'), CLIP.replace('F016419', 'F016368')])
 def test_a_clip_that_ends_before_it_starts_is_refused(name):
-    with pytest.raises(ann.AnnotationError, match='before it starts'):
-        ann.parse_clip_name(name)
+    with pytest.raises(AnnotationError, match='before it starts'):
+        parse_clip_name(name)
 
 
 @pytest.mark.parametrize('nouns', [(40,), (40, 2), (40, 2, 51)])
 def test_one_to_three_nouns_are_read_and_written(nouns):
     line = f'{CLIP} 12 3 ' + ' '.join(map(str, nouns))
-    record = ann.parse_annotation_line(line)
+    record = parse_annotation_line(line)
     assert (record.action, record.verb, record.nouns) == (12, 3, nouns)
-    assert ann.format_annotation_line(record) == line
+    assert format_annotation_line(record) == line
 
 
 @pytest.mark.parametrize(
@@ -74,8 +92,8 @@ def test_one_to_three_nouns_are_read_and_written(nouns):
 def test_a_line_with_wrong_ids_is_refused_with_file_line_rule_and_remedy(tmp_path, line, rule):
     path = tmp_path / 'train_split1.txt'
     path.write_text(f'{CLIP.replace("P04", "P05")} 1 1 1\n\n{line}\n')
-    with pytest.raises(ann.AnnotationError) as caught:
-        ann.read_annotations(path)
+    with pytest.raises(AnnotationError) as caught:
+        read_annotations(path)
     message = str(caught.value)
     assert message.startswith(f"{path}:3: '{line[:40]}")
     assert rule in message
@@ -86,42 +104,42 @@ def test_a_line_with_wrong_ids_is_refused_with_file_line_rule_and_remedy(tmp_pat
 def test_byte_order_mark_windows_line_ends_and_blank_lines_are_tolerated(tmp_path):
     path = tmp_path / 'train_split1.txt'
     path.write_bytes(f'\ufeff\r\n{LINE}  \r\n \r\n{LINE.replace("P04", "P05")}\r\n\r\n'.encode())
-    assert [record.clip.subject for record in ann.read_annotations(path)] == ['P04', 'P05']
+    assert [record.clip.subject for record in read_annotations(path)] == ['P04', 'P05']
 
 
 def test_a_clip_listed_twice_is_refused_with_both_lines(tmp_path):
     path = tmp_path / 'train_split1.txt'
     path.write_text(f'{LINE}\n{CLIP} 12 4 40\n')
-    with pytest.raises(ann.AnnotationError, match=r'train_split1\.txt:2: .*stands in line 1 already'):
-        ann.read_annotations(path)
+    with pytest.raises(AnnotationError, match=r'train_split1\.txt:2: .*stands in line 1 already'):
+        read_annotations(path)
 
 
 @pytest.mark.parametrize('content', [b'', b'\n \r\n', b'\xef\xbb\xbf'])
 def test_an_empty_file_is_refused(tmp_path, content):
     path = tmp_path / 'list.txt'
     path.write_bytes(content)
-    readers = [ann.read_annotations, ann.read_index, ann.read_frame_list, ann.read_video_list]
+    readers = [read_annotations, read_index, read_frame_list, read_video_list]
     for read in readers:
-        with pytest.raises(ann.AnnotationError, match='holds no entry'):
+        with pytest.raises(AnnotationError, match='holds no entry'):
             read(path)
-    with pytest.raises(ann.AnnotationError, match='no class name'):
-        ann.read_class_names(path)
+    with pytest.raises(AnnotationError, match='no class name'):
+        read_class_names(path)
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / 'train_split1.txt'
     path.write_bytes(LINE.encode() + b'\n\xff\xfe\x00')
-    with pytest.raises(ann.AnnotationError, match=r'train_split1\.txt: not UTF-8 text \(byte 57\)'):
-        ann.read_annotations(path)
+    with pytest.raises(AnnotationError, match=r'train_split1\.txt: not UTF-8 text \(byte 57\)'):
+        read_annotations(path)
 
 
 def test_index_names_keep_blanks_slashes_and_commas(tmp_path):
     path = tmp_path / 'action_idx.txt'
     path.write_bytes(b'Divide/Pull Apart lettuce 2\r\nInspect/Read recipe 1\r\nCut a, b 10\r\n')
-    index = ann.read_index(path)
+    index = read_index(path)
     assert index == {1: 'Inspect/Read recipe', 2: 'Divide/Pull Apart lettuce', 10: 'Cut a, b'}
     assert list(index) == [1, 2, 10]
-    ann.write_index(path, index)
+    write_index(path, index)
     expected = 'Inspect/Read recipe 1\nDivide/Pull Apart lettuce 2\nCut a, b 10\n'
     assert path.read_text() == expected
 
@@ -139,19 +157,19 @@ def test_index_names_keep_blanks_slashes_and_commas(tmp_path):
 def test_a_wrong_index_line_is_refused(tmp_path, text, rule):
     path = tmp_path / 'verb_idx.txt'
     path.write_text(text)
-    with pytest.raises(ann.AnnotationError, match=re.escape(rule)):
-        ann.read_index(path)
+    with pytest.raises(AnnotationError, match=re.escape(rule)):
+        read_index(path)
 
 
 def test_frame_and_video_lists_are_read_as_they_were_written(tmp_path):
-    frames = [ann.FrameEntry('s/a', 45, 0), ann.FrameEntry('s/b', 1, 18)]
-    videos = [ann.VideoEntry('s/a.mp4', 0), ann.VideoEntry('s/b.mp4', 18)]
-    ann.write_frame_list(tmp_path / 'train.txt', frames)
-    ann.write_video_list(tmp_path / 'train_videos.txt', videos)
+    frames = [FrameEntry('s/a', 45, 0), FrameEntry('s/b', 1, 18)]
+    videos = [VideoEntry('s/a.mp4', 0), VideoEntry('s/b.mp4', 18)]
+    write_frame_list(tmp_path / 'train.txt', frames)
+    write_video_list(tmp_path / 'train_videos.txt', videos)
     assert (tmp_path / 'train.txt').read_bytes() == b's/a 45 0\ns/b 1 18\n'
     assert (tmp_path / 'train_videos.txt').read_bytes() == b's/a.mp4 0\ns/b.mp4 18\n'
-    assert ann.read_frame_list(tmp_path / 'train.txt', num_classes=19) == frames
-    assert ann.read_video_list(tmp_path / 'train_videos.txt', num_classes=19) == videos
+    assert read_frame_list(tmp_path / 'train.txt', num_classes=19) == frames
+    assert read_video_list(tmp_path / 'train_videos.txt', num_classes=19) == videos
     assert sorted(path.name for path in tmp_path.iterdir()) == ['train.txt', 'train_videos.txt']
 
 
@@ -173,54 +191,54 @@ def test_frame_and_video_lists_are_read_as_they_were_written(tmp_path):
 def test_a_wrong_frame_line_is_refused(tmp_path, line, rule):
     path = tmp_path / 'train.txt'
     path.write_text(f's/ok 1 0\n{line}\n')
-    with pytest.raises(ann.AnnotationError, match=re.escape(rule)) as caught:
-        ann.read_frame_list(path, num_classes=19)
+    with pytest.raises(AnnotationError, match=re.escape(rule)) as caught:
+        read_frame_list(path, num_classes=19)
     assert str(caught.value).startswith(f'{path}:2: ')
 
 
 def test_a_wrong_video_line_is_refused(tmp_path):
     path = tmp_path / 'train_videos.txt'
     path.write_text('s/a.mp4 45 0\n')
-    with pytest.raises(ann.AnnotationError, match=r"path 's/a\.mp4 45' ends in a blank and a number"):
-        ann.read_video_list(path)
+    with pytest.raises(AnnotationError, match=r"path 's/a\.mp4 45' ends in a blank and a number"):
+        read_video_list(path)
     path.write_text('s/a.mp4 2\n')
-    with pytest.raises(ann.AnnotationError, match=r'label 2 is outside 0\.\.1'):
-        ann.read_video_list(path, num_classes=2)
+    with pytest.raises(AnnotationError, match=r'label 2 is outside 0\.\.1'):
+        read_video_list(path, num_classes=2)
 
 
 @pytest.mark.parametrize('folder', ['a ', ' a', 'a 10', 'a\nb', '/a', '../a', ''])
 def test_what_a_reader_would_not_give_back_is_not_written(tmp_path, folder):
-    with pytest.raises(ann.AnnotationError):
-        ann.write_frame_list(tmp_path / 'train.txt', [ann.FrameEntry(folder, 1, 0)])
+    with pytest.raises(AnnotationError):
+        write_frame_list(tmp_path / 'train.txt', [FrameEntry(folder, 1, 0)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_with_blanks_is_read_as_it_was_written(tmp_path):
-    frames = [ann.FrameEntry('pick up/take  two é', 45, 0)]
-    videos = [ann.VideoEntry('pick up/take  two é.mp4', 3)]
-    ann.write_frame_list(tmp_path / 'train.txt', frames)
-    ann.write_video_list(tmp_path / 'train_videos.txt', videos)
-    assert ann.read_frame_list(tmp_path / 'train.txt') == frames
-    assert ann.read_video_list(tmp_path / 'train_videos.txt') == videos
+    frames = [FrameEntry('pick up/take  two é', 45, 0)]
+    videos = [VideoEntry('pick up/take  two é.mp4', 3)]
+    write_frame_list(tmp_path / 'train.txt', frames)
+    write_video_list(tmp_path / 'train_videos.txt', videos)
+    assert read_frame_list(tmp_path / 'train.txt') == frames
+    assert read_video_list(tmp_path / 'train_videos.txt') == videos
 
 
 def test_an_index_name_with_a_line_end_is_not_written(tmp_path):
-    with pytest.raises(ann.AnnotationError, match='cannot be written as one line'):
-        ann.write_index(tmp_path / 'verb_idx.txt', {1: 'Take\n2'})
+    with pytest.raises(AnnotationError, match='cannot be written as one line'):
+        write_index(tmp_path / 'verb_idx.txt', {1: 'Take\n2'})
 
 
 def test_an_empty_list_is_not_written(tmp_path):
-    with pytest.raises(ann.AnnotationError, match='nothing to write'):
-        ann.write_frame_list(tmp_path / 'train.txt', [])
+    with pytest.raises(AnnotationError, match='nothing to write'):
+        write_frame_list(tmp_path / 'train.txt', [])
 
 
 def test_class_names_are_read_as_they_were_written(tmp_path):
     path = tmp_path / 'classes.txt'
     names = ['Inspect/Read', 'Divide/Pull Apart', 'Cut, slice']
-    ann.write_class_names(path, names)
-    assert ann.read_class_names(path) == names
+    write_class_names(path, names)
+    assert read_class_names(path) == names
     path.write_bytes(b'\xef\xbb\xbf' + '\r\n'.join([*names, '', '']).encode())
-    assert ann.read_class_names(path) == names
+    assert read_class_names(path) == names
 
 
 @pytest.mark.parametrize(
@@ -230,14 +248,14 @@ def test_class_names_are_read_as_they_were_written(tmp_path):
 def test_class_names_with_a_gap_or_a_repetition_are_refused(tmp_path, text, message):
     path = tmp_path / 'classes.txt'
     path.write_text(text)
-    with pytest.raises(ann.AnnotationError, match=message):
-        ann.read_class_names(path)
+    with pytest.raises(AnnotationError, match=message):
+        read_class_names(path)
 
 
 @pytest.mark.parametrize('names', [['a', ''], ['a', 'a'], ['a\nb'], [' a'], ['a  b']])
 def test_class_names_that_would_change_are_not_written(tmp_path, names):
-    with pytest.raises(ann.AnnotationError, match='class name'):
-        ann.write_class_names(tmp_path / 'classes.txt', names)
+    with pytest.raises(AnnotationError, match='class name'):
+        write_class_names(tmp_path / 'classes.txt', names)
 
 
 def test_ten_thousand_fuzzed_lines_give_a_record_or_a_clear_error():
@@ -266,19 +284,19 @@ def test_ten_thousand_fuzzed_lines_give_a_record_or_a_clear_error():
             text[rng.randrange(len(text))] = rng.choice(pieces)
         line = ''.join(text)
         try:
-            record = ann.parse_annotation_line(line)
-        except ann.AnnotationError:
+            record = parse_annotation_line(line)
+        except AnnotationError:
             continue
         records += 1
-        assert ann.format_annotation_line(record) == ' '.join(line.split())
+        assert format_annotation_line(record) == ' '.join(line.split())
     assert 1000 < records < 9000
 
 
 @pytest.mark.parametrize(('part', 'clips'), [('train', 6372), ('val', 1927), ('test', 2022)])
 def test_all_real_egtea_lines_come_back_byte_for_byte(shared_folder, tmp_path, part, clips):
     source = shared_folder / 'egtea' / f'{part}_split.txt'
-    records = ann.read_annotations(source)
+    records = read_annotations(source)
     assert len(records) == clips
-    ann.write_annotations(tmp_path / 'copy.txt', records)
+    write_annotations(tmp_path / 'copy.txt', records)
     assert (tmp_path / 'copy.txt').read_bytes() == source.read_bytes()
     assert all(1 <= len(record.nouns) <= 3 for record in records)

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cdb_video import annotation as ann
 from cdb_video.data.clip_table import read_frame_table, read_video_table
+from cdb_video_files import lists
+from cdb_video_files.annotations import Annotation, read_annotations, read_index
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.clip_names import parse_clip_name
+from cdb_video_files.lists import FrameEntry, VideoEntry, read_frame_list, read_video_list
+from cdb_video_files.records import AnnotationError
 
 SEED, LINES = 0, 10_000
 CLIP = 'P04-R06-GreekSalad-682170-683940-F016368-F016419'
@@ -18,12 +23,12 @@ PIECES = [
     *('\u0663'.encode(), '\u2028'.encode(), '\uff11'.encode(), '\u00e9'.encode(), b'\xff', b'\xc3', b'\xed\xa0\x80'),
 ]
 READERS = [
-    (ann.read_annotations, lambda line: line),
-    (lambda path: ann.read_annotations(path, {'action': range(1, 107), 'noun': range(1, 54)}), lambda line: line),
-    (ann.read_index, lambda line: b'Divide/Pull Apart ' + line.split(b' ')[1]),
-    (lambda path: ann.read_frame_list(path, 19), lambda line: b'session/' + line.rsplit(b' ', line.count(b' ') - 2)[0]),
-    (lambda path: ann.read_video_list(path, 19), lambda line: b'session/' + b' '.join(line.split(b' ')[:2])),
-    (ann.read_class_names, lambda line: line),
+    (read_annotations, lambda line: line),
+    (lambda path: read_annotations(path, {'action': range(1, 107), 'noun': range(1, 54)}), lambda line: line),
+    (read_index, lambda line: b'Divide/Pull Apart ' + line.split(b' ')[1]),
+    (lambda path: read_frame_list(path, 19), lambda line: b'session/' + line.rsplit(b' ', line.count(b' ') - 2)[0]),
+    (lambda path: read_video_list(path, 19), lambda line: b'session/' + b' '.join(line.split(b' ')[:2])),
+    (read_class_names, lambda line: line),
 ]
 
 
@@ -65,7 +70,7 @@ def read_or_error(reader, name):
     """The records, or None where the reader refused; any other exception is the test's failure."""
     try:
         return reader(name)
-    except ann.AnnotationError as error:
+    except AnnotationError as error:
         message, parts = str(error), (error.rule, error.remedy)
     assert message.startswith(name)
     assert all(part in message for part in parts)
@@ -90,11 +95,11 @@ def check_harmless(records):
     """What was read has the types that it says, and its paths stay below the data root."""
     for record in records:
         match record:
-            case ann.Annotation(clip=clip, action=action, verb=verb, nouns=nouns):
+            case Annotation(clip=clip, action=action, verb=verb, nouns=nouns):
                 assert min(action, verb, *nouns) >= 1
                 check_path(clip.path)
-                assert ann.parse_clip_name(str(clip)) == clip
-            case ann.FrameEntry(frame_dir=path, label=label) | ann.VideoEntry(filename=path, label=label):
+                assert parse_clip_name(str(clip)) == clip
+            case FrameEntry(frame_dir=path, label=label) | VideoEntry(filename=path, label=label):
                 assert 0 <= label < 19
                 check_path(path)
             case int():
@@ -112,14 +117,14 @@ def check_path(path):
 
 @pytest.mark.parametrize(
     ('reader', 'to_table', 'key'),
-    [(ann.read_frame_list, read_frame_table, 'frame_dir'), (ann.read_video_list, read_video_table, 'filename')],
+    [(read_frame_list, read_frame_table, 'frame_dir'), (read_video_list, read_video_table, 'filename')],
 )
 def test_a_spoilt_list_gives_a_table_of_the_same_records_or_the_same_error(files, monkeypatch, reader, to_table, key):
     """Lines of all kinds, in blocks of few lines, so that what is wrong is in one of many."""
     rng = random.Random(SEED)
     outcomes = {True: 0, False: 0}
     for number in range(3000):
-        monkeypatch.setattr(ann, '_BLOCK_CHARACTERS', rng.choice([1, 60, 1000]))
+        monkeypatch.setattr(lists, '_BLOCK_CHARACTERS', rng.choice([1, 60, 1000]))
         files['train.txt'] = spoilt_list(rng, b' %d' % (number + 1) if key == 'frame_dir' else b'')
         outcome, expected = (told(read, 'train.txt', 19) for read in (lambda *a: to_table(*a, ''), reader))
         outcomes[isinstance(expected, str)] += 1
@@ -148,7 +153,7 @@ def told(read, *arguments):
     """What is read, as a list, or the text of the error."""
     try:
         return list(read(*arguments))
-    except ann.AnnotationError as error:
+    except AnnotationError as error:
         return str(error)
 
 
@@ -163,7 +168,7 @@ def test_real_lines_that_were_spoilt_give_records_or_a_clear_error(real_lines, f
     for _ in range(200):
         chosen = [spoil(line, rng) if rng.random() < 0.02 else line for line in rng.sample(real_lines, 50)]
         files['train_split1.txt'] = b'\n'.join(chosen)
-        records = read_or_error(ann.read_annotations, 'train_split1.txt')
+        records = read_or_error(read_annotations, 'train_split1.txt')
         if records is not None:
             read += 1
             check_harmless(records)

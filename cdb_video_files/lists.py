@@ -1,0 +1,177 @@
+"""Frame lists and video lists, read line by line or in fast blocks, and written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdb_video_files.records import (
+    _WHOLE_NUMBER,
+    AnnotationError,
+    _parse_number,
+    _PathLike,
+    _write_records,
+    read_records,
+)
+
+# Lines that need no closer look, where the text holds none of _NEEDS_A_LOOK: the usual ones, in a path without
+# blanks. Whatever else there is goes through the functions that parse a line.
+_PLAIN_PATH = r'^[ \t]*((?![/~])(?!.:)\S+)'
+
+
+_PLAIN_FRAME_LINE = re.compile(rf'{_PLAIN_PATH}[ \t]+([1-9][0-9]{{0,17}})[ \t]+({_WHOLE_NUMBER.pattern})[ \t]*\n', re.M)
+
+
+_PLAIN_VIDEO_LINE = re.compile(rf'{_PLAIN_PATH}[ \t]+({_WHOLE_NUMBER.pattern})[ \t]*\n', re.M)
+
+
+_NEEDS_A_LOOK = ('\\', '\0', '..')
+
+
+_BLOCK_CHARACTERS = 1 << 19
+
+
+@dataclass(frozen=True)
+class FrameEntry:
+    """A line for mmaction2's RawframeDataset.
+
+    Attributes:
+        frame_dir: Folder of the clip's frames, relative, with forward slashes.
+        total_frames: Number of frames in it, >= 1.
+        label: Class, counted from 0.
+    """
+
+    frame_dir: str
+    total_frames: int
+    label: int
+
+
+@dataclass(frozen=True)
+class VideoEntry:
+    """A line for mmaction2's VideoDataset: the clip's file, relative, and its label, from 0."""
+
+    filename: str
+    label: int
+
+
+def read_frame_list(path: _PathLike, num_classes: int | None = None) -> list[FrameEntry]:
+    """Read a frame list; with `num_classes`, a label beyond the last class is an error too."""
+    return read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
+
+
+def frame_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str, str]]]:
+    """The lines of a frame list, some thousands at a time, for lists of millions of clips.
+
+    What `read_frame_list` checks in a line is checked here too. What it checks beyond that, that a clip stands
+    in the list once and that its label is a class, and the place in an error, are left to the caller.
+
+    Yields:
+        `(frame folder, digits of the number of frames, digits of the label)` of each line.
+
+    Raises:
+        AnnotationError: If a line breaks a rule; without the place.
+        UnicodeDecodeError: If the file is not UTF-8 text.
+    """
+    for block in _blocks(path):
+        yield _plain_records(_PLAIN_FRAME_LINE, block) or [
+            (entry.frame_dir, str(entry.total_frames), str(entry.label))
+            for entry in map(_parse_frame_line, _filled_lines(block))
+        ]
+
+
+def video_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str]]]:
+    """As `frame_list_blocks`, of a video list: `(video file, digits of the label)` of each line."""
+    for block in _blocks(path):
+        yield _plain_records(_PLAIN_VIDEO_LINE, block) or [
+            (entry.filename, str(entry.label)) for entry in map(_parse_video_line, _filled_lines(block))
+        ]
+
+
+def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
+    """Write a frame list."""
+    _write_records(path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line)
+
+
+def read_video_list(path: _PathLike, num_classes: int | None = None) -> list[VideoEntry]:
+    """Read a video list; with `num_classes`, a label beyond the last class is an error too."""
+    return read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
+
+
+def write_video_list(path: _PathLike, entries: Iterable[VideoEntry]) -> None:
+    """Write a video list."""
+    _write_records(path, entries, lambda e: f'{e.filename} {e.label}', _parse_video_line)
+
+
+def _parse_label(text: str, num_classes: int | None) -> int:
+    label = _parse_number(text, 'label', minimum=0)
+    if num_classes is not None and label >= num_classes:
+        raise AnnotationError(
+            f'label {label} is outside 0..{num_classes - 1}, the {num_classes} classes',
+            'Labels count from 0: build the list anew, or use the class names that belong to it',
+        )
+    return label
+
+
+def parse_relative_path(text: str) -> str:
+    """Return a path as it is; it can never leave the folder that it is relative to, on any system.
+
+    Raises:
+        AnnotationError: If it is absolute, or holds '..', a backslash or a NUL.
+    """
+    drive = text[1:2] == ':'
+    absolute = drive or text.startswith(('/', '~'))
+    if absolute or '\\' in text or '\0' in text or '..' in text.split('/'):
+        raise AnnotationError(
+            f"path {text!r} is absolute, holds '..' or a backslash",
+            'Write it relative to the data folder, with forward slashes',
+        )
+    return text
+
+
+def _parse_listed_path(text: str) -> str:
+    # 'clip 24' is not a name with a blank in it, but the start of a line of another kind of list.
+    *others, last = text.rsplit(maxsplit=1)
+    if others and _WHOLE_NUMBER.fullmatch(last):
+        raise AnnotationError(
+            f'path {text!r} ends in a blank and a number',
+            'Name a list of the kind that the dataset reads, without offsets and with one label; or rename the clip',
+        )
+    return parse_relative_path(text)
+
+
+def _parse_frame_line(line: str, num_classes: int | None = None) -> FrameEntry:
+    parts = line.strip().rsplit(maxsplit=2)
+    if len(parts) != 3:
+        raise AnnotationError(f'{len(parts)} parts, expected 3', 'Write <frame folder> <number of frames> <label>')
+    total_frames = _parse_number(parts[1], 'number of frames', minimum=1)
+    return FrameEntry(_parse_listed_path(parts[0]), total_frames, _parse_label(parts[2], num_classes))
+
+
+def _parse_video_line(line: str, num_classes: int | None = None) -> VideoEntry:
+    parts = line.strip().rsplit(maxsplit=1)
+    if len(parts) != 2:
+        raise AnnotationError(f'{len(parts)} parts, expected 2', 'Write <video file> <label>')
+    return VideoEntry(_parse_listed_path(parts[0]), _parse_label(parts[1], num_classes))
+
+
+def _blocks(path: _PathLike) -> Iterator[str]:
+    """The text in blocks of whole lines, each with a newline at its end."""
+    with Path(path).open(encoding='utf-8-sig') as file:
+        while block := file.read(_BLOCK_CHARACTERS):
+            block += file.readline()
+            yield block if block.endswith('\n') else block + '\n'
+
+
+def _filled_lines(block: str) -> Iterator[str]:
+    return (line for line in block.split('\n') if line.strip())
+
+
+def _plain_records(plain: re.Pattern[str], block: str) -> list[Any] | None:
+    """The groups of all lines, at the speed of one call; None if one of them is not plain."""
+    if any(text in block for text in _NEEDS_A_LOOK):
+        return None
+    records = plain.findall(block)
+    return records if len(records) == block.count('\n') else None
