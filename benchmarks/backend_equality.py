@@ -30,10 +30,10 @@ import decord
 import make_egtea_mini
 import numpy as np
 import simplejpeg
-from clip_frames import ClipFrames
-from clip_manifest import Options
-from frame_jpegs import JpegEncoder
 from measuring import add_common_arguments, markdown_table, write_results
+from prep.frames.clip_frames import ClipFrames
+from prep.frames.jpegs import JpegEncoder
+from prep.frames.manifest import Options
 
 # A picture that changes by less, in levels on average, stands still.
 STILL = 0.1

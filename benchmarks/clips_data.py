@@ -16,8 +16,8 @@ from pathlib import Path
 import extraction_clips
 import numpy as np
 from extraction_clips import KINDS, encode
-from mini_motions import VERBS
-from mini_scene import NOUNS, make_kitchen, render_clip
+from prep.mini.motions import VERBS
+from prep.mini.scene import NOUNS, make_kitchen, render_clip
 
 EXTRACT = Path(__file__).resolve().parents[1] / 'data_prep' / 'extract_frames.py'
 LONG_FRAMES = 480

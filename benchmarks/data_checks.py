@@ -22,12 +22,12 @@ from typing import TypeVar
 import av
 import cv2
 import numpy as np
-from check_clip import Job, Settings, check_clips
-from check_video import check_video
-from cut_plan import plan_cuts
-from cut_session import cut_recording
-from cut_writer import CutOptions
-from raw_annotations import padded_frames
+from prep.check.clip import Job, Settings, check_clips
+from prep.check.video import check_video
+from prep.cut.plan import plan_cuts
+from prep.cut.raw_annotations import padded_frames
+from prep.cut.session import cut_recording
+from prep.cut.writer import CutOptions
 
 from cdb_video_files.clip_names import ClipName
 

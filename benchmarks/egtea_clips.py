@@ -50,7 +50,7 @@ def read_names(splits: Path | None, seed: int) -> list[tuple[str, int]]:
             raise ValueError(f'{splits} holds no *split*.txt. Name the folder of the split files, or none')
         clips = {entry.clip for path in files for entry in read_annotations(path)}
     else:
-        from mini_plan import draw_lengths
+        from prep.mini.plan import draw_lengths
 
         lengths = draw_lengths(NUM_CLIPS, np.random.default_rng(seed), max_frames=2801)
         ends = np.cumsum(lengths).tolist()

@@ -190,9 +190,9 @@ def loop(what: str, clips: Path, out: Path) -> None:
 def check_quality(path: Path) -> dict[str, float]:
     """Colour bias and PSNR at full size and quality 90, ours and cv2's, against exact BT.601."""
     sys.path.insert(0, str(EXTRACT.parent))
-    from clip_frames import ClipFrames
-    from clip_manifest import Options
-    from frame_jpegs import JpegEncoder
+    from prep.frames.clip_frames import ClipFrames
+    from prep.frames.jpegs import JpegEncoder
+    from prep.frames.manifest import Options
 
     encoder = JpegEncoder(Options(short_side=0))
     capture = cv2.VideoCapture(str(path))

@@ -25,9 +25,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from command_parts import count_cores
 from egtea_clips import MEAN_FRAMES, NUM_CLIPS, group_lengths, lay_out, make_pool, read_names
 from measuring import add_common_arguments, markdown_table, write_results
+from prep.workers.signals import count_cores
 
 EXTRACT = Path(__file__).resolve().parents[1] / 'data_prep' / 'extract_frames.py'
 ESTIMATE = Path(__file__).resolve().parent / 'results' / 'extraction.json'

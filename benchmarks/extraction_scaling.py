@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from command_parts import count_cores
 from egtea_clips import group_lengths, lay_out, make_pool, read_names
 from measuring import add_common_arguments, markdown_table, write_results
+from prep.workers.signals import count_cores
 
 EXTRACT = Path(__file__).resolve().parents[1] / 'data_prep' / 'extract_frames.py'
 FORMS: dict[str, list[str]] = {'packs': ['--pack'], 'folders': []}

@@ -1,7 +1,7 @@
 """The line formats: EGTEA annotation files, training lists, class names.
 
 The only file that knows how a line looks, but for the list of all recordings, which only
-data_prep/raw_annotations.py reads. It uses the standard library alone, so that data
+data_prep/prep/cut/raw_annotations.py reads. It uses the standard library alone, so that data
 preparation needs no torch where mmengine is absent; where it is there, `import cdb_video` registers
 the components, which imports torch too. Worker processes do not import it. Every reader accepts a byte order
 mark, Windows line ends and blank lines, and answers anything else that it cannot read with an

@@ -13,40 +13,21 @@ Exit code: 0 the lists are there; 2 they are not, for the reason given.
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from choose_hold_out import settle
-from clip_media import Media, look_for_media
-from command_parts import first_few, whole_number
-from data_root import CLIPS, OTHER_CLIPS, clips_folder, frames_folder
-from frame_folder import FolderError, put_in_place
-from list_report import count_warnings, counts_table, held_out, length_warnings
-from split_clips import (
+from prep.command import whole_number
+from prep.frames.data_root import CLIPS, OTHER_CLIPS, clips_folder
+from prep.lists.egtea import ANNOTATIONS, LISTS, _divide, _read_names, _write_lists
+from prep.lists.folder import PLOT, write_folder
+from prep.lists.report import count_warnings, counts_table, held_out, length_warnings
+from prep.lists.split_clips import (
     LABELS,
-    PARTS,
-    HoldOut,
-    LabelledClip,
-    SplitError,
-    check_apart,
-    hold_out_clips,
-    label_clips,
-    parse_hold_out,
     summarise,
 )
 
-from cdb_video_files.annotations import read_annotations, read_index
-from cdb_video_files.class_lists import check_class_names, write_class_names
-from cdb_video_files.clip_names import ClipName
-from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
-from cdb_video_files.records import AnnotationError
-
-ANNOTATIONS, LISTS = 'action_annotation', 'lists'
-CLASSES, SUMMARY, PLOT = 'classes.txt', 'summary.json', 'class_counts.png'
 _FORMAT = 2
 
 
@@ -99,43 +80,6 @@ def _build(args: argparse.Namespace) -> None:
         _plot(summary, folder / PLOT)
 
 
-def _divide(
-    root: Path, args: argparse.Namespace, ids: Sequence[int]
-) -> tuple[dict[str, list[LabelledClip]], HoldOut, Media]:
-    """Read the split, look for its clips and divide those that are there into the parts."""
-    hold_out = parse_hold_out(args.hold_out, args.seed)
-    train, test = (_read_split(root, part, args, ids) for part in ('train', 'test'))
-    check_apart(train, test)
-    if not hold_out.is_open:  # what does not fit is said before ten thousand files are looked at
-        hold_out_clips(train, test, hold_out)
-    frames = args.frames or frames_folder(root)
-    media = look_for_media(root, [entry.clip for entry in (*train, *test)], args.source, frames)
-    if media.missing and not args.allow_missing:
-        raise FolderError(_missing(media, len(train) + len(test), args.source, frames))
-    # An open hold-out is settled on the clips that are there, so that it covers what can be measured.
-    hold_out = settle(hold_out, [entry for entry in train if entry.clip not in media.missing])
-    parts = {
-        part: [entry for entry in entries if entry.clip not in media.missing]
-        for part, entries in hold_out_clips(train, test, hold_out).items()
-    }
-    empty = [part for part, entries in parts.items() if not entries]
-    if empty:
-        raise SplitError(f'no clip is left for {", ".join(empty)}: nothing to list. Choose another --hold-out')
-    return parts, hold_out, media
-
-
-def _missing(media: Media, total: int, source: str, frames: Path) -> str:
-    missing = [f'{clip} ({why})' for clip, why in media.missing.items()]
-    what = f'{len(missing)} of {total} clips are missing: {first_few(missing)}.'
-    others = '--source, or leave them out and have them listed with --allow-missing.'
-    if source == 'videos':
-        return f'{what} Choose {others}'
-    return (
-        f'{what} Frames were looked for in {frames}: run extract_frames, with --pack for packs, name another folder '
-        f'with --frames, choose {others}'
-    )
-
-
 def _say_where_videos_are(root: Path, source: str) -> None:
     folder = clips_folder(root)
     if source != 'frames' and folder != root / CLIPS:
@@ -144,100 +88,12 @@ def _say_where_videos_are(root: Path, source: str) -> None:
 
 def _plot(summary: Mapping[str, Any], path: Path) -> None:
     try:
-        from plot_counts import plot_counts
+        from prep.lists.plot_counts import plot_counts
     except ImportError as error:
         print(f"no plot: {error}. Install the report extra: pip install '.[report]'", file=sys.stderr)
         return
     plot_counts(summary, path)
     print(f'{path}: written')
-
-
-def _read_names(path: Path) -> dict[int, str]:
-    names = read_index(path)
-    try:
-        check_class_names(list(names.values()))
-    except AnnotationError as error:
-        raise error.at(path) from None
-    return names
-
-
-def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[int]) -> list[LabelledClip]:
-    path = root / ANNOTATIONS / f'{part}_split{args.split}.txt'
-    return label_clips(read_annotations(path, {args.label: ids}), args.label, ids, str(path))
-
-
-def write_folder(
-    folder: Path,
-    write_lists: Callable[[Path], None],
-    names: Sequence[str],
-    summary: Mapping[str, Any],
-    overwrite: bool,
-) -> str:
-    """Write all files beside `folder`, then let them appear together.
-
-    Args:
-        folder: The folder of the lists.
-        write_lists: Writes the list files into a folder.
-        names: Class names in the order of the labels.
-        summary: What summary.json holds.
-        overwrite: Whether lists that differ may be replaced.
-
-    Returns:
-        What happened, for the user.
-
-    Raises:
-        FolderError: If `folder` holds other lists that may not be replaced, or something else.
-    """
-    partial = folder.with_name(f'.{folder.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        write_lists(partial)
-        write_class_names(partial / CLASSES, names)
-        text = json.dumps(summary, indent=1, ensure_ascii=False)
-        (partial / SUMMARY).write_text(text + '\n', encoding='utf-8')
-        if folder.exists():
-            if _same_files(folder, partial):
-                return 'these lists were there already'
-            _check_replaceable(folder, overwrite)
-        put_in_place(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return 'written'
-
-
-def _write_lists(
-    folder: Path,
-    parts: Mapping[str, Sequence[LabelledClip]],
-    lengths: Mapping[ClipName, int],
-    source: str,
-) -> None:
-    for part, entries in parts.items():
-        if source != 'videos':
-            frames = [FrameEntry(e.clip.path, lengths[e.clip], e.label) for e in entries]
-            write_frame_list(folder / f'{part}.txt', frames)
-        if source != 'frames':
-            videos = [VideoEntry(f'{e.clip.path}.mp4', e.label) for e in entries]
-            write_video_list(folder / f'{part}_videos.txt', videos)
-
-
-def _same_files(folder: Path, other: Path) -> bool:
-    names = {path.name for path in folder.iterdir() if path.name != PLOT}
-    return names == {path.name for path in other.iterdir()} and all(
-        (folder / name).read_bytes() == (other / name).read_bytes() for name in names
-    )
-
-
-def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    ours = {f'{part}{kind}.txt' for part in PARTS for kind in ('', '_videos')} | {CLASSES, SUMMARY, PLOT}
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
-    if foreign:
-        raise FolderError(
-            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
-            'files: move these away.'
-        )
-    if not overwrite:
-        raise FolderError(f'{folder} holds other lists than these. Keep them, or replace them with --overwrite.')
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

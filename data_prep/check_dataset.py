@@ -20,13 +20,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from check_clip import check_clips, sha256_of_video
-from check_job import Job, Report, Settings
-from check_report import SOURCES, check_writable, clip_findings, print_check, summarise_check, write_json
-from check_sizes import size_findings
-from command_parts import count_cores, sigterm_as_ctrl_c, whole_number
+from prep.check.clip import check_clips, sha256_of_video
+from prep.check.job import Job, Report, Settings
+from prep.check.report import SOURCES, check_writable, clip_findings, print_check, summarise_check, write_json
+from prep.check.sizes import size_findings
+from prep.command import whole_number
+from prep.workers.pool import Lost, PoolError, run_tasks
+from prep.workers.signals import count_cores, sigterm_as_ctrl_c
 from tqdm import tqdm
-from worker_pool import Lost, PoolError, run_tasks
 
 _CLIPS_A_TASK = 16
 
@@ -34,9 +35,9 @@ _CLIPS_A_TASK = 16
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew, and this brings torch.
-    from check_lists import make_jobs, read_lists
-    from compare_lists import compare_lists
-    from data_root import clips_folder, frames_folder
+    from prep.check.compare_lists import compare_lists
+    from prep.check.lists import make_jobs, read_lists
+    from prep.frames.data_root import clips_folder, frames_folder
 
     args = _parse(argv)
     started = time.monotonic()

@@ -21,12 +21,14 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from command_parts import count_cores, lock_folder, sigterm_as_ctrl_c, whole_number
-from cut_session import CutOutcome, Recording, cut_recording
-from cut_writer import PART_SUFFIX, CutOptions
-from data_root import CLIPS, clips_folder
+from prep.command import whole_number
+from prep.cut.session import CutOutcome, Recording, cut_recording
+from prep.cut.writer import PART_SUFFIX, CutOptions
+from prep.folders import lock_folder
+from prep.frames.data_root import CLIPS, clips_folder
+from prep.workers.pool import Lost, PoolError, run_tasks
+from prep.workers.signals import count_cores, sigterm_as_ctrl_c
 from tqdm import tqdm
-from worker_pool import Lost, PoolError, run_tasks
 
 ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'
@@ -37,7 +39,7 @@ _FORMAT = 1
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew, and this brings torch.
-    from cut_plan import find_recordings, is_there, plan_cuts, wanted_clips
+    from prep.cut.plan import find_recordings, is_there, plan_cuts, wanted_clips
 
     args = _parse(argv)
     options = CutOptions(args.short_side, args.crf)

@@ -24,15 +24,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clip_manifest import FolderError, Options
-from command_parts import LockedError, lock_folder, sigterm_as_ctrl_c
-from dask_pool import run_on_dask
-from extract_clip import Outcome, Task, extract_clip, verify_clip
-from extraction_options import layout_of, options_of, parse
-from extraction_plan import Shard, find_clips, make_plan, tasks_allowed
-from partial_files import remove_leftovers
+from prep.extract.clip import Outcome, Task, extract_clip, verify_clip
+from prep.extract.options import layout_of, options_of, parse
+from prep.extract.plan import Shard, find_clips, make_plan, tasks_allowed
+from prep.folders import LockedError, lock_folder, remove_leftovers
+from prep.frames.manifest import FolderError, Options
+from prep.workers.dask_pool import run_on_dask
+from prep.workers.pool import Lost, PoolError, run_tasks
+from prep.workers.signals import sigterm_as_ctrl_c
 from tqdm import tqdm
-from worker_pool import Lost, PoolError, run_tasks
 
 
 class _StoppedError(RuntimeError):

@@ -17,53 +17,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from build_lists import write_folder
-from clip_media import check_made_alike, look_for_clip
-from command_parts import first_few
-from data_root import videos_below
-from divide_clips import divide
-from frame_folder import FolderError, Manifest, Options
-from list_report import counts_table
-from own_clips import OwnClip, OwnClipsError, OwnLine, class_names, read_class_folders
-from own_csv import Columns, read_csv
-from own_report import own_warnings
-from split_clips import PARTS, summarise
-from tqdm import tqdm
-from video_header import VideoError, announced_frames
+from prep.frames.data_root import videos_below
+from prep.lists.folder import write_folder
+from prep.lists.report import counts_table
+from prep.lists.split_clips import summarise
+from prep.own_data.clips import OwnClipsError, OwnLine, class_names, read_class_folders
+from prep.own_data.csv_lines import Columns, read_csv
+from prep.own_data.listing import _check_missing, _divided, _look, _parts, _writer
+from prep.own_data.report import own_warnings
 
 from cdb_video_files.class_lists import read_class_names
-from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
 
 _FORMAT = 1
-_DEFAULT_SHARE = 0.15
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A clip and its class, counted from 0."""
-
-    clip: OwnClip
-    label: int
-
-
-@dataclass
-class Found:
-    """What of the videos and frames is there.
-
-    Attributes:
-        lengths: Frames of each clip: decoded ones where there are frames, else what the header states.
-        missing: Clips that cannot be used, each with the reason.
-        unbounded: Clips that announce neither a number of frames nor a duration, so that a cut cannot be seen.
-    """
-
-    lengths: dict[OwnClip, int] = field(default_factory=dict)
-    missing: dict[OwnClip, str] = field(default_factory=dict)
-    unbounded: int = 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,108 +91,6 @@ def _read(args: argparse.Namespace) -> list[OwnLine]:
             f'--out {args.out} lies in --videos {args.videos}, where every folder is a class. Put the lists elsewhere'
         )
     return read_class_folders(args.videos)
-
-
-def _look(lines: Sequence[OwnLine], args: argparse.Namespace) -> Found:
-    """Open every video, and look at its frames if they are wanted.
-
-    Raises:
-        FolderError: If the frames were not all extracted with the same options.
-    """
-    found = Found()
-    options: Counter[Options] = Counter()
-    for line in tqdm(lines, desc='opening', unit='video', leave=False, disable=None):
-        clip, video = line.clip, args.videos / line.clip.path
-        frames = None if args.frames is None else args.frames / clip.frame_dir
-        manifest, why = look_for_clip(video, frames)
-        try:
-            if why is None:
-                found.lengths[clip], is_bounded = _length(video, manifest)
-                found.unbounded += not is_bounded
-        except VideoError as error:
-            why = str(error)
-        if why is not None:
-            found.missing[clip] = why
-        elif manifest is not None:
-            options[manifest.options] += 1
-    check_made_alike(options)
-    return found
-
-
-def _length(video: Path, manifest: Manifest | None) -> tuple[int, bool]:
-    announced, is_bounded = announced_frames(video)
-    if manifest is None:
-        return announced, is_bounded
-    if manifest.source.name != video.name:
-        raise VideoError(f'its frames were made from {manifest.source.name}')
-    return manifest.frames, is_bounded
-
-
-def _check_missing(found: Found, lines: Sequence[OwnLine], allowed: bool) -> None:
-    missing = [f'{line.where}: {line.clip.path} ({why})' for line in lines if (why := found.missing.get(line.clip))]
-    if missing and not allowed:
-        raise FolderError(
-            f'{len(missing)} of {len(lines)} clips cannot be used: {first_few(missing)}. Correct --videos or the '
-            'paths, or leave these out and have them listed with --allow-missing'
-        )
-    if len(missing) == len(lines):
-        raise FolderError(f'none of the {len(lines)} clips is there: {first_few(missing)}. Is --videos right?')
-
-
-def _divided(lines: Sequence[OwnLine], args: argparse.Namespace) -> tuple[list[OwnLine], str]:
-    """Give every clip a part; also say how, in words.
-
-    Where the split is given, its parts stay as they are, and what it lacks is drawn from its training
-    clips: val always, since difficulty is measured there, test only if a share is asked for.
-    """
-    given = {line.part for line in lines} - {None}
-    if given and 'train' not in given:
-        raise OwnClipsError(f'the split has {", ".join(sorted(map(str, given)))} but no train: nothing to train on')
-    asked = {'val': args.val_share, 'test': args.test_share}
-    for part, share in asked.items():
-        if part in given and share is not None:
-            raise OwnClipsError(f'--{part}-share {share:g}, but the split has a {part} part. Give one of the two')
-    usual = {'val': _DEFAULT_SHARE, 'test': 0.0 if given else _DEFAULT_SHARE}
-    shares = {p: usual[p] if share is None else share for p, share in asked.items() if p not in given}
-    if sum(shares.values()) >= 1:
-        raise OwnClipsError(f'the shares {shares} leave nothing to train on. Their sum must be below 1')
-    open_ones = [line for line in lines if line.part in (None, 'train')]
-    drawn = dict(zip((line.clip for line in open_ones), divide(open_ones, shares, args.seed), strict=True))
-    divided = [replace(line, part=drawn.get(line.clip, line.part)) for line in lines]
-    return divided, _words(given, shares, args.seed, lines[0].clip.group is not None)
-
-
-def _words(given: set[str | None], shares: Mapping[str, float], seed: int, grouped: bool) -> str:
-    words = [f'{part} as given' for part in ('val', 'test') if part in given]
-    drawn = [f'{part} {share:g}' for part, share in shares.items() if share > 0]
-    if drawn:
-        words.append(f'{", ".join(drawn)} of {"the groups" if grouped else "every class"}, seed {seed}')
-    return '; '.join(words) or 'none'
-
-
-def _parts(lines: Sequence[OwnLine], names: Sequence[str]) -> dict[str, list[Labelled]]:
-    label_of = {name: label for label, name in enumerate(names)}
-    parts = {
-        part: sorted(
-            (Labelled(line.clip, label_of[line.label]) for line in lines if line.part == part),
-            key=lambda entry: entry.clip.path,
-        )
-        for part in PARTS
-    }
-    return {part: entries for part, entries in parts.items() if entries}
-
-
-def _writer(
-    parts: Mapping[str, Sequence[Labelled]], lengths: Mapping[OwnClip, int], frames: Path | None
-) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        for part, entries in parts.items():
-            write_video_list(folder / f'{part}_videos.txt', [VideoEntry(e.clip.path, e.label) for e in entries])
-            if frames is not None:
-                listed = [FrameEntry(e.clip.frame_dir, lengths[e.clip], e.label) for e in entries]
-                write_frame_list(folder / f'{part}.txt', listed)
-
-    return write
 
 
 def _share(text: str) -> float:

@@ -27,10 +27,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mini_clip import encode, pick_codec
-from mini_data_set import digest
 from numpy.typing import NDArray
-from partial_files import partial_name
+from prep.folders import partial_name
+from prep.mini.clip import encode, pick_codec
+from prep.mini.data_set import digest
 
 from cdb_video_files.class_lists import write_class_names
 from cdb_video_files.lists import VideoEntry, write_video_list

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from command_parts import count_cores, sigterm_as_ctrl_c
-from mini_clip import MAX_FRAMES, MIN_FRAMES, Options, pick_codec
+from prep.mini.clip import MAX_FRAMES, MIN_FRAMES, Options, pick_codec
+from prep.workers.signals import count_cores, sigterm_as_ctrl_c
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew and needs none of it.
-    from mini_data_set import make_data_set
+    from prep.mini.data_set import make_data_set
 
     arguments = _parse(argv)
     options = Options(arguments.seed, arguments.size, arguments.scale, pick_codec(), arguments.max_frames)

@@ -7,7 +7,7 @@ import sys
 import build_lists
 import extract_frames
 import pytest
-import split_clips
+from prep.lists import split_clips
 
 from cdb_video_files.annotations import read_annotations, write_index
 from cdb_video_files.class_lists import read_class_names
@@ -340,7 +340,7 @@ def test_the_plot_is_a_picture_and_belongs_to_the_folder(root):
 
 
 def test_without_matplotlib_the_lists_are_written_and_the_plot_is_skipped_with_a_word(root, capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, 'plot_counts', raising=False)
+    monkeypatch.delitem(sys.modules, 'prep.lists.plot_counts', raising=False)
     monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
     assert run(root, '--plot') == 0
     assert 'no plot: import of matplotlib.figure halted; None in sys.modules. Install the report extra' in (

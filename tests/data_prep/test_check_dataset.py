@@ -11,9 +11,9 @@ import extract_frames
 import make_egtea_mini
 import numpy as np
 import pytest
-from check_job import Settings
-from check_jpegs import sample_numbers
-from worker_pool import Lost
+from prep.check.job import Settings
+from prep.check.jpegs import sample_numbers
+from prep.workers.pool import Lost
 
 from cdb_video_files.class_lists import write_class_names
 from cdb_video_files.clip_names import parse_clip_name

@@ -11,8 +11,8 @@ import extract_frames
 import make_egtea_mini
 import numpy as np
 import pytest
-from check_job import Job, Report
-from check_sizes import size_findings
+from prep.check.job import Job, Report
+from prep.check.sizes import size_findings
 
 from cdb_video_files.class_lists import write_class_names
 from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list

@@ -4,10 +4,9 @@ import itertools
 import random
 from collections import Counter
 
-import choose_hold_out
 import pytest
-import split_clips
-from split_clips import LabelledClip, parse_hold_out
+from prep.lists import choose_hold_out, split_clips
+from prep.lists.split_clips import LabelledClip, parse_hold_out
 
 from cdb_video_files.clip_names import ClipName
 

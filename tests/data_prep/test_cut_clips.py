@@ -11,9 +11,9 @@ import av
 import cut_clips
 import numpy as np
 import pytest
-import raw_annotations
-from cut_writer import ClipWriter, CutOptions
-from worker_pool import Lost
+from prep.cut import raw_annotations
+from prep.cut.writer import ClipWriter, CutOptions
+from prep.workers.pool import Lost
 
 from cdb_video_files.annotations import Annotation, format_annotation_line, write_annotations
 from cdb_video_files.clip_names import parse_clip_name

@@ -77,6 +77,6 @@ def test_a_killed_worker_costs_nothing_and_the_result_is_that_of_an_undisturbed_
 
 
 def test_a_scheduler_that_does_not_answer_is_named(root, capsys, monkeypatch):
-    monkeypatch.setattr('dask_pool._CONNECT_SECONDS', 1)
+    monkeypatch.setattr('prep.workers.dask_pool._CONNECT_SECONDS', 1)
     assert extract_frames.main(['--data-root', str(root), '--dask-scheduler', 'tcp://127.0.0.1:9']) == 2
     assert 'no Dask scheduler answers at tcp://127.0.0.1:9' in capsys.readouterr().err

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from divide_clips import class_quota, divide
-from own_clips import OwnClip, OwnClipsError, OwnLine
+from prep.own_data.clips import OwnClip, OwnClipsError, OwnLine
+from prep.own_data.divide import class_quota, divide
 
 HELD = {'val': 0.15, 'test': 0.15}
 

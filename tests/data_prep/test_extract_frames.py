@@ -16,11 +16,11 @@ import cv2
 import extract_frames
 import numpy as np
 import pytest
-from clip_frames import ClipFrames
-from clip_manifest import Options
-from clip_reader import ClipError
-from extract_clip import Outcome, Task, extract_clip
-from frame_folder import FolderWriter
+from prep.decode.clip_reader import ClipError
+from prep.extract.clip import Outcome, Task, extract_clip
+from prep.frames.clip_frames import ClipFrames
+from prep.frames.folder import FolderWriter
+from prep.frames.manifest import Options
 
 from tests.support.clips import (
     cut,

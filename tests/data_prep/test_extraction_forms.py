@@ -6,11 +6,11 @@ import shutil
 
 import av
 import extract_frames
-import frame_folder
 import numpy as np
 import pytest
-from command_parts import lock_folder
-from extraction_plan import Shard
+from prep.extract.plan import Shard
+from prep.folders import lock_folder
+from prep.frames import folder
 
 from cdb_video_files.packs import PackReader
 from tests.support.clips import tree, write_clip
@@ -137,7 +137,7 @@ def test_verify_names_missing_clips_changed_sources_truncated_and_foreign_files(
 
 def test_manifests_tell_decoded_from_written_frames(root):
     assert run(root, '--stride', '5') == 0
-    manifest = frame_folder.read_manifest(root / 'frames/s2/b')
+    manifest = folder.read_manifest(root / 'frames/s2/b')
     assert (manifest.frames, manifest.decoded, manifest.announced) == (6, 30, 30)
 
 
@@ -149,7 +149,7 @@ def test_a_manifest_of_the_first_format_is_read_and_its_frames_are_stale(root, c
     values['options'] = {'short_side': 32, 'quality': 90}
     del values['decoded'], values['sha256']
     path.write_text(json.dumps(values))
-    assert frame_folder.read_manifest(path.parent).frames == 12
+    assert folder.read_manifest(path.parent).frames == 12
     assert run(root) == 2
     assert 'by another version of extract_frames' in capsys.readouterr().err
     assert run(root, '--verify') == 0

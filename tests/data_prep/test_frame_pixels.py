@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
-from clip_frames import ClipFrames
-from clip_manifest import Options
-from clip_reader import ClipError
-from frame_choice import FrameChoice
-from frame_jpegs import JpegEncoder
-from frame_planes import FrameReducer, reduced_size
+from prep.decode.clip_reader import ClipError
+from prep.decode.frame_planes import FrameReducer, reduced_size
+from prep.frames.clip_frames import ClipFrames
+from prep.frames.frame_choice import FrameChoice
+from prep.frames.jpegs import JpegEncoder
+from prep.frames.manifest import Options
 
 from tests.support.clips import turn_by_header, write_clip, write_paced, write_picture_clip
 

@@ -8,9 +8,8 @@ import check_dataset
 import extract_frames
 import list_videos
 import numpy as np
-import own_clips
-import own_csv
 import pytest
+from prep.own_data import clips, csv_lines
 
 from cdb_video_files.class_lists import read_class_names, write_class_names
 from cdb_video_files.lists import read_frame_list, read_video_list
@@ -282,8 +281,8 @@ def test_three_thousand_damaged_files_give_lines_or_a_clear_error(root):
         (root / 'labels.csv').write_bytes(text)
         said = ''
         try:
-            lines = own_csv.read_csv(root / 'labels.csv', own_csv.Columns())
-        except own_clips.OwnClipsError as error:
+            lines = csv_lines.read_csv(root / 'labels.csv', csv_lines.Columns())
+        except clips.OwnClipsError as error:
             lines, said = [], str(error)
         assert all(line.label and line.clip.path.endswith('.mp4') for line in lines)
         assert bool(lines) != ('labels.csv' in said)

@@ -8,7 +8,7 @@ import make_digit_clips
 import numpy as np
 import pytest
 from make_digit_clips import Clip, Options, class_sizes, draw, plan
-from mini_clip import count_frames
+from prep.mini.clip import count_frames
 
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.lists import read_video_list

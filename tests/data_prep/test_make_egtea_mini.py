@@ -6,13 +6,13 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import av
-import mini_data_set
 import numpy as np
 import pytest
 from make_egtea_mini import main
-from mini_clip import Options, encode
-from mini_motions import VERBS
-from mini_plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan
+from prep.mini import data_set
+from prep.mini.clip import Options, encode
+from prep.mini.motions import VERBS
+from prep.mini.plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, make_plan
 
 from cdb_video_files.annotations import format_annotation_line, read_annotations, read_index
 from cdb_video_files.clip_names import parse_clip_name
@@ -225,12 +225,12 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(tiny, tmp_path, monke
         made.append(job)
         make_clip(job)
 
-    make_clip = mini_data_set.make_clip
-    monkeypatch.setattr(mini_data_set, 'make_clip', stop_at_the_third)
+    make_clip = data_set.make_clip
+    monkeypatch.setattr(data_set, 'make_clip', stop_at_the_third)
     assert main(['--out', str(out), *TINY]) == 130
     assert 'goes on from here' in capsys.readouterr().err
     assert not (out / 'action_annotation').exists()
-    monkeypatch.setattr(mini_data_set, 'make_clip', make_clip)
+    monkeypatch.setattr(data_set, 'make_clip', make_clip)
     assert main(['--out', str(out), *TINY]) == 0
     total = len(list(tiny.rglob('*.mp4')))
     assert f'{total - 3} of {total} clips made' in capsys.readouterr().out
@@ -311,25 +311,25 @@ def test_a_set_with_another_cut_has_its_lengths_and_is_not_taken_for_the_usual_o
     assert main(['--out', str(out), '--scale', '0.001', '--size', '32', '--workers', '1', '--max-frames', '90']) == 0
     lengths = [_frames(path) for path in out.rglob('*.mp4')]
     assert 64 < max(lengths) <= 90
-    assert json.loads((out / mini_data_set.MANIFEST).read_text())['options']['max_frames'] == 90
+    assert json.loads((out / data_set.MANIFEST).read_text())['options']['max_frames'] == 90
     # The usual cut is not stated, so that sets made before there was another are still known.
-    assert 'max_frames' not in json.loads((tiny / mini_data_set.MANIFEST).read_text())['options']
+    assert 'max_frames' not in json.loads((tiny / data_set.MANIFEST).read_text())['options']
     assert main(['--out', str(tiny), *TINY, '--max-frames', '90']) == 2
     assert "'max_frames': 90" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('text', ['{', '[]', '{"data_set": "other"}'])
 def test_a_manifest_of_something_else_is_refused(tmp_path, text):
-    (tmp_path / mini_data_set.MANIFEST).write_text(text)
+    (tmp_path / data_set.MANIFEST).write_text(text)
     with pytest.raises(ValueError, match=r'egtea_mini\.json is no'):
-        mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+        data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
 
 
 @pytest.mark.parametrize('options', [[1], 'abc', None])
 def test_options_of_a_manifest_that_are_none_are_refused(tmp_path, options):
-    (tmp_path / mini_data_set.MANIFEST).write_text(json.dumps({'data_set': 'EGTEA-mini', 'options': options}))
+    (tmp_path / data_set.MANIFEST).write_text(json.dumps({'data_set': 'EGTEA-mini', 'options': options}))
     with pytest.raises(ValueError, match=r'states the options .* which are none'):
-        mini_data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
+        data_set.check_folder(tmp_path, Options(0, 64, 1.0, 'libx264'))
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_a_full_disk_or_a_lost_worker_is_one_line(tmp_path, monkeypatch, capsys,
     def fail(job):
         raise error
 
-    monkeypatch.setattr(mini_data_set, 'make_clip', fail)
+    monkeypatch.setattr(data_set, 'make_clip', fail)
     assert main(['--out', str(tmp_path / 'out'), *TINY]) == 2
     assert message in capsys.readouterr().err
 
@@ -349,7 +349,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     file = tmp_path / 'file'
     file.touch()
     with pytest.raises(ValueError, match='is a file'):
-        mini_data_set.check_folder(file, Options(0, 64, 1.0, 'libx264'))
+        data_set.check_folder(file, Options(0, 64, 1.0, 'libx264'))
 
 
 @pytest.mark.parametrize(
@@ -370,11 +370,11 @@ def test_an_option_outside_its_range_is_refused(tmp_path, capsys, option, value,
 
 
 def test_the_manifest_tells_what_was_made(tiny):
-    record = json.loads((tiny / mini_data_set.MANIFEST).read_text())
+    record = json.loads((tiny / data_set.MANIFEST).read_text())
     paths = [*tiny.rglob('*.mp4'), *tiny.rglob('*.txt')]
     assert record['complete'] is True
     assert record['num_clips'] == len(list(tiny.rglob('*.mp4')))
-    assert record['sha256'] == mini_data_set.digest(tiny, paths)
+    assert record['sha256'] == data_set.digest(tiny, paths)
 
 
 def test_the_fallback_codec_keeps_every_frame_and_the_picture(tmp_path):

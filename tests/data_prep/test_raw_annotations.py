@@ -3,7 +3,7 @@
 import re
 
 import pytest
-import raw_annotations
+from prep.cut import raw_annotations
 
 from cdb_video_files.annotations import read_annotations
 from cdb_video_files.records import AnnotationError

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 
-import command_parts
 import extract_frames
 import make_egtea_mini
 import pytest
+from prep import folders
+from prep.workers import signals
 
 from tests.support.clips import write_clip
 
@@ -66,7 +67,7 @@ def test_workers_end_with_a_command_that_is_killed_alone(tmp_path, begin, how):
 
 def test_a_second_extraction_beside_the_first_is_refused(tmp_path, capsys):
     write_clip(tmp_path / 'cropped_clips/s/a.mp4')
-    with command_parts.lock_folder(tmp_path / 'frames'):
+    with folders.lock_folder(tmp_path / 'frames'):
         assert extract_frames.main(['--data-root', str(tmp_path)]) == 2
     assert f'another run is working in {tmp_path / "frames"}. Wait' in capsys.readouterr().err
     assert extract_frames.main(['--data-root', str(tmp_path), '--workers', '1']) == 0
@@ -74,6 +75,6 @@ def test_a_second_extraction_beside_the_first_is_refused(tmp_path, capsys):
 
 def test_a_call_leaves_the_callers_handler_of_sigterm_in_place(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    with command_parts.sigterm_as_ctrl_c():
+    with signals.sigterm_as_ctrl_c():
         assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is before

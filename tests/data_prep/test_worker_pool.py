@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from worker_pool import Lost, PoolError, run_tasks
+from prep.workers.pool import Lost, PoolError, run_tasks
 
 
 def work(task, beat):

@@ -1,0 +1,1 @@
+"""Parts of the commands of data preparation; workers never load torch."""

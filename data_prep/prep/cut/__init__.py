@@ -1,0 +1,1 @@
+"""Cutting of clips out of whole recordings."""

@@ -1,0 +1,181 @@
+"""Video frames -> reduced pictures in JPEG's colours: upright, short side as asked, full-range BT.601.
+
+Most clips are 8-bit 4:2:0 in BT.601, as JPEG itself is. Their three planes are reduced and brought to
+full range as they are: a quarter of the work of a detour through RGB, and without its rounding. All
+else (BT.709, more bits, other subsampling) takes the exact way through RGB.
+"""
+
+from __future__ import annotations
+
+import math
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+from prep.decode.clip_reader import ClipError
+
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+Turn = tuple[int, int, int, int]
+
+_PLANAR = ('yuv420p', 'yuvj420p')
+# AVColorSpace: 2 not specified, 5 and 6 the two names of BT.601. What is not specified is taken for
+# BT.601 at any size, as swscale, and with it OpenCV, decord and PyAV, takes it.
+_BT601 = (2, 5, 6)
+_LEVELS = np.arange(256)
+_FULL_LUMA = np.clip(np.rint((_LEVELS - 16) * 255 / 219), 0, 255).astype(np.uint8)
+_FULL_CHROMA = np.clip(np.rint((_LEVELS - 128) * 255 / 224 + 128), 0, 255).astype(np.uint8)
+# AREA: a new pixel is the mean of those it covers. The other flags make the colours exact: swscale's
+# quick way is 1 to 1.5 levels too dark.
+_CONVERSION = (
+    Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
+)
+_UPRIGHT = (1, 0, 0, 1)
+
+
+class FrameReducer:
+    """Reduces the frames of one clip.
+
+    Args:
+        short_side: The shorter side becomes this many pixels, never more than it has; 0 = as it is.
+        even: Whether both sides are rounded to even numbers, as video encoders want them.
+    """
+
+    def __init__(self, short_side: int, *, even: bool = False) -> None:
+        self._short_side = short_side
+        self._even = even
+        self._converter = VideoReformatter()
+        self._turns: dict[int, Turn] = {}
+
+    def planes(self, frame: av.VideoFrame) -> Planes | None:
+        """Y (H, W), Cb and Cr (ceil(H/2), ceil(W/2)), uint8, full-range BT.601; None = only `image` can.
+
+        Raises:
+            ClipError: If the frame is to be turned by other than quarter turns.
+        """
+        # To mirror a plane of odd width would shift its colours against the pixels.
+        if not _is_planar(frame) or self._turn_of(frame) != _UPRIGHT:
+            return None
+        width, height = frame.width, frame.height
+        new_width, new_height = self._size(width, height)
+        sizes = [(width, height), *[((width + 1) // 2, (height + 1) // 2)] * 2]
+        planes = [_plane(plane, size) for plane, size in zip(frame.planes, sizes, strict=True)]
+        if (new_width, new_height) != (width, height):
+            scale = (new_width / width, new_height / height)
+            half = ((new_width + 1) // 2, (new_height + 1) // 2)
+            planes = [
+                _reduce(planes[0], (new_width, new_height)),
+                *(_reduce_chroma(p, scale, half) for p in planes[1:]),
+            ]
+        if frame.format.name != 'yuvj420p' and frame.color_range != ColorRange.JPEG:
+            tables = (_FULL_LUMA, _FULL_CHROMA, _FULL_CHROMA)
+            planes = [cv2.LUT(plane, table) for plane, table in zip(planes, tables, strict=True)]
+        luma, blue, red = planes
+        return luma, blue, red
+
+    def image(self, frame: av.VideoFrame | np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8, blue first, of any frame, or of an image of that kind.
+
+        Raises:
+            ClipError: If the frame is to be turned by other than quarter turns.
+        """
+        if isinstance(frame, np.ndarray):
+            size = self._size(frame.shape[1], frame.shape[0])
+            return frame if size == (frame.shape[1], frame.shape[0]) else _reduce(frame, size)
+        width, height = self._size(frame.width, frame.height)
+        # One converter for all frames: VideoFrame.to_ndarray(format=...) sets up a new one, with
+        # its threads, for every frame.
+        image = self._converter.reformat(frame, width, height, 'bgr24', interpolation=_CONVERSION, threads=1)
+        return _turn(image.to_ndarray(), self._turn_of(frame))
+
+    def _turn_of(self, frame: av.VideoFrame) -> Turn:
+        """How to turn and mirror a frame: read once for each angle that the frames of a clip have.
+
+        To read it from every frame would keep each of them in memory until the garbage collector comes by, since in
+        PyAV a frame and its side data hold each other.
+        """
+        angle = frame.rotation
+        if angle not in self._turns:
+            self._turns[angle] = _orientation(frame)
+        return self._turns[angle]
+
+    def _size(self, width: int, height: int) -> tuple[int, int]:
+        width, height = reduced_size(width, height, self._short_side)
+        if self._even:
+            return max(2, 2 * round(width / 2)), max(2, 2 * round(height / 2))
+        return width, height
+
+
+def reduced_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Width and height with the shorter side at most `short_side` (0 = no limit), same shape."""
+    factor = short_side / min(width, height)
+    if short_side == 0 or factor >= 1:
+        return width, height
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _is_planar(frame: av.VideoFrame) -> bool:
+    return frame.format.name in _PLANAR and int(frame.colorspace) in _BT601
+
+
+def _plane(plane: av.video.plane.VideoPlane, size: tuple[int, int]) -> np.ndarray:
+    """A view of the part of a plane that is seen; the rows may be longer."""
+    width, height = size
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+
+
+def _filter(factor: float) -> int:
+    # Up to a factor of two the four neighbours of the linear filter are about what a new pixel covers,
+    # at a fifth of the time of the area filter; beyond it they would leave pixels out.
+    return cv2.INTER_LINEAR if factor <= 2 else cv2.INTER_AREA
+
+
+def _reduce(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    reduced: np.ndarray = cv2.resize(plane, size, interpolation=_filter(plane.shape[1] / size[0]))
+    return reduced
+
+
+def _reduce_chroma(plane: np.ndarray, scale: tuple[float, float], size: tuple[int, int]) -> np.ndarray:
+    """Reduce by exactly `scale`, the luma's factors, to `size`.
+
+    An odd side has one more chroma sample than half its pixels: 341 pixels have 171 samples, which
+    cover 342. To stretch 320 samples over these 171 would move the colours of the right edge by a
+    pixel. So the plane is continued by what is missing, and reduced by the very factors of the luma.
+    """
+    (fx, fy), (width, height) = scale, size
+    right, below = _lacking(plane.shape[1], fx, width), _lacking(plane.shape[0], fy, height)
+    if right or below:
+        plane = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    reduced: np.ndarray = cv2.resize(plane, None, fx=fx, fy=fy, interpolation=_filter(1 / fx))
+    return reduced[:height, :width]
+
+
+def _lacking(length: int, factor: float, wanted: int) -> int:
+    """How many samples to add to `length` so that `factor` times it is at least `wanted`, rounded."""
+    return max(0, math.ceil((wanted - 0.49) / factor) - length)
+
+
+def _orientation(frame: av.VideoFrame) -> Turn:
+    """The part (a, b, c, d) of the frame's display matrix that turns and mirrors; each -1, 0 or 1."""
+    data = frame.side_data.get('DISPLAYMATRIX')
+    if data is None:
+        return _UPRIGHT
+    numbers = np.frombuffer(data, np.int32)[[0, 1, 3, 4]] / 65536
+    turn = tuple(int(number) for number in np.rint(numbers))
+    a, b, c, d = turn
+    quarter = (abs(a), abs(b)) in ((0, 1), (1, 0)) and (abs(c), abs(d)) == (abs(b), abs(a))
+    if not quarter or not np.allclose(numbers, turn, atol=0.01):
+        raise ClipError(f'its frames are to be shown turned by other than quarter turns ({numbers.tolist()})')
+    return a, b, c, d
+
+
+def _turn(plane: np.ndarray, turn: Turn) -> np.ndarray:
+    """Show a plane as a display matrix says: x' = a x + c y, y' = b x + d y."""
+    if turn == _UPRIGHT:
+        return plane
+    a, b, c, d = turn
+    if b:
+        plane = plane.swapaxes(0, 1)
+        a, d = c, b
+    return np.ascontiguousarray(plane[::d, ::a])

@@ -1,0 +1,1 @@
+"""Extraction of frames: options, plan, one clip."""

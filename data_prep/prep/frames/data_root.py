@@ -1,0 +1,77 @@
+"""Where videos and frames lie below a data root. Imported by worker processes: no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prep.frames.manifest import FolderError
+from prep.frames.pack import SUFFIX as PACK_SUFFIX
+
+# What the name of a video ends in, in any case of its letters.
+EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
+CLIPS, FRAMES, PACKS = 'cropped_clips', 'frames', 'packs'
+# Where some downloads of EGTEA have the clips.
+OTHER_CLIPS = f'video_clips/{CLIPS}'
+
+
+def is_video(name: str) -> bool:
+    """Whether a file is a video by its name."""
+    return name.lower().endswith(EXTENSIONS)
+
+
+def clip_of_video(name: str) -> str:
+    """The clip that a video holds: its name, or path, without the extension; as it is where there is none."""
+    # By hand: to pathlib the name '...mp4' without its suffix is '..', the folder above.
+    extension = next((ending for ending in EXTENSIONS if name.lower().endswith(ending)), '')
+    return name[: len(name) - len(extension)]
+
+
+def clip_of_frames(name: str) -> str:
+    """The clip whose frames a name in a list stands for: a folder, or a pack with or without its suffix."""
+    return name.removesuffix(PACK_SUFFIX)
+
+
+def clips_folder(root: Path) -> Path:
+    """The folder of the videos: cropped_clips, or video_clips/cropped_clips.
+
+    Where neither is there it is the first, for the caller to name as missing.
+
+    Raises:
+        FolderError: If both are there and are not the same folder.
+    """
+    usual, other = root / CLIPS, root / OTHER_CLIPS
+    if not other.is_dir():
+        return usual
+    if usual.is_dir() and usual.resolve() != other.resolve():
+        raise FolderError(f'{usual} and {other} are both there, and not one folder. Merge them, or move one away')
+    return usual if usual.is_dir() else other
+
+
+def videos_below(folder: Path) -> Path:
+    """The folder of videos that is meant by `folder`: it, or the one below it if it is a data root.
+
+    Raises:
+        FolderError: See `clips_folder`.
+    """
+    clips = clips_folder(folder)
+    return clips if clips.is_dir() else folder
+
+
+def frames_folder(root: Path) -> Path:
+    """The folder of the frames: packs, which the configs read, where there are any, or else frames."""
+    packs = root / PACKS
+    there = packs.is_dir() and any(place.is_dir() or place.suffix == PACK_SUFFIX for place in packs.iterdir())
+    return packs if there else root / FRAMES
+
+
+def frames_place(frames: Path, name: str) -> Path:
+    """Where the frames of a clip lie: the folder `name`, or the pack of that name, with or without its suffix.
+
+    Where neither is there it is the folder, for the caller to name as missing.
+    """
+    place = frames / name
+    if name.endswith(PACK_SUFFIX) or place.is_dir():
+        return place
+    # By hand: a clip's name may hold a dot that is no suffix.
+    pack = place.with_name(f'{place.name}{PACK_SUFFIX}')
+    return pack if pack.exists() or pack.is_symlink() else place

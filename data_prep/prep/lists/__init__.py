@@ -1,0 +1,1 @@
+"""Lists of clips: divided, held out, written, reported."""

@@ -1,0 +1,1 @@
+"""EGTEA-mini: plan, scenes, motions, clips."""

@@ -1,0 +1,1 @@
+"""Lists of videos of any origin."""

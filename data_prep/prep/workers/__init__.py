@@ -1,0 +1,1 @@
+"""Worker processes, which may crash or hang."""
