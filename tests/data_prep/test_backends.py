@@ -22,7 +22,7 @@ def backends():
     """The benchmark that prints these numbers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(Path(__file__).resolve().parents[2] / 'benchmarks')
-        import backend_equality
+        from benchmarks.reading import backend_equality
 
         yield backend_equality
 

@@ -1,4 +1,4 @@
-"""A few of the deaths of benchmarks/kill_training.py."""
+"""A few of the deaths of benchmarks/training/kill.py."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.skipif(sys.platform == 'win32', reason='processes are forked, and killed with SIGKILL')
 def test_killed_trainings_end_as_the_undisturbed_one(tmp_path, repository):
     points = ['in the middle of a checkpoint', 'in validation', 'last checkpoint saved, run not ended']
-    command = [sys.executable, 'benchmarks/kill_training.py', '--kills', '3', '--epochs', '3', '--out', str(tmp_path)]
+    command = [sys.executable, 'benchmarks/training/kill.py', '--kills', '3', '--epochs', '3', '--out', str(tmp_path)]
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(repository), *sys.path])}
     done = subprocess.run(
         [*command, '--points', '; '.join(points)],

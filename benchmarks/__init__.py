@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks.GROUP.NAME` in the root of the repository."""

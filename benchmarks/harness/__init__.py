@@ -1,0 +1,1 @@
+"""Measuring, machine and commit, and data that benchmarks share."""

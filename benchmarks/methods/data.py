@@ -1,0 +1,191 @@
+"""The data sets of `methods.py`: where they are, and proof that they are the frozen ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.registry import TRANSFORMS, init_default_scope
+from numpy.typing import NDArray
+
+from benchmarks.harness.measuring import REPOSITORY
+from cdb_video_files.lists import read_frame_list
+
+FROZEN = REPOSITORY / 'benchmarks' / 'methods' / 'frozen.json'
+"""SHA-256 of what was drawn, by data set and its seed."""
+PREPARATION = REPOSITORY / 'data_prep'
+DATA = ('digits', 'mini')
+PARTS = ('train', 'val', 'test')
+FRAMES_NAME, PLACES_NAME = 'frames.npy', 'frame_places.json'
+NUM_FRAMES = 16
+"""Of a moving digit."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A data set, and what of it is read.
+
+    Attributes:
+        data: 'digits' or 'mini'.
+        data_seed: Of the data set itself.
+        root: Its folder.
+        sha256: Of its content.
+        imbalance: Largest class over smallest, for digits; 0 = as it is.
+        val_clips: Validation clips per class, for digits; 0 = as they are.
+    """
+
+    data: str
+    data_seed: int
+    root: str
+    sha256: str
+    imbalance: int = 0
+    val_clips: int = 0
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What tells it from others, without its folder."""
+        named: dict[str, Any] = {'data': self.data, 'data_seed': self.data_seed}
+        return named | ({'imbalance': self.imbalance, 'val_clips': self.val_clips} if self.data == 'digits' else {})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the configs read."""
+        if self.data == 'mini':
+            return {'EGTEA_ROOT': self.root, 'EGTEA_READER': 'frames'}
+        return {
+            'DIGITS_ROOT': self.root,
+            'DIGITS_IMBALANCE': str(self.imbalance),
+            'DIGITS_VAL': str(self.val_clips),
+        }
+
+
+def make_place(data: str, data_seed: int, folder: Path, imbalance: int = 60, val_clips: int = 20) -> Place:
+    """Make the data set if it is not there, and see that it is the frozen one.
+
+    Raises:
+        ValueError: If its content is not that of `FROZEN`.
+    """
+    root = folder / f'{data}_{data_seed}'
+    sha256 = (_make_digits if data == 'digits' else _make_mini)(root, data_seed)
+    if not (root / FRAMES_NAME).is_file():
+        # Decoders leave threads behind, and who forks with threads may wait for ever.
+        _run([Path(__file__).resolve(), data, root])
+    frozen = json.loads(FROZEN.read_text()).get(f'{data} {data_seed}') if FROZEN.exists() else None
+    if frozen is not None and frozen != sha256:
+        raise ValueError(
+            f'{root} has content {sha256}, and {FROZEN.name} says {frozen}: results on other clips cannot be compared. '
+            'Delete the folder to make it anew; if it stays so, numpy or OpenCV draw otherwise here: use the versions '
+            'that the results name'
+        )
+    limits = (imbalance, val_clips) if data == 'digits' else (0, 0)
+    return Place(data, data_seed, str(root), sha256, *limits)
+
+
+def freeze(places: Iterable[Place]) -> None:
+    """Add the content of data sets to `FROZEN`."""
+    frozen = json.loads(FROZEN.read_text()) if FROZEN.exists() else {}
+    frozen |= {f'{place.data} {place.data_seed}': place.sha256 for place in places}
+    FROZEN.write_text(json.dumps(frozen, indent=1) + '\n')
+
+
+def _make_digits(root: Path, seed: int) -> str:
+    manifest = root / 'manifest.json'
+    if not manifest.is_file():
+        _run([PREPARATION / 'make_digit_clips.py', '--out', root, '--seed', seed])
+    return str(json.loads(manifest.read_text())['sha256_drawn'])
+
+
+def _make_mini(root: Path, seed: int) -> str:
+    """EGTEA-mini with frames and verb lists, as the quickstart has it; the hash is of the frames and lists."""
+    done = root / 'sha256.txt'
+    if not done.is_file():
+        _run([PREPARATION / 'make_egtea_mini.py', '--out', root, '--seed', seed])
+        _run([PREPARATION / 'extract_frames.py', '--data-root', root])
+        lists = ['--label', 'verb', '--split', 1, '--hold-out', 'subjects:P20-P26']
+        _run([PREPARATION / 'build_lists.py', '--data-root', root, *lists])
+        done.write_text(_digest(root))
+    return done.read_text().strip()
+
+
+def frames_in_memory(root: Path) -> tuple[NDArray[np.uint8], dict[str, tuple[int, int]]]:
+    """All frames of a data set, (F, H, W, 3) uint8 RGB, mapped from a file; and where those of each clip are.
+
+    Returns:
+        The frames, and by `clip_key` the place of the first frame and their number.
+    """
+    return np.load(root / FRAMES_NAME, mmap_mode='r'), json.loads((root / PLACES_NAME).read_text())
+
+
+def clip_key(path: str) -> str:
+    """The name of a clip among the frames in memory: its file or folder and the folder above."""
+    return '/'.join(Path(path).parts[-2:])
+
+
+def keep_frames(data: str, root: Path) -> None:
+    """Write all frames as MMAction2's transforms read them: no run decodes them again."""
+    init_default_scope('mmaction')
+    clips, steps = (_digit_clips if data == 'digits' else _mini_clips)(root)
+    transforms = [TRANSFORMS.build(step) for step in steps]
+    places, frames, first = {}, [], 0
+    for clip in clips:
+        results = dict(clip)
+        for transform in transforms:
+            results = transform(results)
+        frames.append(np.stack(results['imgs']))
+        places[clip_key(clip.get('filename') or clip['frame_dir'])] = (first, len(frames[-1]))
+        first += len(frames[-1])
+    (root / PLACES_NAME).write_text(json.dumps(places))
+    with (root / f'{FRAMES_NAME}.part').open('wb') as file:
+        np.save(file, np.concatenate(frames))
+    (root / f'{FRAMES_NAME}.part').replace(root / FRAMES_NAME)
+
+
+def _digit_clips(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    files = sorted((root / 'videos').rglob('*.mp4'))
+    clips = [{'filename': str(path), **_every_frame(NUM_FRAMES)} for path in files]
+    return clips, [{'type': 'PyAVInit'}, {'type': 'PyAVDecode'}]
+
+
+def _mini_clips(root: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    lists = [path for path in (root / 'lists').glob('*/*.txt') if path.stem in PARTS]
+    entries = {entry.frame_dir: entry for path in lists for entry in read_frame_list(path)}
+    fixed = {'filename_tmpl': 'img_{:05}.jpg', 'modality': 'RGB', 'offset': 1}
+    clips = [
+        {'frame_dir': str(root / 'frames' / name), **_every_frame(entries[name].total_frames), **fixed}
+        for name in sorted(entries)
+    ]
+    return clips, [{'type': 'RawFrameDecode'}]
+
+
+def _every_frame(number: int) -> dict[str, Any]:
+    return {'total_frames': number, 'frame_inds': np.arange(number), 'clip_len': number, 'num_clips': 1}
+
+
+def _digest(root: Path) -> str:
+    content = hashlib.sha256()
+    files = [*(root / 'frames').rglob('*.jpg'), *(root / 'lists').rglob('*.txt')]
+    for path in sorted(files, key=lambda path: path.relative_to(root).as_posix()):
+        content.update(path.relative_to(root).as_posix().encode() + b'\0' + path.read_bytes())
+    return content.hexdigest()
+
+
+def _run(command: Sequence[Any]) -> None:
+    words = [sys.executable, *map(str, command)]
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise RuntimeError(f'{" ".join(words)} failed with {done.returncode}\n{done.stderr[-3000:]}')
+
+
+if __name__ == '__main__':
+    import mmaction.datasets  # noqa: F401
+
+    keep_frames(sys.argv[1], Path(sys.argv[2]))

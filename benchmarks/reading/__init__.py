@@ -1,0 +1,1 @@
+"""Speed and correctness of the readers of clips."""

@@ -1,0 +1,1 @@
+"""Cost and law of the samplers, and of lists of millions of clips."""

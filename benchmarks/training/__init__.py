@@ -1,0 +1,1 @@
+"""Cost of the plugin in training, and kills of a training."""
