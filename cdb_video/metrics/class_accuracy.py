@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
@@ -20,7 +19,7 @@ from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.metrics.set_order import ONCE, Results, in_order
-from cdb_video.processes import from_all, from_main
+from cdb_video.processes import from_all, from_main, get_world_size
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""

@@ -12,10 +12,10 @@ import errno
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
+from cdb_video.processes import is_main_process
 from cdb_video_files.atomic import write_atomically
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
