@@ -44,9 +44,11 @@ _REGISTERED: dict[str, str] = {
 _HAS_MMENGINE = find_spec('mmengine') is not None
 
 if _HAS_MMENGINE:
+    from cdb_video.hosts.mmengine.log import join_log
     from cdb_video.hosts.mmengine.mends import apply_mends
 
     apply_mends()
+    join_log()
     for _name in ('restart.atomic_files', *sorted(set(_REGISTERED.values()))):
         import_module(f'cdb_video.{_name}')
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 
 from cdb_video.data.clip_table import listed_name
 from cdb_video.data.labels import dataset_labels
 from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
 from cdb_video_files.video.errors import ClipError
+
+_LOG = logging.getLogger('cdb_video')
 
 ON_ERROR = ('raise', 'resample')
 _HASHES = 2**20
@@ -131,7 +132,7 @@ class Replacing:
                 raise ClipError(error.path, rule, self._remedy()) from error
             idx = int(left[np.random.randint(len(left))])
             stand_in = f'{self._listed(idx)} of its class (clip {idx}) stands in for it'
-            print_log(f'{error.path}: {error.rule}. {stand_in}', 'current', logging.WARNING)
+            _LOG.warning(f'{error.path}: {error.rule}. {stand_in}')
             tried.append(idx)
             try:
                 return self._read(idx)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import print_log
 from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -20,6 +19,8 @@ from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main, get_world_size
+
+_LOG = logging.getLogger('cdb_video')
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
@@ -130,7 +131,7 @@ class ClassAccuracy(BaseMetric):
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
-            print_log(f'ClassAccuracy, to be raised at the end of this evaluation: {error}', 'current', logging.ERROR)
+            _LOG.error(f'ClassAccuracy, to be raised at the end of this evaluation: {error}')
             self._error = error
 
     def _take(self, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -242,11 +243,9 @@ class ClassAccuracy(BaseMetric):
                 f'{class_label(self.class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
                 f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
             )
-        print_log(
+        _LOG.warning(
             f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
-            'its dataloader, or does its sampler leave some out?',
-            'current',
-            logging.WARNING,
+            'its dataloader, or does its sampler leave some out?'
         )
 
     def _class_means(self, counts: ClassCounts) -> dict[str, float]:
