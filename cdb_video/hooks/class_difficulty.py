@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.registry import HOOKS
-
 from cdb_video.checks import check_flags
 from cdb_video.difficulty.formulas import check_smoothing
 from cdb_video.difficulty.state import DifficultyState
@@ -21,7 +19,6 @@ from cdb_video.run.refusals import check_companions
 from cdb_video.run.start import resumed_state, starting_state
 
 
-@HOOKS.register_module()
 class ClassDifficultyHook(DifficultyOwner):
     """Measures the difficulty of every class after each validation and hands it to loss and sampler.
 

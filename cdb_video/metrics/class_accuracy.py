@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
-from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -28,7 +27,6 @@ _CLASS_MEANS = {'mean1': 'accuracy', 'mean_precision': 'precision', 'macro_f1': 
 """Means over the classes: key -> vector of `ClassCounts`."""
 
 
-@METRICS.register_module()
 class ClassAccuracy(BaseMetric):
     """Top-k and per-class accuracy, in the place of mmaction2's AccMetric and with its keys.
 

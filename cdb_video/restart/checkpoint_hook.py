@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import CheckpointHook
-from mmengine.registry import HOOKS
 
 from cdb_video.processes import is_main_process
 from cdb_video_files.atomic import write_atomically
@@ -22,7 +21,6 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BEST = ('best_score', 'best_ckpt')  # how the entries of the message hub begin
 
 
-@HOOKS.register_module()
 class EnduringCheckpointHook(CheckpointHook):
     """mmengine's CheckpointHook that never has fewer good checkpoints than before.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 from torch.utils.data import IterableDataset
 
@@ -14,7 +13,6 @@ from cdb_video.restart.seeded_samples import NumberedBatches, SeededDataset, see
 from cdb_video.run.parts import find_sampler
 
 
-@HOOKS.register_module()
 class SampleSeedHook(Hook):
     """Makes the randomness of training a function of the seed, the epoch and the position in the draw.
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from mmengine.registry import VISBACKENDS
 from mmengine.visualization import LocalVisBackend
 
 _LOG = logging.getLogger('cdb_video')
 
 
-@VISBACKENDS.register_module()
 class EnduringVisBackend(LocalVisBackend):
     """mmengine's LocalVisBackend; scalars that cannot be written are warned about, once, and the run goes on.
 

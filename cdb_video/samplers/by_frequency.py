@@ -6,8 +6,6 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from mmengine.registry import DATA_SAMPLERS
-
 from cdb_video.checks import check_positive
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.frequency import progressive_mass, repeat_factors
@@ -17,7 +15,6 @@ from cdb_video.samplers.class_sampler import ClassSampler
 _LOG = logging.getLogger('cdb_video')
 
 
-@DATA_SAMPLERS.register_module()
 class ProgressiveSampler(ClassSampler):
     """From natural to class-balanced sampling in the course of training (arXiv 1910.09217).
 
@@ -66,7 +63,6 @@ class ProgressiveSampler(ClassSampler):
         return super().__iter__()
 
 
-@DATA_SAMPLERS.register_module()
 class RepeatFactorSampler(ClassSampler):
     """Repeat-factor sampling (arXiv 1908.03195): p_c ~ n_c r_c, r_c = max(1, sqrt(t / f_c)), f_c = n_c / N.
 

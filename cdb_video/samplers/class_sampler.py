@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
 from cdb_video.checks import check_flags
@@ -21,7 +20,6 @@ from cdb_video.samplers.draw_order import Indices, clips_by_class, draw_clips
 _CHUNK = 1 << 14
 
 
-@DATA_SAMPLERS.register_module()
 class ClassSampler(Sampler):
     """Draws classes with probability p_c ~ n_c^q, then clips within the class (arXiv 1910.09217).
 
