@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from cdb_video.difficulty.formulas import FloatVector, Tau, check_tau, resolve_tau
+from cdb_video.difficulty.formulas import Tau, check_tau, resolve_tau
 
 TauOrRamp: TypeAlias = Tau | Sequence[float]
 """A tau, or a ramp: a pair of which the first acts in the first epoch, the second in the last, linear between."""
-Measurement: TypeAlias = tuple[FloatVector, FloatVector | None]
-"""Difficulty and, where it is known, accuracy of every class, (C,) each."""
 
 
 class Progress:
@@ -90,13 +87,3 @@ def tau_now(tau: TauOrRamp, accuracy: ArrayLike | None, progress: Progress) -> f
     share = progress.fraction
     begin, end = (float(number) for number in tau)
     return (1 - share) * begin + share * end
-
-
-def kept(difficulty: ArrayLike, accuracy: ArrayLike | None) -> Measurement:
-    """Copies, for what follows the epoch derives from them again: the caller may use his arrays for something else."""
-    return _copy(difficulty), None if accuracy is None else _copy(accuracy)
-
-
-def _copy(values: ArrayLike) -> FloatVector:
-    # np.array of a tensor warns in NumPy 2.
-    return np.asarray(values, np.float64).copy()
