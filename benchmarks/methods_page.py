@@ -53,10 +53,13 @@ COLOURS = ('#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
 MAIN = {'imbalance': 60, 'val_clips': 20}
 
 
-INTRODUCTION = """# Results of the methods
+INTRODUCTION = """# All results of the methods
 
-Made by `python benchmarks/methods_page.py` from `benchmarks/results/methods.jsonl`; planned in
-[plan.md](plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
+For those who look up or check a single number: every method, comparison and setting. What they show is in
+[results](results.md), what was decided before them in the [plan](plan.md). Made by `python benchmarks/methods_page.py`
+from `benchmarks/results/methods.jsonl`.
+
+Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
 trained from scratch: these numbers rank methods here, and promise nothing for EGTEA. What the intervals and tests do
 not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test
 takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone; only in the
@@ -70,7 +73,7 @@ PARTS = """\
 Exploratory: methods that use difficulty beside what they build on, seed by seed. Each has its own tuned setting, so a
 difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."""
 FRESH = """\
-Planned before these runs, on EGTEA-mini after looking at the other ones ([plan.md](plan.md), Changes).
+Planned before these runs, on EGTEA-mini after looking at the other ones ([plan](plan.md), Changes).
 Every seed has data of its own, of EGTEA-mini too; settings are those of the tuning below. Holm's correction is over the
 tests on one data set; the second table has no tests, and what no test names is for reference or was added later."""
 SAME_FACTOR = """\
