@@ -19,8 +19,9 @@ import numpy as np
 from mmengine.logging import print_log
 from numpy.typing import ArrayLike
 
+from cdb_video.checks import check_begin, check_tau_or_ramp, is_ramp
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.difficulty.tau import Progress, TauOrRamp, check_begin, check_tau_or_ramp, is_ramp, tau_now
+from cdb_video.difficulty.tau import Progress, TauOrRamp, tau_now
 
 Derive = Callable[[ArrayLike, float], None]
 """Takes a difficulty, (C,) float in [0, 1], and the exponent at which it acts, and derives weights or a law."""
