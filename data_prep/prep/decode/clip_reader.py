@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-from announced_length import LengthCheck
+
+from cdb_video_files.video.announced_length import LengthCheck
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import av
-from announced_length import LengthCheck
+
+from cdb_video_files.video.announced_length import LengthCheck
 
 # libavformat's flag for a still picture, such as the cover of an audio file.
 _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
