@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from cdb_video_files.video.orientation import UPRIGHT, Orientations, Turn, TurnedError, turned
 from cdb_video_files.video.pixels import BT601_SPACES
-from prep.decode.clip_reader import ClipError
+from prep.decode.errors import VideoError
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -49,7 +49,7 @@ class FrameReducer:
         """Y (H, W), Cb and Cr (ceil(H/2), ceil(W/2)), uint8, full-range BT.601; None = only `image` can.
 
         Raises:
-            ClipError: If the frame is to be turned by other than quarter turns.
+            VideoError: If the frame is to be turned by other than quarter turns.
         """
         # To mirror a plane of odd width would shift its colours against the pixels.
         if not _is_planar(frame) or self._turn_of(frame) != UPRIGHT:
@@ -75,7 +75,7 @@ class FrameReducer:
         """(H, W, 3) uint8, blue first, of any frame, or of an image of that kind.
 
         Raises:
-            ClipError: If the frame is to be turned by other than quarter turns.
+            VideoError: If the frame is to be turned by other than quarter turns.
         """
         if isinstance(frame, np.ndarray):
             size = self._size(frame.shape[1], frame.shape[0])
@@ -90,7 +90,7 @@ class FrameReducer:
         try:
             return self._orientations.of(frame)
         except TurnedError as error:
-            raise ClipError(str(error)) from error
+            raise VideoError(str(error)) from error
 
     def _size(self, width: int, height: int) -> tuple[int, int]:
         width, height = reduced_size(width, height, self._short_side)

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
 from prep.command import first_few
-from prep.decode.video_header import VideoError, announced_frames
+from prep.decode.errors import VideoError
+from prep.decode.video_header import announced_frames
 from prep.frames.folder import FolderError, Manifest, Options
 from prep.lists.media import check_made_alike, look_for_clip
 from prep.lists.split_clips import PARTS
