@@ -2,7 +2,7 @@
 
 The standard pools take a process that dies for the end of everything, and wait for ever for one that
 hangs. Decoders of video are native code that reads damaged files, so both happen. All commands that read
-many clips do it here.
+many clips do it here. docs/contribute/own_code.md has the libraries that were tried in its place.
 """
 
 from __future__ import annotations
