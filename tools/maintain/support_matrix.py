@@ -25,14 +25,10 @@ from time import monotonic
 from typing import Any
 from xml.etree import ElementTree
 
-if __package__:
-    from tools.support_environments import ENVIRONMENTS, Environment
-    from tools.support_table import write_table
-else:
-    from support_environments import ENVIRONMENTS, Environment  # type: ignore[import-not-found,no-redef]
-    from support_table import write_table  # type: ignore[import-not-found,no-redef]
+from tools.maintain.support_environments import ENVIRONMENTS, Environment
+from tools.maintain.support_table import write_table
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / 'docs/use/support_matrix.json'
 NEEDED_GB = 12  # a CUDA build of torch with its libraries, unpacked, and the downloads beside it
 REPORTED = ('torch', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'opencv-python', 'av')

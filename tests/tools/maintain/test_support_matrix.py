@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from tools import support_matrix
-from tools.support_matrix import Environment, NotRun
+from tools.maintain import support_matrix
+from tools.maintain.support_matrix import Environment, NotRun
 
 CASES = """
 import pytest
@@ -115,6 +115,6 @@ def test_every_environment_has_a_name_of_its_own_and_a_purpose():
 
 
 def test_the_command_runs_as_a_script(repository):
-    command = [sys.executable, str(repository / 'tools/support_matrix.py'), '--help']
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, '-m', 'tools.maintain.support_matrix', '--help']
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
     assert '--folder' in done.stdout
