@@ -1,4 +1,4 @@
-"""The environments that tools/support_matrix.py tests in."""
+"""The environments that tools.maintain.support_matrix tests in."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each environment is made anew in a folder of its own, with what pip finds for it, and removed after its run:
 
-    python tools/support_matrix.py --folder /tmp/matrix --python 3.12=/opt/python3.12/bin/python
+    python -m tools.maintain.support_matrix --folder /tmp/matrix --python 3.12=/opt/python3.12/bin/python
 
 The outcomes go to docs/support_matrix.json, a row of which is replaced when its environment runs again, and
 docs/support_matrix.md is written from it. `--only NAME` runs some, `--keep` keeps the environments. The exit code
