@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
+# Runs all checks: style, types, spelling, directions of imports, tests with coverage. Makes or reuses .venv first, see
 # setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
 # chosen is not judged:  tools/test.sh tests/test_losses.py -k focal
 # --hosts, before all others: the second lane instead, forks and the oldest and newest versions in environments of
@@ -49,6 +49,7 @@ check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
 check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
+check 'directions' lint-imports --no-logo
 check 'pytest' python -m pytest "${OPTIONS[@]}" "$@"
 
 if ((${#FAILED[@]})); then

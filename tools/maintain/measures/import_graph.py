@@ -63,23 +63,23 @@ class ImportGraph:
 
         return max(map(height, groups.values()), default=0)
 
+    def reached(self, start: str) -> set[str]:
+        """The modules that a module imports, directly or through others."""
+        found: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = self.edges[waiting.pop()] - found
+            found |= new
+            waiting += new
+        return found
+
     def _groups(self) -> dict[str, frozenset[str]]:
         """Module -> those that it reaches and that reach it, itself included."""
-        reached = {name: _reachable(self.edges, name) for name in self.edges}
+        reached = {name: self.reached(name) for name in self.edges}
         return {
             name: frozenset({name, *(other for other in reached[name] if name in reached[other])})
             for name in self.edges
         }
-
-
-def _reachable(edges: Graph, start: str) -> set[str]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        new = edges[waiting.pop()] - found
-        found |= new
-        waiting += new
-    return found
 
 
 def _target(tree: SourceTree, item: Import) -> str | None:
