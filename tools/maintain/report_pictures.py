@@ -1,7 +1,7 @@
 """Make the pictures of docs/use/report.md anew, from work directories, in headless Chromium.
 
-    python tools/report_pictures.py --baseline CE_DIR --run CDBS_DIR --compare CE_DIR ... CDBW_DIR ... CDBS_DIR ... \
-        [--head-threshold 100] [--out docs/use/images]
+    python -m tools.maintain.report_pictures --baseline CE_DIR --run CDBS_DIR --compare CE_DIR ... CDBW_DIR ... \
+        CDBS_DIR ... [--head-threshold 100] [--out docs/use/images]
 
 Writes the pages into a temporary folder, as tools/report.py and tools/compare.py do, opens them at the width of a
 laptop, and saves report_{overview,difficulty,confusion,classes,mistakes}.png of --run, report_frequency.png of

@@ -1,8 +1,9 @@
 """Run the fast tests in every environment that the plugin claims to support, and write down the outcome.
 
-Each environment is made anew in a folder of its own, with what pip finds for it, and removed after its run:
+Each environment is made anew by nox, in a folder of its own and with what pip finds for it, and removed after its run;
+`matrix` in noxfile.py says how:
 
-    python tools/support_matrix.py --folder /tmp/matrix --python 3.12=/opt/python3.12/bin/python
+    python -m tools.maintain.support_matrix --folder /tmp/matrix --python 3.12=/opt/python3.12/bin/python
 
 The outcomes go to docs/use/support_matrix.json, a row of which is replaced when its environment runs again, and
 docs/use/support_matrix.md is written from it. `--only NAME` runs some, `--keep` keeps the environments. The exit code
@@ -12,6 +13,7 @@ is 0 if every environment that ran passed, 1 if one failed.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -21,7 +23,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from xml.etree import ElementTree
 
@@ -30,9 +31,12 @@ from tools.maintain.support_table import write_table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / 'docs/use/support_matrix.json'
-NEEDED_GB = 12  # a CUDA build of torch with its libraries, unpacked, and the downloads beside it
-REPORTED = ('torch', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'opencv-python', 'av')
-BUILD_TOOLS = 'setuptools>=77,<81'
+REPORTED = (
+    *('python', 'torch', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite'),
+    *('mmaction2', 'opencv-python', 'av'),
+)
+
+NOX_REPORT = 'nox.json'
 
 
 class NotRun(Exception):
@@ -45,70 +49,62 @@ def run_environment(environment: Environment, folder: Path, pythons: Mapping[str
         'name': environment.name,
         'why': environment.why,
         'date': datetime.now(UTC).date().isoformat(),
-        'commit': _output(['git', 'rev-parse', '--short', 'HEAD'], REPOSITORY).strip(),
+        'commit': _commit(),
         'asked': [f'Python {environment.python}', *environment.constraints],
     }
-    root = folder / environment.name
     try:
-        if environment.not_run:
-            raise NotRun(environment.not_run)
-        python = make_environment(environment, root, pythons)
-        row['versions'] = _versions(python)
-        row |= run_tests(python, root, environment.left_out)
+        return row | run_session(environment, folder / environment.name, pythons, keep)
     except NotRun as reason:
-        row |= {'outcome': 'not run', 'reason': str(reason)}
-    finally:
-        if not keep:
-            shutil.rmtree(root, ignore_errors=True)
-    return row
+        return row | {'outcome': 'not run', 'reason': str(reason)}
 
 
-def make_environment(environment: Environment, root: Path, pythons: Mapping[str, Path]) -> Path:
-    """Install the environment into the folder `root` and return its python.
+def run_session(environment: Environment, root: Path, pythons: Mapping[str, Path], keep: bool) -> dict[str, Any]:
+    """Let nox make the environment in the folder `root` and test there, and return versions and counts.
 
     Raises:
         NotRun: If there is no such Python, too little room, or pip fails.
+        RuntimeError: If nox itself fails.
     """
-    if environment.python not in pythons:
-        raise NotRun(f'no Python {environment.python} here: name one with --python {environment.python}=PATH')
+    if environment.not_run:
+        raise NotRun(environment.not_run)
     if root.exists():
         raise NotRun('its folder exists already: remove it, or give another --folder')
     root.mkdir(parents=True)
-    if shutil.disk_usage(root).free < NEEDED_GB * 1e9:
-        raise NotRun(f'less than {NEEDED_GB} GB of disk are free')
-    python = root / 'venv/bin/python'
     log = root.with_suffix('.log')
-    constraints = root / 'constraints.txt'
-    swap_in = [environment.swap[1]] if environment.swap else []
-    constraints.write_text('\n'.join((*environment.constraints, BUILD_TOOLS)) + '\n')
-    pip = [str(python), '-m', 'pip', '--disable-pip-version-check', '--no-input']
-    _logged([str(pythons[environment.python]), '-m', 'venv', str(root / 'venv')], log)
-    _logged([*pip, 'install', '--quiet', BUILD_TOOLS, 'wheel'], log)
-    everything = ['--no-build-isolation', '--constraint', str(constraints), '--editable', f'{REPOSITORY}[mmaction,dev]']
-    _logged([*pip, 'install', '--quiet', *everything], log)
-    if environment.swap:
-        _logged([*pip, 'uninstall', '--quiet', '--yes', environment.swap[0]], log)
-        _logged([*pip, 'install', '--quiet', '--no-deps', *swap_in], log)
-    opencv = _output([str(python), str(REPOSITORY / 'tools/check_env.py'), '--one-opencv'], root).split()
-    if opencv:
-        _logged([*pip, 'uninstall', '--quiet', '--yes', *(line.split('==')[0] for line in opencv)], log)
-        _logged([*pip, 'install', '--quiet', '--no-deps', *opencv], log)
-    return python
+    try:
+        run_nox(environment, root, pythons, log)
+        return read_results(root, log)
+    finally:
+        if not keep:
+            shutil.rmtree(root, ignore_errors=True)
 
 
-def run_tests(python: Path, root: Path, left_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Run the tests that are not slow and return counts, outcome and the names of those that failed."""
-    report, log = root / 'tests.xml', root.with_suffix('.log')
-    command = [str(python), '-m', 'pytest', '-m', 'not slow', '-q', '-p', 'no:cacheprovider', f'--junitxml={report}']
-    command += [f'--deselect={name}' for name in left_out]
-    environment = {name: value for name, value in os.environ.items() if name not in ('PYTHONPATH', 'VIRTUAL_ENV')}
-    environment |= {'OMP_NUM_THREADS': '1', 'PATH': f'{python.parent}{os.pathsep}{os.environ.get("PATH", "")}'}
-    start = monotonic()
-    with log.open('a') as file:
-        subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=file, stderr=file, check=False)
-    if not report.exists():
-        raise NotRun('pytest wrote no report; its log is beside the folder of the environment')
-    return {**read_report(report), 'seconds': round(monotonic() - start)}
+def run_nox(environment: Environment, root: Path, pythons: Mapping[str, Path], log: Path) -> None:
+    """Run the session of an environment: its report, versions and JUnit file go into `root`, all words into `log`."""
+    command = [sys.executable, '-m', 'nox', '--nocolor', '--no-error-on-missing-interpreters']
+    command += ['--noxfile', str(REPOSITORY / 'noxfile.py'), '--envdir', str(root), '--report', str(root / NOX_REPORT)]
+    command += ['--session', f'matrix({environment.name})']
+    settings = {f'PYTHON_{version.replace(".", "_")}': str(path) for version, path in pythons.items()}
+    variables = os.environ | settings | {'MATRIX_RESULTS': str(root)}
+    with log.open('w') as file:
+        subprocess.run(command, cwd=REPOSITORY, env=variables, stdout=file, stderr=file, check=False)
+
+
+def read_results(root: Path, log: Path) -> dict[str, Any]:
+    """What a session left in the folder `root`: versions, counts, outcome and the names of tests that failed.
+
+    Raises:
+        NotRun: If it ended before the tests.
+        RuntimeError: If there was no session.
+    """
+    if not (root / NOX_REPORT).exists():
+        raise RuntimeError(f'nox ran no session: {log} says why')
+    (session,) = json.loads((root / NOX_REPORT).read_text())['sessions']
+    if not (root / 'tests.xml').exists():
+        raise NotRun(session['reason'] or last_error(log))
+    installed = json.loads((root / 'versions.json').read_text())
+    versions = {name: installed[name] for name in REPORTED if name in installed}
+    return {'versions': versions} | read_report(root / 'tests.xml')
 
 
 def read_report(report: Path) -> dict[str, Any]:
@@ -127,41 +123,27 @@ def read_report(report: Path) -> dict[str, Any]:
         'failed': counts['failures'] + counts['errors'],
         'skipped': counts['skipped'],
         'failed_tests': bad,
+        'seconds': round(float(suite.attrib['time'])),
     }
 
 
-def _versions(python: Path) -> dict[str, str]:
-    code = (
-        'import json, platform, sys\nfrom importlib import metadata\nfound = {"python": platform.python_version()}\n'
-        'for name in sys.argv[1:]:\n'
-        '    try:\n        found[name] = metadata.version(name)\n'
-        '    except metadata.PackageNotFoundError:\n        pass\nprint(json.dumps(found))'
-    )
-    versions: dict[str, str] = json.loads(_output([str(python), '-c', code, *REPORTED], python.parent))
-    return versions
+def last_error(log: Path) -> str:
+    """The last error of pip in a log, without addresses and paths."""
+    errors = re.findall('ERROR.*', log.read_text())
+    if not errors:
+        return 'pytest wrote no report; the log is beside the folder of the environment'
+    words = re.sub(r'(https?|file)://\S+|(/[\w.+-]+){2,}', '...', errors[-1])
+    return f'installation failed: {words}'
 
 
-def _output(command: Sequence[str], folder: Path) -> str:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-
-
-def _logged(command: Sequence[str], log: Path) -> None:
-    """Run a command of the installation; its words go to the log, and the last error of pip into the reason."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    with log.open('a') as file:
-        file.write(f'$ {" ".join(command)}\n{done.stdout}')
-    if done.returncode != 0:
-        errors = [line for line in done.stdout.splitlines() if 'ERROR' in line] or done.stdout.splitlines()[-1:]
-        words = re.sub(r'(https?|file)://\S+|(/[\w.+-]+){2,}', '...', errors[-1] if errors else 'no message')
-        raise NotRun(f'installation failed: {words}')
+def _commit() -> str:
+    command = ['git', 'rev-parse', '--short', 'HEAD']
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def find_pythons(named: Sequence[str]) -> dict[str, Path]:
-    """Map versions to interpreters: those named as VERSION=PATH, and those of usual names on the PATH."""
+    """Map versions to the interpreters that are not left to nox to find: this one, and those named VERSION=PATH."""
     pythons = {f'{sys.version_info.major}.{sys.version_info.minor}': Path(sys.executable)}
-    for version in {environment.python for environment in ENVIRONMENTS} - set(pythons):
-        if found := shutil.which(f'python{version}'):
-            pythons[version] = Path(found)
     for item in named:
         version, _, path = item.partition('=')
         if not Path(path).is_file():
@@ -181,6 +163,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--keep', action='store_true', help='keep the environments')
     parser.add_argument('--results', type=Path, default=RESULTS, help='the JSON file; the table goes beside it')
     args = parser.parse_args(argv)
+    if importlib.util.find_spec('nox') is None:
+        raise SystemExit("nox is missing, which makes the environments: it is of the extra 'dev'")
     pythons = find_pythons(args.python)
     rows = {row['name']: row for row in json.loads(args.results.read_text())} if args.results.exists() else {}
     ran = []
