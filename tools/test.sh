@@ -1,16 +1,29 @@
 #!/usr/bin/env bash
-# Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
+# Runs all checks: style, types, spelling, directions of imports, tests with coverage. Makes or reuses .venv first, see
 # setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
 # chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
+# --hosts, before all others: the second lane instead, forks and the oldest and newest versions in environments of
+# their own; they are made in .nox/, take minutes and several GB each, and are kept.
 set -euo pipefail
 # shellcheck source=tools/setup_env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
 
 MINIMUM_COVERAGE=95
+HOSTS=false
+
+while (($#)); do
+    case "$1" in
+        --hosts) HOSTS=true ;;
+        *) break ;;
+    esac
+    shift
+done
 
 setup_env dev
 PATH="$VENV/bin:$PATH"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+
+if "$HOSTS"; then exec nox --session hosts -- "$@"; fi
 
 FAILED=()
 
@@ -26,7 +39,7 @@ check() {
     fi
 }
 
-TYPED=(cdb_video cdb_video_files tools)
+TYPED=(cdb_video cdb_video_files tools noxfile.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 OPTIONS=(--cov=cdb_video --cov=cdb_video_files --cov-report=term)
 # A process a core; tests of one file share what it made, so they stay together.
@@ -36,6 +49,7 @@ check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
 check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
+check 'directions' lint-imports --no-logo
 check 'pytest' python -m pytest "${OPTIONS[@]}" "$@"
 
 if ((${#FAILED[@]})); then

@@ -43,7 +43,7 @@ def checkout(tmp_path, repository):
     programs = root / '.venv' / 'bin'
     programs.mkdir(parents=True)
     stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN}
-    stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell'), CHECKER_STAND_IN)
+    stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell', 'lint-imports', 'nox'), CHECKER_STAND_IN)
     for name, text in stand_ins.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
@@ -186,7 +186,7 @@ def test_quickstart_tells_what_is_wrong_with_an_argument(checkout, arguments, wo
 def test_the_test_script_runs_every_check(checkout):
     bash(checkout, 'tools/test.sh', CI='true')
     noted = calls(checkout)
-    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'pytest']
+    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'lint-imports', 'pytest']
     assert '--cov-fail-under=95' in noted[-1]
 
 
@@ -195,6 +195,12 @@ def test_the_test_script_hands_arguments_to_pytest(checkout):
     last = calls(checkout)[-1]
     assert last.endswith('tests/test_x.py -k one two')
     assert 'fail-under' not in last
+
+
+def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
+    bash(checkout, 'tools/test.sh --hosts; tools/test.sh --hosts tests/test_x.py')
+    assert calls(checkout) == ['nox --session hosts --', 'nox --session hosts -- tests/test_x.py']
+    bash(checkout, 'tools/test.sh --hosts', status=1, FAILING='nox')
 
 
 @pytest.mark.parametrize('environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}])
