@@ -1,12 +1,13 @@
 """The shell scripts, with stand-ins for the programs that they start."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.shell import bash, calls
 
 pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
 
@@ -50,31 +51,6 @@ def checkout(tmp_path, repository):
     for extras, stamp in (('dev', 'dev'), ('prep,report', 'prep_report')):
         bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{stamp}"')
     return root
-
-
-def bash(root, command, *, status=0, **environment):
-    """Run a command in a clean environment and return what it printed, errors included."""
-    kept = {name: os.environ[name] for name in ('PATH', 'HOME') if name in os.environ}
-    done = subprocess.run(
-        ['bash', '-c', command],
-        cwd=root,
-        env=kept | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
-
-
-def calls(root):
-    """Return the lines noted since the last time."""
-    file = root / 'calls'
-    lines = file.read_text().splitlines() if file.exists() else []
-    file.unlink(missing_ok=True)
-    return lines
 
 
 def test_quickstart_makes_data_trains_and_tests(checkout):
