@@ -2,11 +2,20 @@
 # Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
 # setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
 # chosen is not judged:  tools/test.sh tests/test_losses.py -k focal
+# --newest, before all others: with the newest versions that fit, not those of the lock.
 set -euo pipefail
 # shellcheck source=tools/setup_env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
 
 MINIMUM_COVERAGE=95
+
+while (($#)); do
+    case "$1" in
+        --newest) NEWEST=true ;;
+        *) break ;;
+    esac
+    shift
+done
 
 setup_env dev
 PATH="$VENV/bin:$PATH"
