@@ -145,6 +145,10 @@ constraints() {
 # mmcv and mmcv-lite install the same module: where one is, the other must not come.
 install_rest() {
     local extras="$1" stack='mmaction' upgrade=()
+    # What mend_opencv put in place of others, which come again now, would take part in one folder with them.
+    if is_ours && check_env --has opencv-python-headless; then
+        "$VENV/bin/python" -m pip uninstall --quiet --yes opencv-python-headless
+    fi
     if check_env --has mmcv; then stack='host'; fi
     if "$NEWEST"; then upgrade=(--upgrade --upgrade-strategy eager); fi
     say "Installing cdb_video and what it needs ($stack,$extras); this takes some minutes"

@@ -108,3 +108,10 @@ def test_a_missing_lock_is_told_with_its_remedy(ours, lock):
     lock.unlink()
     assert f'there is no {lock}. Get it back from git, or give --newest' in bash(ours, SET_UP, status=1)
     bash(ours, NEWEST)
+
+
+def test_the_opencv_that_was_swapped_in_goes_before_the_others_come_again(ours):
+    bash(ours, SET_UP, PRESENT='opencv-python-headless')
+    noted = calls(ours)
+    assert noted[0] == 'pip uninstall --quiet --yes opencv-python-headless'
+    assert [line.split()[1] for line in noted[1:]] == ['install', 'install']
