@@ -4,6 +4,7 @@
 # chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
 # --hosts, before all others: the second lane instead, forks and the oldest and newest versions in environments of
 # their own; they are made in .nox/, take minutes and several GB each, and are kept.
+# --newest, before all others: with the newest versions that fit, not those of the lock.
 set -euo pipefail
 # shellcheck source=tools/setup_env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
@@ -14,6 +15,14 @@ HOSTS=false
 while (($#)); do
     case "$1" in
         --hosts) HOSTS=true ;;
+        *) break ;;
+    esac
+    shift
+done
+
+while (($#)); do
+    case "$1" in
+        --newest) NEWEST=true ;;
         *) break ;;
     esac
     shift

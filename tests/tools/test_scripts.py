@@ -1,12 +1,13 @@
 """The shell scripts, with stand-ins for the programs that they start."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.shell import bash, calls
 
 pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
 
@@ -35,7 +36,8 @@ echo $(basename "$0") "$@" >> calls
 def checkout(tmp_path, repository):
     """A checkout whose environment is set up and holds stand-ins that note how they are called."""
     root = tmp_path / 'a checkout'
-    shutil.copytree(repository / 'tools', root / 'tools')
+    for folder in ('tools', 'requirements'):
+        shutil.copytree(repository / folder, root / folder)
     shutil.copy(repository / 'pyproject.toml', root)
     (root / 'configs' / 'egtea' / 'mini').mkdir(parents=True)
     for name in ('slowfast_cdbs', 'slowfast_ce', 'i3d_ce'):
@@ -50,31 +52,6 @@ def checkout(tmp_path, repository):
     for extras, stamp in (('dev', 'dev'), ('prep,report', 'prep_report')):
         bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{stamp}"')
     return root
-
-
-def bash(root, command, *, status=0, **environment):
-    """Run a command in a clean environment and return what it printed, errors included."""
-    kept = {name: os.environ[name] for name in ('PATH', 'HOME') if name in os.environ}
-    done = subprocess.run(
-        ['bash', '-c', command],
-        cwd=root,
-        env=kept | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
-
-
-def calls(root):
-    """Return the lines noted since the last time."""
-    file = root / 'calls'
-    lines = file.read_text().splitlines() if file.exists() else []
-    file.unlink(missing_ok=True)
-    return lines
 
 
 def test_quickstart_makes_data_trains_and_tests(checkout):
@@ -203,6 +180,18 @@ def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
     bash(checkout, 'tools/test.sh --hosts', status=1, FAILING='nox')
 
 
+@pytest.mark.parametrize(
+    ('command', 'last'),
+    [
+        ('tools/test.sh --newest tests/test_x.py', '--cov-report=term tests/test_x.py'),
+        ('tools/quickstart.sh --newest i3d_ce', '--dump work_dirs/egtea_mini/i3d_ce/predictions.pkl'),
+    ],
+)
+def test_newest_is_for_the_set_up(checkout, command, last):
+    assert '--newest changes nothing in ' in bash(checkout, command)
+    assert calls(checkout)[-1].endswith(last)
+
+
 @pytest.mark.parametrize('environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}])
 def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout, environment):
     output = bash(checkout, 'tools/test.sh', status=1, **environment)
@@ -272,6 +261,7 @@ def test_set_up_brings_opencv_to_one_version_in_its_own_environment_only(checkou
     )
     if ours:
         (checkout / '.venv' / '.made_by_cdb_video').touch()
+        bash(checkout, 'source tools/setup_env.sh; find_lock; fingerprint dev > "$VENV/.set_up_dev"')
     bash(checkout, 'source tools/setup_env.sh; setup_env dev')
     changes = [line for line in calls(checkout) if line.split()[1] in ('install', 'uninstall')]
     assert [line.split()[1] for line in changes] == (['uninstall', 'install'] if ours else [])
