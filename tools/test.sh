@@ -26,7 +26,7 @@ check() {
     fi
 }
 
-TYPED=(cdb_video cdb_video_files tools)
+TYPED=(cdb_video cdb_video_files tools benchmarks)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 OPTIONS=(--cov=cdb_video --cov=cdb_video_files --cov-report=term)
 # A process a core; tests of one file share what it made, so they stay together.
