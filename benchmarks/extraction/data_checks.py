@@ -1,4 +1,4 @@
-"""Processor time of cut_clips and check_dataset, per core: the numbers of data_prep/README.md.
+"""Processor time of cut_clips and check_dataset, per core: the numbers of docs/data/cost.md.
 
     python -m benchmarks.extraction.data_checks VIDEO
 
