@@ -15,9 +15,9 @@ import argparse
 import logging
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,7 +31,7 @@ from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 
-from benchmarks.harness.measuring import spread
+from benchmarks.harness.measuring import spread, timed
 from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.hooks.class_difficulty import ClassDifficultyHook
@@ -79,12 +79,11 @@ class LossAlone(BaseModel):
 
 
 def microseconds(work: Callable[[], Any], number: int, rounds: int = 7) -> Any:
-    """What one of `number` pieces of `work` takes."""
+    """What one of `number` pieces of `work` takes, of the processor."""
     times = []
     for _ in range(rounds):
-        begun = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - begun) / number * 1e6)
+        seconds, _ = timed(work)
+        times.append(seconds.cpu / number * 1e6)
     return spread(times)
 
 
@@ -140,7 +139,7 @@ def make_runner(work_dir: Path, num_classes: int, live_report: bool, seed: int) 
 
 
 def validations(runner: Runner, number: int, seed: int) -> Iterator[float]:
-    """Milliseconds of each of `number` calls of the hook."""
+    """Milliseconds of the processor that each of `number` calls of the hook takes."""
     hook = next(one for one in runner.hooks if isinstance(one, ClassDifficultyHook))
     if hook.state_ is None:
         raise RuntimeError('the hook has no state: call before_train first')
@@ -152,10 +151,8 @@ def validations(runner: Runner, number: int, seed: int) -> Iterator[float]:
         metric.counts_ = ClassCounts(clips, rng.integers(0, 3, len(clips)), clips)
         # A page is due, whatever it costs.
         with mock.patch('cdb_video.run.live_report.LIVE_SHARE', float('inf')):
-            begun = time.perf_counter()
-            hook.after_val_epoch(runner, {'acc/mean1': 0.5})
-            taken = time.perf_counter() - begun
-        yield taken * 1e3
+            seconds, _ = timed(partial(hook.after_val_epoch, runner, {'acc/mean1': 0.5}))
+        yield seconds.cpu * 1e3
 
 
 def measure_hook(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -184,7 +181,7 @@ def page(args: argparse.Namespace, seeding: dict[str, Any], hook: dict[str, dict
         )
     return f"""# What the hooks cost
 
-Medians (quartiles).
+Medians (quartiles) of processor time.
 
 ## SampleSeedHook
 

@@ -74,7 +74,7 @@ class Cost:
         processor: Seconds of the processor from files to page.
         clock: The same by the clock.
         page_bytes: Size of the page.
-        live: Seconds of a live page by the clock, median.
+        live: Seconds of the processor for a live page, median.
     """
 
     processor: float
@@ -87,7 +87,7 @@ def measure(work_dir: Path, out: Path) -> Cost:
     """Write the report of a run once, and its live page `REPEATS` times."""
     seconds, files = timed(lambda: write_report(build_insight(read_run(work_dir)), out))
     live = [timed(lambda: write_live_page(work_dir / HISTORY_NAME, out / 'live.html'))[0] for _ in range(REPEATS)]
-    median = statistics.median(one.wall for one in live)
+    median = statistics.median(one.cpu for one in live)
     return Cost(seconds.cpu, seconds.wall, files[-1].stat().st_size, median)
 
 
@@ -107,7 +107,7 @@ def page(costs: dict[str, Cost], validation_seconds: float | None) -> str:
     header = ['run', 'processor s', 'clock s', 'page MB', 'live s', 'share of a validation']
     return f"""# Cost of the report
 
-From files to page, once; a live page by the clock, median of {REPEATS}. {CLIPS_PER_CLASS} test clips a class.
+From files to page, once; a live page in processor time, median of {REPEATS}. {CLIPS_PER_CLASS} test clips a class.
 
 {markdown_table(header, rows)}
 """
