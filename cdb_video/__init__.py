@@ -12,8 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from cdb_video.hosts.host import apply_mends, hosts
-
-__version__ = '0.1.0'
+from cdb_video.version import __version__ as __version__
 
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {

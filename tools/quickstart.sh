@@ -11,12 +11,13 @@ CONFIGS='configs/egtea/mini'
 
 usage() {
     cat <<'END'
-usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [CONFIG]
+usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [--newest] [CONFIG]
 
 CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs), or a path with a slash.
 --fresh     train anew, in a new folder beside the earlier ones
 --work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG); relative to the repository
 --seed      of the training (default: 0)
+--newest    with the newest versions that fit, not those that the repository was tested with
 END
 }
 
@@ -27,6 +28,7 @@ FRESH=false
 while (($#)); do
     case "$1" in
         --fresh) FRESH=true ;;
+        --newest) NEWEST=true ;;
         --work-dir | --seed)
             (($# > 1)) || die "$1 needs a value"
             if [[ "$1" == --seed ]]; then SEED="$2"; else WORK_DIR="${2%/}"; fi
@@ -119,7 +121,7 @@ next_steps() {
     cat <<END
 
 In the table, 'acc %' is of the test clips and 'difficulty' what training measured on other clips.
-Look next at the page with the pictures, confusions and surest mistakes (docs/report.md explains it):
+Look next at the page with the pictures, confusions and surest mistakes (docs/use/report.md explains it):
     $(cd -- "$WORK_DIR" && pwd)/report.html
 END
     other="$(counterpart)"

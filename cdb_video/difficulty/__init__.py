@@ -1,18 +1,21 @@
-"""Class difficulty: the vector, what it is made from and what is made from it."""
+"""Class difficulty: the vector, what it is made from and what is made from it.
+
+The departures from the papers are listed in :mod:`cdb_video.difficulty.formulas`.
+"""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cdb_video.checks import DYNAMIC_TAUS as DYNAMIC_TAUS
     from cdb_video.checks import check_flags as check_flags
-    from cdb_video.difficulty.formulas import DYNAMIC_TAUS as DYNAMIC_TAUS
+    from cdb_video.checks import check_frequency_power as check_frequency_power
+    from cdb_video.checks import check_smoothing as check_smoothing
+    from cdb_video.checks import check_tau as check_tau
     from cdb_video.difficulty.formulas import TAU_EPS as TAU_EPS
     from cdb_video.difficulty.formulas import FloatVector as FloatVector
     from cdb_video.difficulty.formulas import IntVector as IntVector
     from cdb_video.difficulty.formulas import Tau as Tau
     from cdb_video.difficulty.formulas import allocate_draws as allocate_draws
-    from cdb_video.difficulty.formulas import check_frequency_power as check_frequency_power
-    from cdb_video.difficulty.formulas import check_smoothing as check_smoothing
-    from cdb_video.difficulty.formulas import check_tau as check_tau
     from cdb_video.difficulty.formulas import class_accuracy as class_accuracy
     from cdb_video.difficulty.formulas import class_difficulty as class_difficulty
     from cdb_video.difficulty.formulas import class_mass as class_mass
@@ -25,17 +28,13 @@ else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            'checks': ['check_flags'],
+            'checks': ['DYNAMIC_TAUS', 'check_flags', 'check_frequency_power', 'check_smoothing', 'check_tau'],
             'difficulty.formulas': [
-                'DYNAMIC_TAUS',
                 'TAU_EPS',
                 'FloatVector',
                 'IntVector',
                 'Tau',
                 'allocate_draws',
-                'check_frequency_power',
-                'check_smoothing',
-                'check_tau',
                 'class_accuracy',
                 'class_difficulty',
                 'class_mass',

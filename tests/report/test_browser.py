@@ -1,6 +1,5 @@
 """The pages in a real browser: no error, no request, and a table that sorts and filters. Skipped without a browser."""
 
-import importlib.util
 import io
 import json
 import shutil
@@ -18,6 +17,7 @@ from cdb_video.report.pages.files import write_report
 from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
+from tools.maintain import report_pictures as tool
 
 webdriver = pytest.importorskip('selenium.webdriver', reason="needs selenium, of the extra 'dev'")
 pytest.importorskip('plotly', reason="needs the extra 'report'")
@@ -214,9 +214,6 @@ def test_comparison_opens_without_error_or_request(browser, pages):
 
 
 def test_pictures_of_the_docs_are_taken_from_the_pages(browser, pages, repository):
-    spec = importlib.util.spec_from_file_location('report_pictures', repository / 'tools/report_pictures.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     written = {'run': pages / 'report.html', 'baseline': pages / 'report.html', 'compare': pages / 'compare.html'}
     for picture in tool.PICTURES:
         # Not by OpenCV, which reads no PNG in a process that has loaded decord.
@@ -226,10 +223,7 @@ def test_pictures_of_the_docs_are_taken_from_the_pages(browser, pages, repositor
         colours = np.unique(image[120:, :400].reshape(-1, 3), axis=0)
         assert len(colours) > 20, picture  # something is drawn below the heading, with smooth letters
     assert {f'{picture.name}.png' for picture in tool.PICTURES} == {
-        # Those of the methods are drawn by benchmarks/methods/page.py.
-        path.name
-        for path in (repository / 'docs/images').iterdir()
-        if not path.name.startswith('methods_')
+        path.name for path in (repository / 'docs/use/images').iterdir()
     }
     with pytest.raises(ValueError, match='has no #nothing: the run lacks what x shows'):
         tool.take(browser, written['run'], tool.Picture('x', 'run', '#nothing'))

@@ -11,7 +11,8 @@ They go where mmaction2's RawFrameDecode, or DecordInit and DecordDecode, stand 
     dict(type='FormatShape', input_format='NCTHW'),
 
 What stands in `fused` is done while decoding, so that no pixel is converted that the network does not see. The same
-transforms behind the decoder give the same picture to within rounding, later. docs/fast_clips.md has what it is worth.
+transforms behind the decoder give the same picture to within rounding, later. docs/data/reader_speed.md says what it
+is worth.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from mmcv.transforms import BaseTransform
 from cdb_video.hosts.mmaction.fused_steps import FusedSteps
 from cdb_video.hosts.mmaction.host_arguments import check_decoding_backend, check_local, check_mode, check_threads
 from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
-from cdb_video_files.video.errors import ClipError, raise_for_the_file
+from cdb_video_files.video.errors import ClipError, FrameError, raise_for_the_file
 from cdb_video_files.video.fallbacks import BACKENDS, open_video
 from cdb_video_files.video.file_names import video_path
-from cdb_video_files.video.pixels import FrameError, Image, RgbConverter, Step, stepped_size
+from cdb_video_files.video.pixels import Image, RgbConverter, Step, stepped_size
 from cdb_video_files.video.wanted_frames import Wanted
 
 # Older OpenCV gives blue first.

@@ -1,0 +1,77 @@
+"""The environments of their own that the sessions of noxfile.py make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What is special about an environment; all else is pip's choice for `.[mmaction,dev]`.
+
+    Attributes:
+        name: One word, unique.
+        python: Python's version, such as '3.11'.
+        constraints: Requirements that pip must keep to.
+        why: What the environment stands for.
+        swap: (out, in): a distribution that another one is put in the place of, without what that one needs.
+        left_out: Tests that cannot apply.
+        not_run: Why it cannot be run; '' = it can.
+    """
+
+    name: str
+    python: str
+    constraints: tuple[str, ...]
+    why: str
+    swap: tuple[str, str] | None = None
+    left_out: tuple[str, ...] = ()
+    not_run: str = ''
+
+
+ENVIRONMENTS = (
+    Environment('default', '3.11', ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'), 'what tools/setup_env.sh makes'),
+    Environment('newest', '3.12', ('torch==2.15.0', 'numpy>=2', 'mmengine==0.10.7'), 'newest torch, newest Python'),
+    Environment(
+        'oldest', '3.11', ('torch==2.0.1', 'numpy==1.24.4', 'mmengine==0.10.4'), 'oldest torch, numpy and mmengine'
+    ),
+    Environment(
+        'oldest-python312', '3.12', ('torch==2.2.2', 'numpy<2', 'mmengine==0.10.4'), 'the same with Python 3.12'
+    ),
+    Environment(
+        'strict-loading', '3.11', ('torch==2.6.0', 'numpy<2', 'mmengine==0.10.7'), 'first torch that loads weights only'
+    ),
+    Environment(
+        'onedl',
+        '3.11',
+        ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'),
+        'the fork of mmengine that is maintained',
+        swap=('mmengine', 'onedl-mmengine==0.10.12'),
+        # The set-up scripts refuse the fork, since an installation of the extras would overwrite it.
+        left_out=(
+            'tests/tools/test_check_env.py::test_the_environment_of_these_tests_fits',
+            'tests/tools/test_scripts.py',
+        ),
+    ),
+    Environment(
+        'full-mmcv',
+        '3.11',
+        ('mmcv==2.1.0',),
+        'mmcv with compiled operators',
+        not_run='PyPI has only its source, and compiling it is no part of this test. Nothing here uses its operators',
+    ),
+    Environment(
+        'onedl-mmcv',
+        '3.11',
+        ('onedl-mmcv>=2.3',),
+        'the fork of mmcv that is maintained',
+        not_run='mmaction2 1.2.0 refuses mmcv >= 2.2, the fork begins with 2.3, and PyPI has no fork of mmaction2',
+    ),
+)
+SECOND_LANE = ('oldest', 'newest', 'onedl')
+"""Names of the environments that tools/test.sh --hosts tests in."""
+CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
+"""What it runs there: what holds for everything that is registered, in less than a minute."""
+SECOND_LANE = ('oldest', 'newest', 'onedl')
+"""The environments of `tools/test.sh --hosts`, by name."""
+CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
+"""The tests that run there: what holds for everything that is registered."""

@@ -1,0 +1,52 @@
+"""The outcomes of tools.maintain.support_matrix as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HEAD = """# Supported versions
+
+Written by `tools.maintain.support_matrix`: every environment is made anew with pip, and the tests that are not
+marked slow run in it, on CPUs. "not run" is no promise in either direction.
+
+| environment | what for | Python | torch | numpy | mmengine | mmcv | outcome | passed / failed / skipped | when |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the page; the rows are those of the JSON file."""
+    path.write_text(HEAD + ''.join(_line(row) for row in rows) + ''.join(_notes(row) for row in rows))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    versions = row.get('versions', {})
+    counts = f'{row["passed"]} / {row["failed"]} / {row["skipped"]}' if 'passed' in row else '-'
+    cells = [
+        row['name'],
+        row['why'],
+        *(versions.get(name, '-') for name in ('python', 'torch', 'numpy')),
+        _either(versions, 'mmengine', 'onedl-mmengine'),
+        _either(versions, 'mmcv-lite', 'mmcv'),
+        row['outcome'],
+        counts,
+        f'{row["date"]}, {row["commit"]}',
+    ]
+    return f'| {" | ".join(cells)} |\n'
+
+
+def _either(versions: Mapping[str, str], usual: str, other: str) -> str:
+    if usual in versions:
+        return f'{usual} {versions[usual]}' if usual == 'mmcv-lite' else versions[usual]
+    return f'{other} {versions[other]}' if other in versions else '-'
+
+
+def _notes(row: Mapping[str, Any]) -> str:
+    if row['outcome'] == 'not run':
+        asked = ', '.join(row['asked'])
+        return f'\n**{row["name"]}** ({asked}): not run. {row["reason"]}.\n'
+    if row['failed_tests']:
+        return f'\n**{row["name"]}** failed:\n\n' + ''.join(f'- `{name}`\n' for name in row['failed_tests'])
+    return ''
