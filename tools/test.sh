@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
+# Runs all checks: style, types, spelling, documentation, tests with coverage. Makes or reuses .venv first, see
 # setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
 # chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
 set -euo pipefail
@@ -36,6 +36,7 @@ check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
 check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
+check 'docs' tools/docs.sh
 check 'pytest' python -m pytest "${OPTIONS[@]}" "$@"
 
 if ((${#FAILED[@]})); then

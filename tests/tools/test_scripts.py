@@ -14,6 +14,7 @@ PYTHON_STAND_IN = """#!/bin/sh
 case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
 case "$1" in tools/report.py) echo "the report of $2"; exit 0;; esac
 if [ "$1 $2" = "-m pytest" ]; then shift 2; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
+if [ "$1 $2" = "-m mkdocs" ]; then shift 2; echo mkdocs "$@" >> calls; [ "$FAILING" != mkdocs ]; exit; fi
 case "$2" in *torch.cuda*) echo 0; exit;; esac
 exec %s "$@"
 """
@@ -186,7 +187,7 @@ def test_quickstart_tells_what_is_wrong_with_an_argument(checkout, arguments, wo
 def test_the_test_script_runs_every_check(checkout):
     bash(checkout, 'tools/test.sh', CI='true')
     noted = calls(checkout)
-    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'pytest']
+    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'mkdocs', 'pytest']
     assert '--cov-fail-under=95' in noted[-1]
 
 
@@ -197,7 +198,9 @@ def test_the_test_script_hands_arguments_to_pytest(checkout):
     assert 'fail-under' not in last
 
 
-@pytest.mark.parametrize('environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}])
+@pytest.mark.parametrize(
+    'environment', [{'FAILING': 'mypy'}, {'FAILING': 'mkdocs'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}]
+)
 def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout, environment):
     output = bash(checkout, 'tools/test.sh', status=1, **environment)
     assert 'error: failed: ' in output
