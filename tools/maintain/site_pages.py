@@ -2,7 +2,8 @@
 
 `docs/README.md` is the index on GitHub and on the site: its headings and links are the navigation. It links to READMEs
 that lie where GitHub shows them; these, and what they link to in turn, come into the site below `repository/`. So
-links are written for GitHub alone, and turned here; one that leads nowhere is left, and fails the build.
+links are written for GitHub alone, and turned here: one to a folder, or to a file that is no page, becomes its text, and
+one that leads nowhere is left, and fails the build.
 """
 
 import os
@@ -16,7 +17,9 @@ from mkdocs.structure.pages import Page
 
 from tools.maintain.notebook import markdown_of
 
-LINK = re.compile(r'(?<=\]\()(?!\w+:)([^)\s#]+)')
+LINK = re.compile(r'\[([^][]*)\]\((?!\w+:)([^)\s#]+)(#[^)\s]*)?\)')
+"""Text, target and anchor of a link to a file, or of a picture."""
+PAGES = {'.md', '.ipynb'}
 OUTSIDE = 'repository'
 
 
@@ -45,10 +48,13 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     source = Path(page.file.abs_src_path or Path(config.docs_dir, page.file.src_uri))
 
     def turned(link: re.Match[str]) -> str:
-        target = (source.parent / link[0]).resolve()
-        if not target.is_file():
+        text, path, anchor = link.groups(default='')
+        target = (source.parent / path).resolve()
+        if not target.exists():
             return link[0]
-        return os.path.relpath(_uri(target, config), Path(page.file.src_uri).parent)
+        if target.suffix not in PAGES and not target.is_relative_to(config.docs_dir):
+            return text
+        return f'[{text}]({os.path.relpath(_uri(target, config), Path(page.file.src_uri).parent)}{anchor})'
 
     return LINK.sub(turned, markdown)
 
@@ -59,14 +65,14 @@ def _reached(folder: Path) -> set[Path]:
     waiting = list(folder.rglob('*.md'))
     while waiting:
         page = waiting.pop()
-        if page not in reached and page.suffix in {'.md', '.ipynb'} and page.is_file():
+        if page not in reached and page.suffix in PAGES and page.is_file():
             reached.add(page)
             waiting.extend(_links(page, page.read_text(encoding='utf-8')) if page.suffix == '.md' else ())
     return reached
 
 
 def _links(page: Path, text: str) -> Iterator[Path]:
-    return ((page.parent / link).resolve() for link in LINK.findall(text))
+    return ((page.parent / path).resolve() for _, path, _ in LINK.findall(text))
 
 
 def _uri(page: Path, config: MkDocsConfig) -> str:

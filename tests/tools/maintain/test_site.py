@@ -8,10 +8,10 @@ import sys
 import pytest
 
 GOOD = {
-    'README.md': '# Documentation\n\n## Use\n\n[losses](losses.md) [tour](start/tour.ipynb) [more](../more/README.md)\n',
+    'README.md': '# Index\n\n## Use\n\n[losses](losses.md) [tour](start/tour.ipynb) [more](../more/README.md)\n',
     'losses.md': '# Losses\n\nSee [more](../more/README.md#at-length).\n\n::: cdb_video.CDBLoss\n',
     'start/tour.ipynb': '{"cells": [{"cell_type": "markdown", "source": ["# Tour\\n", "[losses](../losses.md)"]}]}',
-    '../more/README.md': '# More\n\n## At length\n\nBack to [the tour](../docs/start/tour.ipynb).\n',
+    '../more/README.md': '# More\n\n## At length\n\nBack to [the tour](../docs/start/tour.ipynb), [a folder](.).\n',
 }
 
 
@@ -41,7 +41,7 @@ def test_links_lead_to_where_the_pages_are_in_the_site(build, tmp_path):
     pages = {name: (tmp_path / 'site' / name).read_text() for name in ('losses.html', 'repository/more/index.html')}
     assert 'href="repository/more/index.html#at-length"' in pages['losses.html']
     assert 'id="cdb_video.CDBLoss"' in pages['losses.html']
-    assert 'href="../../start/tour.html"' in pages['repository/more/index.html']
+    assert 'Back to <a href="../../start/tour.html">the tour</a>, a folder.' in pages['repository/more/index.html']
 
 
 @pytest.mark.parametrize(
