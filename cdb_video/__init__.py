@@ -35,7 +35,7 @@ _REGISTERED: dict[str, str] = {
     'ProgressiveSampler': 'samplers.by_frequency',
     'RepeatFactorSampler': 'samplers.by_frequency',
     'SampleSeedHook': 'restart.sample_seed_hook',
-    'SecondStageHook': 'classifier.two_stage',
+    'SecondStageHook': 'hooks.second_stage',
     'VideoDecode': 'hosts.mmaction.decode',
     'VideoInit': 'hosts.mmaction.decode',
     'VideoListDataset': 'hosts.mmaction.datasets',

@@ -14,7 +14,7 @@ from cdb_video.hooks.reporting import Validation
 from cdb_video.metrics.training_counts import TrainingCounts
 from cdb_video.processes import from_main, together
 from cdb_video.run.consumers import find_difficulty_consumers
-from cdb_video.run.loop import first_validation
+from cdb_video.run.loop import Loop
 from cdb_video.run.parts import METRIC_RECIPE, find_metric, find_sampler
 from cdb_video.run.record import start_history
 from cdb_video.run.refusals import check_companions
@@ -95,7 +95,7 @@ class ClassDifficultyHook(DifficultyOwner):
         self._push(runner)
         if self._metric is None and self.source == 'val':
             return
-        from_main(lambda: start_history(runner, state, resumed=runner._resume and runner._has_loaded))
+        from_main(lambda: start_history(runner, state, resumed=Loop(runner).is_resumed))
         self._begin_training(runner, state.iteration if self.source == 'val' else None)
 
     def _prepare(self, runner: Any) -> None:
@@ -107,7 +107,7 @@ class ClassDifficultyHook(DifficultyOwner):
         if self.source == 'train':
             self._start_online(runner)
             return
-        if runner._val_loop is None or first_validation(runner.train_loop, self._by_epoch(runner)) is None:
+        if Loop(runner).first_validation is None:
             self._without_validation(runner)
             return
         self._metric = find_metric(runner.val_loop.evaluator)
@@ -123,16 +123,16 @@ class ClassDifficultyHook(DifficultyOwner):
     def _start(self, runner: Any) -> DifficultyState:
         """Take the state that training starts from or resumes."""
         start = starting_state(runner, self._sampler, self._metric)
-        self.state_ = resumed_state(runner, self._loaded, start) if runner._resume else start
+        self.state_ = resumed_state(runner, self._loaded, start) if Loop(runner).asked_to_resume else start
         if self.state_ is not start and self._loaded is not None:
             self._metrics = dict(self._loaded.get('report', {}).get('metrics', {}))
         return self.state_
 
     def _start_online(self, runner: Any) -> None:
         """Measure on the training batches; a validation is only reported."""
-        if not self._by_epoch(runner):
+        if not Loop(runner).by_epoch:
             raise ValueError("source='train' measures after every epoch, and this run is trained by iteration")
-        if runner._val_loop is not None:
+        if Loop(runner).validates:
             self._metric = find_metric(runner.val_loop.evaluator)
         self._sampler = find_sampler(runner.train_dataloader)
         if not self.observe_only:
@@ -184,7 +184,7 @@ class ClassDifficultyHook(DifficultyOwner):
             **self.smoothing,
         )
         self._push(runner)
-        from_main(lambda: self._record(runner, self._step(runner)))
+        from_main(lambda: self._record(runner, Loop(runner).step))
 
     def _without_validation(self, runner: Any) -> None:
         """No validation, no difficulty: an error, unless nobody waits for it."""
@@ -210,8 +210,8 @@ class ClassDifficultyHook(DifficultyOwner):
                 runner.logger.warning(f'observe_only=True: {", ".join(consumers)} will be handed no difficulty')
             return
         self._consumers = self._find_consumers(runner, '; or set observe_only=True to measure and report only')
-        loop, by_epoch = runner.train_loop, self._by_epoch(runner)
-        if first_validation(loop, by_epoch) == (loop.max_epochs if by_epoch else loop.max_iters):
+        loop = Loop(runner)
+        if loop.first_validation == loop.last_step:
             runner.logger.warning(
                 f'the only validation is at the end of training (val_begin={loop.val_begin}, val_interval='
                 f'{loop.val_interval}, {loop.max_epochs} epochs), so no difficulty will act: validate earlier '

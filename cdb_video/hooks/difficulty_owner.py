@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmengine.dist import get_world_size
-from mmengine.runner import IterBasedTrainLoop
 from torch import Tensor
 
 from cdb_video.checks import check_flags
@@ -25,7 +24,7 @@ from cdb_video.run.consumers import (
 from cdb_video.run.fingerprints import Print
 from cdb_video.run.live_report import LiveReport
 from cdb_video.run.log import log_class_image, log_classes, log_scalars
-from cdb_video.run.loop import remember_checkpoint, validation_due
+from cdb_video.run.loop import Loop
 from cdb_video.run.parts import CONSUMER_RECIPE
 from cdb_video.run.record import record_validation
 from cdb_video_files.json_values import plain
@@ -109,7 +108,7 @@ class DifficultyOwner(ReportingHook):
             return
         self._validation = Validation(runner.epoch, runner.iter, self._metric.counts_, plain(metrics or {}))
         self._take_validation(runner, self._validation)
-        if self._is_over(runner):
+        if Loop(runner).is_over:
             # Before a checkpoint says that this validation was: a run that is killed here validates again.
             self._try_to_report(runner)
 
@@ -159,22 +158,17 @@ class DifficultyOwner(ReportingHook):
                 not come from it, so the checkpoint says when it was; those of earlier versions do not.
         """
         self._is_training = True
-        loaded = (self._loaded or {}) if runner._resume else {}
+        loaded = (self._loaded or {}) if Loop(runner).asked_to_resume else {}
         noted = loaded.get('report', {}).get('validated_at', loaded.get('iteration'))
         self._validated_at = noted if validated_at is None else validated_at
-        self._validation_missing = (
-            runner._val_loop is not None
-            and validation_due(runner.train_loop, self._by_epoch(runner))
-            and self._validated_at != runner.iter
-        )
+        self._validation_missing = Loop(runner).validation_is_due and self._validated_at != runner.iter
 
     def _validate_if_missing(self, runner: Any) -> None:
         if self._validation_missing:
             runner.logger.info(
                 f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
             )
-            remember_checkpoint(runner, self._by_epoch(runner))
-            runner.val_loop.run()
+            Loop(runner).make_up_for_validation()
 
     def _check_start(self, runner: Any, own_entry: Any) -> None:
         """See that all processes have loaded the same files and read the same lists.
@@ -215,8 +209,9 @@ class DifficultyOwner(ReportingHook):
         hand_on_prior(runner.model, self._sampler, self.state_.train_counts)
 
     def _hand_on_progress(self, runner: Any, epoch: int | None = None) -> None:
-        done = runner.epoch if epoch is None else epoch
-        hand_on_progress(runner.model, self._sampler, done, runner.max_epochs if self._by_epoch(runner) else None)
+        loop = Loop(runner)
+        done = loop.epoch if epoch is None else epoch
+        hand_on_progress(runner.model, self._sampler, done, loop.max_epochs if loop.by_epoch else None)
 
     def _record(self, runner: Any, step: int) -> None:
         """Add the state to the history, the visualizer and the log; on the main process only."""
@@ -228,16 +223,3 @@ class DifficultyOwner(ReportingHook):
         log_classes(runner, self.state_, vectors, self.log_classes)
         if self.live_report is not None:
             self.live_report.update(runner)
-
-    @staticmethod
-    def _by_epoch(runner: Any) -> bool:
-        return not isinstance(runner.train_loop, IterBasedTrainLoop)
-
-    def _is_over(self, runner: Any) -> bool:
-        """Whether the last epoch, or iteration, is done."""
-        loop = runner.train_loop
-        return bool(runner.epoch >= loop.max_epochs if self._by_epoch(runner) else runner.iter >= loop.max_iters)
-
-    def _step(self, runner: Any) -> int:
-        """What the visualizer counts in: epochs, or iterations where the loop is by iteration."""
-        return int(runner.epoch if self._by_epoch(runner) else runner.iter)

@@ -15,6 +15,7 @@ from cdb_video.difficulty.schedule import DifficultySchedule, Step, read_schedul
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.hooks.difficulty_owner import DifficultyOwner
 from cdb_video.processes import from_main, together
+from cdb_video.run.loop import Loop
 from cdb_video.run.parts import find_metric, find_sampler
 from cdb_video.run.record import start_history
 from cdb_video.run.refusals import check_companions
@@ -86,21 +87,21 @@ class DifficultyReplayHook(DifficultyOwner):
         self._push(runner)
         self._say_what_is_replayed(runner, schedule)
         state = self.state_
-        from_main(lambda: start_history(runner, state, resumed=runner._resume and runner._has_loaded))
+        from_main(lambda: start_history(runner, state, resumed=Loop(runner).is_resumed))
         self._begin_training(runner)
 
     def _prepare(self, runner: Any, schedule: DifficultySchedule) -> DifficultyState:
         """Find and check what takes part, and the state that it starts from; nothing is handed on yet."""
         check_companions(runner, self)
         self._forget_validations()
-        if runner._val_loop is not None:
+        if Loop(runner).validates:
             self._metric = find_metric(runner.val_loop.evaluator)
         self._sampler = find_sampler(runner.train_dataloader)
         self._consumers = self._find_consumers(runner, '')
         start = starting_state(runner, self._sampler, self._metric)
         self._check_classes(schedule, start)
         self.stretch_ = self._find_stretch(runner, schedule)
-        if runner._resume:
+        if Loop(runner).asked_to_resume:
             resumed_state(runner, self._loaded, start)  # checks the classes of the checkpoint
         self._start = start
         # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
@@ -120,7 +121,7 @@ class DifficultyReplayHook(DifficultyOwner):
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         """In training by iteration, take the step that is due next: its batch is fetched before any hook is asked."""
-        if not self._by_epoch(runner) and runner.iter + 1 < runner.max_iters:
+        if not Loop(runner).by_epoch and runner.iter + 1 < runner.max_iters:
             self._follow(runner, trained=runner.iter + 1)
 
     def _follow(self, runner: Any, trained: int | None = None) -> None:
@@ -133,7 +134,7 @@ class DifficultyReplayHook(DifficultyOwner):
         self._position = position
         self.state_ = self._state_of(position)
         self._push(runner)
-        from_main(lambda: self._record(runner, self._step(runner) if trained is None else trained))
+        from_main(lambda: self._record(runner, Loop(runner).step if trained is None else trained))
 
     def _state_of(self, position: int) -> DifficultyState:
         """The state that a step of the schedule stands for: iterations are of this run, the epoch is as recorded."""
@@ -164,7 +165,7 @@ class DifficultyReplayHook(DifficultyOwner):
     def _find_stretch(self, runner: Any, schedule: DifficultySchedule) -> float:
         if not isinstance(self.stretch, str):
             return self.stretch
-        if not self._by_epoch(runner):
+        if not Loop(runner).by_epoch:
             raise ValueError(
                 f'stretch={self.stretch!r}: this run is trained by iteration, so there are no epochs to align; give '
                 'stretch as a number'

@@ -18,6 +18,7 @@ from cdb_video.difficulty.state import DifficultyState
 from cdb_video.processes import from_all
 from cdb_video.run.consumers import consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
+from cdb_video.run.loop import Loop
 from cdb_video.samplers.class_sampler import ClassSampler
 
 _SAME_FILE = (
@@ -124,7 +125,7 @@ def model_digest(model: nn.Module) -> str:
 
 
 def _val_dataloader(runner: Any) -> Any:
-    return None if runner._val_loop is None else runner.val_dataloader
+    return runner.val_dataloader if Loop(runner).validates else None
 
 
 def _flat(entry: Any) -> Iterator[Any]:

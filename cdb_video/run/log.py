@@ -11,6 +11,7 @@ from mmengine.visualization import LocalVisBackend
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.report.class_report.rows import format_table
 from cdb_video.report.figures.strip import class_strip
+from cdb_video.run.loop import vis_backends
 from cdb_video.run.record import Vectors, _rows, _try_writing
 
 
@@ -51,7 +52,7 @@ def log_class_image(runner: Any, state: DifficultyState, consumers: Vectors, ste
     One image a validation, where there would be a curve for each of 106 classes. Not for the local backend, which would
     write a file each time.
     """
-    backends = [b for b in runner.visualizer._vis_backends.values() if not isinstance(b, LocalVisBackend)]
+    backends = [b for b in vis_backends(runner.visualizer) if not isinstance(b, LocalVisBackend)]
     if backends:
         vectors = [entry[key] for entry in consumers.values() for key in ('weight', 'probability') if key in entry]
         image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())

@@ -7,13 +7,13 @@ from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, SyncBuffersHook
-from mmengine.runner import IterBasedTrainLoop
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.hosts.mmaction.refusals import _refuse_training_views, _refuse_unaveraged_views
 from cdb_video.metrics.class_accuracy import ClassAccuracy
+from cdb_video.run.loop import Loop
 from cdb_video.run.parts import find_sampler
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
@@ -42,16 +42,17 @@ def check_companions(runner: Any, owner: Any) -> None:
     _refuse_sharding(runner, type(owner).__name__)
     _refuse_training_views(runner)
     check_classifier_of_loss(runner.model)
-    if runner._val_loop is not None:
+    position = Loop(runner)
+    if position.validates:
         _refuse_unaveraged_views(runner.model)
         _warn_of_own_statistics(runner)
-    loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)
-    if isinstance(loop, IterBasedTrainLoop):
-        if runner._val_loop is not None:
-            _warn_of_late_difficulty(runner, loop, sampler)
+    sampler = find_sampler(runner.train_dataloader)
+    if not position.by_epoch:
+        if position.validates:
+            _warn_of_late_difficulty(runner, sampler)
     elif getattr(sampler, 'infinite', False):
         raise ValueError(
-            f'{type(sampler).__name__}(infinite=True) in {type(loop).__name__}: its epoch would never end. Remove '
+            f'{type(sampler).__name__}(infinite=True) in {position.kind}: its epoch would never end. Remove '
             'infinite=True, or train by iteration: train_cfg=dict(by_epoch=False, max_iters=..., val_interval=...)'
         )
 
@@ -83,15 +84,15 @@ def _warn_of_own_statistics(runner: Any) -> None:
             return
 
 
-def _warn_of_late_difficulty(runner: Any, loop: Any, sampler: Any) -> None:
+def _warn_of_late_difficulty(runner: Any, sampler: Any) -> None:
     """Say that validations come faster than a sampler that draws whole passes can follow."""
     if not hasattr(sampler, 'set_class_difficulty') or getattr(sampler, 'infinite', False):
         return
-    batches = len(loop.dataloader)
-    if loop.val_interval % batches:
+    batches, val_interval = len(runner.train_dataloader), Loop(runner).val_interval
+    if val_interval % batches:
         runner.logger.warning(
             f'{type(sampler).__name__} draws a pass of {batches} batches at a time, and validations come every '
-            f'{loop.val_interval} iterations: a new difficulty acts on sampling from the next pass on only. Set '
+            f'{val_interval} iterations: a new difficulty acts on sampling from the next pass on only. Set '
             'infinite=True in the sampler, or num_samples = val_interval x batch_size x number of processes'
         )
 

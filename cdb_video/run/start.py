@@ -14,6 +14,7 @@ from cdb_video.data.labels import check_labels, dataset_class_names, dataset_lab
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
+from cdb_video.run.loop import Loop
 from cdb_video.run.refusals import check_monitored
 
 
@@ -57,7 +58,7 @@ def resumed_state(runner: Any, entry: Mapping[str, Any] | None, start: Difficult
     Raises:
         ValueError: If the checkpoint was made with other classes.
     """
-    if not runner._has_loaded:
+    if not Loop(runner).has_loaded:
         runner.logger.warning(
             f'resume was asked for, but there is no checkpoint in {runner.work_dir}: training starts '
             'anew, and mmengine then ignores load_from (pretrained weights) as well'
