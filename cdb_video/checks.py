@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any
+
+DYNAMIC_TAUS = ('dynamic', 'dynamic-egtea')
 
 
 def check_not_negative(**values: Any) -> None:
@@ -38,3 +42,83 @@ def check_flags(**flags: Any) -> None:
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise ValueError(f'{name}={flag!r}: must be True or False')
+
+
+def check_shot_thresholds(shot_thresholds: Any) -> None:
+    """Raise a ValueError unless `shot_thresholds` is a pair (few, many) with 0 <= few <= many."""
+    if (
+        isinstance(shot_thresholds, int)
+        or len(shot_thresholds) != 2
+        or not 0 <= shot_thresholds[0] <= shot_thresholds[1]
+    ):
+        raise ValueError(f'shot_thresholds={shot_thresholds!r}: must be (few, many) with 0 <= few <= many')
+
+
+def check_class_names(class_names: Any, num_classes: int | None) -> None:
+    """Raise a ValueError unless `class_names` is None or a list, with as many names as there are classes."""
+    if isinstance(class_names, str):
+        raise ValueError(f'class_names={class_names!r}: must be a list of names, one a class')
+    if class_names is not None and num_classes is not None and len(class_names) != num_classes:
+        raise ValueError(f'class_names: has {len(class_names)} names, num_classes is {num_classes}')
+
+
+def check_tau(tau: Any) -> None:
+    """Raise a ValueError unless `tau` is a finite number >= 0 or one of the dynamic names."""
+    if isinstance(tau, str):
+        if tau not in DYNAMIC_TAUS:
+            raise ValueError(f'tau={tau!r}: must be a number >= 0 or one of {", ".join(map(repr, DYNAMIC_TAUS))}')
+    elif not _is_number(tau) or not math.isfinite(tau) or tau < 0:
+        raise ValueError(
+            f'tau={tau!r}: must be a finite number >= 0 (0 turns difficulty off, 1 and 2 are '
+            f'usual) or one of {", ".join(map(repr, DYNAMIC_TAUS))}'
+        )
+
+
+def check_frequency_power(frequency_power: Any) -> None:
+    """Raise a ValueError unless `frequency_power` is a finite number >= 0."""
+    if not _is_number(frequency_power) or not math.isfinite(frequency_power) or frequency_power < 0:
+        raise ValueError(
+            f'frequency_power={frequency_power!r}: must be a finite number >= 0 (1 natural, 0.5 '
+            'square root, 0 class-balanced)'
+        )
+
+
+def check_smoothing(prior_count: Any, momentum: Any, min_difficulty: Any) -> None:
+    """Raise a ValueError unless the options of `class_difficulty` are in their ranges."""
+    if not _is_number(prior_count) or not 0 <= prior_count < math.inf:
+        raise ValueError(f'prior_count={prior_count!r}: must be a finite number >= 0 (0 = off)')
+    if not _is_number(momentum) or not 0 <= momentum < 1:
+        raise ValueError(f'momentum={momentum!r}: must be in [0, 1) (0 = off; 1 would never learn)')
+    if not _is_number(min_difficulty) or not 0 <= min_difficulty <= 1:
+        raise ValueError(f'min_difficulty={min_difficulty!r}: must be in [0, 1] (0 = off)')
+
+
+def check_begin(begin: Any, name: str = 'begin') -> None:
+    """Raise a ValueError unless `begin` is a whole number >= 0 (epochs) or a fraction in [0, 1) of all epochs."""
+    whole = isinstance(begin, int) and not isinstance(begin, bool) and begin >= 0
+    if not whole and not (isinstance(begin, float) and 0 <= begin < 1):
+        raise ValueError(
+            f'{name}={begin!r}: must be a whole number of epochs >= 0 (0 = from the start), or a fraction of training '
+            'in [0, 1), such as 0.8'
+        )
+
+
+def is_ramp(tau: Any) -> bool:
+    """Whether `tau` is a pair, and so changes with the epoch."""
+    return isinstance(tau, (list, tuple))
+
+
+def check_tau_or_ramp(tau: Any) -> None:
+    """Raise a ValueError unless `tau` is a tau, or a pair of numbers >= 0."""
+    if not is_ramp(tau):
+        check_tau(tau)
+        return
+    if len(tau) != 2 or any(isinstance(end, str) for end in tau):
+        raise ValueError(f'tau={tau!r}: must be a number, a name, or two numbers: for the first epoch and for the last')
+    for end in tau:
+        check_tau(end)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether `value` is a real number; True and False are not."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

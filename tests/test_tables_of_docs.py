@@ -1,4 +1,4 @@
-"""docs/companions.md and docs/guarantees*.md promise a test for every row."""
+"""docs/use/companions.md and the pages of docs/guarantees/ promise a test for every row."""
 
 import itertools
 import re
@@ -17,16 +17,16 @@ def rows_of(repository, page, heading):
 
 
 def test_every_companion_has_a_verdict(repository):
-    for row in rows_of(repository, 'companions.md', '| companion |'):
+    for row in rows_of(repository, 'use/companions.md', '| companion |'):
         assert row.split(' | ')[1] in ('works', 'refused', 'refused (host)'), row
 
 
 @pytest.mark.parametrize(
     ('page', 'heading', 'least'),
     [
-        ('companions.md', '| companion |', 20),
-        ('guarantees.md', '| guarantee |', 15),
-        ('guarantees_restart.md', '| guarantee |', 15),
+        ('use/companions.md', '| companion |', 20),
+        ('guarantees/processes.md', '| guarantee |', 15),
+        ('guarantees/restart.md', '| guarantee |', 15),
     ],
 )
 def test_every_row_names_tests_that_exist(repository, page, heading, least):

@@ -119,7 +119,7 @@ next_steps() {
     cat <<END
 
 In the table, 'acc %' is of the test clips and 'difficulty' what training measured on other clips.
-Look next at the page with the pictures, confusions and surest mistakes (docs/report.md explains it):
+Look next at the page with the pictures, confusions and surest mistakes (docs/use/report.md explains it):
     $(cd -- "$WORK_DIR" && pwd)/report.html
 END
     other="$(counterpart)"

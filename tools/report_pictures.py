@@ -1,7 +1,7 @@
-"""Make the pictures of docs/report.md anew, from work directories, in headless Chromium.
+"""Make the pictures of docs/use/report.md anew, from work directories, in headless Chromium.
 
     python tools/report_pictures.py --baseline CE_DIR --run CDBS_DIR --compare CE_DIR ... CDBW_DIR ... CDBS_DIR ... \
-        [--head-threshold 100] [--out docs/images]
+        [--head-threshold 100] [--out docs/use/images]
 
 Writes the pages into a temporary folder, as tools/report.py and tools/compare.py do, opens them at the width of a
 laptop, and saves report_{overview,difficulty,confusion,classes,mistakes}.png of --run, report_frequency.png of
@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         '--compare', type=Path, nargs='+', required=True, metavar='WORK_DIR', help='the first is of the baseline'
     )
     parser.add_argument('--head-threshold', type=int, default=100, help='more training clips than this is the head')
-    parser.add_argument('--out', type=Path, default=Path('docs/images'), help='where the pictures go')
+    parser.add_argument('--out', type=Path, default=Path('docs/use/images'), help='where the pictures go')
     return parser
 
 

@@ -4,8 +4,8 @@ Each environment is made anew in a folder of its own, with what pip finds for it
 
     python tools/support_matrix.py --folder /tmp/matrix --python 3.12=/opt/python3.12/bin/python
 
-The outcomes go to docs/support_matrix.json, a row of which is replaced when its environment runs again, and
-docs/support_matrix.md is written from it. `--only NAME` runs some, `--keep` keeps the environments. The exit code
+The outcomes go to docs/use/support_matrix.json, a row of which is replaced when its environment runs again, and
+docs/use/support_matrix.md is written from it. `--only NAME` runs some, `--keep` keeps the environments. The exit code
 is 0 if every environment that ran passed, 1 if one failed.
 """
 
@@ -33,7 +33,7 @@ else:
     from support_table import write_table  # type: ignore[import-not-found,no-redef]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-RESULTS = REPOSITORY / 'docs/support_matrix.json'
+RESULTS = REPOSITORY / 'docs/use/support_matrix.json'
 NEEDED_GB = 12  # a CUDA build of torch with its libraries, unpacked, and the downloads beside it
 REPORTED = ('torch', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'opencv-python', 'av')
 BUILD_TOOLS = 'setuptools>=77,<81'

@@ -1,4 +1,4 @@
-"""CPU time of cut_clips and check_dataset, per core: the numbers of data_prep/README.md.
+"""CPU time of cut_clips and check_dataset, per core: the numbers of docs/data/cost.md.
 
     PYTHONPATH=data_prep python benchmarks/extraction/data_checks.py VIDEO
 

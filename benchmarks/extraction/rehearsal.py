@@ -9,7 +9,7 @@ EGTEA's clips, from short to long. Each of EGTEA's names becomes a hard link to 
 number of clips, of frames and of bytes to decode are EGTEA's, though most of what is read comes from memory.
 With --splits names and lengths are those of EGTEA's split files, else made up in its proportions.
 
-Then extract_frames runs, and what it took is printed beside what the estimate of data_prep/README.md says. It needs
+Then extract_frames runs, and what it took is printed beside what the estimate of docs/data/cost.md says. It needs
 20 GB for packs or folders, 1 GB for the pool. The same command again goes on where a run was stopped;
 time is that of the runs that ended, and of the clips that they made. Remove DIR when done.
 """

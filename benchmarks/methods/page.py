@@ -1,8 +1,8 @@
-"""Render docs/methods_results.md and its pictures from the runs in results/methods.jsonl.
+"""Render docs/methods/all_results.md and its pictures from the runs in results/methods.jsonl.
 
     python benchmarks/methods/page.py
 
-The page is made anew from all runs that there are, and says how many; see docs/methods_plan.md for what was planned.
+The page is made anew from all runs that there are, and says how many; see docs/methods/plan.md for what was planned.
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ PLANNED = 8
 """Of the methods in pictures; told apart by the colour-blind too."""
 
 
-INTRODUCTION = """# Results of the methods
+INTRODUCTION = """# All results of the methods
 
-Made by `python benchmarks/methods/page.py` from `benchmarks/results/methods.jsonl`; planned in
-[methods_plan.md](methods_plan.md). Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
+For those who look up or check a single number: every method, comparison and setting. What they show is in
+[results](results.md), what was decided before them in the [plan](plan.md). Made by `python -m benchmarks.methods.page`
+from `benchmarks/results/methods.jsonl`.
+
+Percent, with 95 % intervals over seeds. Two small data sets with a tiny network,
 trained from scratch: these numbers rank methods here, and promise nothing for EGTEA. What the intervals and tests do
 not cover: the digits of all seeds are divided from the same 1797 images, so seeds are less independent than a t-test
 takes them to be; and EGTEA-mini is one data set, on which the seeds are of the training alone; only in the
@@ -57,7 +60,7 @@ PARTS = """\
 Exploratory: methods that use difficulty beside what they build on, seed by seed. Each has its own tuned setting, so a
 difference is not of the part alone. CDB-S at tau 0 is class-balanced sampling."""
 FRESH = """\
-Planned before these runs, on EGTEA-mini after looking at the other ones ([methods_plan.md](methods_plan.md), Changes).
+Planned before these runs, on EGTEA-mini after looking at the other ones ([plan](plan.md), Changes).
 Every seed has data of its own, of EGTEA-mini too; settings are those of the tuning below. Holm's correction is over the
 tests on one data set; the second table has no tests, and what no test names is for reference or was added later."""
 SAME_FACTOR = """\
@@ -118,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--results', type=Path, default=RESULTS / RESULTS_NAME)
-    parser.add_argument('--out', type=Path, default=REPOSITORY / 'docs' / 'methods_results.md')
+    parser.add_argument('--out', type=Path, default=REPOSITORY / 'docs/methods/all_results.md')
     args = parser.parse_args(argv)
     try:
         runs = Runs(read_results(args.results).values())

@@ -2,7 +2,7 @@
 
     python benchmarks/methods/run.py STUDY [--data digits] [--seeds 0-9] [--methods ce cdbw ...] [--jobs 2] [--folder DIR]
 
-STUDY is one of those in docs/methods_plan.md, which was written before the first run:
+STUDY is one of those in docs/methods/plan.md, which was written before the first run:
 
     tuning       every setting of every method on data sets of its own (seeds 1000 and up)
     freeze       no runs: the data sets of --seeds into methods_frozen.json; what is there must be equal

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cdb_video.difficulty.formulas import IntVector
 from cdb_video_files.lists import frame_list_blocks, read_frame_list, read_video_list, video_list_blocks
 from cdb_video_files.records import AnnotationError
-from cdb_video.difficulty.formulas import IntVector
 
 _PathLike = str | os.PathLike[str]
 _Records = Sequence[tuple[Any, ...]]

@@ -14,9 +14,9 @@ import torch
 from mmengine.logging import print_log
 
 from cdb_video.data.clip_table import listed_name
-from cdb_video_files.video.errors import ClipError
-from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
 from cdb_video.data.labels import dataset_labels
+from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
+from cdb_video_files.video.errors import ClipError
 
 ON_ERROR = ('raise', 'resample')
 _HASHES = 2**20

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
-from mmengine.logging import print_log
 
 from cdb_video.data.clip_table import ClipTable
 from cdb_video.difficulty.formulas import IntVector
@@ -65,14 +63,6 @@ def dataset_class_names(dataset: Any) -> tuple[str, ...] | None:
     """The class names in ``metainfo['classes']``, in the order of the labels; None if there are none."""
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
     return None if classes is None else tuple(str(name) for name in classes)
-
-
-
-
-
-
-
-
 
 
 def describe(dataset: Any) -> str:

@@ -1,12 +1,22 @@
-"""Counts per class: samples, correct answers, predictions."""
+"""Counts per class: samples, correct answers, predictions; the rank of the true class; groups by training samples.
+
+Pure numpy: what `ClassAccuracy` counts in a run, and what a report counts from a dump, are counted here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
+
+Mask = NDArray[np.bool_]
+SHOT_GROUPS = ('many_shot', 'medium_shot', 'few_shot')
+CLASS_MEANS = {'mean1': 'accuracy', 'mean_precision': 'precision', 'macro_f1': 'f1'}
+"""Means over the classes: name -> vector of `ClassCounts`."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,22 @@ class ClassCounts:
     num_clips: IntVector
     num_correct: IntVector
     num_predicted: IntVector
+
+    @classmethod
+    def of(cls, labels: IntVector, predicted: IntVector, is_correct: Mask, num_classes: int) -> ClassCounts:
+        """Count N samples.
+
+        Args:
+            labels: (N,) int64 in 0..C-1.
+            predicted: (N,) int64 in 0..C-1.
+            is_correct: (N,) bool; where scores tie, a rank of 0 says it, see `label_ranks`.
+            num_classes: C.
+        """
+        return cls(
+            num_clips=np.bincount(labels, minlength=num_classes),
+            num_correct=np.bincount(labels[is_correct], minlength=num_classes),
+            num_predicted=np.bincount(predicted, minlength=num_classes),
+        )
 
     @property
     def num_classes(self) -> int:
@@ -42,6 +68,61 @@ class ClassCounts:
     def f1(self) -> FloatVector:
         """(C,) float64 in [0, 1], 2 correct / (clips + predicted); 0 for a class without either."""
         return _ratio(2 * self.num_correct, self.num_clips + self.num_predicted)
+
+    def means(self, groups: Mapping[str, Mask]) -> dict[str, float]:
+        """Means over the classes that have samples: `CLASS_MEANS`, and the accuracy of every group that has some.
+
+        Args:
+            groups: (C,) bool masks by name.
+        """
+        present = self.num_clips > 0
+        means = {name: float(getattr(self, vector)[present].mean()) for name, vector in CLASS_MEANS.items()}
+        return means | {
+            name: float(self.accuracy[group & present].mean())
+            for name, group in groups.items()
+            if (group & present).any()
+        }
+
+
+def label_ranks(scores: NDArray[np.floating], labels: IntVector) -> IntVector:
+    """How many classes stand before the true one. Ties go to the lower class, as argmax has it.
+
+    So a rank of 0 and a right prediction are the same. Example: scores (0.3, 0.5, 0.3), true class 2: rank 2.
+
+    Args:
+        scores: (N, C) float; a row with NaN has no meaning here.
+        labels: (N,) int64 in 0..C-1.
+
+    Returns:
+        (N,) int64 in 0..C-1.
+    """
+    column = labels[:, None]
+    own = np.take_along_axis(scores, column, axis=1)
+    earlier = np.arange(scores.shape[1]) < column
+    ranks: IntVector = ((scores > own) | ((scores == own) & earlier)).sum(axis=1).astype(np.int64, copy=False)
+    return ranks
+
+
+def shot_groups(train_counts: ArrayLike, shot_thresholds: Sequence[int]) -> dict[str, Mask]:
+    """Many-, medium- and few-shot classes, by their training samples (Liu et al., CVPR 2019, arXiv 1904.05160).
+
+    Args:
+        train_counts: (C,) int >= 0.
+        shot_thresholds: (few, many): fewer than `few` is few-shot, more than `many` is many-shot, the rest medium-shot.
+
+    Returns:
+        (C,) bool masks by the names in `SHOT_GROUPS`; every class is in one of them.
+    """
+    counts = np.asarray(train_counts)
+    few, many = shot_thresholds
+    masks = (counts > many, (counts >= few) & (counts <= many), counts < few)
+    return dict(zip(SHOT_GROUPS, masks, strict=True))
+
+
+def shot_group(train_count: int, shot_thresholds: Sequence[int]) -> str:
+    """The name in `SHOT_GROUPS` of a class with `train_count` training samples."""
+    groups = shot_groups([train_count], shot_thresholds)
+    return next(name for name, mask in groups.items() if mask[0])
 
 
 def _ratio(numerator: IntVector, denominator: IntVector) -> FloatVector:

@@ -28,11 +28,12 @@ Departures from the papers and from their reference code (github hitachi-rd-cv/C
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from cdb_video.checks import check_frequency_power, check_smoothing, check_tau
 
 FloatVector: TypeAlias = NDArray[np.float64]
 IntVector: TypeAlias = NDArray[np.int64]
@@ -40,7 +41,6 @@ Tau: TypeAlias = float | str
 
 TAU_EPS = 0.01
 """The eps of dynamic tau, (4): keeps max/min finite when a class has accuracy 0."""
-DYNAMIC_TAUS = ('dynamic', 'dynamic-egtea')
 _TOO_SMALL = 1e-200
 
 
@@ -255,37 +255,6 @@ def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
     return draws
 
 
-def check_tau(tau: Any) -> None:
-    """Raise a ValueError unless `tau` is a finite number >= 0 or one of the dynamic names."""
-    if isinstance(tau, str):
-        if tau not in DYNAMIC_TAUS:
-            raise ValueError(f'tau={tau!r}: must be a number >= 0 or one of {", ".join(map(repr, DYNAMIC_TAUS))}')
-    elif not _is_number(tau) or not math.isfinite(tau) or tau < 0:
-        raise ValueError(
-            f'tau={tau!r}: must be a finite number >= 0 (0 turns difficulty off, 1 and 2 are '
-            f'usual) or one of {", ".join(map(repr, DYNAMIC_TAUS))}'
-        )
-
-
-def check_frequency_power(frequency_power: Any) -> None:
-    """Raise a ValueError unless `frequency_power` is a finite number >= 0."""
-    if not _is_number(frequency_power) or not math.isfinite(frequency_power) or frequency_power < 0:
-        raise ValueError(
-            f'frequency_power={frequency_power!r}: must be a finite number >= 0 (1 natural, 0.5 '
-            'square root, 0 class-balanced)'
-        )
-
-
-def check_smoothing(prior_count: Any, momentum: Any, min_difficulty: Any) -> None:
-    """Raise a ValueError unless the options of `class_difficulty` are in their ranges."""
-    if not _is_number(prior_count) or not 0 <= prior_count < math.inf:
-        raise ValueError(f'prior_count={prior_count!r}: must be a finite number >= 0 (0 = off)')
-    if not _is_number(momentum) or not 0 <= momentum < 1:
-        raise ValueError(f'momentum={momentum!r}: must be in [0, 1) (0 = off; 1 would never learn)')
-    if not _is_number(min_difficulty) or not 0 <= min_difficulty <= 1:
-        raise ValueError(f'min_difficulty={min_difficulty!r}: must be in [0, 1] (0 = off)')
-
-
 def _shrink(accuracy: FloatVector, total: ArrayLike | None, prior_count: float) -> FloatVector:
     """(correct + prior_count * overall) / (total + prior_count) for the measured classes."""
     if prior_count == 0:
@@ -325,11 +294,6 @@ def _mass_by_logarithms(
 def _sigmoid(x: float) -> float:
     """1 / (1 + exp(-x)) for x >= -1, the only range that occurs here: no overflow."""
     return 1.0 / (1.0 + math.exp(-x))
-
-
-def _is_number(value: Any) -> bool:
-    """Whether `value` is a real number; True and False are not."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _vector(values: ArrayLike, name: str, like: FloatVector | None = None) -> FloatVector:

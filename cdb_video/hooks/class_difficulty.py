@@ -6,8 +6,7 @@ from typing import Any
 
 from mmengine.registry import HOOKS
 
-from cdb_video.checks import check_flags
-from cdb_video.difficulty.formulas import check_smoothing
+from cdb_video.checks import check_flags, check_smoothing
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.hooks.difficulty_owner import DifficultyOwner
 from cdb_video.hooks.reporting import Validation

@@ -7,19 +7,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from cdb_video.checks import check_not_negative
-from cdb_video.difficulty.consumer import warn_undriven
+from cdb_video.difficulty.consumer import DifficultyInput
 from cdb_video.difficulty.formulas import FloatVector, class_weights
 from cdb_video.difficulty.frequency import log_prior
-from cdb_video.difficulty.tau import (
-    Measurement,
-    Progress,
-    TauOrRamp,
-    check_begin,
-    check_tau_or_ramp,
-    is_ramp,
-    kept,
-    tau_now,
-)
+from cdb_video.difficulty.tau import TauOrRamp
 from cdb_video.losses.class_loss import ClassLoss
 from cdb_video.losses.per_class import along_classes
 from cdb_video.torch_compat import leave_uncompiled
@@ -72,16 +63,24 @@ class CDBLoss(ClassLoss):
         begin: float = 0,
     ) -> None:
         super().__init__(num_classes, reduction, focal_gamma, loss_weight)
-        check_tau_or_ramp(tau)
-        check_begin(begin)
+        self._difficulty = DifficultyInput(tau, begin)
         check_not_negative(logit_adjustment=logit_adjustment)
-        self.tau = tau
         self.logit_adjustment = logit_adjustment
-        self.begin = begin
-        self.tau_: float | None = None
-        self._warned = False
-        self._progress = Progress()
-        self._measured: Measurement | None = None
+
+    @property
+    def tau(self) -> TauOrRamp:
+        """The argument."""
+        return self._difficulty.tau
+
+    @property
+    def begin(self) -> float:
+        """The argument."""
+        return self._difficulty.begin
+
+    @property
+    def tau_(self) -> float | None:
+        """The exponent in use; None before the first difficulty."""
+        return self._difficulty.tau_
 
     @property
     def needs_prior(self) -> bool:  # type: ignore[override]
@@ -91,7 +90,7 @@ class CDBLoss(ClassLoss):
     @property
     def follows_progress(self) -> bool:
         """Whether the weights change with the epoch, beside the difficulty."""
-        return self.begin != 0 or is_ramp(self.tau)
+        return self._difficulty.follows_progress
 
     def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
         """Derive the class weights from a new difficulty; called by `ClassDifficultyHook`.
@@ -103,8 +102,7 @@ class CDBLoss(ClassLoss):
         Raises:
             ValueError: If the number of classes is not the one in use, or a value is out of range.
         """
-        self._derive(difficulty, accuracy)
-        self._measured = kept(difficulty, accuracy)
+        self._difficulty.take(difficulty, accuracy, self._weigh)
 
     def set_progress(self, epoch: int, max_epochs: int) -> None:
         """Set the epoch, for `begin` and a tau that grows; called by `ClassDifficultyHook` before each.
@@ -113,20 +111,16 @@ class CDBLoss(ClassLoss):
             epoch: Epochs done, 0 in the first.
             max_epochs: Epochs of the run, >= 1.
         """
-        self._progress.set(epoch, max_epochs)
-        if self._measured is not None and self.follows_progress:
-            self._derive(*self._measured)
+        self._difficulty.set_progress(epoch, max_epochs, self._weigh)
 
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
         names = ('num_classes', 'tau', 'reduction', 'focal_gamma', 'logit_adjustment', 'loss_weight', 'begin')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
 
-    def _derive(self, difficulty: ArrayLike, accuracy: ArrayLike | None) -> None:
-        tau = tau_now(self.tau, accuracy, self._progress) if self._progress.reached(self.begin) else 0.0
+    def _weigh(self, difficulty: ArrayLike, tau: float) -> None:
         weights = class_weights(difficulty, tau)
         self._check_num_classes(len(weights), 'the difficulty')
-        self.tau_ = tau
         self._class_weight.set(weights)
 
     def _take_prior(self, prior: FloatVector) -> None:
@@ -141,10 +135,9 @@ class CDBLoss(ClassLoss):
 
     def _check_ready(self) -> None:
         super()._check_ready()
-        if self.tau_ is None and self.tau != 0 and self.training and not self._warned:
+        if self.training and self._difficulty.is_awaited:
             self._warn_undriven()
 
     @leave_uncompiled
     def _warn_undriven(self) -> None:
-        self._warned = True
-        warn_undriven(self, 'plain cross-entropy')
+        self._difficulty.warn_undriven(self, 'plain cross-entropy')

@@ -56,6 +56,11 @@ class ClassLoss(nn.Module):
         weight = self._class_weight.value
         return None if weight is None else weight.clone()
 
+    @property
+    def prior_term(self) -> Tensor | None:
+        """(C,) float64 on the CPU, what was derived from the class frequencies; None before `set_class_prior`."""
+        return self._from_prior.value
+
     def set_class_prior(self, prior: ArrayLike) -> None:
         """Set the class frequencies that training sees; called by `ClassDifficultyHook`.
 

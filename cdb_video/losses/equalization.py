@@ -23,7 +23,7 @@ class EqualizationLoss(ClassLoss):
 
     The sigmoid form, the paper's for detection: binary cross-entropy of every class, with the weight
     w_c = 1 - T(f_c < threshold)(1 - y_c), summed over the classes; a clip is never background here, so its E is 1.
-    So nothing pushes a rare class down: a form to compare with, not to use (docs/methods.md).
+    So nothing pushes a rare class down: a form to compare with, not to use (docs/methods/formulas.md).
     The softmax form, the paper's for classification: -log(exp(z_y) / sum_c w_c exp(z_c)) with
     w_c = 1 - b T(f_c < threshold)(1 - y_c), b = 1 with probability gamma, drawn for each class and clip at every step.
     The papers on class difficulty give threshold 0.03 and gamma 0.95 for EGTEA, so the softmax form. Frequencies f_c

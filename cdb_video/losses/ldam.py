@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from cdb_video.checks import check_beta, check_positive
+from cdb_video.checks import check_begin, check_beta, check_positive
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.frequency import class_balanced_weights, class_margins
-from cdb_video.difficulty.tau import Progress, check_begin
+from cdb_video.difficulty.tau import Progress
 from cdb_video.losses.class_loss import ClassLoss
 from cdb_video.losses.per_class import along_classes
 from cdb_video.losses.reduction import is_soft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,15 @@ from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from cdb_video.checks import check_num_classes
+from cdb_video.checks import check_class_names, check_num_classes, check_shot_thresholds
 from cdb_video.class_names import class_label
-from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, label_ranks, shot_groups
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
-_CLASS_MEANS = {'mean1': 'accuracy', 'mean_precision': 'precision', 'macro_f1': 'f1'}
-"""Means over the classes: key -> vector of `ClassCounts`."""
 
 
 @METRICS.register_module()
@@ -84,17 +82,9 @@ class ClassAccuracy(BaseMetric):
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
             raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
-        if (
-            isinstance(shot_thresholds, int)
-            or len(shot_thresholds) != 2
-            or not 0 <= shot_thresholds[0] <= shot_thresholds[1]
-        ):
-            raise ValueError(f'shot_thresholds={shot_thresholds!r}: must be (few, many) with 0 <= few <= many')
+        check_shot_thresholds(shot_thresholds)
         check_num_classes(num_classes)
-        if isinstance(class_names, str):
-            raise ValueError(f'class_names={class_names!r}: must be a list of names, one a class')
-        if class_names is not None and num_classes is not None and len(class_names) != num_classes:
-            raise ValueError(f'class_names: has {len(class_names)} names, num_classes is {num_classes}')
+        check_class_names(class_names, num_classes)
         self.num_classes = num_classes
         self.shot_thresholds = tuple(shot_thresholds)
         self.class_names = None if class_names is None else tuple(class_names)
@@ -127,37 +117,12 @@ class ClassAccuracy(BaseMetric):
         if not data_samples or self._error is not None:
             return
         try:
-            self._take(data_samples)
+            self.results.extend(_reduced(data_samples))
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
             print_log(f'ClassAccuracy, to be raised at the end of this evaluation: {error}', 'current', logging.ERROR)
             self._error = error
-
-    def _take(self, data_samples: Sequence[dict[str, Any]]) -> None:
-        """What `process` does."""
-        # One transfer of scores and one of labels a batch: each waits for the device.
-        on_device = _stacked_scores(data_samples).detach()
-        if on_device.dtype != torch.float64:  # rounded, double scores would tie
-            on_device = on_device.float()
-        scores = on_device.cpu().numpy()
-        labels = torch.cat([_one_label(sample) for sample in data_samples]).long().cpu().numpy()
-        num_clips, num_classes = scores.shape
-        outside = (labels < 0) | (labels >= num_classes)
-        if outside.any():
-            raise ValueError(
-                f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
-                f'0..{num_classes - 1}: check the list and num_classes of the head'
-            )
-        column = labels[:, None]
-        own = np.take_along_axis(scores, column, axis=1)
-        # Ties go to the lower class, as argmax has it, so that top-1 and the prediction agree.
-        ranks = ((scores > own) | ((scores == own) & (np.arange(num_classes) < column))).sum(axis=1)
-        predictions = scores.argmax(axis=1)
-        diverged = np.isnan(scores).any(axis=1)
-        ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
-        sizes = [num_classes] * num_clips
-        self.results.extend(zip(labels.tolist(), predictions.tolist(), ranks.tolist(), sizes, strict=True))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Count over all processes, and give the counts and the metrics to each of them.
@@ -205,60 +170,14 @@ class ClassAccuracy(BaseMetric):
                 'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
         labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
-        not_a_number = int((ranks == NOT_A_NUMBER).sum())
-        if not_a_number:
-            raise ValueError(
-                f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
-                'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
-            )
         num_classes = self.num_classes or int(sizes[0])
-        if (sizes != num_classes).any():
-            raise ValueError(
-                f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
-                f'{num_classes}: num_classes of the head and of the metric must agree'
-            )
+        _check_scores(ranks, sizes, num_classes)
         self.outcomes_ = labels, predictions
-        self.counts_ = ClassCounts(
-            num_clips=np.bincount(labels, minlength=num_classes),
-            num_correct=np.bincount(labels[ranks == 0], minlength=num_classes),
-            num_predicted=np.bincount(predictions, minlength=num_classes),
-        )
-        self._check_clip_counts(self.counts_)
+        self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes)
+        if self._clip_counts is not None:
+            _check_clip_counts(self.counts_, self._clip_counts, self.class_names)
         metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}
-        return metrics | self._class_means(self.counts_)
-
-    def _check_clip_counts(self, counts: ClassCounts) -> None:
-        """No clip may count twice; that some are left out is the user's choice, and said."""
-        expected = self._clip_counts
-        if expected is None or np.array_equal(expected, counts.num_clips):
-            return
-        if len(expected) != counts.num_classes:
-            raise ValueError(
-                f'the evaluated set has {len(expected)} classes, the model scores {counts.num_classes}: num_classes of '
-                'the head and of the data must agree'
-            )
-        more = np.flatnonzero(counts.num_clips > expected)
-        if more.size:
-            raise ValueError(
-                f'{class_label(self.class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
-                f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
-            )
-        print_log(
-            f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
-            'its dataloader, or does its sampler leave some out?',
-            'current',
-            logging.WARNING,
-        )
-
-    def _class_means(self, counts: ClassCounts) -> dict[str, float]:
-        """Means over the classes that have clips."""
-        present = counts.num_clips > 0
-        means = {name: float(getattr(counts, vector)[present].mean()) for name, vector in _CLASS_MEANS.items()}
-        return means | {
-            name: float(counts.accuracy[group & present].mean())
-            for name, group in self._shot_groups(counts.num_classes).items()
-            if (group & present).any()
-        }
+        return metrics | self.counts_.means(self._shot_groups(num_classes))
 
     def result_keys(self, num_clips: IntVector) -> list[str]:
         """The keys that `evaluate` will return for a set of clips, in their order.
@@ -268,7 +187,7 @@ class ClassAccuracy(BaseMetric):
         """
         groups = self._shot_groups(len(num_clips))
         shots = [name for name, group in groups.items() if (group & (num_clips > 0)).any()]
-        names = [*(f'top{k}' for k in self.topk), *_CLASS_MEANS, *shots]
+        names = [*(f'top{k}' for k in self.topk), *CLASS_MEANS, *shots]
         return [self._key(name) for name in names]
 
     def _key(self, name: str) -> str:
@@ -283,12 +202,70 @@ class ClassAccuracy(BaseMetric):
                 f'the training counts are for {len(self._train_counts)} classes, the scores for '
                 f'{num_classes}: num_classes of the head and of the data must agree'
             )
-        few, many = self.shot_thresholds
-        return {
-            'many_shot': self._train_counts > many,
-            'medium_shot': (self._train_counts >= few) & (self._train_counts <= many),
-            'few_shot': self._train_counts < few,
-        }
+        return shot_groups(self._train_counts, self.shot_thresholds)
+
+
+def _reduced(data_samples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int, int, int]]:
+    """What `ClassAccuracy.process` keeps of the clips of a batch."""
+    scores, labels = _on_cpu(data_samples)
+    num_clips, num_classes = scores.shape
+    outside = (labels < 0) | (labels >= num_classes)
+    if outside.any():
+        raise ValueError(
+            f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
+            f'0..{num_classes - 1}: check the list and num_classes of the head'
+        )
+    ranks, predictions = label_ranks(scores, labels), scores.argmax(axis=1)
+    diverged = np.isnan(scores).any(axis=1)
+    ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
+    return zip(labels.tolist(), predictions.tolist(), ranks.tolist(), [num_classes] * num_clips, strict=True)
+
+
+def _check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:
+    """Refuse scores that hold NaN, or are not of `num_classes` classes."""
+    not_a_number = int((ranks == NOT_A_NUMBER).sum())
+    if not_a_number:
+        raise ValueError(
+            f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
+            'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+        )
+    if (sizes != num_classes).any():
+        raise ValueError(
+            f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
+            f'{num_classes}: num_classes of the head and of the metric must agree'
+        )
+
+
+def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Sequence[str] | None) -> None:
+    """No clip may count twice; that some are left out is the user's choice, and said."""
+    if np.array_equal(expected, counts.num_clips):
+        return
+    if len(expected) != counts.num_classes:
+        raise ValueError(
+            f'the evaluated set has {len(expected)} classes, the model scores {counts.num_classes}: num_classes of '
+            'the head and of the data must agree'
+        )
+    more = np.flatnonzero(counts.num_clips > expected)
+    if more.size:
+        raise ValueError(
+            f'{class_label(class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
+            f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
+        )
+    print_log(
+        f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
+        'its dataloader, or does its sampler leave some out?',
+        'current',
+        logging.WARNING,
+    )
+
+
+def _on_cpu(data_samples: Sequence[dict[str, Any]]) -> tuple[np.ndarray, IntVector]:
+    """Scores (N, C) and labels (N,) of a batch; one transfer for each, since each waits for the device."""
+    scores = _stacked_scores(data_samples).detach()
+    if scores.dtype != torch.float64:  # rounded, double scores would tie
+        scores = scores.float()
+    labels = torch.cat([_one_label(sample) for sample in data_samples]).long()
+    return scores.cpu().numpy(), labels.cpu().numpy()
 
 
 def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:

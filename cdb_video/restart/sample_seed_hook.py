@@ -27,7 +27,7 @@ class SampleSeedHook(Hook):
 
     Reached are Python's `random`, numpy's global generator and torch's; a transform with a generator of its own, or
     that carries something from sample to sample, is not. It costs some 35 microseconds a sample in a worker, and
-    some 130 where the training process reads the clips itself (benchmarks/training/hook_cost.py): under 1 % of
+    some 130 where the training process reads the clips itself (benchmarks.training.hook_cost): under 1 % of
     reading a clip.
 
     A run that is resumed goes on with the seed that its checkpoint holds, the sampler too; by mmengine alone the

@@ -8,6 +8,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from cdb_video.difficulty.consumer import (
+    TakesPrior,
+    TakesProgress,
+    has_class_law,
+    takes_difficulty,
+    takes_prior,
+    takes_progress,
+)
 from cdb_video.difficulty.formulas import IntVector
 
 
@@ -68,13 +76,13 @@ def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
 
     The name is that of the class; a second one of the same class is called 'CDBLoss.1', and so on.
     """
-    return _by_name(part for part in (*model.modules(), sampler) if hasattr(part, 'set_class_difficulty'))
+    return _by_name(part for part in (*model.modules(), sampler) if takes_difficulty(part))
 
 
 def find_class_parts(model: nn.Module, sampler: Any) -> dict[str, Any]:
     """Everything in the model and the sampler that derives something from difficulty, frequency or epoch, by name."""
-    ways = ('set_class_difficulty', 'set_class_prior', 'set_progress', 'class_probability')
-    return _by_name(part for part in (*model.modules(), sampler) if any(hasattr(part, way) for way in ways))
+    ways = (takes_difficulty, takes_prior, takes_progress, has_class_law)
+    return _by_name(part for part in (*model.modules(), sampler) if any(way(part) for way in ways))
 
 
 def _by_name(found: Iterable[Any]) -> dict[str, Any]:
@@ -87,14 +95,14 @@ def _by_name(found: Iterable[Any]) -> dict[str, Any]:
     return consumers
 
 
-def find_prior_consumers(model: nn.Module) -> list[Any]:
+def find_prior_consumers(model: nn.Module) -> list[TakesPrior]:
     """Every module of the model with `set_class_prior`."""
-    return [module for module in model.modules() if hasattr(module, 'set_class_prior')]
+    return [module for module in model.modules() if takes_prior(module)]
 
 
-def find_progress_consumers(model: nn.Module, sampler: Any) -> list[Any]:
+def find_progress_consumers(model: nn.Module, sampler: Any) -> list[TakesProgress]:
     """Everything with `set_progress` in the model and the sampler: what a deferred start or a growing tau needs."""
-    return [part for part in (*model.modules(), sampler) if hasattr(part, 'set_progress')]
+    return [part for part in (*model.modules(), sampler) if takes_progress(part)]
 
 
 def consumer_tau(consumer: Any) -> float | None:
@@ -119,5 +127,5 @@ def consumer_array(consumer: Any) -> tuple[str, np.ndarray] | None:
 
 def prior_array(consumer: Any) -> np.ndarray | None:
     """What a loss of ours derived from the class frequencies, (C,); None if it is no such loss, or has none."""
-    value = getattr(getattr(consumer, '_from_prior', None), 'value', None)
+    value = getattr(consumer, 'prior_term', None)
     return value.numpy() if isinstance(value, Tensor) else None

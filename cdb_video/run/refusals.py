@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifier.heads import check_classifier_of_loss
+from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.hosts.mmaction.refusals import _refuse_training_views, _refuse_unaveraged_views
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.loop import Loop
@@ -86,7 +87,7 @@ def _warn_of_own_statistics(runner: Any) -> None:
 
 def _warn_of_late_difficulty(runner: Any, sampler: Any) -> None:
     """Say that validations come faster than a sampler that draws whole passes can follow."""
-    if not hasattr(sampler, 'set_class_difficulty') or getattr(sampler, 'infinite', False):
+    if not takes_difficulty(sampler) or getattr(sampler, 'infinite', False):
         return
     batches, val_interval = len(runner.train_dataloader), Loop(runner).val_interval
     if val_interval % batches:

@@ -11,6 +11,7 @@ from torch import nn
 
 from cdb_video.class_names import check_same_names
 from cdb_video.data.labels import check_labels, dataset_class_names, dataset_labels, describe
+from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
@@ -122,11 +123,9 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     """
     stated = _blending_num_classes(model) if role == 'val' else {}
     for name, module in model.named_modules():
-        has_loss = any(
-            child == 'loss_cls' or hasattr(part, 'set_class_difficulty') for child, part in module.named_children()
-        )
+        has_loss = any(child == 'loss_cls' or takes_difficulty(part) for child, part in module.named_children())
         number = getattr(module, 'num_classes', None)
-        if (has_loss or hasattr(module, 'set_class_difficulty')) and isinstance(number, int):
+        if (has_loss or takes_difficulty(module)) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number
     if metric is not None and metric.num_classes is not None:
         stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes

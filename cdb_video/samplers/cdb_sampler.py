@@ -10,18 +10,9 @@ from mmengine.registry import DATA_SAMPLERS
 from numpy.typing import ArrayLike
 
 from cdb_video.data.labels import describe
-from cdb_video.difficulty.consumer import warn_undriven
-from cdb_video.difficulty.formulas import FloatVector, class_mass
-from cdb_video.difficulty.tau import (
-    Measurement,
-    Progress,
-    TauOrRamp,
-    check_begin,
-    check_tau_or_ramp,
-    is_ramp,
-    kept,
-    tau_now,
-)
+from cdb_video.difficulty.consumer import DifficultyInput
+from cdb_video.difficulty.formulas import class_mass
+from cdb_video.difficulty.tau import TauOrRamp
 from cdb_video.samplers.class_sampler import ClassSampler
 
 
@@ -58,22 +49,30 @@ class CDBSampler(ClassSampler):
         begin: float = 0,
         **kwargs: Any,
     ) -> None:
-        check_tau_or_ramp(tau)
-        check_begin(begin)
+        self._difficulty = DifficultyInput(tau, begin)
         super().__init__(dataset, frequency_power=frequency_power, **kwargs)
-        self.tau = tau
-        self.begin = begin
-        self.tau_: float | None = None
-        self._warned = False
         self._begun = False
-        self._progress = Progress()
-        self._measured: Measurement = (np.ones(self.num_classes), None)
-        self._take_law(self._law_now()[0])
+        self._difficulty.assume(np.ones(self.num_classes), self._set_law)
+
+    @property
+    def tau(self) -> TauOrRamp:
+        """The argument."""
+        return self._difficulty.tau
+
+    @property
+    def begin(self) -> float:
+        """The argument."""
+        return self._difficulty.begin
+
+    @property
+    def tau_(self) -> float | None:
+        """The exponent in use; None before the first difficulty."""
+        return self._difficulty.tau_
 
     @property
     def follows_progress(self) -> bool:
         """Whether the law changes with the epoch, beside the difficulty."""
-        return self.begin != 0 or is_ramp(self.tau)
+        return self._difficulty.follows_progress
 
     def __iter__(self) -> Iterator[int]:
         """Iterate over the clips of this rank: those of the current epoch, or of pass after pass for ever."""
@@ -89,9 +88,8 @@ class CDBSampler(ClassSampler):
         super().set_epoch(epoch)
 
     def _warn_if_undriven(self) -> None:
-        if self.tau_ is None and self.tau != 0 and not self._warned:
-            self._warned = True
-            warn_undriven(self, 'sampling with equal difficulties')
+        if self._difficulty.is_awaited:
+            self._difficulty.warn_undriven(self, 'sampling with equal difficulties')
 
     def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
         """Derive the class probabilities from a new difficulty; called by `ClassDifficultyHook`.
@@ -109,13 +107,7 @@ class CDBSampler(ClassSampler):
                 f'{self.num_classes}: check num_classes of the head; if it is right, give the data its full class list '
                 '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
             )
-        before, self._measured = self._measured, kept(difficulty, accuracy)
-        try:
-            mass, self.tau_ = self._law_now()
-        except ValueError:
-            self._measured = before
-            raise
-        self._take_law(mass)
+        self._difficulty.take(difficulty, accuracy, self._set_law)
 
     def set_progress(self, epoch: int, max_epochs: int) -> None:
         """Set the epoch, for `begin` and a tau that grows; called by `ClassDifficultyHook` before each.
@@ -124,16 +116,9 @@ class CDBSampler(ClassSampler):
             epoch: Epochs done, 0 in the first.
             max_epochs: Epochs of the run, >= 1.
         """
-        self._progress.set(epoch, max_epochs)
-        if self.follows_progress:
-            mass, tau = self._law_now()
-            self._take_law(mass)
-            self.tau_ = None if self.tau_ is None else tau
+        self._difficulty.set_progress(epoch, max_epochs, self._set_law)
 
-    def _law_now(self) -> tuple[FloatVector, float]:
-        """The class mass of this epoch, and the exponent in it."""
-        difficulty, accuracy = self._measured
-        if not self._progress.reached(self.begin):
-            return class_mass(difficulty, 0.0, self.class_counts, 1.0), 0.0
-        tau = tau_now(self.tau, accuracy, self._progress)
-        return class_mass(difficulty, tau, self.class_counts, self.frequency_power), tau
+    def _set_law(self, difficulty: ArrayLike, tau: float) -> None:
+        """Take the class mass by a difficulty; the natural one before `begin`."""
+        power = self.frequency_power if self._difficulty.has_begun else 1.0
+        self._take_law(class_mass(difficulty, tau, self.class_counts, power))

@@ -12,10 +12,10 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
-from cdb_video.checks import check_flags
+from cdb_video.checks import check_flags, check_frequency_power
 from cdb_video.class_names import class_label
 from cdb_video.data.labels import dataset_class_names, dataset_labels, describe, name_sample
-from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws, check_frequency_power, class_mass
+from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws, class_mass
 from cdb_video.samplers.draw_order import Indices, clips_by_class, draw_clips
 
 _CHUNK = 1 << 14

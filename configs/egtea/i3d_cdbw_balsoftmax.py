@@ -1,4 +1,4 @@
-# I3D R50 with CDB-W and balanced softmax; see docs/which_method.md.
+# I3D R50 with CDB-W and balanced softmax; see docs/methods/which_method.md.
 _base_ = 'i3d_ce.py'
 
 model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=0.5, logit_adjustment=1.0)))

@@ -1,4 +1,4 @@
-# SlowFast R50 with CDB-W and balanced softmax on the 106 actions; see docs/which_method.md.
+# SlowFast R50 with CDB-W and balanced softmax on the 106 actions; see docs/methods/which_method.md.
 _base_ = 'slowfast_ce_action106.py'
 
 model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=0.5, logit_adjustment=1.0)))

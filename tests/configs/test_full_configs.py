@@ -340,7 +340,7 @@ def test_a_full_network_takes_a_training_step(load, leaf):
     ],
 )
 def test_the_options_of_the_docs_keep_the_statistics_of_the_pretrained_weights(load, leaf, options):
-    page = (FOLDER.parents[1] / 'docs/egtea_training.md').read_text()
+    page = (FOLDER.parents[1] / 'docs/use/egtea_training.md').read_text()
     assert ' '.join(f'{option}=True' for option in options) in page
     config = load(leaf)
     config.merge_from_dict(dict.fromkeys(options, True))

@@ -12,10 +12,10 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from torch.utils.data import DataLoader
 
 from cdb_video.data import clip_table
-from cdb_video_files.lists import FrameEntry, VideoEntry, read_frame_list, write_frame_list, write_video_list
 from cdb_video.data.clip_table import ClipTable, read_frame_table
-from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
 from cdb_video.data.labels import dataset_labels
+from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
+from cdb_video_files.lists import FrameEntry, VideoEntry, read_frame_list, write_frame_list, write_video_list
 
 NUM_CLIPS, NUM_CLASSES = 300, 7
 PAIRS = [(FrameListDataset, RawframeDataset), (VideoListDataset, VideoDataset)]

@@ -16,10 +16,10 @@ from mmengine.registry import DATASETS, init_default_scope
 from torch.utils.data import DataLoader
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
-from cdb_video_files.lists import VideoEntry, write_video_list
-from cdb_video_files.video.errors import ClipError
 from cdb_video.data.damaged_clips import DamagedClips
 from cdb_video.restart.seeded_samples import NumberedBatches, SeededDataset
+from cdb_video_files.lists import VideoEntry, write_video_list
+from cdb_video_files.video.errors import ClipError
 from tests.support.clips import cut, write_clip
 
 ROOT = Path(__file__).resolve().parents[2]

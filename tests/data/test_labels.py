@@ -7,8 +7,8 @@ import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
 from cdb_video.data import labels
-from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
 from cdb_video.data.labels import dataset_labels
+from cdb_video.hosts.mmaction.datasets import FrameListDataset, VideoListDataset
 from cdb_video.samplers.cdb_sampler import CDBSampler
 from tests.support.toys import LabelsOnly, ToyDataset
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from cdb_video.checks import check_begin, check_tau_or_ramp
 from cdb_video.difficulty.formulas import class_probability, class_weights
-from cdb_video.difficulty.tau import Progress, check_begin, check_tau_or_ramp, tau_now
+from cdb_video.difficulty.tau import Progress, tau_now
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.samplers.cdb_sampler import CDBSampler
 from tests.losses.test_cdb import batch

@@ -1,4 +1,4 @@
-"""docs/your_own_data.md as a newcomer follows it: its commands and its config, on a folder of real videos."""
+"""docs/start/your_own_data.md as a newcomer follows it: its commands and its config, on a folder of real videos."""
 
 import csv
 import json
@@ -42,7 +42,7 @@ del loader
 
 @pytest.fixture(scope='module')
 def page(repository):
-    return (repository / 'docs/your_own_data.md').read_text()
+    return (repository / 'docs/start/your_own_data.md').read_text()
 
 
 @pytest.fixture

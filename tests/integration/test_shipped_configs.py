@@ -39,7 +39,7 @@ class Shipped:
         path: Below configs/recognition.
         backbone: Settings of its backbone.
         in_channels: Width of the head's input then.
-        has_own_lines: Whether docs/your_own_data.md has lines that it needs beside the recipe.
+        has_own_lines: Whether docs/use/other_bases.md has lines that it needs beside the recipe.
         settings: Further ones, as dotted keys.
     """
 
@@ -101,8 +101,8 @@ def recipe(repository):
 
 @pytest.fixture(scope='module')
 def own_lines(repository):
-    """What the page on own data has for MViT, as it prints it."""
-    blocks = re.findall(r'```python\n(.*?)```', (repository / 'docs/your_own_data.md').read_text(), flags=re.DOTALL)
+    """What the page on other bases has for MViT, as it prints it."""
+    blocks = re.findall(r'```python\n(.*?)```', (repository / 'docs/use/other_bases.md').read_text(), flags=re.DOTALL)
     (block,) = [block for block in blocks if 'MixupBlending' in block]
     return f"{block}train_dataloader['dataset'] = dict(pipeline=train_pipeline)\n"
 

@@ -226,10 +226,7 @@ def test_pictures_of_the_docs_are_taken_from_the_pages(browser, pages, repositor
         colours = np.unique(image[120:, :400].reshape(-1, 3), axis=0)
         assert len(colours) > 20, picture  # something is drawn below the heading, with smooth letters
     assert {f'{picture.name}.png' for picture in tool.PICTURES} == {
-        # Those of the methods are drawn by benchmarks/methods/page.py.
-        path.name
-        for path in (repository / 'docs/images').iterdir()
-        if not path.name.startswith('methods_')
+        path.name for path in (repository / 'docs/use/images').iterdir()
     }
     with pytest.raises(ValueError, match='has no #nothing: the run lacks what x shows'):
         tool.take(browser, written['run'], tool.Picture('x', 'run', '#nothing'))

@@ -73,7 +73,7 @@ if SampleFrames is not None:
             clip_len: Frames of a view, at least 1.
             frame_interval: Distance of neighbouring frames of a view, in frames, at least 1.
             num_clips: Views of a clip, at least 1; 10 in the usual test protocol.
-            short_clips: What to do with shorter clips; docs/short_clips.md has the measurement behind the default.
+            short_clips: What to do with shorter clips; docs/data/short_clips.md has the measurement behind the default.
                 'loop': start over at the clip's first frame, as SampleFrames does. All views are the same one.
                 'clamp': repeat the last frame that a view reaches. All views are the same one.
                 'fit': lower the step to `frames / clip_len`, so that a view covers the clip at an even pace.

@@ -11,7 +11,8 @@ They go where mmaction2's RawFrameDecode, or DecordInit and DecordDecode, stand 
     dict(type='FormatShape', input_format='NCTHW'),
 
 What stands in `fused` is done while decoding, so that no pixel is converted that the network does not see. The same
-transforms behind the decoder give the same picture to within rounding, later. docs/fast_clips.md has what it is worth.
+transforms behind the decoder give the same picture to within rounding, later. docs/data/reader_speed.md says what it
+is worth.
 
 mmaction2 is not needed to import this module: without it, the names are registered with a stand-in that says so.
 """

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.class_names import class_label
+from cdb_video.difficulty.counts import SHOT_GROUPS
 from cdb_video.difficulty.history import source_of
 from cdb_video.report.class_report.rows import Row, share_key, share_named
 from cdb_video.report.insight.class_details import detailed_rows
@@ -246,9 +247,8 @@ def _evaluated(
 
 def _of_thresholds(insight: Insight) -> dict[str, float]:
     """The recorded metrics without those of groups that may have had other thresholds."""
-    shots = ('many_shot', 'medium_shot', 'few_shot')
     known = insight.run.train_counts is not None
-    stale: tuple[str, ...] = shots if known or insight.options.shot_thresholds is not None else ()
+    stale: tuple[str, ...] = SHOT_GROUPS if known or insight.options.shot_thresholds is not None else ()
     report = insight.run.report or {}
     if known or report.get('head_threshold') != insight.options.head_threshold:
         stale += ('head', 'tail')

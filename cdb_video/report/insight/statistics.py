@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cdb_video.difficulty.counts import shot_groups
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 
 IntMatrix = NDArray[np.int64]
@@ -76,14 +77,7 @@ def class_groups(
     if train_counts is None:
         return {}
     counts = np.asarray(train_counts)
-    few, many = shot_thresholds
-    return {
-        'many_shot': counts > many,
-        'medium_shot': (counts >= few) & (counts <= many),
-        'few_shot': counts < few,
-        'head': counts > head_threshold,
-        'tail': counts <= head_threshold,
-    }
+    return shot_groups(counts, shot_thresholds) | {'head': counts > head_threshold, 'tail': counts <= head_threshold}
 
 
 def mute_groups(groups: Mapping[str, NDArray[np.bool_]], num_clips: ArrayLike) -> frozenset[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.class_names import counted
+from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
 from cdb_video.report.figures.all_figures import build_figures
 from cdb_video.report.figures.confusion import SHOWN_CLASSES
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
@@ -32,7 +33,7 @@ _COURSES = {
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
 _OVERALL = ('top1', 'top5', 'mean1', 'mean_precision', 'macro_f1')
-_GROUPS = ('many_shot', 'medium_shot', 'few_shot', 'head', 'tail')
+_GROUPS = (*SHOT_GROUPS, 'head', 'tail')
 
 
 class MissingPackagesError(ImportError):
@@ -175,11 +176,10 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def _table(insight: Insight) -> list[dict[str, Any]]:
     """The rows, with the shot group to choose by."""
-    few, many = insight.shot_thresholds
     rows = []
     for row in insight.rows:
         count = row['train_count']
-        group = '' if count is None else 'many' if count > many else 'few' if count < few else 'medium'
+        group = '' if count is None else shot_group(count, insight.shot_thresholds).removesuffix('_shot')
         rows.append(row | {'group': group})
     return rows
 

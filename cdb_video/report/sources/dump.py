@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video.class_names import counted
+from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 from cdb_video.report.sources.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.clip_names import parse_clip_name
@@ -65,9 +66,7 @@ class Predictions:
     @cached_property
     def ranks(self) -> IntVector:
         """(N,) int64 >= 0, how many classes stand before the true one; ties go to the lower class."""
-        own = self.scores[np.arange(len(self.labels)), self.labels][:, None]
-        earlier = np.arange(self.num_classes)[None, :] < self.labels[:, None]
-        return ((self.scores > own) | ((self.scores == own) & earlier)).sum(axis=1).astype(np.int64)
+        return label_ranks(self.scores, self.labels)
 
     @cached_property
     def confidence(self) -> FloatVector:

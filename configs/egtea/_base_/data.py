@@ -5,7 +5,7 @@
 #   EGTEA_READER  pack: JPEG frames with a short side of 256, one file a clip (extract_frames.py --pack);
 #                 frames: the same in folders (extract_frames.py);
 #                 video, decord or pyav: the videos themselves (lists of build_lists.py --source videos or both),
-#                 with the reader of this package or those of mmaction2 (docs/fast_clips.md compares them all)
+#                 with the reader of this package or those of mmaction2 (docs/data/reader_speed.md compares them all)
 # The labels are the 19 verbs, with the papers' hold-out: the clips of subjects P20-P26 are for validation,
 # and from them comes the class difficulty.
 data_root = '{{$EGTEA_ROOT:data/egtea}}'
@@ -28,7 +28,7 @@ classes = list_root + '/classes.txt'
 meta_keys = ('frame_dir', 'filename', 'total_frames', 'num_clips')
 
 # 55 % of EGTEA's clips have fewer than the 63 frames that 32 x 2 spans. From these ClipFrames takes one frame of
-# each of 32 equal parts, where SampleFrames starts over at the first frame (docs/short_clips.md).
+# each of 32 equal parts, where SampleFrames starts over at the first frame (docs/data/short_clips.md).
 train_steps = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='RandomResizedCrop'),
@@ -66,7 +66,7 @@ if reader in ('frames', 'pack'):
     dataset = dict(type='FrameListDataset', data_prefix=dict(img=frame_root), classes=classes)
 else:
     dataset = dict(type='VideoListDataset', data_prefix=dict(video=data_root + '/cropped_clips'), classes=classes)
-# Two workers on cores of their own read some 80 clips a second from packs or frames (docs/fast_clips.md),
+# Two workers on cores of their own read some 80 clips a second from packs or frames (docs/data/reader_speed.md),
 # about what one GPU trains on; four leave room for slow disks. From videos it takes ten times as many. Workers stay
 # over the epochs, each has two batches ready, and runs on one thread, OpenCV too (runtime.py): more threads than
 # cores wait for each other. Clips are uint8 until they are on the GPU, and pinned memory shortens their way there.

@@ -1,5 +1,5 @@
 # The 106 actions instead of the 19 verbs. 8 actions have no validation clip with this hold-out of split 1 and 15
-# more fewer than 5 (data_prep/README.md): their difficulty is undefined or noisy, see prior_count and momentum.
+# more fewer than 5 (docs/data/egtea_counts.md): their difficulty is undefined or noisy, see prior_count and momentum.
 _base_ = 'data.py'
 
 list_root = '{{$EGTEA_ROOT:data/egtea}}/lists/action_split{{$EGTEA_SPLIT:1}}_subjects-P20-P26'

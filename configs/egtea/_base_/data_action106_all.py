@@ -1,5 +1,5 @@
 # The 106 actions with every clip of the training split, held-out ones included, as published numbers have it. No
-# validation: docs/published_comparison.md says where the difficulty then comes from.
+# validation: docs/use/published_comparison.md says where the difficulty then comes from.
 _base_ = 'data_action106.py'
 
 list_root = '{{$EGTEA_ROOT:data/egtea}}/lists/action_split{{$EGTEA_SPLIT:1}}'

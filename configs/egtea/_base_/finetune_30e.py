@@ -1,4 +1,4 @@
-# Fine-tuning for 30 epochs, warm-up and cosine; docs/egtea_training.md gives the reasons. The learning rate is a tenth
+# Fine-tuning for 30 epochs, warm-up and cosine; reasons in docs/use/egtea_training.md. The learning rate is a tenth
 # of what SlowFast was trained from scratch with, and that which I3D was fine-tuned from ImageNet with.
 # Validated after every epoch: the difficulty is as old as the last validation.
 max_epochs = 30

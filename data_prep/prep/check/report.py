@@ -23,7 +23,7 @@ class Finding:
     """Something that is wrong, or worth a warning.
 
     Attributes:
-        kind: One word or two, see README.
+        kind: One word or two, see docs/data/commands.md.
         where: Part and source, or a file.
         clip: Empty where it is not about one clip.
         detail: What was found.

@@ -126,7 +126,7 @@ def _finished(path: Path) -> str | None:
             continue
         return (
             f'The file is no CSV but a list of {shape}, as training reads it, and needs no list_videos: give it to '
-            f'{kind} as ann_file (docs/your_own_data.md, step 2)'
+            f'{kind} as ann_file (docs/start/your_own_data.md, step 2)'
         )
     return None
 

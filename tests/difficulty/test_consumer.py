@@ -1,0 +1,121 @@
+"""DifficultyInput: what loss and sampler share, and how consumers are found."""
+
+import numpy as np
+import pytest
+
+from cdb_video.difficulty.consumer import (
+    DifficultyInput,
+    has_class_law,
+    takes_difficulty,
+    takes_prior,
+    takes_progress,
+)
+
+
+class Derived(list):
+    """Keeps what it is asked to derive from: (difficulty, exponent)."""
+
+    def __call__(self, difficulty, exponent):
+        self.append((list(map(float, difficulty)), exponent))
+
+
+class Wrapper:
+    """Forwards everything, as a wrapper of a user's loss may."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def __getattr__(self, name):
+        return getattr(self.part, name)
+
+
+class Takes:
+    """A loss of a user's own."""
+
+    class_probability = None
+
+    def set_class_difficulty(self, difficulty, accuracy=None):
+        """Take it."""
+
+    def set_class_prior(self, prior):
+        """Take it."""
+
+    def set_progress(self, epoch, max_epochs):
+        """Take it."""
+
+
+def test_exponent_grows_over_the_epochs_with_one_difficulty():
+    given, derived = DifficultyInput((0, 2), 0), Derived()
+    given.set_progress(0, 3, derived)
+    assert derived == []  # nothing has come yet
+    given.take([0.5, 1.0], None, derived)
+    for epoch in (1, 2):
+        given.set_progress(epoch, 3, derived)
+    assert derived == [([0.5, 1.0], 0.0), ([0.5, 1.0], 1.0), ([0.5, 1.0], 2.0)]
+    assert given.tau_ == 2.0
+
+
+def test_before_begin_the_exponent_is_zero_and_the_difficulty_is_kept():
+    given, derived = DifficultyInput(1.5, 0.5), Derived()
+    given.set_progress(0, 4, derived)
+    given.take([0.2, 0.4], None, derived)
+    assert (derived[-1][1], given.tau_, given.has_begun) == (0.0, 0.0, False)
+    given.set_progress(2, 4, derived)
+    assert derived[-1] == ([0.2, 0.4], 1.5)
+    assert given.has_begun
+
+
+def test_assumed_difficulty_is_derived_from_but_does_not_count_as_handed_on():
+    given, derived = DifficultyInput(1.0, 2), Derived()
+    given.assume(np.ones(2), derived)
+    given.set_progress(2, 4, derived)
+    assert derived == [([1.0, 1.0], 0.0), ([1.0, 1.0], 1.0)]
+    assert given.tau_ is None
+    assert given.is_awaited
+
+
+def test_what_is_refused_changes_nothing():
+    given, derived = DifficultyInput((1, 2), 0), Derived()
+    given.take([0.1, 0.2], None, derived)
+
+    def refuse(difficulty, exponent):
+        raise ValueError('no')
+
+    with pytest.raises(ValueError, match='no'):
+        given.take([0.3, 0.4], None, refuse)
+    given.set_progress(1, 2, derived)
+    assert derived[-1] == ([0.1, 0.2], 2.0)
+
+
+def test_arrays_of_the_caller_are_not_kept():
+    given, derived, difficulty = DifficultyInput((1, 2), 0), Derived(), np.array([0.1, 0.2])
+    given.take(difficulty, difficulty, derived)
+    difficulty[:] = 0
+    given.set_progress(1, 2, derived)
+    assert derived[-1][0] == [0.1, 0.2]
+
+
+def test_with_tau_zero_nothing_is_awaited_and_a_warning_comes_once():
+    assert not DifficultyInput(0, 0).is_awaited
+    given = DifficultyInput(1, 0)
+    assert given.is_awaited
+    given.warn_undriven(Takes(), 'plain cross-entropy')
+    assert not given.is_awaited
+
+
+@pytest.mark.parametrize(('tau', 'begin'), [(-1, 0), ('dynamik', 0), ((1, 2, 3), 0), (1, -1), (1, 1.0)])
+def test_arguments_out_of_range_are_refused(tau, begin):
+    with pytest.raises(ValueError, match='must be'):
+        DifficultyInput(tau, begin)
+
+
+@pytest.mark.parametrize('part', [Takes(), Wrapper(Takes())])
+def test_consumers_are_found_by_their_methods_through_wrappers_too(part):
+    assert takes_difficulty(part)
+    assert takes_prior(part)
+    assert takes_progress(part)
+    assert has_class_law(part)
+
+
+def test_other_parts_are_no_consumers():
+    assert not any(way(object()) for way in (takes_difficulty, takes_prior, takes_progress, has_class_law))
