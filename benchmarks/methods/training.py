@@ -183,7 +183,7 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
     metrics = runner.test()
     counts = runner.test_loop.evaluator.metrics[0].counts_
     hook = next(hook for hook in runner.hooks if hasattr(hook, 'state_'))
-    state = hook.state_ if method.replays else hook._tested_state()
+    state = hook.state_ if method.replays else hook.tested_state()
     if method.edit:
         Path(config.load_from).unlink()
     return {

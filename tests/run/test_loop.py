@@ -32,7 +32,7 @@ def test_steps_are_epochs_or_iterations(run):
     assert (by_epoch.epoch, by_epoch.iteration, by_epoch.max_iterations) == (2, 20, 30)
     assert (by_epoch.kind, by_epoch.is_over) == ('EpochBasedTrainLoop', False)
     assert standing_at(by_epoch.runner, 3, 30).is_over
-    by_iteration = standing_at(run(train_cfg=ITERATIONS), 0, 5)
+    by_iteration = standing_at(run(train_cfg=dict(ITERATIONS)), 0, 5)
     assert (by_iteration.by_epoch, by_iteration.step, by_iteration.last_step) == (False, 5, 6)
     assert (by_iteration.max_epochs, by_iteration.kind) == (1, 'IterBasedTrainLoop')
     assert standing_at(by_iteration.runner, 0, 6).is_over
