@@ -20,7 +20,7 @@ from typing import Any
 
 from prep.command import whole_number
 from prep.frames.data_root import CLIPS, OTHER_CLIPS, clips_folder
-from prep.lists.egtea import ANNOTATIONS, LISTS, _divide, _read_names, _write_lists
+from prep.lists.egtea import ANNOTATIONS, LISTS, Divided, Wanted, divide, read_names, write_lists
 from prep.lists.folder import PLOT, write_folder
 from prep.lists.report import count_warnings, counts_table, held_out, length_warnings
 from prep.lists.split_clips import (
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     args = _parse(argv)
     try:
-        _build(args)
+        _build(_wanted(args), overwrite=args.overwrite, plot=args.plot)
     except KeyboardInterrupt:
         print('\nStopped. No list was written.', file=sys.stderr)
         return 130
@@ -46,38 +46,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build(args: argparse.Namespace) -> None:
-    root: Path = args.data_root
-    names = _read_names(root / ANNOTATIONS / f'{args.label}_idx.txt')
-    parts, hold_out, media = _divide(root, args, list(names))
-    summary = {
+def _build(wanted: Wanted, *, overwrite: bool, plot: bool) -> None:
+    names = read_names(wanted.annotations / f'{wanted.label}_idx.txt')
+    divided = divide(wanted, list(names))
+    media, summary = divided.media, _summary(wanted, divided, names)
+    folder = wanted.root / LISTS / f'{wanted.label}_split{wanted.split}{divided.hold_out.suffix}'
+
+    def write(partial: Path) -> None:
+        write_lists(partial, divided.parts, media.lengths, wanted.source)
+
+    news = write_folder(folder, write, list(names.values()), summary, overwrite)
+    print(counts_table(summary, 'by clip name' if wanted.source == 'videos' else 'decoded'))
+    print(held_out(summary))
+    print(f'{folder}: {news}')
+    _say_where_videos_are(wanted.root, wanted.source)
+    for warning in [*length_warnings(media), *count_warnings(summary)]:
+        print(f'warning: {warning}', file=sys.stderr)
+    if plot:
+        _plot(summary, folder / PLOT)
+
+
+def _summary(wanted: Wanted, divided: Divided, names: Mapping[int, str]) -> dict[str, Any]:
+    """What summary.json holds."""
+    hold_out, media = divided.hold_out, divided.media
+    return {
         'format': _FORMAT,
-        'label': args.label,
-        'split': args.split,
+        'label': wanted.label,
+        'split': wanted.split,
         'hold_out': hold_out.text,
         'hold_out_subjects': list(hold_out.subjects),
         'hold_out_seed': hold_out.seed if hold_out.share is not None else None,
-        'source': args.source,
-        **summarise(parts, names, media.lengths),
+        'source': wanted.source,
+        **summarise(divided.parts, names, media.lengths),
         'clips_of_other_length_than_named': len(media.other_lengths),
         'missing_clips': {str(clip): why for clip, why in media.missing.items()},
     }
-    folder = root / LISTS / f'{args.label}_split{args.split}{hold_out.suffix}'
-    news = write_folder(
-        folder,
-        lambda partial: _write_lists(partial, parts, media.lengths, args.source),
-        list(names.values()),
-        summary,
-        args.overwrite,
-    )
-    print(counts_table(summary, 'by clip name' if args.source == 'videos' else 'decoded'))
-    print(held_out(summary))
-    print(f'{folder}: {news}')
-    _say_where_videos_are(root, args.source)
-    for warning in [*length_warnings(media), *count_warnings(summary)]:
-        print(f'warning: {warning}', file=sys.stderr)
-    if args.plot:
-        _plot(summary, folder / PLOT)
 
 
 def _say_where_videos_are(root: Path, source: str) -> None:
@@ -94,6 +97,19 @@ def _plot(summary: Mapping[str, Any], path: Path) -> None:
         return
     plot_counts(summary, path)
     print(f'{path}: written')
+
+
+def _wanted(args: argparse.Namespace) -> Wanted:
+    return Wanted(
+        root=args.data_root,
+        label=args.label,
+        split=args.split,
+        hold_out=args.hold_out,
+        seed=args.seed,
+        source=args.source,
+        frames=args.frames,
+        allow_missing=args.allow_missing,
+    )
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -26,7 +26,7 @@ from prep.lists.report import counts_table
 from prep.lists.split_clips import summarise
 from prep.own_data.clips import OwnClipsError, OwnLine, class_names, read_class_folders
 from prep.own_data.csv_lines import Columns, read_csv
-from prep.own_data.listing import _check_missing, _divided, _look, _parts, _writer
+from prep.own_data.listing import Division, check_missing, divided, look_for_videos, parts_of, write_lists
 from prep.own_data.report import own_warnings
 
 from cdb_video_files.class_lists import read_class_names
@@ -50,32 +50,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _list(args: argparse.Namespace) -> None:
-    args.videos = videos_below(args.videos)
-    if not args.videos.is_dir():
-        raise OwnClipsError(f'{args.videos} is not a folder. Name the folder of your videos with --videos')
-    lines = _read(args)
+    videos: Path = videos_below(args.videos)
+    if not videos.is_dir():
+        raise OwnClipsError(f'{videos} is not a folder. Name the folder of your videos with --videos')
+    lines = _read_folders(videos, args.out) if args.csv is None else read_csv(args.csv, _columns(args))
     names = class_names(lines, read_class_names(args.classes) if args.classes else None)
-    _divided(lines, args)  # what does not fit is said before ten thousand files are opened
-    found = _look(lines, args)
-    _check_missing(found, lines, args.allow_missing)
-    lines = [line for line in lines if line.clip not in found.missing]
-    lines, hold_out = _divided(lines, args)
-    parts = _parts(lines, names)
+    division = Division(args.val_share, args.test_share, args.seed)
+    divided(lines, division)  # what does not fit is said before ten thousand files are opened
+    found = look_for_videos(lines, videos, args.frames)
+    check_missing(found, lines, args.allow_missing)
+    lines, hold_out = divided([line for line in lines if line.clip not in found.missing], division)
+    parts, with_frames = parts_of(lines, names), args.frames is not None
     summary = {
         'format': _FORMAT,
         'label': 'folder' if args.csv is None else args.label_column,
         'split': 'none',
         'hold_out': hold_out,
-        'source': 'videos' if args.frames is None else 'both',
+        'source': 'both' if with_frames else 'videos',
         **summarise(parts, dict(enumerate(names)), found.lengths),
         'missing_clips': {clip.path: why for clip, why in found.missing.items()},
     }
     grouped = lines[0].clip.group is not None
     if not grouped:  # then every clip would stand here as its own subject
         summary['subjects'] = {part: [] for part in parts}
-    news = write_folder(args.out, _writer(parts, found.lengths, args.frames), names, summary, args.overwrite)
-    print(counts_table(summary, 'as the headers state' if args.frames is None else 'decoded'))
-    print(f'held out: {hold_out}\nvideos: relative to {args.videos}\n{args.out}: {news}')
+
+    def write(folder: Path) -> None:
+        write_lists(folder, parts, found.lengths, with_frames=with_frames)
+
+    news = write_folder(args.out, write, names, summary, args.overwrite)
+    print(counts_table(summary, 'decoded' if with_frames else 'as the headers state'))
+    print(f'held out: {hold_out}\nvideos: relative to {videos}\n{args.out}: {news}')
     warnings = own_warnings(summary, lines)
     if found.unbounded:
         warnings.append(f'{found.unbounded} clips announce no frame count and no duration; a cut cannot be seen')
@@ -83,14 +87,16 @@ def _list(args: argparse.Namespace) -> None:
         print(f'warning: {warning}', file=sys.stderr)
 
 
-def _read(args: argparse.Namespace) -> list[OwnLine]:
-    if args.csv is not None:
-        return read_csv(args.csv, Columns(args.path_column, args.label_column, args.split_column, args.group_column))
-    if args.out.resolve().is_relative_to(args.videos.resolve()):
+def _columns(args: argparse.Namespace) -> Columns:
+    return Columns(args.path_column, args.label_column, args.split_column, args.group_column)
+
+
+def _read_folders(videos: Path, out: Path) -> list[OwnLine]:
+    if out.resolve().is_relative_to(videos.resolve()):
         raise OwnClipsError(
-            f'--out {args.out} lies in --videos {args.videos}, where every folder is a class. Put the lists elsewhere'
+            f'--out {out} lies in --videos {videos}, where every folder is a class. Put the lists elsewhere'
         )
-    return read_class_folders(args.videos)
+    return read_class_folders(videos)
 
 
 def _share(text: str) -> float:

@@ -19,7 +19,6 @@ FIRST_STAGE = (
 )
 
 
-@MODELS.register_module()
 def FrozenFeatures(recognizer: str, trained: Sequence[str] = ('cls_head.fc_cls',), **kwargs: Any) -> nn.Module:
     """A model of which only some parts are trained; the model itself is returned.
 

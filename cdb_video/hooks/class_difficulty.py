@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmengine.registry import HOOKS
-
 from cdb_video.checks import check_flags, check_smoothing
 from cdb_video.hooks.difficulty_owner import DifficultyOwner, check_alone
 from cdb_video.metrics.training_counts import TrainingCounts
@@ -25,7 +23,6 @@ from cdb_video.run.reports import Validation
 from cdb_video.run.start import resumed_state, starting_state
 
 
-@HOOKS.register_module()
 class ClassDifficultyHook(DifficultyOwner):
     """Measures the difficulty of every class after each validation and hands it to loss and sampler.
 

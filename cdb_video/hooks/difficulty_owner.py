@@ -121,10 +121,6 @@ class DifficultyOwner(Hook):
         if self.report and is_main_process():
             report_test(runner, self._evaluated, metrics or {})
 
-    def tested_state(self) -> DifficultyState | None:
-        """The difficulty of the model that a test is of: this run's, or the checkpoint's; None if it has none."""
-        return self._evaluated().state
-
     # For those who derive from it
 
     def _share_entry(self) -> CheckpointEntry:

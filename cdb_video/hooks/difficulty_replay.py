@@ -6,8 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import HOOKS
-
 from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.difficulty.schedule import DifficultySchedule, read_schedule
 from cdb_video.hooks.difficulty_owner import DifficultyOwner, check_alone
@@ -20,7 +18,6 @@ from cdb_video.run.replay import Replay, check_replayed_classes, epochs_aligned
 from cdb_video.run.start import resumed_state, starting_state
 
 
-@HOOKS.register_module()
 class DifficultyReplayHook(DifficultyOwner):
     """Hands loss and sampler the difficulty of a recorded run, by iteration, in ClassDifficultyHook's place.
 

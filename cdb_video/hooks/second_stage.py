@@ -7,13 +7,11 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 
 from cdb_video.classifier.two_stage import FIRST_STAGE, is_within
 from cdb_video.run.loop import Loop
 
 
-@HOOKS.register_module()
 class SecondStageHook(Hook):
     """Takes the features of a first run from ``load_from``, and sees to it that nothing of them is missing.
 

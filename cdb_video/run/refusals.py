@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
-from cdb_video.hosts.mmaction.refusals import _refuse_training_views, _refuse_unaveraged_views
+from cdb_video.hosts.host import hosts
 from cdb_video.run.parts import METRIC_RECIPE, RunParts
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
@@ -38,10 +38,10 @@ def check_companions(parts: RunParts, owner: str) -> None:
         ValueError: If something cannot work; the message says what to use instead.
     """
     _refuse_sharding(parts, owner)
-    _refuse_training_views(parts.model, parts.train_set)
+    for host in hosts():
+        host.refuse(parts.model, parts.train_set, validates=parts.loop.validates)
     check_classifier_of_loss(parts.model)
     if parts.loop.validates:
-        _refuse_unaveraged_views(parts.model)
         _warn_of_own_statistics(parts)
     if not parts.loop.by_epoch:
         if parts.loop.validates:

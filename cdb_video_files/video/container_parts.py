@@ -1,8 +1,4 @@
-"""What parts of AVI and Matroska files say of their length, and libavformat does not tell. Standard library alone.
-
-`cdb_video_files/video/container_parts.py` and `data_prep/container_parts.py` are the same file: data preparation runs
-without the package.
-"""
+"""What parts of AVI and Matroska files say of their length, and libavformat does not tell. Standard library alone."""
 
 from __future__ import annotations
 

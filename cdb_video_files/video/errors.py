@@ -37,6 +37,10 @@ class ClipError(ValueError):
         return type(self), (self.path, self.rule, self.remedy)
 
 
+class FrameError(ValueError):
+    """Frames cannot be shown as they ask for."""
+
+
 def first_line(error: Exception) -> str:
     """What an error of another library says, without the pages that follow; or its kind, where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

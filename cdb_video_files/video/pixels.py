@@ -7,7 +7,6 @@ All else (more bits, RGB, odd sides, turned frames) takes swscale's exact way to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,10 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cdb_video_files.video.errors import FrameError
+from cdb_video_files.video.orientation import UPRIGHT, Orientations, turned
 from cdb_video_files.video.partial_resize import resize_part
 
 Image: TypeAlias = NDArray[np.uint8]
-Turn: TypeAlias = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,6 @@ class Flip:
 Step: TypeAlias = Resize | Crop | Flip
 
 
-class FrameError(ValueError):
-    """Frames cannot be shown as they ask for."""
-
-
-class TurnedError(FrameError):
-    """Frames are to be shown turned by other than quarter turns."""
-
-
 class MatrixError(FrameError):
     """The colours of frames are stored by a matrix that nothing here converts."""
 
@@ -68,7 +60,9 @@ _PLANAR = frozenset(f'yuv{full}{sampling}p' for full in ('', 'j') for sampling i
 # Red's and blue's share of luma, by AVColorSpace. 2, not specified, is taken for BT.601 at any size, as swscale,
 # and with it OpenCV, decord and PyAV, takes it.
 _BT601 = (0.299, 0.114)
-_SHARES = {1: (0.2126, 0.0722), 2: _BT601, 5: _BT601, 6: _BT601, 9: (0.2627, 0.0593)}
+BT601_SPACES = (2, 5, 6)
+"""AVColorSpace of BT.601: not specified, and its two names."""
+_SHARES = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)} | dict.fromkeys(BT601_SPACES, _BT601)
 # Those besides that swscale converts: RGB, FCC, SMPTE 240M; and names of those that it does not.
 _BY_SWSCALE = (0, 4, 7)
 _NAMES = {
@@ -83,7 +77,6 @@ _NAMES = {
     17: 'YCgCo-Ro',
 }
 _JPEG_RANGE = 2
-_UPRIGHT = (1, 0, 0, 1)
 
 
 def apply_steps(image: Image, steps: Sequence[Step]) -> Image:
@@ -129,7 +122,7 @@ class RgbConverter:
 
     def __init__(self) -> None:
         self._swscale: Any = None
-        self._turns: dict[int, Turn] = {}
+        self._orientations = Orientations()
 
     def shown_size(self, frame: Any) -> tuple[int, int]:
         """Width and height of an av.VideoFrame as it is to be shown, or of an image (H, W, 3).
@@ -139,7 +132,7 @@ class RgbConverter:
         """
         if isinstance(frame, np.ndarray):
             return frame.shape[1], frame.shape[0]
-        return (frame.width, frame.height) if self._turn_of(frame)[0] else (frame.height, frame.width)
+        return (frame.width, frame.height) if self._orientations.of(frame)[0] else (frame.height, frame.width)
 
     def rgb(self, frame: Any, steps: Sequence[Step] = (), out: Image | None = None) -> Image:
         """(h, w, 3) uint8 RGB.
@@ -155,25 +148,14 @@ class RgbConverter:
         """
         if isinstance(frame, np.ndarray):
             return _put(frame, steps, out)
-        turn = self._turn_of(frame)
+        turn = self._orientations.of(frame)
         even = frame.width % 2 == frame.height % 2 == 0
-        if turn != _UPRIGHT or not even or frame.format.name not in _PLANAR or int(frame.colorspace) not in _SHARES:
-            return _put(_turned(self._reformatted(frame), turn), steps, out)
+        if turn != UPRIGHT or not even or frame.format.name not in _PLANAR or int(frame.colorspace) not in _SHARES:
+            return _put(turned(self._reformatted(frame), turn), steps, out)
         full = frame.format.name.startswith('yuvj') or int(frame.color_range) == _JPEG_RANGE
         planes = cv2.merge(_stepped(_planes(frame), steps))
         rgb: Image = cv2.transform(planes, _matrix(int(frame.colorspace), full), dst=out)
         return rgb
-
-    def _turn_of(self, frame: Any) -> Turn:
-        """How to turn and mirror a frame: read once for each angle that the frames of a clip have.
-
-        To read it from every frame would keep each of them in memory until the garbage collector comes by, since in
-        PyAV a frame and its side data hold each other.
-        """
-        angle = frame.rotation
-        if angle not in self._turns:
-            self._turns[angle] = _orientation(frame)
-        return self._turns[angle]
 
     def _reformatted(self, frame: Any) -> Image:
         from av.error import FFmpegError
@@ -247,27 +229,3 @@ def _matrix(colorspace: int, full_range: bool) -> NDArray[np.float64]:
     by_cb = np.array([0, -2 * (1 - blue) * blue / green, 2 * (1 - blue)]) * chroma
     by_cr = np.array([2 * (1 - red), -2 * (1 - red) * red / green, 0]) * chroma
     return np.stack([np.full(3, luma), by_cb, by_cr, -luma * black - 128 * (by_cb + by_cr)], axis=1)
-
-
-def _orientation(frame: Any) -> Turn:
-    """The part (a, b, c, d) of the frame's display matrix that turns and mirrors; each -1, 0 or 1."""
-    data = frame.side_data.get('DISPLAYMATRIX')
-    if data is None:
-        return _UPRIGHT
-    numbers = [number / 65536 for number in np.frombuffer(data, np.int32)[[0, 1, 3, 4]].tolist()]
-    a, b, c, d = turn = tuple(round(number) for number in numbers)
-    quarter = sorted((abs(a), abs(b))) == [0, 1] and (abs(c), abs(d)) == (abs(b), abs(a))
-    if not quarter or not all(math.isclose(*pair, abs_tol=0.01) for pair in zip(numbers, turn, strict=True)):
-        raise TurnedError(f'its frames are to be shown turned by other than quarter turns ({numbers})')
-    return a, b, c, d
-
-
-def _turned(image: Image, turn: Turn) -> Image:
-    """Show an image as a display matrix says: x' = a x + c y, y' = b x + d y."""
-    if turn == _UPRIGHT:
-        return image
-    a, b, c, d = turn
-    if b:
-        image = image.swapaxes(0, 1)
-        a, d = c, b
-    return np.ascontiguousarray(image[::d, ::a])

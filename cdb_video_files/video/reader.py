@@ -15,13 +15,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cdb_video_files.video.announced_length import reaches_end, why_short
+from cdb_video_files.video.containers import open_container, picture_stream
 from cdb_video_files.video.entry_points import EntryPoints
 from cdb_video_files.video.errors import ClipError
 from cdb_video_files.video.packet_index import PacketIndex, pieces_overlap
 
-# Containers of video. No pictures; no lists that name other files to read; no bare streams, for that is what a file
-# with a lost header may be taken for, and they do not say how long they ought to be.
-_CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg'
 # Those that keep the time at which each packet's frame is shown, and codecs with one frame a packet.
 _TIMED, _ONE_FRAME_A_PACKET = ('mov', 'matroska'), ('h264', 'hevc', 'mpeg4', 'mjpeg')
 # For libavformat's own look at the streams, not for ours: to decode the first frame costs as much as many others.
@@ -255,25 +253,20 @@ def _open(path: str, quick: bool = False) -> tuple[Any, Any]:
     """
     import av
 
-    options = {'format_whitelist': _CONTAINERS} | (_QUICK if quick else {})
     try:
-        # An absolute path, or a name such as 'a:b.mp4' would be taken for a protocol.
-        # Titles may be in any encoding.
-        container = av.open(path, options=options, metadata_errors='replace')
+        container = open_container(path, **(_QUICK if quick else {}))
     except (FileNotFoundError, PermissionError):
         raise
     except av.error.FFmpegError as error:
         raise ClipError(path, f'not a readable video file ({error.strerror})') from error
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            if stream.codec_context is None:
-                container.close()
-                raise ImportError(f'PyAV {av.__version__} has no decoder for the codec of such a file')
-            # Threads would only fight with the other workers, and the decoder must see `skip_frame` change.
-            stream.codec_context.thread_count = 1
-            return container, stream
-    container.close()
-    raise ClipError(path, 'the file holds no video stream')
+    stream = picture_stream(container)
+    if stream is None:
+        container.close()
+        raise ClipError(path, 'the file holds no video stream')
+    if stream.codec_context is None:
+        container.close()
+        raise ImportError(f'PyAV {av.__version__} has no decoder for the codec of such a file')
+    return container, stream
 
 
 def _errors() -> Any:

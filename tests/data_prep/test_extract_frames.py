@@ -16,7 +16,7 @@ import cv2
 import extract_frames
 import numpy as np
 import pytest
-from prep.decode.clip_reader import ClipError
+from prep.decode.errors import VideoError
 from prep.extract.clip import Outcome, Task, extract_clip
 from prep.frames.clip_frames import ClipFrames
 from prep.frames.folder import FolderWriter
@@ -234,7 +234,7 @@ def test_whole_groups_hidden_by_an_edit_list_are_no_damage_and_a_cut_is(tmp_path
     frames = ClipFrames(clip, Options())
     assert sum(1 for _ in frames) == frames.announced == shown < 120
     cut(clip, tmp_path / 'cut.mp4', 0.8)
-    with pytest.raises(ClipError):
+    with pytest.raises(VideoError):
         list(ClipFrames(tmp_path / 'cut.mp4', Options()))
 
 

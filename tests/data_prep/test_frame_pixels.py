@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import simplejpeg
-from prep.decode.clip_reader import ClipError
+from prep.decode.errors import VideoError
 from prep.decode.frame_planes import FrameReducer, reduced_size
 from prep.frames.clip_frames import ClipFrames
 from prep.frames.frame_choice import FrameChoice
@@ -170,7 +170,7 @@ def test_a_turned_video_comes_out_as_it_is_to_be_shown(tmp_path, matrix, order):
 
 def test_a_video_turned_by_another_angle_is_refused(tmp_path):
     clip = turn_by_header(write_picture_clip(tmp_path / 'a.mp4', four_colours()), (0.7071, 0.7071, -0.7071, 0.7071))
-    with pytest.raises(ClipError, match='turned by other than quarter turns'):
+    with pytest.raises(VideoError, match='turned by other than quarter turns'):
         extract(clip)
 
 
@@ -222,7 +222,7 @@ def test_a_frame_that_decord_repeats_or_leaves_out_is_noticed(tmp_path, monkeypa
         return read(reader) if len(calls) != 6 else (read(reader), read(reader))[1]
 
     monkeypatch.setattr(decord.VideoReader, 'next', one_late)
-    with pytest.raises(ClipError, match='frame 6 is another one to decord than to PyAV'):
+    with pytest.raises(VideoError, match='frame 6 is another one to decord than to PyAV'):
         extract(clip, backend='decord')
 
 

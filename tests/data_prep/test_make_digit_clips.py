@@ -7,7 +7,8 @@ from pathlib import Path
 import make_digit_clips
 import numpy as np
 import pytest
-from make_digit_clips import Clip, Options, class_sizes, draw, plan
+from prep.digits.data_set import draw
+from prep.digits.plan import Clip, Options, class_sizes, plan
 from prep.mini.clip import count_frames
 
 from cdb_video_files.class_lists import read_class_names
@@ -98,7 +99,7 @@ def test_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(make_digit_clips, 'encode', stop)
+    monkeypatch.setattr('prep.digits.data_set.encode', stop)
     with pytest.raises(KeyboardInterrupt):
         make_digit_clips.main(['--out', str(tmp_path / 'digits'), *SMALL])
     assert list(tmp_path.iterdir()) == []

@@ -63,6 +63,21 @@ def test_every_task_is_done_once_though_some_lose_their_process(workers):
         assert 'signal 9' in results['killed'].reason
 
 
+@pytest.mark.skipif(os.name != 'posix', reason='needs POSIX signals')
+def test_a_worker_that_dies_between_two_tasks_costs_none():
+    results = run_tasks(tell_process, ['a', 'b', 'c'], 1, 60)
+    _, first = next(results)
+    # It waits for its next task, which it gets when the loop goes on.
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    (_, second), (_, third) = results
+    assert first != second == third
+
+
+def tell_process(task, beat):
+    return os.getpid()
+
+
 def test_no_task_needs_no_worker():
     assert list(run_tasks(work, [], 4, 1)) == []
 

@@ -13,7 +13,7 @@ from torch import nn
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.metrics.training_counts import TrainingCounts
-from tests.support.runs import hook_of, make_runner
+from tests.support.runs import make_runner
 
 ONLINE = {'custom_hooks': [{'type': 'ClassDifficultyHook', 'source': 'train', 'min_difficulty': 0.05}]}
 ALONE = {

@@ -17,10 +17,10 @@ from typing import Any
 
 import av
 import numpy as np
-from announced_length import LengthCheck
 
-# libavformat's flag for a still picture, such as the cover of an audio file.
-_ATTACHED_PICTURE = av.stream.Disposition.attached_pic
+from cdb_video_files.video.announced_length import LengthCheck
+from cdb_video_files.video.containers import picture_stream
+
 _DECORD_BATCH = 32
 
 
@@ -69,7 +69,7 @@ def check_video(
     seen = Seen()
     try:
         with av.open(str(path)) as container:
-            stream = _video_stream(container)
+            stream = picture_stream(container)
             if stream is None:
                 seen.problems.append(('unreadable', 'the file holds no video stream'))
                 return seen
@@ -86,15 +86,6 @@ def check_video(
     if decord and not seen.problems:
         _read_with_decord(path, seen, full, samples, random.Random(seed), beat)
     return seen
-
-
-def _video_stream(container: Any) -> Any:
-    for stream in container.streams.video:
-        if not stream.disposition & _ATTACHED_PICTURE:
-            # Threads would only fight with the other worker processes.
-            stream.codec_context.thread_count = 1
-            return stream
-    return None
 
 
 def _decode_all(container: Any, stream: Any, seen: Seen, beat: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import av
 
+from cdb_video_files.video.containers import picture_stream
 from prep.cut.writer import FPS, ClipWriter, CutOptions
 
 # A frame may come this much of 1/24 s late and still be that slot's.
@@ -24,7 +25,6 @@ _LATE = Fraction(1, 4)
 _LONGEST_FRAME_SECONDS = Fraction(1, 2)
 # Start to decode so much before the first clip.
 _LEAD_SECONDS = 3
-_ATTACHED_PICTURE = av.stream.Disposition.attached_pic
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Cutter:
         self.outcome = CutOutcome()
 
     def cut(self, container: Any) -> None:
-        stream = _video_stream(container)
+        stream = picture_stream(container)
         if stream is None:
             self.fail_rest('the recording holds no video stream')
             return
@@ -164,14 +164,6 @@ class _Cutter:
     def discard(self) -> None:
         for writer in self._open.values():
             writer.discard()
-
-
-def _video_stream(container: Any) -> Any:
-    for stream in container.streams.video:
-        if not stream.disposition & _ATTACHED_PICTURE:
-            stream.codec_context.thread_count = 1
-            return stream
-    return None
 
 
 def _slots(

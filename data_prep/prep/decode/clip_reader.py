@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
-from announced_length import LengthCheck
 
-# libavformat's flag for a still picture, such as the cover of an audio file.
-_ATTACHED_PICTURE = av.stream.Disposition.attached_pic
-# Containers of video. No pictures; no lists that name other files to read; no bare streams, for that is
-# what a file with a lost header may be taken for, and they do not say how long they ought to be.
-_CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg'
-
-
-class ClipError(ValueError):
-    """A video file cannot be read completely; the message names the rule that it breaks."""
+from cdb_video_files.video.announced_length import LengthCheck
+from cdb_video_files.video.containers import open_container, picture_stream
+from prep.decode.errors import VideoError
 
 
 def open_clip(source: Path) -> av.container.InputContainer:
     """Open a video file.
 
     Raises:
-        ClipError: If it is none.
+        VideoError: If it is none.
     """
     try:
-        # An absolute path, or a name such as 'a:b.mp4' would be taken for a protocol.
-        # Titles may be in any encoding.
-        return av.open(os.path.abspath(source), options={'format_whitelist': _CONTAINERS}, metadata_errors='replace')
+        return open_container(source)
     except av.error.FFmpegError as error:
-        raise ClipError(f'not a readable video file ({error.strerror})') from error
+        raise VideoError(f'not a readable video file ({error.strerror})') from error
 
 
 class ClipReader:
@@ -49,7 +39,7 @@ class ClipReader:
         rate: Frames per second, of the whole stream on average; None = the header does not say.
 
     Raises:
-        ClipError: If it holds no video.
+        VideoError: If it holds no video.
     """
 
     def __init__(self, container: av.container.InputContainer) -> None:
@@ -66,7 +56,7 @@ class ClipReader:
         """Yield every frame, in the order in which they are shown.
 
         Raises:
-            ClipError: If the stream is damaged, or its frames change their size.
+            VideoError: If the stream is damaged, or its frames change their size.
         """
         try:
             for packet in self._container.demux(self._stream):
@@ -76,18 +66,18 @@ class ClipReader:
                 self._discarded += packet.is_discard
                 frames = packet.decode()
                 if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
-                    raise ClipError(f'damaged or cut off after {self.decoded} frames')
+                    raise VideoError(f'damaged or cut off after {self.decoded} frames')
                 for frame in frames:
                     self._check_size(frame)
                     self.decoded += 1
                     yield frame
         except av.error.FFmpegError as error:
-            raise ClipError(f'cannot be decoded after {self.decoded} frames ({error.strerror})') from error
+            raise VideoError(f'cannot be decoded after {self.decoded} frames ({error.strerror})') from error
 
     def _check_size(self, frame: av.VideoFrame) -> None:
         size = (frame.width, frame.height)
         if self._size not in (None, size):
-            raise ClipError(f'the frame size changes after {self.decoded} frames, from {self._size} to {size}')
+            raise VideoError(f'the frame size changes after {self.decoded} frames, from {self._size} to {size}')
         self._size = size
 
     @property
@@ -101,26 +91,24 @@ class ClipReader:
         One frame less is let pass: an MPEG-4 stream with packed B-frames ends in an empty packet.
 
         Raises:
-            ClipError: If no frame was decoded, or fewer than announced, or they end before the announced duration.
+            VideoError: If no frame was decoded, or fewer than announced, or they end before the announced duration.
         """
         if self.decoded == 0:
-            raise ClipError('no frame can be decoded')
+            raise VideoError('no frame can be decoded')
         if why := self._length.why_short():
-            raise ClipError(f'cut off after {self.decoded} frames: {why}')
+            raise VideoError(f'cut off after {self.decoded} frames: {why}')
         if self._stream.frames == 0:
             return None
         announced: int = self._stream.frames - self._discarded
         if self._packets < self._stream.frames or self.decoded < announced - 1:
             if self._length.reaches_end():
                 return self.decoded
-            raise ClipError(f'{self.decoded} frames can be decoded, its header announces {announced}')
+            raise VideoError(f'{self.decoded} frames can be decoded, its header announces {announced}')
         return announced
 
 
 def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
-    for stream in container.streams.video:
-        if not stream.disposition & _ATTACHED_PICTURE:
-            # Threads would only fight with the other worker processes.
-            stream.codec_context.thread_count = 1
-            return stream
-    raise ClipError('the file holds no video stream')
+    stream = picture_stream(container)
+    if stream is None:
+        raise VideoError('the file holds no video stream')
+    return stream

@@ -14,15 +14,13 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from prep.decode.clip_reader import ClipError
+from cdb_video_files.video.orientation import UPRIGHT, Orientations, Turn, TurnedError, turned
+from cdb_video_files.video.pixels import BT601_SPACES
+from prep.decode.errors import VideoError
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
-Turn = tuple[int, int, int, int]
 
 _PLANAR = ('yuv420p', 'yuvj420p')
-# AVColorSpace: 2 not specified, 5 and 6 the two names of BT.601. What is not specified is taken for
-# BT.601 at any size, as swscale, and with it OpenCV, decord and PyAV, takes it.
-_BT601 = (2, 5, 6)
 _LEVELS = np.arange(256)
 _FULL_LUMA = np.clip(np.rint((_LEVELS - 16) * 255 / 219), 0, 255).astype(np.uint8)
 _FULL_CHROMA = np.clip(np.rint((_LEVELS - 128) * 255 / 224 + 128), 0, 255).astype(np.uint8)
@@ -31,7 +29,6 @@ _FULL_CHROMA = np.clip(np.rint((_LEVELS - 128) * 255 / 224 + 128), 0, 255).astyp
 _CONVERSION = (
     Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.FULL_CHR_H_INT
 )
-_UPRIGHT = (1, 0, 0, 1)
 
 
 class FrameReducer:
@@ -46,16 +43,16 @@ class FrameReducer:
         self._short_side = short_side
         self._even = even
         self._converter = VideoReformatter()
-        self._turns: dict[int, Turn] = {}
+        self._orientations = Orientations()
 
     def planes(self, frame: av.VideoFrame) -> Planes | None:
         """Y (H, W), Cb and Cr (ceil(H/2), ceil(W/2)), uint8, full-range BT.601; None = only `image` can.
 
         Raises:
-            ClipError: If the frame is to be turned by other than quarter turns.
+            VideoError: If the frame is to be turned by other than quarter turns.
         """
         # To mirror a plane of odd width would shift its colours against the pixels.
-        if not _is_planar(frame) or self._turn_of(frame) != _UPRIGHT:
+        if not _is_planar(frame) or self._turn_of(frame) != UPRIGHT:
             return None
         width, height = frame.width, frame.height
         new_width, new_height = self._size(width, height)
@@ -78,7 +75,7 @@ class FrameReducer:
         """(H, W, 3) uint8, blue first, of any frame, or of an image of that kind.
 
         Raises:
-            ClipError: If the frame is to be turned by other than quarter turns.
+            VideoError: If the frame is to be turned by other than quarter turns.
         """
         if isinstance(frame, np.ndarray):
             size = self._size(frame.shape[1], frame.shape[0])
@@ -87,18 +84,13 @@ class FrameReducer:
         # One converter for all frames: VideoFrame.to_ndarray(format=...) sets up a new one, with
         # its threads, for every frame.
         image = self._converter.reformat(frame, width, height, 'bgr24', interpolation=_CONVERSION, threads=1)
-        return _turn(image.to_ndarray(), self._turn_of(frame))
+        return turned(image.to_ndarray(), self._turn_of(frame))
 
     def _turn_of(self, frame: av.VideoFrame) -> Turn:
-        """How to turn and mirror a frame: read once for each angle that the frames of a clip have.
-
-        To read it from every frame would keep each of them in memory until the garbage collector comes by, since in
-        PyAV a frame and its side data hold each other.
-        """
-        angle = frame.rotation
-        if angle not in self._turns:
-            self._turns[angle] = _orientation(frame)
-        return self._turns[angle]
+        try:
+            return self._orientations.of(frame)
+        except TurnedError as error:
+            raise VideoError(str(error)) from error
 
     def _size(self, width: int, height: int) -> tuple[int, int]:
         width, height = reduced_size(width, height, self._short_side)
@@ -116,7 +108,7 @@ def reduced_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def _is_planar(frame: av.VideoFrame) -> bool:
-    return frame.format.name in _PLANAR and int(frame.colorspace) in _BT601
+    return frame.format.name in _PLANAR and int(frame.colorspace) in BT601_SPACES
 
 
 def _plane(plane: av.video.plane.VideoPlane, size: tuple[int, int]) -> np.ndarray:
@@ -154,28 +146,3 @@ def _reduce_chroma(plane: np.ndarray, scale: tuple[float, float], size: tuple[in
 def _lacking(length: int, factor: float, wanted: int) -> int:
     """How many samples to add to `length` so that `factor` times it is at least `wanted`, rounded."""
     return max(0, math.ceil((wanted - 0.49) / factor) - length)
-
-
-def _orientation(frame: av.VideoFrame) -> Turn:
-    """The part (a, b, c, d) of the frame's display matrix that turns and mirrors; each -1, 0 or 1."""
-    data = frame.side_data.get('DISPLAYMATRIX')
-    if data is None:
-        return _UPRIGHT
-    numbers = np.frombuffer(data, np.int32)[[0, 1, 3, 4]] / 65536
-    turn = tuple(int(number) for number in np.rint(numbers))
-    a, b, c, d = turn
-    quarter = (abs(a), abs(b)) in ((0, 1), (1, 0)) and (abs(c), abs(d)) == (abs(b), abs(a))
-    if not quarter or not np.allclose(numbers, turn, atol=0.01):
-        raise ClipError(f'its frames are to be shown turned by other than quarter turns ({numbers.tolist()})')
-    return a, b, c, d
-
-
-def _turn(plane: np.ndarray, turn: Turn) -> np.ndarray:
-    """Show a plane as a display matrix says: x' = a x + c y, y' = b x + d y."""
-    if turn == _UPRIGHT:
-        return plane
-    a, b, c, d = turn
-    if b:
-        plane = plane.swapaxes(0, 1)
-        a, d = c, b
-    return np.ascontiguousarray(plane[::d, ::a])

@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-from announced_length import LengthCheck
 
-# libavformat's flag for a still picture, such as the cover of an audio file.
-_ATTACHED_PICTURE = av.stream.Disposition.attached_pic
-
-
-class VideoError(ValueError):
-    """A file cannot be opened as a video; the message says why, not which."""
+from cdb_video_files.video.announced_length import LengthCheck
+from cdb_video_files.video.containers import picture_stream
+from prep.decode.errors import VideoError
 
 
 def announced_frames(path: Path) -> tuple[int, bool]:
@@ -29,12 +25,12 @@ def announced_frames(path: Path) -> tuple[int, bool]:
     """
     try:
         with av.open(str(path)) as container:
-            streams = [s for s in container.streams.video if not s.disposition & _ATTACHED_PICTURE]
-            if not streams:
+            stream = picture_stream(container)
+            if stream is None:
                 raise VideoError('the file holds no video stream')
-            frames, is_bounded = streams[0].frames, True
+            frames, is_bounded = stream.frames, True
             if not frames:
-                frames, is_bounded = _count_packets(container, streams[0])
+                frames, is_bounded = _count_packets(container, stream)
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f'not a readable video file ({error.strerror})') from error
     if frames < 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import cv2
 
-from prep.decode.clip_reader import ClipError
+from prep.decode.errors import VideoError
 from prep.frames.clip_frames import ClipFrames
 from prep.frames.layouts import LAYOUTS, ClipWriter
 from prep.frames.manifest import FolderError, Manifest, Options, Source
@@ -80,7 +80,7 @@ def extract_clip(task: Task, options: Options, beat: Callable[[], None] = lambda
         finally:
             writer.discard()
     except OSError as error:
-        # Reading has its own ClipError, so this is about writing; PyAV's muxer raises OSErrors too.
+        # Reading has its own VideoError, so this is about writing; PyAV's muxer raises OSErrors too.
         return Outcome(task, unwritten=_words(error), fatal=error.errno in _FATAL)
     except (ValueError, av.error.FFmpegError, cv2.error) as error:
         return Outcome(task, damage=str(error))
@@ -111,9 +111,9 @@ def _identify(source: Path) -> Source:
     try:
         identity = Source.of(source)
     except OSError as error:
-        raise ClipError(f'the file cannot be read ({error.strerror})') from error
+        raise VideoError(f'the file cannot be read ({error.strerror})') from error
     if identity.size == 0:
-        raise ClipError('the file is empty (0 bytes)')
+        raise VideoError('the file is empty (0 bytes)')
     return identity
 
 

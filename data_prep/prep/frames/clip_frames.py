@@ -16,7 +16,8 @@ import av
 import cv2
 import numpy as np
 
-from prep.decode.clip_reader import ClipError, ClipReader, open_clip
+from prep.decode.clip_reader import ClipReader, open_clip
+from prep.decode.errors import VideoError
 from prep.decode.frame_planes import FrameReducer, reduced_size
 from prep.frames.frame_choice import FrameChoice
 from prep.frames.manifest import Options
@@ -73,7 +74,7 @@ def _decord_frames(source: Path, seen: list[tuple[bool, np.ndarray]]) -> Iterato
     try:
         import decord
     except ImportError as error:
-        raise ClipError('decord is not installed here. Install it, or use --backend pyav') from error
+        raise VideoError('decord is not installed here. Install it, or use --backend pyav') from error
     decord.logging.set_level(decord.logging.QUIET)
     try:
         reader = decord.VideoReader(str(source), num_threads=1)
@@ -84,7 +85,7 @@ def _decord_frames(source: Path, seen: list[tuple[bool, np.ndarray]]) -> Iterato
                 yield np.ascontiguousarray(image)
     except (decord.DECORDError, RuntimeError, StopIteration, AssertionError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ClipError(f'decord cannot read it ({reason[0][:200]}). Use --backend pyav') from error
+        raise VideoError(f'decord cannot read it ({reason[0][:200]}). Use --backend pyav') from error
 
 
 def _compare(image: np.ndarray, expected: np.ndarray, index: int) -> None:
@@ -92,7 +93,7 @@ def _compare(image: np.ndarray, expected: np.ndarray, index: int) -> None:
     same_shape = thumb.shape == expected.shape
     difference = float(cv2.absdiff(thumb, expected).mean()) if same_shape else float('inf')
     if difference > _MAX_DIFFERENCE:
-        raise ClipError(
+        raise VideoError(
             f'frame {index + 1} is another one to decord than to PyAV (they differ by {difference:.0f} levels). '
             'Use --backend pyav'
         )

@@ -30,7 +30,7 @@ class JpegEncoder:
         """A JPEG file, 4:2:0, of a frame.
 
         Raises:
-            ClipError: See `FrameReducer`.
+            VideoError: See `FrameReducer`.
         """
         planes = None if isinstance(frame, np.ndarray) else self._reducer.planes(frame)
         if planes is not None:

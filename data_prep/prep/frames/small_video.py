@@ -22,7 +22,8 @@ import av
 import cv2
 import numpy as np
 
-from prep.decode.clip_reader import ClipError, ClipReader, open_clip
+from prep.decode.clip_reader import ClipReader, open_clip
+from prep.decode.errors import VideoError
 from prep.decode.frame_planes import FrameReducer
 from prep.folders import partial_name
 from prep.frames.clip_frames import Frame
@@ -76,7 +77,7 @@ class VideoFileWriter:
     def finish(self, manifest: Manifest) -> None:
         """Let the video appear, in place of an earlier one if any."""
         if self._stream is None:
-            raise ClipError('no frame can be decoded')
+            raise VideoError('no frame can be decoded')
         self._container.mux(self._stream.encode())
         self._container.close()
         with self._partial.open('rb+') as file:
@@ -154,7 +155,7 @@ def why_no_video(path: Path, manifest: Manifest) -> str | None:
             reader = ClipReader(container)
             sizes = {(frame.width, frame.height) for frame in reader.frames()}
             reader.check_count()
-    except ClipError as error:
+    except VideoError as error:
         return str(error)
     if reader.decoded != manifest.frames or sizes != {(manifest.width, manifest.height)}:
         return f'{reader.decoded} frames of {sorted(sizes)}, its manifest says {manifest.frames} of another size'

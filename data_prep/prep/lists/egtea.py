@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cdb_video_files.annotations import read_annotations, read_index
@@ -29,19 +29,63 @@ from prep.lists.split_clips import (
 ANNOTATIONS, LISTS = 'action_annotation', 'lists'
 
 
-def _divide(
-    root: Path, args: argparse.Namespace, ids: Sequence[int]
-) -> tuple[dict[str, list[LabelledClip]], HoldOut, Media]:
-    """Read the split, look for its clips and divide those that are there into the parts."""
-    hold_out = parse_hold_out(args.hold_out, args.seed)
-    train, test = (_read_split(root, part, args, ids) for part in ('train', 'test'))
+@dataclass(frozen=True)
+class Wanted:
+    """Which lists are wanted, and from where.
+
+    Attributes:
+        root: Folder with action_annotation/.
+        label: 'verb', 'noun' or 'action'.
+        split: 1, 2 or 3.
+        hold_out: Clips to validate on, as `parse_hold_out` reads it.
+        seed: Of a hold-out that is drawn.
+        source: 'frames', 'videos' or 'both': which lists to write, and what must be on disk.
+        frames: Folder of frames or packs; None = the one below `root`.
+        allow_missing: Whether clips that are not there are left out.
+    """
+
+    root: Path
+    label: str
+    split: int
+    hold_out: str
+    seed: int
+    source: str
+    frames: Path | None
+    allow_missing: bool
+
+    @property
+    def annotations(self) -> Path:
+        """Folder of the annotation files."""
+        return self.root / ANNOTATIONS
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The clips of a split that are there, part by part; who is held out; what was found on disk."""
+
+    parts: dict[str, list[LabelledClip]]
+    hold_out: HoldOut
+    media: Media
+
+
+def divide(wanted: Wanted, ids: Sequence[int]) -> Divided:
+    """Read the split, look for its clips and divide those that are there into the parts.
+
+    Args:
+        wanted: What is asked for.
+        ids: EGTEA's ids of the classes, in the order of the labels.
+
+    Raises:
+        AnnotationError: If a line does not parse.
+        FolderError: If clips are missing and may not be.
+        SplitError: If the hold-out does not fit, or leaves a part empty.
+    """
+    hold_out = parse_hold_out(wanted.hold_out, wanted.seed)
+    train, test = (_read_split(wanted, part, ids) for part in ('train', 'test'))
     check_apart(train, test)
     if not hold_out.is_open:  # what does not fit is said before ten thousand files are looked at
         hold_out_clips(train, test, hold_out)
-    frames = args.frames or frames_folder(root)
-    media = look_for_media(root, [entry.clip for entry in (*train, *test)], args.source, frames)
-    if media.missing and not args.allow_missing:
-        raise FolderError(_missing(media, len(train) + len(test), args.source, frames))
+    media = _found(wanted, [entry.clip for entry in (*train, *test)])
     # An open hold-out is settled on the clips that are there, so that it covers what can be measured.
     hold_out = settle(hold_out, [entry for entry in train if entry.clip not in media.missing])
     parts = {
@@ -51,7 +95,15 @@ def _divide(
     empty = [part for part, entries in parts.items() if not entries]
     if empty:
         raise SplitError(f'no clip is left for {", ".join(empty)}: nothing to list. Choose another --hold-out')
-    return parts, hold_out, media
+    return Divided(parts, hold_out, media)
+
+
+def _found(wanted: Wanted, clips: Sequence[ClipName]) -> Media:
+    frames = wanted.frames or frames_folder(wanted.root)
+    media = look_for_media(wanted.root, clips, wanted.source, frames)
+    if media.missing and not wanted.allow_missing:
+        raise FolderError(_missing(media, len(clips), wanted.source, frames))
+    return media
 
 
 def _missing(media: Media, total: int, source: str, frames: Path) -> str:
@@ -66,7 +118,12 @@ def _missing(media: Media, total: int, source: str, frames: Path) -> str:
     )
 
 
-def _read_names(path: Path) -> dict[int, str]:
+def read_names(path: Path) -> dict[int, str]:
+    """EGTEA's ids and class names from an index file, in the order of the labels.
+
+    Raises:
+        AnnotationError: If a line does not parse, or a name cannot stand in a class list.
+    """
     names = read_index(path)
     try:
         check_class_names(list(names.values()))
@@ -75,17 +132,22 @@ def _read_names(path: Path) -> dict[int, str]:
     return names
 
 
-def _read_split(root: Path, part: str, args: argparse.Namespace, ids: Sequence[int]) -> list[LabelledClip]:
-    path = root / ANNOTATIONS / f'{part}_split{args.split}.txt'
-    return label_clips(read_annotations(path, {args.label: ids}), args.label, ids, str(path))
+def _read_split(wanted: Wanted, part: str, ids: Sequence[int]) -> list[LabelledClip]:
+    path = wanted.annotations / f'{part}_split{wanted.split}.txt'
+    return label_clips(read_annotations(path, {wanted.label: ids}), wanted.label, ids, str(path))
 
 
-def _write_lists(
-    folder: Path,
-    parts: Mapping[str, Sequence[LabelledClip]],
-    lengths: Mapping[ClipName, int],
-    source: str,
+def write_lists(
+    folder: Path, parts: Mapping[str, Sequence[LabelledClip]], lengths: Mapping[ClipName, int], source: str
 ) -> None:
+    """Write the frame and video lists of all parts.
+
+    Args:
+        folder: Where they go.
+        parts: Clips by part.
+        lengths: Frames of each clip.
+        source: 'frames', 'videos' or 'both'.
+    """
     for part, entries in parts.items():
         if source != 'videos':
             frames = [FrameEntry(e.clip.path, lengths[e.clip], e.label) for e in entries]

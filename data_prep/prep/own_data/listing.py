@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from tqdm import tqdm
 
 from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
 from prep.command import first_few
-from prep.decode.video_header import VideoError, announced_frames
+from prep.decode.errors import VideoError
+from prep.decode.video_header import announced_frames
 from prep.frames.folder import FolderError, Manifest, Options
 from prep.lists.media import check_made_alike, look_for_clip
 from prep.lists.split_clips import PARTS
@@ -45,8 +45,28 @@ class Found:
     unbounded: int = 0
 
 
-def _look(lines: Sequence[OwnLine], args: argparse.Namespace) -> Found:
+@dataclass(frozen=True)
+class Division:
+    """How clips are to be divided.
+
+    Attributes:
+        val_share: Share of every class to validate on, in [0, 1); None = the usual one.
+        test_share: The same for testing.
+        seed: Which clips are drawn.
+    """
+
+    val_share: float | None
+    test_share: float | None
+    seed: int
+
+
+def look_for_videos(lines: Sequence[OwnLine], videos: Path, frames: Path | None) -> Found:
     """Open every video, and look at its frames if they are wanted.
+
+    Args:
+        lines: The clips.
+        videos: Folder of the videos.
+        frames: Folder of frames or packs; None = not wanted.
 
     Raises:
         FolderError: If the frames were not all extracted with the same options.
@@ -54,9 +74,8 @@ def _look(lines: Sequence[OwnLine], args: argparse.Namespace) -> Found:
     found = Found()
     options: Counter[Options] = Counter()
     for line in tqdm(lines, desc='opening', unit='video', leave=False, disable=None):
-        clip, video = line.clip, args.videos / line.clip.path
-        frames = None if args.frames is None else args.frames / clip.frame_dir
-        manifest, why = look_for_clip(video, frames)
+        clip, video = line.clip, videos / line.clip.path
+        manifest, why = look_for_clip(video, None if frames is None else frames / clip.frame_dir)
         try:
             if why is None:
                 found.lengths[clip], is_bounded = _length(video, manifest)
@@ -80,7 +99,8 @@ def _length(video: Path, manifest: Manifest | None) -> tuple[int, bool]:
     return manifest.frames, is_bounded
 
 
-def _check_missing(found: Found, lines: Sequence[OwnLine], allowed: bool) -> None:
+def check_missing(found: Found, lines: Sequence[OwnLine], allowed: bool) -> None:
+    """Raise a FolderError if clips cannot be used and that is not allowed, or none can."""
     missing = [f'{line.where}: {line.clip.path} ({why})' for line in lines if (why := found.missing.get(line.clip))]
     if missing and not allowed:
         raise FolderError(
@@ -91,16 +111,19 @@ def _check_missing(found: Found, lines: Sequence[OwnLine], allowed: bool) -> Non
         raise FolderError(f'none of the {len(lines)} clips is there: {first_few(missing)}. Is --videos right?')
 
 
-def _divided(lines: Sequence[OwnLine], args: argparse.Namespace) -> tuple[list[OwnLine], str]:
+def divided(lines: Sequence[OwnLine], division: Division) -> tuple[list[OwnLine], str]:
     """Give every clip a part; also say how, in words.
 
     Where the split is given, its parts stay as they are, and what it lacks is drawn from its training
     clips: val always, since difficulty is measured there, test only if a share is asked for.
+
+    Raises:
+        OwnClipsError: If nothing would be left to train on, or a share is asked for of a part that is given.
     """
     given = {line.part for line in lines} - {None}
     if given and 'train' not in given:
         raise OwnClipsError(f'the split has {", ".join(sorted(map(str, given)))} but no train: nothing to train on')
-    asked = {'val': args.val_share, 'test': args.test_share}
+    asked = {'val': division.val_share, 'test': division.test_share}
     for part, share in asked.items():
         if part in given and share is not None:
             raise OwnClipsError(f'--{part}-share {share:g}, but the split has a {part} part. Give one of the two')
@@ -109,9 +132,9 @@ def _divided(lines: Sequence[OwnLine], args: argparse.Namespace) -> tuple[list[O
     if sum(shares.values()) >= 1:
         raise OwnClipsError(f'the shares {shares} leave nothing to train on. Their sum must be below 1')
     open_ones = [line for line in lines if line.part in (None, 'train')]
-    drawn = dict(zip((line.clip for line in open_ones), divide(open_ones, shares, args.seed), strict=True))
-    divided = [replace(line, part=drawn.get(line.clip, line.part)) for line in lines]
-    return divided, _words(given, shares, args.seed, lines[0].clip.group is not None)
+    drawn = dict(zip((line.clip for line in open_ones), divide(open_ones, shares, division.seed), strict=True))
+    settled = [replace(line, part=drawn.get(line.clip, line.part)) for line in lines]
+    return settled, _words(given, shares, division.seed, lines[0].clip.group is not None)
 
 
 def _words(given: set[str | None], shares: Mapping[str, float], seed: int, grouped: bool) -> str:
@@ -122,7 +145,8 @@ def _words(given: set[str | None], shares: Mapping[str, float], seed: int, group
     return '; '.join(words) or 'none'
 
 
-def _parts(lines: Sequence[OwnLine], names: Sequence[str]) -> dict[str, list[Labelled]]:
+def parts_of(lines: Sequence[OwnLine], names: Sequence[str]) -> dict[str, list[Labelled]]:
+    """The clips of every part that has some, with their labels, sorted by path."""
     label_of = {name: label for label, name in enumerate(names)}
     parts = {
         part: sorted(
@@ -134,14 +158,12 @@ def _parts(lines: Sequence[OwnLine], names: Sequence[str]) -> dict[str, list[Lab
     return {part: entries for part, entries in parts.items() if entries}
 
 
-def _writer(
-    parts: Mapping[str, Sequence[Labelled]], lengths: Mapping[OwnClip, int], frames: Path | None
-) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        for part, entries in parts.items():
-            write_video_list(folder / f'{part}_videos.txt', [VideoEntry(e.clip.path, e.label) for e in entries])
-            if frames is not None:
-                listed = [FrameEntry(e.clip.frame_dir, lengths[e.clip], e.label) for e in entries]
-                write_frame_list(folder / f'{part}.txt', listed)
-
-    return write
+def write_lists(
+    folder: Path, parts: Mapping[str, Sequence[Labelled]], lengths: Mapping[OwnClip, int], *, with_frames: bool
+) -> None:
+    """Write the video list of every part, and its frame list if there are frames."""
+    for part, entries in parts.items():
+        write_video_list(folder / f'{part}_videos.txt', [VideoEntry(e.clip.path, e.label) for e in entries])
+        if with_frames:
+            listed = [FrameEntry(e.clip.frame_dir, lengths[e.clip], e.label) for e in entries]
+            write_frame_list(folder / f'{part}.txt', listed)

@@ -2,7 +2,7 @@
 
 The standard pools take a process that dies for the end of everything, and wait for ever for one that
 hangs. Decoders of video are native code that reads damaged files, so both happen. All commands that read
-many clips do it here.
+many clips do it here. docs/contribute/own_code.md has the libraries that were tried in its place.
 """
 
 from __future__ import annotations
@@ -56,10 +56,14 @@ class _Worker(Generic[T]):
         self.ready = False
         self.alive_at = time.monotonic()
 
-    def give(self, task: T) -> None:
-        """Let it begin a task."""
+    def give(self, task: T) -> bool:
+        """Let it begin a task; False = it died between two tasks, and begins none."""
+        try:
+            self.connection.send(task)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
         self.task, self.alive_at = task, time.monotonic()
-        self.connection.send(task)
+        return True
 
     def why_late(self, stall_seconds: float) -> str | None:
         """Why it is to be given up; None = it is not."""
@@ -136,8 +140,8 @@ def _run(
                     left -= 1
                     yield task, result
             for worker in crew:
-                if worker.ready and worker.task is None and waiting:
-                    worker.give(waiting.pop())
+                if worker.ready and worker.task is None and waiting and worker.give(waiting[-1]):
+                    waiting.pop()
     finally:
         _dismiss(crew, stall_seconds)
 

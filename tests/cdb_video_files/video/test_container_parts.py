@@ -1,7 +1,6 @@
 """AVI with gaps in time is read, and none that was cut between frames; Matroska that lacks its last bytes is named."""
 
 import struct
-from pathlib import Path
 
 import check_dataset
 import extract_frames
@@ -178,8 +177,3 @@ def test_matroska_of_unknown_length_is_read_as_far_as_it_goes(tmp_path):
 def test_headers_of_all_kinds(tmp_path, content, found):
     (tmp_path / 'x.mkv').write_bytes(content)
     assert matroska_end(tmp_path / 'x.mkv') == found
-
-
-def test_data_preparation_has_the_same_file(repository: Path):
-    ours, theirs = (repository / folder / 'container_parts.py' for folder in ('cdb_video_files/video', 'data_prep'))
-    assert ours.read_bytes() == theirs.read_bytes()

@@ -5,13 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
+from cdb_video_files.video.orientation import TurnedError
 from cdb_video_files.video.partial_resize import resize_part
 from cdb_video_files.video.pixels import (
     Crop,
     Flip,
     Resize,
     RgbConverter,
-    TurnedError,
     apply_steps,
     stepped_size,
 )

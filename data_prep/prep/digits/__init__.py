@@ -1,0 +1,1 @@
+"""Moving digits: plan, clips, lists."""
