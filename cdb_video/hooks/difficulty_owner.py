@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
-from cdb_video.processes import from_main
+from cdb_video.processes import from_main, is_main_process
 from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
 from cdb_video.run.evaluated_model import EvaluatedModel, prepare_test, report_test
 from cdb_video.run.handover import Handover

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmengine.dist import get_world_size
-
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.processes import together
+from cdb_video.processes import get_world_size, together
 from cdb_video.run.agreement import check_agreement, start_prints, state_prints
 from cdb_video.run.consumers import consumer_vectors, hand_on_prior, hand_on_progress
 from cdb_video.run.fingerprints import Print

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, SyncBuffersHook
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -12,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.hosts.host import hosts
+from cdb_video.processes import get_world_size
 from cdb_video.run.parts import METRIC_RECIPE, RunParts
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
