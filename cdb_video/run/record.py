@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +17,29 @@ from cdb_video.difficulty.state import DifficultyState
 from cdb_video.report.class_report.file import REPORT_NAME, read_class_report, write_class_report
 from cdb_video.report.class_report.rows import Row, class_rows, format_summary, format_table
 from cdb_video.run.live_report import dump_of, write_final_report
-from cdb_video.run.parts import find_metric
+from cdb_video.run.parts import RunParts, find_metric
 
 Vectors = Mapping[str, Mapping[str, Any]]
 """Per consumer its 'tau' and its 'weight' or 'probability', C numbers."""
 
 
-def start_history(runner: Any, state: DifficultyState, *, resumed: bool) -> None:
+def start_history(parts: RunParts, state: DifficultyState) -> None:
     """Keep aside what this run does not continue, and write the header where there is none."""
 
     def start() -> None:
-        path = Path(runner.work_dir) / HISTORY_NAME
-        aside = fork_history(path, state.iteration if resumed and _can_go_on(path, state) else None)
+        path = parts.work_dir / HISTORY_NAME
+        aside = fork_history(path, state.iteration if parts.loop.is_resumed and _can_go_on(path, state) else None)
         if aside is not None:
-            runner.logger.info(f'records that this run does not continue are now in {aside}')
+            parts.logger.info(f'records that this run does not continue are now in {aside}')
         counts = state.train_counts.tolist()
         if not path.exists() or read_history(path).header.get('train_counts') != counts:
             append_lines(path, make_header(uuid.uuid4().hex, len(counts), state.class_names, counts))
 
-    _try_writing(runner, 'the class history', start)
+    _try_writing(parts.logger, 'the class history', start)
 
 
 def record_validation(
-    runner: Any, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, float], source: str = 'val'
+    parts: RunParts, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, Any], source: str = 'val'
 ) -> None:
     """Add the state to the history; `source` says what its counts are of, see `cdb_video.difficulty.history`."""
     record = {
@@ -51,40 +53,60 @@ def record_validation(
         'consumers': consumers,
         'metrics': metrics,
     } | ({} if source == 'val' else {'source': source})
-    path = Path(runner.work_dir) / HISTORY_NAME
-    _try_writing(runner, 'the class history', lambda: append_lines(path, record))
+    path = parts.work_dir / HISTORY_NAME
+    _try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
 
 
-def report_classes(
-    runner: Any,
-    split: str,
-    num_clips: IntVector,
-    num_correct: IntVector,
-    state: DifficultyState,
-    consumers: Vectors,
-    metrics: Mapping[str, Any],
-    evaluator: Any,
-    source: str = 'val',
-) -> None:
-    """Show the class report and write it: the newest in the work directory, a copy in the folder of this run."""
-    rows = _rows(state, num_clips, num_correct, consumers)
-    summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(metrics)}
-    summary['difficulty_source'] = source if state.measured.any() else None
-    summary |= _details(evaluator, num_clips, num_correct)
-    runner.logger.info(f'class report ({split})  {format_summary(metrics)}\n{format_table(rows)}')
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a class report is of.
+
+    Attributes:
+        split: 'val' or 'test'.
+        num_clips: (C,) int64, clips per class.
+        num_correct: (C,) int64, those predicted correctly.
+        metrics: What the evaluation returned, in plain Python types.
+        state: Difficulty and class names; epoch and iteration are those of the model.
+        consumers: What the difficulty led to.
+        source: What the difficulty is measured on, see `cdb_video.difficulty.history`.
+    """
+
+    split: str
+    num_clips: IntVector
+    num_correct: IntVector
+    metrics: Mapping[str, Any]
+    state: DifficultyState
+    consumers: Vectors
+    source: str = 'val'
+
+
+def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
+    """Show the class report and write it: the newest in the work directory, a copy in the folder of this run.
+
+    Args:
+        runner: mmengine's Runner or FlexibleRunner.
+        evaluation: What is reported.
+        evaluator: That of mmengine, which made it.
+    """
+    split, state, counts = evaluation.split, evaluation.state, (evaluation.num_clips, evaluation.num_correct)
+    rows = _rows(state, *counts, evaluation.consumers)
+    summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(evaluation.metrics)}
+    summary['difficulty_source'] = evaluation.source if state.measured.any() else None
+    summary |= _details(evaluator, *counts)
+    runner.logger.info(f'class report ({split})  {format_summary(evaluation.metrics)}\n{format_table(rows)}')
 
     def write() -> None:
         write_class_report(Path(runner.log_dir), rows, summary, f'class_report_{split}')
         paths = write_class_report(Path(runner.work_dir), rows, summary)
         runner.logger.info('class report: ' + ', '.join(map(str, paths)))
 
-    if _try_writing(runner, 'the class report', write):
+    if _try_writing(runner.logger, 'the class report', write):
         write_final_report(runner, dump_of(evaluator))
 
 
-def fuller_report(runner: Any, state: DifficultyState) -> Path | None:
+def fuller_report(work_dir: Path, state: DifficultyState) -> Path | None:
     """The class report in the work directory if it is of the validation of this state, and of predictions too."""
-    path = Path(runner.work_dir) / REPORT_NAME
+    path = work_dir / REPORT_NAME
     try:
         report = read_class_report(path)
     except (OSError, ValueError):
@@ -134,13 +156,13 @@ def _can_go_on(path: Path, state: DifficultyState) -> bool:
     return not header or (header.get('num_classes'), header.get('class_names')) == (len(state.difficulty), names)
 
 
-def _try_writing(runner: Any, what: str, write: Callable[[], None]) -> bool:
+def _try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:
     """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
     try:
         write()
         return True
     except OSError as error:
-        runner.logger.warning(
+        logger.warning(
             f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
             'or make the work directory writable'
         )

@@ -239,7 +239,7 @@ def test_balanced_softmax_gets_the_prior_that_training_sees(run):
 def test_batch_sampler_s_sampler_is_found(run):
     runner = run(train_dataloader={'batch_sampler': {'type': 'BatchSampler', 'drop_last': True}, 'batch_size': 8})
     runner.train()
-    assert 'CDBSampler' in hook_of(runner)._consumers
+    assert 'CDBSampler' in hook_of(runner)._handover.consumers
 
 
 def test_baseline_is_measured_and_reported_but_not_driven(run, tmp_path):
@@ -307,7 +307,7 @@ def test_class_report_is_written_once_and_before_a_checkpoint_tells_of_the_last_
 ):
     runner = run(custom_hooks=[{'type': 'ClassDifficultyHook', 'source': source}], **better_every_time)
     epochs = watch_saves(runner, tmp_path / 'class_report.json')
-    with mock.patch('cdb_video.hooks.reporting.report_classes', wraps=record.report_classes) as written:
+    with mock.patch('cdb_video.run.reports.report_classes', wraps=record.report_classes) as written:
         runner.train()
     assert epochs == {
         'epoch_1.pth': [None, None],

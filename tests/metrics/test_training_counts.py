@@ -13,7 +13,7 @@ from torch import nn
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.metrics.training_counts import TrainingCounts
-from tests.support.runs import hook_of, make_runner
+from tests.support.runs import make_runner
 
 ONLINE = {'custom_hooks': [{'type': 'ClassDifficultyHook', 'source': 'train', 'min_difficulty': 0.05}]}
 ALONE = {
@@ -80,7 +80,7 @@ def test_validation_changes_nothing(tmp_path):
         runner.train()
     for one, other in zip(with_one.model.parameters(), without.model.parameters(), strict=True):
         assert torch.equal(one, other)
-    counts = hook_of(with_one)._metric.counts_
+    counts = with_one.val_loop.evaluator.metrics[0].counts_
     assert counts.num_clips.tolist() == [9, 8, 7, 6]
 
 
@@ -88,7 +88,7 @@ def test_report_is_of_the_validation_and_says_that_the_difficulty_is_not(tmp_pat
     runner = make(tmp_path, train_cfg={'max_epochs': 2})
     runner.train()
     document = json.loads((tmp_path / 'class_report.json').read_text())
-    counts = hook_of(runner)._metric.counts_
+    counts = runner.val_loop.evaluator.metrics[0].counts_
     rows = sorted(document['classes'], key=lambda row: row['label'])
     assert [row['num_correct'] for row in rows] == counts.num_correct.tolist()
     assert (document['split'], document['difficulty_source']) == ('val', 'train')
