@@ -82,7 +82,7 @@ class DifficultyOwner(ReportingHook):
         if self.state_ is not None:
             checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
                 'report': {
-                    'consumers': self._consumer_vectors(),
+                    'consumers': {name: part.to_dict() for name, part in self._consumer_vectors().items()},
                     'metrics': self._metrics,
                     'validated_at': self._validated_at,
                     'source': self.source,

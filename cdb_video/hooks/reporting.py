@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from cdb_video.class_names import check_same_names
 from cdb_video.data.labels import dataset_class_names, describe
 from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import from_main, together
@@ -134,14 +135,15 @@ class ReportingHook(Hook):
         trained_here = self._is_trained_here
         state = self._dated(runner, state)
         loaded = (self._loaded or {}).get('report', {})
-        consumers = self._consumer_vectors() if trained_here else loaded.get('consumers')
+        recorded = {name: Derived.from_dict(part) for name, part in (loaded.get('consumers') or {}).items()}
+        consumers = self._consumer_vectors() if trained_here else recorded
         report_classes(
             runner,
             'test',
             counts.num_clips,
             counts.num_correct,
             state,
-            consumers or {},
+            consumers,
             plain(metrics or {}),
             runner.test_loop.evaluator,
             self.source if trained_here else str(loaded.get('source', 'val')),
@@ -176,6 +178,6 @@ class ReportingHook(Hook):
             return state
         return replace(state, epoch=epoch, iteration=iteration)
 
-    def _consumer_vectors(self) -> dict[str, dict[str, Any]]:
+    def _consumer_vectors(self) -> dict[str, Derived]:
         """Tau and weight or probability of every consumer, as the history has them."""
         return consumer_vectors(self._consumers)

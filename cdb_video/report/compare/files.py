@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.report.class_report.metrics import METRIC_LABELS
 from cdb_video.report.class_report.text import csv_table, markdown_text
 from cdb_video.report.compare.methods import Comparison
 from cdb_video.report.figures.parts import Figure, by_frequency, display_names
-from cdb_video.report.insight.insight import METRIC_LABELS
 from cdb_video.report.pages.page import render
 from cdb_video_files.atomic import write_atomically
 

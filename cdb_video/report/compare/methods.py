@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
+from cdb_video.report.class_report.metrics import METRIC_LABELS
 from cdb_video.report.compare.runs import ComparedRun, Method
-from cdb_video.report.insight.insight import METRIC_LABELS, notes_on_mute
+from cdb_video.report.insight.insight import notes_on_mute
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 
 REPEATS = 2000

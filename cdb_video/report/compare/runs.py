@@ -11,7 +11,6 @@ import numpy as np
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.difficulty.history import source_of
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.run_config import differing_settings, planned_length, seed_of
@@ -134,7 +133,7 @@ def _read(path: Path, options: Options) -> ComparedRun:
         raise ValueError(f'{path}: nothing was evaluated{counted}; run mim test, or leave it out')
     accuracy = np.full(insight.run.num_classes, np.nan)
     for row in insight.rows:
-        accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
+        accuracy[row.label] = np.nan if row.accuracy is None else row.accuracy
     dump = insight.run.predictions
     names = None if dump is None else dump.distinct_names
     return ComparedRun(path, seed_of(path), insight, accuracy, names, _length(path, insight))
@@ -143,8 +142,8 @@ def _read(path: Path, options: Options) -> ComparedRun:
 def _length(path: Path, insight: Insight) -> tuple[int, str] | None:
     """How long a run was trained: by the last record of its own, else as its config has it."""
     for record in reversed(insight.run.records):
-        if source_of(record) != 'replay':  # whose epochs are of another run
-            return (record['epoch'], 'epoch') if record['epoch'] else (record['iter'], 'iteration')
+        if record.source != 'replay':  # whose epochs are of another run
+            return (record.epoch, 'epoch') if record.epoch else (record.iteration, 'iteration')
     return planned_length(path)
 
 
@@ -157,7 +156,7 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
             f'{run.path} has {other.run.num_classes} classes, {first.path} {one.run.num_classes}: runs with '
             'different class lists cannot be compared'
         )
-    clips = [sorted((row['label'], row['num_clips']) for row in insight.rows) for insight in (one, other)]
+    clips = [sorted((row.label, row.num_clips) for row in insight.rows) for insight in (one, other)]
     # Without names a validation and a test set may still have as many clips of every class.
     other_set = {one.split, other.split} == {'val', 'test'} and None in (first.clip_names, run.clip_names)
     if clips[0] != clips[1] or other_set or _names_differ(first, run):

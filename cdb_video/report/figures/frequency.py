@@ -15,19 +15,21 @@ _LOG_TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
 def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
     """Accuracy of every class, with its interval, against its training clips."""
     rows = sorted(
-        (row for row in insight.rows if row['accuracy'] is not None), key=lambda row: (row['train_count'], row['label'])
+        (row for row in insight.rows if row.accuracy is not None), key=lambda row: (row.train_count or 0, row.label)
     )
-    accuracy = rounded([row['accuracy'] for row in rows])
-    texts = [names[row['label']] for row in rows]
+    counts = [row.train_count or 0 for row in rows]
+    low, exact, high = np.array([(row.accuracy_low, row.accuracy, row.accuracy_high) for row in rows], np.float64).T
+    accuracy = rounded(exact)
+    texts = [names[row.label] for row in rows]
     accuracy_title = 'accuracy in the training batches' if insight.split == 'train' else 'accuracy'
-    places = label_places([row['train_count'] for row in rows], accuracy, texts)
+    places = label_places(counts, accuracy, texts)
     return {
         'data': [
             {
                 'type': 'scatter',
                 'cliponaxis': False,
                 'mode': 'markers+text' if len(rows) <= LABELLED else 'markers',
-                'x': [row['train_count'] for row in rows],
+                'x': counts,
                 'y': accuracy,
                 'hovertext': texts,
                 # A name for which there is no room stands in the hover text alone.
@@ -42,13 +44,13 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
                     'visible': len(rows) <= MAX_CELLS,
                     'type': 'data',
                     'symmetric': False,
-                    'array': rounded([row['accuracy_high'] - row['accuracy'] for row in rows]),
-                    'arrayminus': rounded([row['accuracy'] - row['accuracy_low'] for row in rows]),
+                    'array': rounded(high - exact),
+                    'arrayminus': rounded(exact - low),
                     'color': '--band',
                     'thickness': 1.5,
                     'width': 0,
                 },
-                'customdata': [row['num_clips'] for row in rows],
+                'customdata': [row.num_clips for row in rows],
                 'hovertemplate': '%{hovertext}<br>%{x} training clips<br>accuracy %{y:.1%} of %{customdata} clips'
                 '<extra></extra>',
             }
