@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ class ComparedRun:
         return Outcomes(found.labels[order], found.predicted[order], found.num_classes, found.ranks[order], groups)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Method:
     """Runs that differ in their seed only.
 
@@ -61,8 +61,8 @@ class Method:
     """
 
     name: str
-    runs: list[ComparedRun] = field(default_factory=list)
-    differing: list[str] = field(default_factory=list)
+    runs: tuple[ComparedRun, ...]
+    differing: tuple[str, ...] = ()
 
 
 def group_of(path: Path) -> str:
@@ -91,20 +91,24 @@ def read_methods(paths: Sequence[Path], groups: Mapping[str, Sequence[Path]], op
     ]
     if len({path.resolve() for _, path in given}) < len(given):
         raise ValueError('a run is given twice: name every run once')
-    methods: dict[str, Method] = {}
+    found: dict[str, list[ComparedRun]] = {}
     first: ComparedRun | None = None
     for name, path in given:
         run = _read(path, options)
         first = first or run
         _check_comparable(first, run)
-        methods.setdefault(name, Method(name)).runs.append(run)
-    for method in methods.values():
-        method.runs.sort(key=lambda run: (run.seed is None, run.seed or 0))
-        if method.name not in groups:
-            folders = [run.path for run in method.runs if run.path.is_dir()]
-            method.differing = sorted({name for path in folders[1:] for name in differing_settings(folders[0], path)})
-        _check_seeds(method)
-    return list(methods.values())
+        found.setdefault(name, []).append(run)
+    return [_method(name, runs, is_named=name in groups) for name, runs in found.items()]
+
+
+def _method(name: str, runs: Sequence[ComparedRun], *, is_named: bool) -> Method:
+    """The method of these runs, which a user may have named; no two of them have one seed."""
+    ordered = tuple(sorted(runs, key=lambda run: (run.seed is None, run.seed or 0)))
+    folders = [run.path for run in ordered if run.path.is_dir() and not is_named]
+    differing = {setting for path in folders[1:] for setting in differing_settings(folders[0], path)}
+    method = Method(name, ordered, tuple(sorted(differing)))
+    _check_seeds(method)
+    return method
 
 
 def _check_seeds(method: Method) -> None:
