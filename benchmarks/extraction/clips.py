@@ -1,4 +1,4 @@
-"""Clips for benchmarks/extraction/speed.py: 640x480, 72 frames, H.264 at two bit rates and MPEG-4.
+"""Clips to extract and to read: 640x480, 72 frames, H.264 at two bit rates and MPEG-4.
 
 EGTEA's own clips cannot be passed on and their codec is not known to us, so these bracket them. The
 pictures are real footage where a folder of videos is given, enlarged, with the motion of a hand-held

@@ -1,11 +1,11 @@
-"""kill -9 at random moments of an extraction, then a second run: is the result that of an undisturbed one?
+"""Extractions that are killed by SIGKILL at random moments and run again, beside an undisturbed one, byte by byte.
 
-    python benchmarks/extraction/kill.py [--rounds 20] [--clips 30] [--seed 0]
+    python -m benchmarks.extraction.kill [--rounds 20] [--clips 30] [--seed 0]
 
 Every round starts anew, waits for a random part of the time that an undisturbed run takes, kills the
 whole program, its parent process alone or (on Linux) one worker, runs it again to the end, and compares
 all files byte by byte. The rounds take turns over folders, packs and videos, and over fresh and stale
-(--overwrite) places. Prints one line a round; exit code 1 if any differs.
+(--overwrite) places. Exit code 1 if any differs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,45 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 
-EXTRACT = Path(__file__).resolve().parents[2] / 'data_prep' / 'extract_frames.py'
+from benchmarks.harness import data_prep
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
+
 FORMS: dict[str, list[str]] = {'folders': [], 'packs': ['--pack'], 'videos': ['--videos']}
 VICTIMS = ('all', 'parent', 'worker')
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a round is about: the form, the victim, and whether the place holds frames of other options."""
+
+    form: str
+    victim: str
+    stale: bool
+
+
+@dataclass(frozen=True)
+class Round:
+    """How a round ended.
+
+    Attributes:
+        turn: What it was about.
+        killed: Who was killed in the end: all, where there was no such victim.
+        moment: Seconds until then.
+        files: How many were there then.
+        different: Names of files that are not those of the undisturbed run.
+    """
+
+    turn: Turn
+    killed: str
+    moment: float
+    files: int
+    different: list[str]
 
 
 def make_clips(folder: Path, count: int, seed: int) -> None:
@@ -46,7 +77,7 @@ def make_clips(folder: Path, count: int, seed: int) -> None:
 
 def start(root: Path, out: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """Begin an extraction in a process group of its own."""
-    command = [sys.executable, str(EXTRACT), '--data-root', str(root), '--out', str(out), '--workers', '2', *options]
+    command = data_prep.command('extract_frames', '--data-root', root, '--out', out, '--workers', 2, *options)
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -90,55 +121,88 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def play_round(root: Path, form: str, victim: str, stale: bool, whole: dict[str, bytes], moment: float) -> str | None:
-    """One round; None = the result is that of an undisturbed run, else what differs."""
+def play_round(root: Path, turn: Turn, whole: dict[str, bytes], moment: float) -> Round:
+    """Kill an extraction at a moment, in seconds, run it again to the end, and compare it with a whole one.
+
+    Raises:
+        RuntimeError: If the second run fails.
+    """
     out = root / 'out'
     shutil.rmtree(out, ignore_errors=True)
-    options = list(FORMS[form])
-    if stale:
+    options = list(FORMS[turn.form])
+    if turn.stale:
         start(root, out, [*options, '--stride', '7']).wait()
         options.append('--overwrite')
     process = start(root, out, options)
     time.sleep(moment)
-    kill(process, victim)
+    killed = kill(process, turn.victim)
     done = sum(not name.rpartition('/')[2].startswith('.') for name in files(out)) if out.exists() else 0
     if start(root, out, options).wait():
-        return 'the second run failed'
+        raise RuntimeError(f'{turn}: the second run failed')
     found = files(out)
     different = sorted(name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name))
-    print(f'{form:8} {"stale" if stale else "fresh"} {victim:6} at {moment:.2f} s, {done} files there: ', end='')
-    print(f'{len(different)} files differ' if different else 'identical', flush=True)
-    return f'{len(different)} files, such as {different[0]}' if different else None
+    return Round(turn, killed, round(moment, 2), done, different)
+
+
+def play(root: Path, rounds: int) -> list[Round]:
+    """All rounds; a line for each.
+
+    Raises:
+        RuntimeError: If a run that is not killed fails.
+    """
+    wholes: dict[str, tuple[dict[str, bytes], float]] = {}
+    played = []
+    for number in range(rounds):
+        form = list(FORMS)[number % len(FORMS)]
+        if form not in wholes:
+            begun = time.monotonic()
+            if start(root, root / 'whole', FORMS[form]).wait():
+                raise RuntimeError('the undisturbed run failed')
+            wholes[form] = (files(root / 'whole'), time.monotonic() - begun)
+            shutil.rmtree(root / 'whole')
+        whole, seconds = wholes[form]
+        turn = Turn(form, VICTIMS[number // len(FORMS) % len(VICTIMS)], number % 2 == 1)
+        played.append(play_round(root, turn, whole, random.uniform(0, seconds)))
+        print(played[-1], flush=True)
+    return played
+
+
+def page(args: argparse.Namespace, played: Sequence[Round]) -> str:
+    """A row a round, as Markdown."""
+    rows = [
+        [
+            one.turn.form,
+            'stale' if one.turn.stale else 'fresh',
+            one.killed,
+            f'{one.moment:.2f}',
+            str(one.files),
+            ', '.join(one.different[:3]) or 'nothing',
+        ]
+        for one in played
+    ]
+    same = sum(not one.different for one in played)
+    return f"""# Extractions that are killed and run again
+
+{args.clips} clips, two workers; {same} of {len(played)} rounds ended with the bytes of an undisturbed run.
+
+{markdown_table(['form', 'place', 'killed', 'after s', 'files there then', 'what differs'], rows)}
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--rounds', type=int, default=20)
     parser.add_argument('--clips', type=int, default=30)
-    parser.add_argument('--seed', type=int, default=0)
+    add_common_arguments(parser)
     args = parser.parse_args(argv)
     random.seed(args.seed)
-    wholes: dict[str, tuple[dict[str, bytes], float]] = {}
-    faults = []
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         make_clips(root / 'cropped_clips' / 's', args.clips, args.seed)
-        for number in range(args.rounds):
-            form = list(FORMS)[number % len(FORMS)]
-            if form not in wholes:
-                begun = time.monotonic()
-                if start(root, root / 'whole', FORMS[form]).wait():
-                    raise RuntimeError('the undisturbed run failed')
-                wholes[form] = (files(root / 'whole'), time.monotonic() - begun)
-                shutil.rmtree(root / 'whole')
-            whole, seconds = wholes[form]
-            victim = VICTIMS[number // len(FORMS) % len(VICTIMS)]
-            stale = number % 2 == 1
-            faults.append(play_round(root, form, victim, stale, whole, random.uniform(0, seconds)))
-    bad = sum(fault is not None for fault in faults)
-    print(f'{len(faults) - bad} of {len(faults)} rounds gave the bytes of an undisturbed run')
-    return 1 if bad else 0
+        played = play(root, args.rounds)
+    write_results('kill_extraction', args, page(args, played), {'rounds': played})
+    return 1 if any(one.different for one in played) else 0
 
 
 if __name__ == '__main__':

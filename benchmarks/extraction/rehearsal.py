@@ -1,12 +1,12 @@
 """A rehearsal of all of EGTEA: 10,321 clips with its names and lengths through extract_frames, timed.
 
-    PYTHONPATH=data_prep python benchmarks/extraction/rehearsal.py --work DIR [--splits FOLDER] [--footage FOLDER]
+    python -m benchmarks.extraction.rehearsal --work DIR [--splits FOLDER] [--footage FOLDER]
         [--clips M] [--pool 300] [--workers N] [--form packs]                                  (on one line)
 
 Below DIR it makes a pool of real clips (640x480, 24 a second, H.264 of 3.7 Mb/s, so that a clip has 1.94 MB on
-average, as EGTEA's 20 GB for 10,321 clips; see egtea_clips.py), whose lengths are the means of as many groups of
-EGTEA's clips, from short to long. Each of EGTEA's names becomes a hard link to the pool clip of its group: the
-number of clips, of frames and of bytes to decode are EGTEA's, though most of what is read comes from memory.
+average, as EGTEA's 20 GB for 10,321 clips; see `benchmarks.harness.egtea_clips`), whose lengths are the means of as
+many groups of EGTEA's clips, from short to long. Each of EGTEA's names becomes a hard link to the pool clip of its
+group: the number of clips, of frames and of bytes to decode are EGTEA's, though most of what is read comes from memory.
 With --splits names and lengths are those of EGTEA's split files, else made up in its proportions.
 
 Then extract_frames runs, and what it took is printed beside what the estimate of docs/data/cost.md says. It needs
@@ -27,11 +27,11 @@ from pathlib import Path
 
 from prep.workers.signals import count_cores
 
+from benchmarks.harness import data_prep
 from benchmarks.harness.egtea_clips import MEAN_FRAMES, NUM_CLIPS, group_lengths, lay_out, make_pool, read_names
-from benchmarks.harness.measuring import add_common_arguments, markdown_table, write_results
+from benchmarks.harness.results import RESULTS, add_common_arguments, command_parser, markdown_table, write_results
 
-EXTRACT = Path(__file__).resolve().parents[2] / 'data_prep' / 'extract_frames.py'
-ESTIMATE = Path(__file__).resolve().parent / 'results' / 'extraction.json'
+ESTIMATE = RESULTS / 'extraction.json'
 FORMS: dict[str, list[str]] = {'packs': ['--pack'], 'frames': []}
 RUNS, SETTINGS = 'runs.json', 'settings.json'
 # The clips that the estimate was measured on.
@@ -94,7 +94,7 @@ def run_extraction(args: argparse.Namespace) -> Run:
         RuntimeError: If it fails.
     """
     before = finished(args.work / args.form)
-    command = [sys.executable, str(EXTRACT), '--data-root', str(args.work), '--workers', str(args.workers)]
+    command = data_prep.command('extract_frames', '--data-root', args.work, '--workers', args.workers)
     usage, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     if code := subprocess.run([*command, *FORMS[args.form]], check=False).returncode:
         raise RuntimeError(f'extract_frames ended with {code}; see above')
@@ -114,7 +114,8 @@ def remember(path: Path, run: Run) -> list[Run]:
 def estimated_cpu_ms(form: str) -> list[float]:
     """What a clip of EGTEA's mean length costs by `extraction.json`, at the bit rates below and above this one."""
     contender = f'ours, 256, {"pack" if form == "packs" else "folder"}'
-    rows = json.loads(ESTIMATE.read_text())['rows']
+    content = json.loads(ESTIMATE.read_text())
+    rows = content.get('numbers', content)['rows']  # those of earlier commits have their numbers at the top
     found = {row['kind']: row['milliseconds'] for row in rows if row['contender'] == contender}
     return [found[kind] * MEAN_FRAMES / _ESTIMATE_FRAMES for kind in _BRACKET]
 
@@ -151,7 +152,7 @@ def report(args: argparse.Namespace, clips: int, frames: int, runs: list[Run]) -
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--work', type=Path, required=True, help='folder for all that is made; on the disk to measure')
     parser.add_argument('--splits', type=Path, help="folder of EGTEA's split files (default: made-up names)")
     parser.add_argument('--footage', type=Path, help='folder of videos to make the clips from (default: a texture)')
@@ -165,7 +166,7 @@ def main() -> int:
         clips, frames = prepare(args)
         runs = remember(args.work / RUNS, run_extraction(args))
     except (ValueError, RuntimeError) as error:
-        print(f'extraction_rehearsal: {error}.', file=sys.stderr)
+        print(f'{args.module}: {error}.', file=sys.stderr)
         return 2
     if not runs:
         print(

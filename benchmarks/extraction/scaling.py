@@ -1,17 +1,16 @@
-"""Does extraction scale over processes? The same clips with 1, 2, ... workers, as packs and as folders, in turns.
+"""Extraction over processes: the same clips with 1, 2, ... workers, as packs and as folders, in turns.
 
-    PYTHONPATH=data_prep python benchmarks/extraction/scaling.py --footage FOLDER_OF_VIDEOS [--clips 60] [--rounds 3]
+    python -m benchmarks.extraction.scaling --footage FOLDER_OF_VIDEOS [--clips 60] [--rounds 3]
 
-Clips of 640x480 with EGTEA's lengths and bit rate (see egtea_clips.py) are extracted by extract_frames in a process
-of its own, files warm. Every number of workers has its turn in every round, in changing order; the
-table shows medians. 'start' is what the command takes with as many workers for clips of two frames:
+Clips of 640x480 with EGTEA's lengths and bit rate (see `benchmarks.harness.egtea_clips`) are extracted by
+extract_frames in a process of its own, files warm. Every number of workers has its turn in every round, in
+changing order; the table shows medians. 'start' is what the command takes with as many workers for clips of two frames:
 libraries, processes; efficiency leaves it out, for it does not grow with the clips. On a machine with other work
 the clock shows what the others left; processor time per clip shows what the workers cost each other.
 """
 
 from __future__ import annotations
 
-import argparse
 import resource
 import statistics
 import subprocess
@@ -25,10 +24,10 @@ from pathlib import Path
 
 from prep.workers.signals import count_cores
 
+from benchmarks.harness import data_prep
 from benchmarks.harness.egtea_clips import group_lengths, lay_out, make_pool, read_names
-from benchmarks.harness.measuring import add_common_arguments, markdown_table, write_results
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 
-EXTRACT = Path(__file__).resolve().parents[2] / 'data_prep' / 'extract_frames.py'
 FORMS: dict[str, list[str]] = {'packs': ['--pack'], 'folders': []}
 _TINY_FRAMES = 2
 
@@ -59,9 +58,9 @@ def extract(root: Path, out: Path, workers: int, options: Sequence[str]) -> tupl
     Raises:
         RuntimeError: If the command fails.
     """
-    command = [sys.executable, str(EXTRACT), '--data-root', str(root), '--out', str(out)]
+    command = data_prep.command('extract_frames', '--data-root', root, '--out', out, '--workers', workers, *options)
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([*command, '--workers', str(workers), *options], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise RuntimeError(f'extract_frames ended with {done.returncode}: {done.stderr[-2000:]}')
@@ -72,7 +71,7 @@ def measure(work: Path, numbers: Sequence[int], rounds: int) -> dict[tuple[str, 
     """Time all forms and numbers of workers on the clips below `work`/clips; those below `work`/tiny are the start."""
     turns = [(form, workers) for form in FORMS for workers in numbers]
     timings = {turn: Timing() for turn in turns}
-    # All outputs stay until the end: ext4 is slow to make files after many were removed, see extraction.py.
+    # All outputs stay until the end: ext4 is slow to make files after many were removed, see extraction/speed.py.
     outputs = (work / f'out{number}' for number in count())
     extract(work / 'clips', next(outputs), max(numbers), [])  # files and libraries become warm
     for number in range(rounds):
@@ -121,7 +120,7 @@ def table(timings: dict[tuple[str, int], Timing], clips: int) -> tuple[str, dict
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--footage', type=Path, help='folder of videos to make the clips from (default: a texture)')
     parser.add_argument('--splits', type=Path, help="folder of EGTEA's split files, for the lengths")
     parser.add_argument('--clips', type=int, default=60)

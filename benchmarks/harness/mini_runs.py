@@ -1,9 +1,10 @@
-"""Runs of the EGTEA-mini configs that stand where training begins, and what `cost.py` measures with them."""
+"""Runs of the EGTEA-mini configs that stand where training begins, and times of their steps and validations."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from benchmarks.harness.measuring import REPOSITORY, Seconds, take_turns, timed
+from benchmarks.harness.measuring import Seconds, take_turns, timed
+from benchmarks.harness.results import REPOSITORY
 from cdb_video.data.labels import dataset_labels
 from cdb_video.hooks.class_difficulty import ClassDifficultyHook
 from cdb_video.metrics.class_accuracy import ClassAccuracy
@@ -60,7 +62,7 @@ def measure_steps(work_dir: Path, steps: int, seed: int) -> list[Seconds]:
         except StopIteration:
             batches = iter(runner.train_dataloader)
             batch = next(batches)
-        seconds, _ = timed(lambda batch=batch: runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper))
+        seconds, _ = timed(partial(runner.model.train_step, batch, optim_wrapper=runner.optim_wrapper))
         times.append(seconds)
     return times
 
@@ -94,7 +96,7 @@ def measure_parts(work_dir: Path, rounds: int, seed: int) -> dict[str, list[Seco
         return found
 
     metrics = evaluate(metric)
-    works = {
+    works: dict[str, Callable[[], Any]] = {
         'AccMetric': partial(evaluate, AccMetric()),
         'ClassAccuracy': partial(evaluate, ClassAccuracy()),
         'ClassDifficultyHook.after_val_epoch': lambda: hook.after_val_epoch(runner, metrics),

@@ -1,4 +1,4 @@
-"""The methods that `methods.py` compares: which config, and the settings that tuning chooses among."""
+"""The methods that are compared: config, family, and the settings that tuning chooses among."""
 
 from __future__ import annotations
 

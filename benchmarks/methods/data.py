@@ -1,13 +1,12 @@
-"""The data sets of `methods.py`: where they are, and proof that they are the frozen ones."""
+"""The data sets of the methods: where they are, and proof that they are the frozen ones."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ import numpy as np
 from mmengine.registry import TRANSFORMS, init_default_scope
 from numpy.typing import NDArray
 
-from benchmarks.harness.measuring import REPOSITORY
+import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from benchmarks.harness import data_prep
+from benchmarks.harness.results import REPOSITORY
 from cdb_video_files.lists import read_frame_list
 
 FROZEN = REPOSITORY / 'benchmarks' / 'methods' / 'frozen.json'
 """SHA-256 of what was drawn, by data set and its seed."""
-PREPARATION = REPOSITORY / 'data_prep'
 DATA = ('digits', 'mini')
 PARTS = ('train', 'val', 'test')
 FRAMES_NAME, PLACES_NAME = 'frames.npy', 'frame_places.json'
@@ -77,7 +77,7 @@ def make_place(data: str, data_seed: int, folder: Path, imbalance: int = 60, val
     sha256 = (_make_digits if data == 'digits' else _make_mini)(root, data_seed)
     if not (root / FRAMES_NAME).is_file():
         # Decoders leave threads behind, and who forks with threads may wait for ever.
-        _run([Path(__file__).resolve(), data, root])
+        _keep_frames_alone(data, root)
     frozen = json.loads(FROZEN.read_text()).get(f'{data} {data_seed}') if FROZEN.exists() else None
     if frozen is not None and frozen != sha256:
         raise ValueError(
@@ -99,7 +99,7 @@ def freeze(places: Iterable[Place]) -> None:
 def _make_digits(root: Path, seed: int) -> str:
     manifest = root / 'manifest.json'
     if not manifest.is_file():
-        _run([PREPARATION / 'make_digit_clips.py', '--out', root, '--seed', seed])
+        data_prep.run('make_digit_clips', '--out', root, '--seed', seed)
     return str(json.loads(manifest.read_text())['sha256_drawn'])
 
 
@@ -107,10 +107,9 @@ def _make_mini(root: Path, seed: int) -> str:
     """EGTEA-mini with frames and verb lists, as the quickstart has it; the hash is of the frames and lists."""
     done = root / 'sha256.txt'
     if not done.is_file():
-        _run([PREPARATION / 'make_egtea_mini.py', '--out', root, '--seed', seed])
-        _run([PREPARATION / 'extract_frames.py', '--data-root', root])
-        lists = ['--label', 'verb', '--split', 1, '--hold-out', 'subjects:P20-P26']
-        _run([PREPARATION / 'build_lists.py', '--data-root', root, *lists])
+        data_prep.run('make_egtea_mini', '--out', root, '--seed', seed)
+        data_prep.run('extract_frames', '--data-root', root)
+        data_prep.run('build_lists', '--data-root', root, *data_prep.VERB_LISTS)
         done.write_text(_digest(root))
     return done.read_text().strip()
 
@@ -131,6 +130,8 @@ def clip_key(path: str) -> str:
 
 def keep_frames(data: str, root: Path) -> None:
     """Write all frames as MMAction2's transforms read them: no run decodes them again."""
+    import mmaction.datasets  # noqa: F401  (registers the transforms)
+
     init_default_scope('mmaction')
     clips, steps = (_digit_clips if data == 'digits' else _mini_clips)(root)
     transforms = [TRANSFORMS.build(step) for step in steps]
@@ -177,15 +178,13 @@ def _digest(root: Path) -> str:
     return content.hexdigest()
 
 
-def _run(command: Sequence[Any]) -> None:
-    words = [sys.executable, *map(str, command)]
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+def _keep_frames_alone(data: str, root: Path) -> None:
+    """`keep_frames` in a process of its own."""
+    command = [sys.executable, '-m', 'benchmarks.methods.data', data, str(root.resolve())]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f'{" ".join(words)} failed with {done.returncode}\n{done.stderr[-3000:]}')
+        raise RuntimeError(f'{" ".join(command)} ended with {done.returncode}\n{done.stderr[-3000:]}')
 
 
 if __name__ == '__main__':
-    import mmaction.datasets  # noqa: F401
-
     keep_frames(sys.argv[1], Path(sys.argv[2]))

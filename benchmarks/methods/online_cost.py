@@ -1,33 +1,27 @@
-"""What measuring difficulty costs a training: on validations, or on the training batches (`source='train'`).
+"""The cost of measuring difficulty in a training: on validations, or on the training batches (`source='train'`).
 
-    python benchmarks/methods/online_cost.py [--data digits] [--rounds 5] [--folder DIR]
+    python -m benchmarks.methods.online_cost [--data digits] [--rounds 5] [--folder DIR]
 
-Trains on the first data set of `methods.py`, in turns: cross-entropy with one validation, at its end; CDB-W with a
+Trains on the first data set of the methods, in turns: cross-entropy with one validation, at its end; CDB-W with a
 validation after every epoch; CDB-W with online difficulty and one validation, at its end. Frames come from memory, so a
 validation costs what the network costs alone; where clips are decoded it costs more. Processor time of one thread.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from mmengine.registry import init_default_scope
 
-from benchmarks.harness.measuring import (
-    REPOSITORY,
-    add_common_arguments,
-    markdown_table,
-    spread,
-    take_turns,
-    write_results,
-)
+from benchmarks.harness.measuring import spread, take_turns
+from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.methods.data import DATA, Place, make_place
-from benchmarks.methods.training import Run, build_config, make_runner
+from benchmarks.methods.training import Run, build_config, import_hosts, make_runner
 from benchmarks.methods.tuning import tuned_setting
 
 METHODS = {'ce': 'once, at the end', 'cdbw': 'after every epoch', 'cdbw_online': 'online; a validation at the end'}
@@ -41,20 +35,21 @@ def train(method: str, place: Place, seed: int, setting: dict[str, object]) -> N
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--data', choices=DATA, default='digits')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--folder', type=Path, default=REPOSITORY / 'data' / 'methods', help='of the data')
     add_common_arguments(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
+    import_hosts()
     init_default_scope('mmaction')
     place = make_place(args.data, 0, args.folder.resolve())
 
     def work(method: str) -> None:
         train(method, place, args.seed, tuned_setting(method, args.data))
 
-    times = take_turns({method: lambda method=method: work(method) for method in METHODS}, args.rounds)
+    times = take_turns({method: partial(work, method) for method in METHODS}, args.rounds)
     base = [seconds.cpu for seconds in times['ce']]
     rows = []
     for method, measured in METHODS.items():
@@ -71,7 +66,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    import mmaction.engine
-    import mmaction.models  # noqa: F401
-
     sys.exit(main())

@@ -1,45 +1,32 @@
 """Render docs/methods/all_results.md and its pictures from the runs in results/methods.jsonl.
 
-    python benchmarks/methods/page.py
+    python -m benchmarks.methods.page
 
 The page is made anew from all runs that there are, and says how many; see docs/methods/plan.md for what was planned.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use('Agg')
-from benchmarks.harness.measuring import REPOSITORY, RESULTS
-from benchmarks.methods.pictures import draw
-from benchmarks.methods.results import RESULTS_NAME, Runs, converged, is_tuned, read_results
-from benchmarks.methods.tables import (
-    NAMES,
-    comparisons,
+from benchmarks.harness.results import REPOSITORY, RESULTS, command_parser
+from benchmarks.methods.comparisons import (
+    comparison_table,
     confirmed,
-    correlation,
-    curves,
     factors,
     primary_cases,
     steps,
-    stronger,
-    tables,
-    tuning_of,
     without_validation,
 )
+from benchmarks.methods.pictures import draw
+from benchmarks.methods.results import RESULTS_NAME, Runs, converged, is_tuned, read_results
+from benchmarks.methods.tables import NAMES, all_methods, correlation, curves, stronger, tuning_of
 
-"""What is reported beside mean class accuracy, without tests."""
 PLANNED = 8
 """Primary comparisons: four on each data set."""
-"""Of the methods in pictures; told apart by the colour-blind too."""
-
-
 INTRODUCTION = """# All results of the methods
 
 For those who look up or check a single number: every method, comparison and setting. What they show is in
@@ -73,9 +60,6 @@ on the same clips. `_replayed` and `_all` have 471 clips in place of 271, of whi
 hardly long-tailed any more, and take more steps: only what is compared with `_all` differs in the method alone."""
 
 
-"""Methods that use difficulty, and what each of them adds something to."""
-
-
 def origin_of(runs: Runs) -> str:
     """Where the numbers come from."""
     origin: dict[tuple[str, str], int] = defaultdict(int)
@@ -96,10 +80,11 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
     def each(section: Callable[[str], str], *, only: str = '') -> str:
         return '\n\n'.join(section(data) for data in known if only in ('', data)) or 'Not run yet.'
 
+    primary = [case for data in known for case in primary_cases(data)]
     images = '\n\n'.join(f'![accuracy against frequency, and gains by class](images/{picture})' for picture in pictures)
     sections = {
-        'Primary comparisons': comparisons(runs, [case for data in known for case in primary_cases(data)], PLANNED),
-        'All methods': f'{EXPLORATORY}\n\n{each(lambda data: tables(runs, data))}',
+        'Primary comparisons': comparison_table(runs, primary, PLANNED),
+        'All methods': f'{EXPLORATORY}\n\n{each(lambda data: all_methods(runs, data))}',
         'What each part adds': f'{PARTS}\n\n{steps(runs, known)}',
         'Does frequency make difficulty?': f'{each(lambda data: correlation(runs, data))}\n\n{images}',
         'Other imbalance (digits)': each(lambda _: stronger(runs), only='digits'),
@@ -119,7 +104,7 @@ def render(runs: Runs, pictures: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--results', type=Path, default=RESULTS / RESULTS_NAME)
     parser.add_argument('--out', type=Path, default=REPOSITORY / 'docs/methods/all_results.md')
     args = parser.parse_args(argv)
@@ -129,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         images.mkdir(parents=True, exist_ok=True)
         args.out.write_text(render(runs, draw(runs, images)), encoding='utf-8')
     except (OSError, ValueError) as error:
-        print(f'methods_page: {error}', file=sys.stderr)
+        print(f'{args.module}: {error}', file=sys.stderr)
         return 2
     print(f'wrote {args.out}: {len(runs.entries)} runs')
     return 0

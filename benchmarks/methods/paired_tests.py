@@ -1,4 +1,4 @@
-"""Statistics of `methods_page.py`: intervals, paired tests, Holm's correction. Pure."""
+"""Intervals, paired tests and Holm's correction. Pure."""
 
 from __future__ import annotations
 

@@ -13,6 +13,10 @@ from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.tuning import FIRST_TUNING_SEED, FRESH_SEEDS, data_seed_of, read_tuned, tuned_setting
 
 RESULTS_NAME = 'methods.jsonl'
+MAIN = {'imbalance': 60, 'val_clips': 20}
+"""What of the digits is compared unless said otherwise."""
+Entry = dict[str, Any]
+"""A run and its result, a line of the file."""
 
 
 def end_last_line(path: Path) -> None:
@@ -43,12 +47,6 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
             continue
         results[entry['key']] = entry
     return results
-
-
-Entry = dict[str, Any]
-
-
-MAIN = {'imbalance': 60, 'val_clips': 20}
 
 
 def metric(entry: Entry, name: str) -> float:

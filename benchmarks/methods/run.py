@@ -1,12 +1,12 @@
-"""Methods against each other: trains and tests them over many seeds, and keeps the result of every run.
+"""Runs of the methods: trains and tests them over many seeds, and keeps the result of every run.
 
-    python benchmarks/methods/run.py STUDY [--data digits] [--seeds 0-9] [--methods ce cdbw ...] [--jobs 2] [--folder DIR]
+    python -m benchmarks.methods.run STUDY [--data digits] [--seeds 0-9] [--methods ce ...] [--jobs 2] [--folder DIR]
 
 STUDY is one of those in docs/methods/plan.md, which was written before the first run:
 
     tuning       every setting of every method on data sets of its own (seeds 1000 and up)
-    freeze       no runs: the data sets of --seeds into methods_frozen.json; what is there must be equal
-    choose       no runs: the best setting of each method on --data by the tuning, into methods_tuned.json
+    freeze       no runs: the data sets of --seeds into frozen.json; what is there must be equal
+    choose       no runs: the best setting of each method on --data by the tuning, into tuned.json
     primary      cross-entropy, CDB-W, CDB-S, the best frequency-based weighting and sampling, balanced softmax
     exploratory  all methods
     imbalance    those of 'primary' at imbalance 10 and 100 (digits)
@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 import time
 import traceback
@@ -35,20 +36,17 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.measuring import REPOSITORY, RESULTS, _commit, _machine
+from benchmarks.harness.results import REPOSITORY, RESULTS, command_parser, current_commit, describe_machine
 from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.data import DATA, freeze, make_place
 from benchmarks.methods.results import RESULTS_NAME, end_last_line, read_results
 from benchmarks.methods.studies import Studies
-from benchmarks.methods.training import Run, play
+from benchmarks.methods.training import Run, import_hosts, play
 from benchmarks.methods.tuning import TUNED, choose
 
 DIVERGED = 3
 """Exit code of a run whose network is no longer finite."""
 NUM_CLASSES = {'digits': 10, 'mini': 19}
-"""Those that confirm what the exploratory runs found, as the plan has them; more would be stopping when it suits."""
-"""Of the class frequencies in balanced softmax, in the study 'factors'."""
-"""Those that the plan gives to all methods; what some were given beyond does not choose among them."""
 
 
 def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
@@ -107,8 +105,6 @@ def diverged_entry(run: Run) -> dict[str, Any]:
 
 
 def _play_alone(run: Run, folder: Path, out: Path) -> None:
-    import os
-
     with out.with_suffix('.log').open('w') as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
@@ -127,24 +123,11 @@ def _seeds(text: str) -> list[int]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [name for name in vars(Studies) if not name.startswith('_')]
-    parser.add_argument('study', choices=['freeze', *names, 'choose'])
-    parser.add_argument('--data', choices=DATA, default='digits')
-    parser.add_argument('--seeds', type=_seeds, default=list(range(10)), help='such as 0-9 (the default)')
-    parser.add_argument('--methods', nargs='+', choices=METHODS, help='only these')
-    parser.add_argument('--jobs', type=int, default=1, help='processes (default: 1)')
-    parser.add_argument('--epochs', type=int, help='instead of those of the configs; for trying')
-    parser.add_argument('--folder', type=Path, default=REPOSITORY / 'data' / 'methods', help='of data and first stages')
-    parser.add_argument('--out', type=Path, default=RESULTS, help='folder of the results (default: %(default)s)')
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     args.folder = args.folder.resolve()
     path = args.out / RESULTS_NAME
     if args.study == 'choose':
-        tuned = json.loads(TUNED.read_text()) if TUNED.is_file() else {}
-        tuned[args.data] = choose(list(read_results(path).values()), args.data)
-        TUNED.write_text(json.dumps(tuned, indent=1) + '\n')
-        print(TUNED.read_text())
+        _write_choice(args.data, path)
         return 0
     if args.study == 'freeze':
         freeze(make_place(args.data, seed, args.folder) for seed in args.seeds)
@@ -158,10 +141,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     done = read_results(path)
     todo = list({run.key: run for run in runs if run.key not in done}.values())
     print(f'{args.study}: {len(runs)} runs, {len(todo)} to do', flush=True)
-    commit, machine, begun = _commit(), _machine(), time.monotonic()
+    import_hosts()
+    return 1 if work_off(todo, args, _keeper(args.study, path)) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(__spec__, __doc__)
+    names = [name for name in vars(Studies) if not name.startswith('_')]
+    parser.add_argument('study', choices=['freeze', *names, 'choose'])
+    parser.add_argument('--data', choices=DATA, default='digits')
+    parser.add_argument('--seeds', type=_seeds, default=list(range(10)), help='such as 0-9 (the default)')
+    parser.add_argument('--methods', nargs='+', choices=METHODS, help='only these')
+    parser.add_argument('--jobs', type=int, default=1, help='processes (default: 1)')
+    parser.add_argument('--epochs', type=int, help='instead of those of the configs; for trying')
+    parser.add_argument('--folder', type=Path, default=REPOSITORY / 'data' / 'methods', help='of data and first stages')
+    parser.add_argument('--out', type=Path, default=RESULTS, help='folder of the results (default: %(default)s)')
+    return parser
+
+
+def _write_choice(data: str, results: Path) -> None:
+    """Choose among what tuning has run, and write it down."""
+    tuned = json.loads(TUNED.read_text()) if TUNED.is_file() else {}
+    tuned[data] = choose(list(read_results(results).values()), data)
+    TUNED.write_text(json.dumps(tuned, indent=1) + '\n')
+    print(TUNED.read_text())
+
+
+def _keeper(study: str, path: Path) -> Callable[[dict[str, Any]], None]:
+    """Who writes a result down and prints it."""
+    commit, machine, begun = current_commit(), describe_machine(), time.monotonic()
 
     def keep(entry: dict[str, Any]) -> None:
-        origin = {'study': args.study, 'commit': commit, 'date': time.strftime('%Y-%m-%d'), 'machine': machine}
+        origin = {'study': study, 'commit': commit, 'date': time.strftime('%Y-%m-%d'), 'machine': machine}
         with path.open('a', encoding='utf-8') as file:
             file.write(json.dumps(entry | origin) + '\n')
         metrics = entry['metrics']
@@ -171,12 +182,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             flush=True,
         )
 
-    return 1 if work_off(todo, args, keep) else 0
+    return keep
 
 
 if __name__ == '__main__':
-    # Before the first fork, so that it is not done by each.
-    import mmaction.engine
-    import mmaction.models  # noqa: F401
-
     sys.exit(main())

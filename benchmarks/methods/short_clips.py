@@ -1,6 +1,6 @@
-"""What to do with clips that are too short for a view: the policies of ClipFrames against each other.
+"""Policies for clips that are too short for a view, those of ClipFrames, against each other.
 
-    python benchmarks/methods/short_clips.py [--seeds 0 1] [--policies loop clamp fit segments uniform]
+    python -m benchmarks.methods.short_clips [--seeds 0 1] [--policies loop clamp fit segments uniform]
 
 Trains configs/egtea/mini/slowfast_ce.py on an EGTEA-mini whose lengths are EGTEA's own up to 350 frames, with
 views of 16 frames, 4 apart: they span 61 frames, as those of 32 x 2 span 63. Nothing but the policy changes
@@ -12,7 +12,8 @@ Each result is added to --results as it comes, and what is there is not run agai
 goes on. The table is printed at the end. A run takes about 6 minutes on one core.
 """
 
-import argparse
+from __future__ import annotations
+
 import json
 import os
 import pickle
@@ -26,7 +27,9 @@ from typing import Any
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from benchmarks.harness import data_prep
+from benchmarks.harness.results import REPOSITORY, RESULTS, command_parser, current_commit
+
 CONFIG = 'configs/egtea/mini/slowfast_ce.py'
 CLIP_LEN, FRAME_INTERVAL = 16, 4
 MAX_FRAMES = 350
@@ -78,13 +81,9 @@ def measure(predictions: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]
 
 def make_data(root: Path) -> None:
     """Make, or complete, the data set."""
-    scripts = {
-        'make_egtea_mini': ['--out', str(root), '--max-frames', str(MAX_FRAMES)],
-        'extract_frames': ['--data-root', str(root), '--pack'],
-        'build_lists': ['--data-root', str(root), '--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26'],
-    }
-    for name, options in scripts.items():
-        subprocess.run([sys.executable, f'data_prep/{name}.py', *options], cwd=REPOSITORY, check=True)
+    data_prep.run('make_egtea_mini', '--out', root, '--max-frames', MAX_FRAMES)
+    data_prep.run('extract_frames', '--data-root', root, '--pack')
+    data_prep.run('build_lists', '--data-root', root, *data_prep.VERB_LISTS)
 
 
 def run_mim(job: str, arguments: Iterable[str], data: Path) -> None:
@@ -118,15 +117,8 @@ def test(policy: str, num_views: int, checkpoint: Path, data: Path) -> dict[str,
 
 def describe_run() -> Record:
     """What a number needs beside it."""
-
-    def ask_git(*arguments: str) -> str:
-        return subprocess.run(
-            ['git', *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    changed = ask_git('status', '--porcelain', '--untracked-files=no', '--', 'cdb_video', 'configs', 'data_prep')
     return {
-        'commit': ask_git('rev-parse', '--short', 'HEAD') + ('-dirty' if changed else ''),
+        'commit': current_commit(),
         'machine': f'{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}',
     }
 
@@ -166,12 +158,12 @@ def format_table(records: Sequence[Record]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--policies', nargs='+', default=POLICIES, choices=POLICIES)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1])
     parser.add_argument('--data', type=Path, default=Path(f'data/egtea_mini_{MAX_FRAMES}'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/short_clips'))
-    parser.add_argument('--results', type=Path, default=REPOSITORY / 'benchmarks/results/short_clips.json')
+    parser.add_argument('--results', type=Path, default=RESULTS / 'short_clips.json')
     args = parser.parse_args(argv)
     data, work_dir = args.data.resolve(), args.work_dir.resolve()
     records = read_results(args.results)

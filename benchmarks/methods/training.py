@@ -1,4 +1,4 @@
-"""One run of a method for `methods.py`: its config on the data set, training, and the test of its last epoch."""
+"""One run of a method: its config on the data set, training, and the test of its last epoch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from mmengine.registry import TRANSFORMS, init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from benchmarks.harness.measuring import REPOSITORY
+from benchmarks.harness.results import REPOSITORY
 from benchmarks.methods.catalogue import METHODS, Setting
 from benchmarks.methods.data import Place, clip_key, frames_in_memory
 from cdb_video.classifier.edits import edited, validate
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 
 CONFIGS = REPOSITORY / 'configs'
 LAYER = 'cls_head.fc_cls'
@@ -35,7 +36,7 @@ class RememberedFrames:
     """Takes frames from an array that all processes share, in the place of a decoder, whose output it equals.
 
     Args:
-        root: Of the data set; see `method_data.frames_in_memory`.
+        root: Of the data set; see `benchmarks.methods.data.frames_in_memory`.
         begin: Say only how many frames there are, in the place of the opening of a video.
     """
 
@@ -182,10 +183,11 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
             _save_history(run, work_dir, folder)
     metrics = runner.test()
     counts = runner.test_loop.evaluator.metrics[0].counts_
-    hook = next(hook for hook in runner.hooks if hasattr(hook, 'state_'))
-    state = hook.state_ if method.replays else hook._tested_state()
     if method.edit:
+        state = _saved_state(Path(config.load_from))
         Path(config.load_from).unlink()
+    else:
+        state = next(hook.state_ for hook in runner.hooks if hasattr(hook, 'state_'))
     return {
         **{key: value for key, value in asdict(run).items() if key != 'place'},
         **run.place.named,
@@ -198,6 +200,12 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
         'difficulty': state.difficulty.tolist() if state.measured.any() else None,
         'seconds': round(time.perf_counter() - begun, 1),
     }
+
+
+def import_hosts() -> None:
+    """Import what a training needs, so that processes that are forked later need not, each for itself."""
+    import mmaction.engine
+    import mmaction.models  # noqa: F401
 
 
 def make_runner(config: Config) -> Runner:
@@ -267,6 +275,11 @@ def _save_first_stage(runner: Runner, run: Run, folder: Path) -> None:
     temporary = f'{path.stem}.{os.getpid()}'
     runner.save_checkpoint(str(path.parent), temporary, save_optimizer=False, save_param_scheduler=False)
     (path.parent / temporary).replace(path)
+
+
+def _saved_state(path: Path) -> DifficultyState:
+    """What a checkpoint knows of difficulty."""
+    return DifficultyState.from_checkpoint(torch.load(path, map_location='cpu', weights_only=True)[CHECKPOINT_KEY])
 
 
 def _edit(kind: str, first: Path, config: Config, out: Path) -> tuple[float, Path]:

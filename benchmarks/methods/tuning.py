@@ -8,27 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.measuring import REPOSITORY
+from benchmarks.harness.results import REPOSITORY
 from benchmarks.methods.catalogue import BUDGET, LOSS, METHODS, Setting
 
 TUNED = REPOSITORY / 'benchmarks' / 'methods' / 'tuned.json'
-
-
 FIRST_TUNING_SEED = 1000
-
-
 FRESH_SEEDS = range(20, 30)
-
-
+"""Those that confirm what the exploratory runs found, as the plan has them; more would be stopping when it suits."""
 FACTORS = (1.0, 1.5)
-
-
+"""Of the class frequencies in balanced softmax, in the study 'factors'."""
 CONFIRMED_ON_DIGITS = 'cdbw_balsoftmax'
-
-
 EXPLORATORY_SEEDS = {'digits': range(10), 'mini': range(3)}
-
-
+"""Those that the plan gives to all methods; what some were given beyond does not choose among them."""
 COMPARED_FAMILIES = ('difficulty', 'frequency weighting', 'frequency sampling')
 
 

@@ -1,6 +1,6 @@
-"""Is frame k from the PyAV backend frame k from the decord backend? Differences of extracted frames, in levels of 255.
+"""Differences between frame k from the PyAV backend and frame k from the decord backend, extracted, in levels of 255.
 
-    PYTHONPATH=data_prep python benchmarks/reading/backend_equality.py [VIDEO_OR_FOLDER ...] [--mini 3] [--seed 0]
+    python -m benchmarks.reading.backend_equality [VIDEO_OR_FOLDER ...] [--mini 3] [--seed 0]
 
 Takes `--mini` clips of EGTEA-mini, made for it, and all videos that are named. Every clip is extracted with both
 backends as extract_frames does by default (short side 256, quality 90), and once more without resize and at
@@ -18,7 +18,6 @@ where the picture moves; exit code 1 if there is one.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,14 +26,14 @@ from pathlib import Path
 
 import av
 import decord
-import make_egtea_mini
 import numpy as np
 import simplejpeg
 from prep.frames.clip_frames import ClipFrames
 from prep.frames.jpegs import JpegEncoder
 from prep.frames.manifest import Options
 
-from benchmarks.harness.measuring import add_common_arguments, markdown_table, write_results
+from benchmarks.harness import data_prep
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 
 # A picture that changes by less, in levels on average, stands still.
 STILL = 0.1
@@ -61,6 +60,21 @@ class Equality:
     bias: float
     moving: int
     wrong_index: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """All comparisons of a clip.
+
+    Attributes:
+        extracted: As extract_frames does it by default.
+        untouched: Without resize, at quality 100.
+        same_conversion: See `same_conversion`.
+    """
+
+    extracted: Equality
+    untouched: Equality
+    same_conversion: float
 
 
 def compare_backends(path: Path, options: Options) -> Equality:
@@ -103,9 +117,7 @@ def same_conversion(path: Path) -> float:
 
 def make_mini_clips(folder: Path, count: int, seed: int) -> list[Path]:
     """The first clips of EGTEA-mini."""
-    options = ['--out', str(folder), '--scale', '0.001', '--seed', str(seed), '--workers', '1']
-    if make_egtea_mini.main(options) != 0:
-        raise RuntimeError('EGTEA-mini cannot be made; see above')
+    data_prep.run('make_egtea_mini', '--out', folder, '--scale', 0.001, '--seed', seed, '--workers', 1)
     return sorted(folder.rglob('*.mp4'))[:count]
 
 
@@ -128,41 +140,51 @@ def _videos(places: Sequence[Path]) -> list[Path]:
     return found
 
 
+def page(found: dict[str, Found]) -> str:
+    """A row a clip, as Markdown."""
+    rows = []
+    for name, clip in found.items():
+        extracted, untouched = clip.extracted, clip.untouched
+        moving = extracted.moving + untouched.moving
+        rows.append(
+            [
+                name,
+                f'{extracted.frames[0]} / {extracted.frames[1]}',
+                f'{extracted.mean:.2f} / {extracted.worst:.2f}',
+                f'{untouched.mean:.2f} / {untouched.worst:.2f}',
+                f'{untouched.bias:.2f}',
+                f'{clip.same_conversion:.0f}',
+                f'{extracted.wrong_index + untouched.wrong_index} of {moving}',
+            ]
+        )
+    heading = ('clip', 'frames', 'extracted', 'untouched', 'bias', 'same conversion', 'wrong index')
+    table = markdown_table(heading, rows)
+    return f'# PyAV and decord, frame by frame\n\nMean / worst frame, in levels of 255.\n\n{table}'
+
+
+def is_equal(clip: Found) -> bool:
+    """Whether both backends gave the same frames."""
+    return all(
+        equality.wrong_index == 0 and equality.frames[0] == equality.frames[1]
+        for equality in (clip.extracted, clip.untouched)
+    )
+
+
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('videos', type=Path, nargs='*', help='videos, or folders of them')
     parser.add_argument('--mini', type=int, default=3, help='clips of EGTEA-mini (default 3)')
     add_common_arguments(parser)
     args = parser.parse_args()
-    rows, numbers = [], {}
+    found: dict[str, Found] = {}
     with tempfile.TemporaryDirectory() as name:
         for path in [*make_mini_clips(Path(name, 'mini'), args.mini, args.seed), *_videos(args.videos)]:
-            extracted, untouched = compare_backends(path, EXTRACTED), compare_backends(path, UNTOUCHED)
-            converted = same_conversion(path)
-            numbers[path.name] = {'extracted': extracted, 'untouched': untouched, 'same_conversion': converted}
-            rows.append(
-                [
-                    path.name,
-                    f'{extracted.frames[0]} / {extracted.frames[1]}',
-                    f'{extracted.mean:.2f} / {extracted.worst:.2f}',
-                    f'{untouched.mean:.2f} / {untouched.worst:.2f}',
-                    f'{untouched.bias:.2f}',
-                    f'{converted:.0f}',
-                    f'{extracted.wrong_index + untouched.wrong_index} of {extracted.moving + untouched.moving}',
-                ]
+            found[path.name] = Found(
+                compare_backends(path, EXTRACTED), compare_backends(path, UNTOUCHED), same_conversion(path)
             )
-    heading = ('clip', 'frames', 'extracted', 'untouched', 'bias', 'same conversion', 'wrong index')
-    text = (
-        f'# PyAV and decord, frame by frame\n\nMean / worst frame, in levels of 255.\n\n{markdown_table(heading, rows)}'
-    )
-    write_results('backend_equality', args, text, numbers)
-    equal = all(
-        equality.wrong_index == 0 and equality.frames[0] == equality.frames[1]
-        for found in numbers.values()
-        for equality in (found['extracted'], found['untouched'])
-    )
-    return 0 if equal else 1
+    write_results('backend_equality', args, page(found), found)
+    return 0 if all(map(is_equal, found.values())) else 1
 
 
 if __name__ == '__main__':

@@ -1,14 +1,12 @@
-"""Clips for benchmarks/reading/speed.py in all the forms in which they are read: videos, frames, packs, and one long video.
+"""Clips in all the forms in which they are read: videos, frames, packs, and one long video.
 
-640x480, 24 frames a second, 72 frames, H.264 at two bit rates and MPEG-4, as benchmarks/extraction/clips.py encodes
+640x480, 24 frames a second, 72 frames, H.264 at two bit rates and MPEG-4, as `benchmarks.extraction.clips` encodes
 them. The pictures are drawn by EGTEA-mini's generator, or real footage where a folder of videos is given, enlarged,
 with the motion of a hand-held camera and noise.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,8 @@ from prep.mini.scene import NOUNS, make_kitchen, render_clip
 
 from benchmarks.extraction import clips
 from benchmarks.extraction.clips import KINDS, encode
+from benchmarks.harness import data_prep
 
-EXTRACT = Path(__file__).resolve().parents[2] / 'data_prep' / 'extract_frames.py'
 LONG_FRAMES = 480
 _SESSION = 's'
 # The forms: folder below that of a kind, and the options of extract_frames that make it.
@@ -107,5 +105,4 @@ def _footage_images(videos: Path | None, index: int, seed: int) -> Sequence[np.n
 
 def _extract(root: Path, options: Sequence[str]) -> None:
     arguments = [str(root / option) if option == 'full' else option for option in options]
-    command = [sys.executable, str(EXTRACT), '--data-root', str(root), '--workers', '1', *arguments]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    data_prep.run('extract_frames', '--data-root', root, '--workers', 1, *arguments)

@@ -1,6 +1,6 @@
-"""Whether reading clips for long lets memory or open files grow.
+"""Memory and open files of workers that read clips for long.
 
-    python benchmarks/reading/clips_endurance.py [--samples 10000] [--workers 2] [--reader pack] [--footage FOLDER]
+    python -m benchmarks.reading.clips_endurance [--samples 10000] [--workers 2] [--reader pack] [--footage FOLDER]
 
 A loader reads training samples, some of them of a damaged clip that another one of its class stands in for. The memory
 of its workers and the number of files that they hold open are looked at ten times. Exit code 1 if the most of the last
@@ -9,7 +9,6 @@ third of the looks is above the most of the first third, by over 5 % and 20 MB, 
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from benchmarks.harness.measuring import add_common_arguments, markdown_table, write_results
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.reading.clips_data import Footage, make_footage
 from benchmarks.reading.clips_readers import READERS, SAMPLING, STEPS, TAIL
 from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
@@ -94,15 +93,15 @@ def read_long(dataset: Any, samples: int, workers: int) -> list[tuple[int, int, 
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    from mmaction.utils import register_all_modules
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     add_common_arguments(parser)
     parser.add_argument('--footage', type=Path, help='folder of videos to make the clips from (default: drawn)')
     parser.add_argument('--samples', type=int, default=10_000)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--reader', choices=tuple(NAMES), default='pack')
     args = parser.parse_args()
+    from mmaction.utils import register_all_modules  # late: --help need not wait for it
+
     register_all_modules(init_default_scope=True)
     cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as name:

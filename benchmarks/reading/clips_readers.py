@@ -1,4 +1,4 @@
-"""The readers that benchmarks/reading/speed.py compares: pipelines of mmaction2's transforms and ours, and their samples."""
+"""Readers to compare: pipelines of mmaction2's transforms and ours, and their samples."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from torch.utils.data import Dataset
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from benchmarks.reading.clips_data import Footage
 
-SAMPLING = {'type': 'SampleFrames', 'clip_len': 32, 'frame_interval': 2, 'num_clips': 1}
+SAMPLING: dict[str, Any] = {'type': 'SampleFrames', 'clip_len': 32, 'frame_interval': 2, 'num_clips': 1}
 TEST_SAMPLING = {**SAMPLING, 'num_clips': 10, 'test_mode': True}
-RESIZE = {'type': 'Resize', 'scale': (-1, 256)}
-STEPS = [RESIZE, {'type': 'RandomCrop', 'size': 224}, {'type': 'Flip', 'flip_ratio': 0.5}]
-THREE = {'type': 'ThreeCrop', 'crop_size': 256}
-TAIL = [{'type': 'FormatShape', 'input_format': 'NCTHW'}, {'type': 'PackActionInputs', 'meta_keys': ()}]
+RESIZE: dict[str, Any] = {'type': 'Resize', 'scale': (-1, 256)}
+STEPS: list[dict[str, Any]] = [RESIZE, {'type': 'RandomCrop', 'size': 224}, {'type': 'Flip', 'flip_ratio': 0.5}]
+THREE: dict[str, Any] = {'type': 'ThreeCrop', 'crop_size': 256}
+TAIL: list[dict[str, Any]] = [
+    {'type': 'FormatShape', 'input_format': 'NCTHW'},
+    {'type': 'PackActionInputs', 'meta_keys': ()},
+]
 # Name -> what comes before the sampling, the decoder, what is read, and whether steps can be fused into it.
 READERS: dict[str, tuple[list[str], str, str, bool]] = {
     'DecordDecode': (['DecordInit'], 'DecordDecode', 'video', False),
@@ -33,7 +36,7 @@ READERS: dict[str, tuple[list[str], str, str, bool]] = {
 def pipeline(reader: str, sampling: dict[str, Any], steps: Sequence[dict[str, Any]], after: Sequence[Any] = ()) -> Any:
     """The transforms of a sample, built."""
     start, decoder, _, fusible = READERS[reader]
-    decode = {'type': decoder, 'fused': list(steps)} if fusible else {'type': decoder}
+    decode: dict[str, Any] = {'type': decoder, 'fused': list(steps)} if fusible else {'type': decoder}
     if fusible and sampling.get('test_mode'):
         decode['share_repeats'] = True
     behind = after if fusible else [*steps, *after]
@@ -55,7 +58,7 @@ def entry(footage: Footage, reader: str, kind: int, clip: int) -> dict[str, Any]
     }
 
 
-class Samples(Dataset):  # type: ignore[type-arg]
+class Samples(Dataset):
     """Training samples of the clips of a kind, one after the other."""
 
     def __init__(self, footage: Footage, reader: str, kind: int, number: int) -> None:

@@ -1,6 +1,6 @@
-"""Does it matter to a training who reads its clips? mmaction2's transforms against ours.
+"""Accuracies of trainings that differ only in who reads their clips: mmaction2's transforms or ours.
 
-    python benchmarks/reading/reader_accuracy.py --data-root DIR [--readers decord video frames pack] [--seeds 0 1 2] [--jobs 2]
+    python -m benchmarks.reading.reader_accuracy --data-root DIR [--readers decord pack ...] [--seeds 0 1 2] [--jobs 2]
 
 Trains configs/egtea/mini/slowfast_ce.py with each reader and seed and tests the last epoch. `decord` and `frames` are
 mmaction2's decoders with its crop and resize behind them, `video` and `pack` ours with both fused. DIR is EGTEA-mini
@@ -17,7 +17,6 @@ some two minutes on one core.
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -34,7 +33,14 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from benchmarks.harness.measuring import REPOSITORY, RESULTS, _commit, _machine, markdown_table
+from benchmarks.harness.results import (
+    REPOSITORY,
+    RESULTS,
+    command_parser,
+    current_commit,
+    describe_machine,
+    markdown_table,
+)
 
 NAME = 'reader_accuracy'
 READERS = ('decord', 'video', 'frames', 'pack')
@@ -83,7 +89,7 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--data-root', type=Path, required=True)
     parser.add_argument('--readers', nargs='+', choices=READERS, default=READERS)
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
@@ -99,16 +105,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         for reader in args.readers
         if (reader, seed) not in done
     ]
-    origin = {'commit': _commit(), 'date': time.strftime('%Y-%m-%d'), 'machine': _machine()}
+    origin = {'commit': current_commit(), 'date': time.strftime('%Y-%m-%d'), 'machine': describe_machine()}
     with multiprocessing.get_context('spawn').Pool(args.jobs, maxtasksperchild=1) as pool:
         for run in pool.imap_unordered(train, jobs):
             print(run, flush=True)
             runs.append({**run, **origin})
             path.write_text(json.dumps({'runs': runs}, indent=1) + '\n')
-    text = (
-        f'# Who reads the clips\n\nMade by `benchmarks/{NAME}.py`; the numbers with commit and machine: {NAME}.json.\n'
-    )
-    (args.out / f'{NAME}.md').write_text(f'{text}\n{table(runs)}\n')
+    made = f'Made by `python -m {args.module}`; the numbers with commit and machine: {NAME}.json.'
+    (args.out / f'{NAME}.md').write_text(f'# Who reads the clips\n\n{made}\n\n{table(runs)}\n')
     print(table(runs))
     return 0
 

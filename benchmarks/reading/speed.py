@@ -1,6 +1,6 @@
 """Reading clips: mmaction2's transforms beside ours, on the same clips, in turns, in one process.
 
-    python benchmarks/reading/speed.py [--footage FOLDER_OF_VIDEOS] [--clips 2] [--rounds 5] [--samples 24]
+    python -m benchmarks.reading.speed [--footage FOLDER_OF_VIDEOS] [--clips 2] [--rounds 5] [--samples 24]
 
 One training sample is 32 frames, stride 2, short side 256, a random crop of 224, perhaps flipped; a test sample ten
 views in three crops. Each reader gets the same clips and the same random numbers. What counts is the processor time of
@@ -18,7 +18,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader
 
 from benchmarks.extraction.clips import KINDS
-from benchmarks.harness.measuring import add_common_arguments, markdown_table, spread, take_turns, write_results
+from benchmarks.harness.measuring import spread, take_turns
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.reading.clips_data import Footage, make_footage
 from benchmarks.reading.clips_readers import (
     READERS,
@@ -63,8 +64,8 @@ Times = dict[str, dict[str, list[float]]]
 """Milliseconds of each sample: by kind of clip, by reader."""
 
 
-def in_turns(works: dict[str, Callable[[], Any]], rounds: int, seed: int, clock: str = 'cpu') -> dict[str, list[float]]:
-    """Milliseconds of each work in `rounds` rounds, with the same random numbers for all works of a round."""
+def in_turns(works: Mapping[str, Callable[[], Any]], rounds: int, seed: int) -> dict[str, list[float]]:
+    """Processor milliseconds of each work in `rounds` rounds, with the same random numbers for all of a round."""
     calls = dict.fromkeys(works, 0)
 
     def seeded(name: str) -> None:
@@ -74,7 +75,12 @@ def in_turns(works: dict[str, Callable[[], Any]], rounds: int, seed: int, clock:
         works[name]()
 
     times = take_turns({name: partial(seeded, name) for name in works}, rounds)
-    return {name: [1000 * getattr(seconds, clock) for seconds in found] for name, found in times.items()}
+    return {name: [1000 * seconds.cpu for seconds in found] for name, found in times.items()}
+
+
+def _read(transforms: Any, clip: dict[str, Any]) -> None:
+    """Read a sample; the transforms may change what they are given."""
+    transforms(dict(clip))
 
 
 def decode_alone(footage: Footage, kind: int, clip: int) -> None:
@@ -91,11 +97,8 @@ def measure_training(footage: Footage, kind: int, rounds: int, seed: int) -> dic
     found: dict[str, list[float]] = {reader: [] for reader in (*READERS, 'decoding alone')}
     built = {reader: pipeline(reader, SAMPLING, STEPS) for reader in READERS}
     for clip in range(footage.count):
-        works = {
-            reader: lambda reader=reader: built[reader](entry(footage, reader, kind, clip))  # noqa: B023
-            for reader in READERS
-        }
-        works['decoding alone'] = lambda clip=clip: decode_alone(footage, kind, clip)  # type: ignore[misc]
+        works = {reader: partial(_read, built[reader], entry(footage, reader, kind, clip)) for reader in READERS}
+        works['decoding alone'] = partial(decode_alone, footage, kind, clip)
         for reader, times in in_turns(works, rounds, seed + 100 * clip).items():
             found[reader] += times
     return found
@@ -104,7 +107,7 @@ def measure_training(footage: Footage, kind: int, rounds: int, seed: int) -> dic
 def measure_test(footage: Footage, kind: int, rounds: int, seed: int) -> dict[str, list[float]]:
     """Ten views in three crops of one clip."""
     built = {reader: pipeline(reader, TEST_SAMPLING, [RESIZE], [THREE]) for reader in TESTED}
-    works = {reader: lambda reader=reader: built[reader](entry(footage, reader, kind, 0)) for reader in TESTED}
+    works = {reader: partial(_read, built[reader], entry(footage, reader, kind, 0)) for reader in TESTED}
     return in_turns(works, rounds, seed)
 
 
@@ -113,7 +116,7 @@ def measure_long(footage: Footage, rounds: int, seed: int) -> dict[str, list[flo
     readers = ('DecordDecode', 'PyAVDecode', 'VideoDecode')
     built = {reader: pipeline(reader, SAMPLING, STEPS) for reader in readers}
     clip = {'filename': str(footage.long), 'label': 0, 'start_index': 0, 'modality': 'RGB'}
-    return in_turns({reader: lambda reader=reader: built[reader](dict(clip)) for reader in readers}, 2 * rounds, seed)
+    return in_turns({reader: partial(_read, built[reader], clip) for reader in readers}, 2 * rounds, seed)
 
 
 def measure_cold(footage: Footage, kind: int, rounds: int, seed: int) -> dict[str, list[float]]:
@@ -256,15 +259,15 @@ def _times_table(times: Times) -> str:
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    from mmaction.utils import register_all_modules
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     add_common_arguments(parser)
     parser.add_argument('--footage', type=Path, help='folder of videos to make clips from, beside the drawn ones')
     parser.add_argument('--clips', type=int, default=2, help='of each kind and origin (default %(default)s)')
     parser.add_argument('--rounds', type=int, default=5, help='samples of each clip and reader (default %(default)s)')
     parser.add_argument('--samples', type=int, default=24, help='of each loader (default %(default)s)')
     args = parser.parse_args()
+    from mmaction.utils import register_all_modules  # late: --help need not wait for it
+
     register_all_modules(init_default_scope=True)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

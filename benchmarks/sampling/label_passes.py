@@ -1,13 +1,15 @@
-"""The ways from a dataset to its labels, as `sampler_scale.py` measures them."""
+"""The ways from a dataset to its labels, timed."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from benchmarks.harness.measuring import Seconds, markdown_table, timed
+from benchmarks.harness.measuring import Seconds, timed
+from benchmarks.harness.results import markdown_table
 from cdb_video.data.labels import dataset_labels
 
 IMBALANCE = 1000
@@ -85,7 +87,7 @@ def measure_label_passes(num_clips: int, num_kept: int, num_classes: int, seed: 
     results = {}
     for way, (kind, of_kind) in ways.items():
         dataset = kind(of_kind)
-        seconds, found = timed(lambda dataset=dataset: dataset_labels(dataset))
+        seconds, found = timed(partial(dataset_labels, dataset))
         if not (found == of_kind).all():
             raise RuntimeError(f'{way}: the labels are not those of the dataset')
         results[way] = (len(of_kind), seconds)

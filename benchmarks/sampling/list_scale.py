@@ -1,6 +1,6 @@
 """Lists of millions of clips: mmaction2's RawframeDataset beside FrameListDataset, in time and memory.
 
-    python benchmarks/sampling/list_scale.py [--clips 1000000] [--classes 10000] [--rounds 3] [--huge 10000000]
+    python -m benchmarks.sampling.list_scale [--clips 1000000] [--classes 10000] [--rounds 3] [--huge 10000000]
 
 Measured in fresh processes, which take turns: reading the list (files are not looked for), its peak memory and what
 stays, above what was there after a small list; then the pass over all labels (`dataset_labels`) and
@@ -26,16 +26,8 @@ import numpy as np
 from mmaction.datasets import RawframeDataset
 from torch.utils.data import DataLoader
 
-from benchmarks.harness.measuring import (
-    add_common_arguments,
-    in_fresh_process,
-    markdown_table,
-    peak_memory,
-    resident_memory,
-    spread,
-    timed,
-    write_results,
-)
+from benchmarks.harness.measuring import in_fresh_process, peak_memory, resident_memory, spread, timed
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.sampling.label_passes import make_labels
 from cdb_video.data.labels import dataset_labels
 from cdb_video.hosts.mmaction.datasets import FrameListDataset
@@ -219,7 +211,7 @@ once. "Of the list": more than with a list of {SMALL:,} clips.
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--clips', type=int, default=1_000_000)
     parser.add_argument('--classes', type=int, default=10_000)
     parser.add_argument('--rounds', type=int, default=3)

@@ -1,22 +1,25 @@
 """Draws of CDBSampler against the law p_c ~ n_c^q d_c^tau, for q in {0, .5, 1} and tau in {0, 1, 2}.
 
-    python benchmarks/sampling/sampler_law.py [--draws 1000000] [--classes 1000] [--epochs 2000] [--seed 0]
+    python -m benchmarks.sampling.sampler_law [--draws 1000000] [--classes 1000] [--epochs 2000] [--seed 0]
 
-Prints for each pair: the largest distance of a class from its expectation in one epoch (must stay
-below one draw), the largest z-score of the mean over the epochs (unbiased: about 3 among 1000 classes),
-whether four ranks partition the draw, whether seed and epoch fix the order, and the time of a draw.
-Exit code 1 if one of them fails.
+For each pair: the largest distance of a class from its expectation in one epoch (must stay below one draw), the
+largest z-score of the mean over the epochs (unbiased: about 3 among 1000 classes), whether four ranks partition the
+draw, whether seed and epoch fix the order, and the time of a draw. Exit code 1 if one of them fails.
 """
+
+from __future__ import annotations
 
 import argparse
 import itertools
 import sys
-import time
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
+from benchmarks.harness.measuring import timed
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.difficulty.formulas import allocate_draws, class_mass, class_probability
 from cdb_video.samplers.cdb_sampler import CDBSampler
 
@@ -45,8 +48,36 @@ def long_tailed_labels(num_classes: int, rng: np.random.Generator) -> np.ndarray
     return rng.permutation(np.repeat(np.arange(num_classes), counts))
 
 
-def check_law(labels: np.ndarray, difficulty: np.ndarray, power: float, tau: float, args: argparse.Namespace) -> bool:
-    """Print one line; whether everything holds."""
+@dataclass(frozen=True)
+class Found:
+    """How the draws of one law turned out.
+
+    Attributes:
+        power: q.
+        tau: Exponent of the difficulty.
+        distance: The largest distance of a class from its expectation, in draws.
+        z: The largest z-score of the mean over the epochs.
+        partition: Whether the ranks partition the draw.
+        repeatable: Whether the same seed and epoch give the same order.
+        seconds: Processor time of a draw.
+    """
+
+    power: float
+    tau: float
+    distance: float
+    z: float
+    partition: bool
+    repeatable: bool
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether all is as it should be."""
+        return self.distance < 1 and self.z < LARGEST_Z and self.partition and self.repeatable
+
+
+def check_law(labels: np.ndarray, difficulty: np.ndarray, power: float, tau: float, args: argparse.Namespace) -> Found:
+    """Draw by one law, in one process and in four, and compare with what is expected."""
     options: dict[str, Any] = {
         'tau': tau,
         'frequency_power': power,
@@ -57,47 +88,73 @@ def check_law(labels: np.ndarray, difficulty: np.ndarray, power: float, tau: flo
     sampler = CDBSampler(Labels(labels), **options)
     sampler.set_class_difficulty(difficulty)
     expected = args.draws * class_probability(difficulty, tau, sampler.class_counts, power)
-    start = time.perf_counter()
-    draw = sampler.draw_epoch()
-    seconds = time.perf_counter() - start
+    seconds, draw = timed(sampler.draw_epoch)
     distance = np.abs(np.bincount(labels[draw], minlength=len(difficulty)) - expected).max()
-
     mass = class_mass(difficulty, tau, sampler.class_counts, power)
-    offsets = (np.random.default_rng([args.seed, epoch]).random() for epoch in range(args.epochs))
-    mean = np.mean([allocate_draws(mass, args.draws, offset) for offset in offsets], axis=0)
-    variance = (expected % 1) * (1 - expected % 1) / args.epochs
-    z = np.abs(mean - expected) / np.sqrt(np.maximum(variance, 1e-3 / args.epochs))
-
     slices = []
     for rank in range(WORLD_SIZE):
         with mock.patch('cdb_video.samplers.class_sampler.get_dist_info', return_value=(rank, WORLD_SIZE)):
             of_rank = CDBSampler(Labels(labels), round_up=False, **options)
         of_rank.set_class_difficulty(difficulty)
         slices.append(list(of_rank))
-    partition = all(part == draw[rank::WORLD_SIZE].tolist() for rank, part in enumerate(slices))
-    repeatable = bool((sampler.draw_epoch() == draw).all())
-    print(
-        f'q={power:<3} tau={tau}: largest |draws - law| {distance:.3f}; largest z over {args.epochs} epochs '
-        f'{z.max():.2f}; {WORLD_SIZE} ranks partition the draw: {partition}; same seed and epoch, same order: '
-        f'{repeatable}; {seconds:.2f} s'
+    return Found(
+        power,
+        tau,
+        float(distance),
+        largest_z(mass, expected, args),
+        all(part == draw[rank::WORLD_SIZE].tolist() for rank, part in enumerate(slices)),
+        bool((sampler.draw_epoch() == draw).all()),
+        seconds.cpu,
     )
-    return bool(distance < 1 and z.max() < LARGEST_Z and partition and repeatable)
+
+
+def largest_z(mass: np.ndarray, expected: np.ndarray, args: argparse.Namespace) -> float:
+    """The z-score of the mean over the epochs, of the class where it is largest; `mass` and `expected` are (C,)."""
+    offsets = (np.random.default_rng([args.seed, epoch]).random() for epoch in range(args.epochs))
+    mean = np.mean([allocate_draws(mass, args.draws, offset) for offset in offsets], axis=0)
+    variance = (expected % 1) * (1 - expected % 1) / args.epochs
+    return float((np.abs(mean - expected) / np.sqrt(np.maximum(variance, 1e-3 / args.epochs))).max())
+
+
+def page(args: argparse.Namespace, clips: int, found: list[Found]) -> str:
+    """A row a law, as Markdown."""
+    rows = [
+        [
+            f'{one.power}',
+            f'{one.tau}',
+            f'{one.distance:.3f}',
+            f'{one.z:.2f}',
+            'yes' if one.partition else 'NO',
+            'yes' if one.repeatable else 'NO',
+            f'{one.seconds:.2f}',
+        ]
+        for one in found
+    ]
+    header = ['q', 'tau', 'largest distance, draws', 'largest z', 'ranks partition', 'repeatable', 'CPU s a draw']
+    return f"""# The law of CDBSampler
+
+{clips:,} clips in {args.classes:,} classes, {args.draws:,} draws an epoch; the z-scores are of the mean over
+{args.epochs:,} epochs. Distances must stay below 1 and z-scores below {LARGEST_Z}; {WORLD_SIZE} ranks share a draw.
+
+{markdown_table(header, rows)}
+"""
 
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--draws', type=int, default=1_000_000)
     parser.add_argument('--classes', type=int, default=1000)
     parser.add_argument('--epochs', type=int, default=2000)
-    parser.add_argument('--seed', type=int, default=0)
+    add_common_arguments(parser)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
     labels = long_tailed_labels(args.classes, rng)
     difficulty = rng.random(args.classes)
-    print(f'{len(labels)} clips, {args.classes} classes, {args.draws} draws an epoch, seed {args.seed}')
     laws = itertools.product((0, 0.5, 1), (0, 1, 2))
-    return 0 if all([check_law(labels, difficulty, power, tau, args) for power, tau in laws]) else 1
+    found = [check_law(labels, difficulty, power, tau, args) for power, tau in laws]
+    write_results('sampler_law', args, page(args, len(labels), found), {'clips': len(labels), 'laws': found})
+    return 0 if all(one.holds for one in found) else 1
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """CDBSampler beside torch's WeightedRandomSampler where there are millions of clips.
 
-    python benchmarks/sampling/sampler_scale.py [--clips 10000000] [--classes 10000] [--rounds 7] [--huge 100000000]
+    python -m benchmarks.sampling.sampler_scale [--clips 10000000] [--classes 10000] [--rounds 7] [--huge 100000000]
 
 Both samplers follow the same law, p_c ~ d_c with random difficulties, over classes whose clips fall
 geometrically by a factor of 1000. Measured: setting up, the draw (until the first clip is there), the
@@ -17,24 +17,15 @@ import argparse
 import sys
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import WeightedRandomSampler
 
-from benchmarks.harness.measuring import (
-    Seconds,
-    Spread,
-    add_common_arguments,
-    in_fresh_process,
-    markdown_table,
-    peak_memory,
-    resident_memory,
-    spread,
-    timed,
-    write_results,
-)
+from benchmarks.harness.measuring import Seconds, Spread, in_fresh_process, peak_memory, resident_memory, spread, timed
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.sampling.label_passes import Handing, label_table, make_labels, measure_label_passes
 from cdb_video.samplers.cdb_sampler import CDBSampler
 
@@ -50,7 +41,7 @@ def build(kind: str, labels: np.ndarray, seed: int) -> Any:
         sampler.set_class_difficulty(difficulty)
         return sampler
     counts = np.bincount(labels, minlength=num_classes)
-    weights = torch.from_numpy((difficulty / counts)[labels])
+    weights: Any = torch.from_numpy((difficulty / counts)[labels])  # it takes a list too, and makes this of it
     return WeightedRandomSampler(weights, len(labels), generator=torch.Generator().manual_seed(seed))
 
 
@@ -74,14 +65,14 @@ def measure_times(num_clips: int, num_classes: int, rounds: int, seed: int) -> d
     samplers = {}
     for kind in kinds:
         build(kind, make_labels(1000, 10, seed), seed)
-        seconds, samplers[kind] = timed(lambda kind=kind: build(kind, labels, seed))
+        seconds, samplers[kind] = timed(partial(build, kind, labels, seed))
         times[kind]['set-up'].append(seconds)
     for number in range(rounds + 1):
         samplers['CDBSampler'].set_epoch(number)
         kinds.reverse()
         for kind in kinds:
-            draw, clips = timed(lambda kind=kind: first_clip(samplers[kind]))
-            iteration, _ = timed(lambda clips=clips: use_up(clips))
+            draw, clips = timed(partial(first_clip, samplers[kind]))
+            iteration, _ = timed(partial(use_up, clips))
             if number > 0:
                 times[kind]['draw'].append(draw)
                 times[kind]['iteration'].append(iteration)
@@ -102,7 +93,8 @@ def measure_memory(kind: str, num_clips: int, num_classes: int, seed: int) -> di
 
 def refusal(num_clips: int) -> str:
     """What WeightedRandomSampler says to that many clips."""
-    sampler = WeightedRandomSampler(torch.ones(num_clips, dtype=torch.float64), num_clips)
+    weights: Any = torch.ones(num_clips, dtype=torch.float64)
+    sampler = WeightedRandomSampler(weights, num_clips)
     try:
         next(iter(sampler))
     except RuntimeError as error:
@@ -140,7 +132,7 @@ def speed_table(times: dict[str, Any], memory: dict[str, Any]) -> str:
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--clips', type=int, default=10_000_000)
     parser.add_argument('--classes', type=int, default=10_000)
     parser.add_argument('--rounds', type=int, default=7)

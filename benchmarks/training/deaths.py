@@ -1,4 +1,4 @@
-"""Deaths for `kill_training.py`: a process that kills itself with SIGKILL at a named point of a training.
+"""Deaths for `benchmarks.training.kill`: a process that kills itself with SIGKILL at a named point of a training.
 
 A config imports this module (`custom_imports`) and lists `DeathHook` and `WitnessHook`; the product is not
 touched. Which point, and in which epoch, says the environment variable DEATH, such as 'step:2'; without it
@@ -16,12 +16,11 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest import mock
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-
-from cdb_video.hooks import difficulty_owner
 
 VARIABLE = 'DEATH'
 WITNESS_NAME = 'seen.jsonl'
@@ -88,7 +87,7 @@ class DeathHook(Hook):
         if self.point in DELETIONS:
             watch_deletions(DELETIONS[self.point].format(surplus=self.epoch - KEPT))
         if self.point == 'difficulty measured, not recorded':
-            difficulty_owner.record_validation = die  # type: ignore[assignment]
+            mock.patch('cdb_video.hooks.difficulty_owner.record_validation', die).start()
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Between the gradients of the third step and their use."""
@@ -157,7 +156,7 @@ def watch_files(name: str, half: bool, times: int) -> None:
         return watched
 
     # pathlib takes the one, everybody else the other.
-    io.open, builtins.open = watching(io.open), watching(builtins.open)  # type: ignore[assignment]
+    io.open, builtins.open = watching(io.open), watching(builtins.open)
 
 
 def watch_deletions(name: str) -> None:
@@ -169,7 +168,7 @@ def watch_deletions(name: str) -> None:
             die()
         remove(path, *args, **kwargs)
 
-    os.remove = watched  # type: ignore[assignment]
+    os.remove = watched
 
 
 class _DyingFile:

@@ -1,6 +1,6 @@
-"""What the hooks cost: SampleSeedHook for a sample, ClassDifficultyHook after a validation with many classes.
+"""Cost of the hooks: SampleSeedHook for a sample, ClassDifficultyHook after a validation with many classes.
 
-    python benchmarks/training/hook_cost.py [--classes 106 10000] [--validations 20] [--samples 20000]
+    python -m benchmarks.training.hook_cost [--classes 106 10000] [--validations 20] [--samples 20000]
 
 1. Reading a sample of a dataset that does nothing, seeded and not: as in a worker, where the generators are only
    seeded, and as in the training process, where they are put back too. And the numbering of the draws.
@@ -15,9 +15,9 @@ import argparse
 import logging
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,7 +31,8 @@ from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 
-from benchmarks.harness.measuring import add_common_arguments, markdown_table, spread, write_results
+from benchmarks.harness.measuring import spread, timed
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.hooks.class_difficulty import ClassDifficultyHook
 from cdb_video.restart.seeded_samples import Draw, NumberedBatches, SeededDataset, seed_model
@@ -78,12 +79,11 @@ class LossAlone(BaseModel):
 
 
 def microseconds(work: Callable[[], Any], number: int, rounds: int = 7) -> Any:
-    """What one of `number` pieces of `work` takes."""
+    """What one of `number` pieces of `work` takes, of the processor."""
     times = []
     for _ in range(rounds):
-        begun = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - begun) / number * 1e6)
+        seconds, _ = timed(work)
+        times.append(seconds.cpu / number * 1e6)
     return spread(times)
 
 
@@ -102,8 +102,13 @@ def measure_seeding(samples: int) -> dict[str, Any]:
         with mock.patch('cdb_video.restart.seeded_samples.get_worker_info', return_value='worker' in name):
             times[name] = microseconds(work, samples)
     times['draw, numbered'] = microseconds(lambda: list(NumberedBatches(indices)), samples)
-    times['epoch, model seeded'] = microseconds(lambda: [seed_model(0, 0, 0) for _ in range(1000)], 1000)
+    times['epoch, model seeded'] = microseconds(_seed_models, 1000)
     return times
+
+
+def _seed_models() -> None:
+    for _ in range(1000):
+        seed_model(0, 0, 0)
 
 
 def make_runner(work_dir: Path, num_classes: int, live_report: bool, seed: int) -> Runner:
@@ -134,20 +139,20 @@ def make_runner(work_dir: Path, num_classes: int, live_report: bool, seed: int) 
 
 
 def validations(runner: Runner, number: int, seed: int) -> Iterator[float]:
-    """Milliseconds of each of `number` calls of the hook."""
+    """Milliseconds of the processor that each of `number` calls of the hook takes."""
     hook = next(one for one in runner.hooks if isinstance(one, ClassDifficultyHook))
-    assert hook._metric is not None
-    assert hook.state_ is not None
+    if hook.state_ is None:
+        raise RuntimeError('the hook has no state: call before_train first')
+    metric = runner.val_loop.evaluator.metrics[0]
     rng = np.random.default_rng(seed)
     clips = np.full(len(hook.state_.difficulty), 2)
     for epoch in range(1, number + 1):
         runner.train_loop._epoch, runner.train_loop._iter = epoch, epoch
-        hook._metric.counts_ = ClassCounts(clips, rng.integers(0, 3, len(clips)), clips)
-        if hook.live_report is not None:
-            hook.live_report._end = None  # due, whatever it costs
-        begun = time.perf_counter()
-        hook.after_val_epoch(runner, {'acc/mean1': 0.5})
-        yield (time.perf_counter() - begun) * 1e3
+        metric.counts_ = ClassCounts(clips, rng.integers(0, 3, len(clips)), clips)
+        # A page is due, whatever it costs.
+        with mock.patch('cdb_video.run.live_report.LIVE_SHARE', float('inf')):
+            seconds, _ = timed(partial(hook.after_val_epoch, runner, {'acc/mean1': 0.5}))
+        yield seconds.cpu * 1e3
 
 
 def measure_hook(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -176,7 +181,7 @@ def page(args: argparse.Namespace, seeding: dict[str, Any], hook: dict[str, dict
         )
     return f"""# What the hooks cost
 
-Medians (quartiles).
+Medians (quartiles) of processor time.
 
 ## SampleSeedHook
 
@@ -194,7 +199,7 @@ Milliseconds, {args.validations} validations one after the other; the log goes t
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--classes', type=int, nargs='+', default=[106, 10_000])
     parser.add_argument('--validations', type=int, default=20)
     parser.add_argument('--samples', type=int, default=20_000)

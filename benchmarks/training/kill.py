@@ -1,11 +1,11 @@
-"""kill -9 in a short EGTEA-mini run, then --resume: is the result that of an undisturbed run, bit for bit?
+"""Trainings that are killed by SIGKILL and resumed, beside an undisturbed one, bit for bit.
 
-    python benchmarks/training/kill.py [--kills 40] [--points all] [--data-root DIR] [--epochs 4] [--seed 0]
+    python -m benchmarks.training.kill [--kills 40] [--points all] [--data-root DIR] [--epochs 4] [--seed 0]
 
 First an undisturbed run. Then runs that are killed at random moments, the whole process group, its main
 process alone or a worker, some of them a second time while they resume, with a number of workers that
-changes; and runs that are killed once at each named point (`deaths.py`). Each is resumed until it ends, and
-compared with the undisturbed one: order and clips of every step, history, metrics, difficulty, best
+changes; and runs that are killed once at each named point (`benchmarks.training.deaths`). Each is resumed until it
+ends, and compared with the undisturbed one: order and clips of every step, history, metrics, difficulty, best
 checkpoint, and the parameters of model and optimizer. Only run ids and times may differ.
 
 A run is `tools/train.py CONFIG --seed S --resume`, in a process that is forked when all modules are imported, so
@@ -22,24 +22,25 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.harness.measuring import REPOSITORY, add_common_arguments, markdown_table, write_results
+from benchmarks.harness import data_prep
+from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.training import deaths
 from cdb_video import launch
 from cdb_video.difficulty.history import HISTORY_NAME
 
 CONFIG = """_base_ = '{base}'
-custom_imports = dict(imports=['cdb_video', 'deaths'], allow_failed_imports=False)
+custom_imports = dict(imports=['cdb_video', 'benchmarks.training.deaths'], allow_failed_imports=False)
 train_cfg = dict(max_epochs={epochs})
 train_dataloader = dict(batch_size=8)
 custom_hooks = [dict(type='ClassDifficultyHook'), dict(type='DeathHook'), dict(type='WitnessHook')]
@@ -235,14 +236,9 @@ def epoch_of(point: str, whole: dict[str, Any], epochs: int) -> int:
 
 def make_data(root: Path) -> None:
     """A small EGTEA-mini with frames and verb lists."""
-    commands = (
-        ['make_egtea_mini.py', '--out', root, '--scale', '0.001', '--workers', '1'],
-        ['extract_frames.py', '--data-root', root, '--workers', '1', '--pack'],
-        ['build_lists.py', '--data-root', root, '--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26'],
-    )
-    for script, *arguments in commands:
-        command = [sys.executable, str(REPOSITORY / 'data_prep' / str(script)), *map(str, arguments)]
-        subprocess.run(command, check=True, capture_output=True)
+    data_prep.run('make_egtea_mini', '--out', root, '--scale', 0.001, '--workers', 1)
+    data_prep.run('extract_frames', '--data-root', root, '--workers', 1, '--pack')
+    data_prep.run('build_lists', '--data-root', root, *data_prep.VERB_LISTS)
 
 
 def play(args: argparse.Namespace, runs: Runs) -> list[Case]:
@@ -252,13 +248,13 @@ def play(args: argparse.Namespace, runs: Runs) -> list[Case]:
     seconds = time.monotonic() - begun
     whole = outcome(runs.root / 'whole')
     print(f'undisturbed: {seconds:.1f} s, {len(whole)} things to compare', flush=True)
-    plays = [lambda point=point: play_point(runs, point, epoch_of(point, whole, args.epochs)) for point in args.points]
+    plays = [partial(play_point, runs, point, epoch_of(point, whole, args.epochs)) for point in args.points]
     left = args.kills
     for number in range(args.kills):
         kills = min(left, 2 if number % 3 == 2 else 1)
         left -= kills
         if kills:
-            plays.append(lambda number=number, kills=kills: play_random(runs, number, seconds, kills))
+            plays.append(partial(play_random, runs, number, seconds, kills))
     cases = []
     for one in plays:
         case = one()
@@ -285,7 +281,7 @@ ended as the undisturbed one, bit for bit: order and clips of every step, histor
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--kills', type=int, default=40, help='at random moments (default: %(default)s)')
     parser.add_argument('--points', default='all', help=f'all, none, or some of: {"; ".join(deaths.POINTS)}')
     parser.add_argument('--epochs', type=int, default=4)
@@ -297,6 +293,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = [point for point in args.points if point not in deaths.POINTS]
     if unknown or args.epochs < 3:
         parser.error(f'unknown points {unknown}' if unknown else f'--epochs {args.epochs}: must be at least 3')
+    # All that a training imports, before the first fork.
+    import mmaction.engine
+    import mmaction.models  # noqa: F401
+
     random.seed(args.seed)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -310,8 +310,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    # All that a training imports, before the first fork.
-    import mmaction.engine
-    import mmaction.models  # noqa: F401
-
     sys.exit(main())

@@ -1,20 +1,33 @@
-"""What one clip costs each network: parameters, multiply-adds and memory that the backward pass needs.
+"""The cost of a clip to networks: parameters, multiply-adds and memory that the backward pass needs.
+
+    python -m benchmarks.training.model_cost [CONFIG ...]
 
 Counted, not timed: the networks of the configs run on tensors without content, so neither a GPU nor data is needed.
-
-    python benchmarks/training/model_cost.py configs/egtea/slowfast_ce.py configs/egtea/i3d_ce.py configs/egtea/reference_ce.py
+Without names: SlowFast, I3D and the reference recipe of configs/egtea.
 
 Multiply-adds are those of convolutions and linear layers, as in the zoos' "FLOPs"; the memory is that of the
 tensors which autograd keeps, in float32, each storage once, without the parameters.
 """
 
-import argparse
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 import torch
 from mmengine.config import Config
 from torch.utils.flop_counter import FlopCounterMode
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from benchmarks.harness.results import (
+    REPOSITORY,
+    add_common_arguments,
+    command_parser,
+    markdown_table,
+    write_results,
+)
+
+CONFIGS = ('slowfast_ce', 'i3d_ce', 'reference_ce')
 
 
 def cost(config: Config, frames: int, size: int) -> dict[str, float]:
@@ -48,30 +61,46 @@ def cost(config: Config, frames: int, size: int) -> dict[str, float]:
 
 
 def clip_shape(config: Config) -> tuple[int, int]:
-    """Frames and pixels a side of a training clip, read from the pipeline."""
-    steps = config.train_dataloader.dataset.pipeline
+    """Frames and pixels a side of a training clip, read from the pipeline; a decoder may do steps by itself."""
+    steps = [step for one in config.train_dataloader.dataset.pipeline for step in [one, *(one.get('fused') or ())]]
     frames = next(step.clip_len for step in steps if 'clip_len' in step)
     size = [step.scale for step in steps if step.type == 'Resize'][-1][0]
     return frames, size
 
 
-def main() -> None:
-    """Print a Markdown table."""
-    from mmaction.utils import register_all_modules
+def table(found: dict[str, dict[str, float]]) -> str:
+    """A row a config."""
+    rows = [
+        [
+            path,
+            f'{one["frames"]} x {one["size"]} x {one["size"]}',
+            f'{one["parameters"]:.1f}',
+            f'{one["gmac"]:.1f}',
+            f'{one["kept_gb"]:.2f}',
+        ]
+        for path, one in found.items()
+    ]
+    header = ['config', 'clip', 'parameters (M)', 'forward (GMAC)', 'kept for backward (GB, float32)']
+    return markdown_table(header, rows)
 
-    parser = argparse.ArgumentParser(description='Count what one clip costs each network.')
-    parser.add_argument('configs', nargs='+')
-    args = parser.parse_args()
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    parser = command_parser(__spec__, __doc__)
+    parser.add_argument('configs', nargs='*', default=[f'configs/egtea/{name}.py' for name in CONFIGS])
+    add_common_arguments(parser)
+    args = parser.parse_args(argv)
+    from mmaction.utils import register_all_modules  # late: --help need not wait for it
+
     register_all_modules(init_default_scope=True)
-    print('| config | clip | parameters (M) | forward (GMAC) | kept for backward (GB, float32) |')
-    print('|---|---|---|---|---|')
+    found = {}
     for path in args.configs:
-        config = Config.fromfile(path)
+        config = Config.fromfile(REPOSITORY / path)
         frames, size = clip_shape(config)
-        found = cost(config, frames, size)
-        numbers = f'{found["parameters"]:.1f} | {found["gmac"]:.1f} | {found["kept_gb"]:.2f}'
-        print(f'| {path} | {frames} x {size} x {size} | {numbers} |')
+        found[path] = {'frames': frames, 'size': size, **cost(config, frames, size)}
+    write_results('model_cost', args, f'# The cost of a clip to networks\n\n{table(found)}', found)
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,26 +1,29 @@
-"""Time and size of the report at some numbers of classes and epochs, and the cost of the live report.
+"""Cost of the report at some numbers of classes and epochs, in time and size, and of the live report.
 
-    python benchmarks/training/report_cost.py [--classes 19 106 1000] [--epochs 18 100 300] [--out DIR]
-    python benchmarks/training/report_cost.py --work-dir WORK_DIR --validation-seconds 4.2
+    python -m benchmarks.training.report_cost [--classes 19 106 1000] [--epochs 18 100 300]
+    python -m benchmarks.training.report_cost --work-dir WORK_DIR --validation-seconds 4.2
 
 Without a work directory, runs are made up (seeded): a history, a class list and a dump of 20 clips a class. The time is
 that from files to page: reading, counting with 1000 bootstrap draws, rendering, writing; of the processor, so that
-other work on the machine does not count, and by the clock. Live is the page that
-training writes after a validation, from the history alone; the median of five. Prints a Markdown table.
+other work on the machine does not count, and by the clock. Live is the page that training writes after a validation,
+from the history alone.
 """
 
-import argparse
+from __future__ import annotations
+
 import pickle
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.harness.measuring import timed
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines
 from cdb_video.difficulty.records import Derived, Header, Record
 from cdb_video.report.insight.insight import build_insight
@@ -33,9 +36,9 @@ VALIDATION_CLIPS = 15
 REPEATS = 5
 
 
-def make_run(folder: Path, num_classes: int, num_epochs: int) -> None:
+def make_run(folder: Path, num_classes: int, num_epochs: int, seed: int) -> None:
     """Write a history and a dump of a made-up run."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     counts = np.maximum(3, 2000 / np.arange(1, num_classes + 1) ** 1.1).astype(int).tolist()
     names = tuple(f'class name {i}' for i in range(num_classes))
     records = []
@@ -67,40 +70,72 @@ def make_run(folder: Path, num_classes: int, num_epochs: int) -> None:
     (folder / DUMP_NAME).write_bytes(pickle.dumps(samples, protocol=2))
 
 
-def measure(work_dir: Path, out: Path) -> tuple[float, float, int, float]:
-    """Seconds of processor and clock from files to page, bytes of the page, seconds (clock) of a live page."""
-    start, processor = time.perf_counter(), time.process_time()
-    page = write_report(build_insight(read_run(work_dir)), out)[-1]
-    clock, processor = time.perf_counter() - start, time.process_time() - processor
-    live = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        write_live_page(work_dir / HISTORY_NAME, out / 'live.html')
-        live.append(time.perf_counter() - start)
-    return processor, clock, page.stat().st_size, statistics.median(live)
+@dataclass(frozen=True)
+class Cost:
+    """What a run's report costs.
+
+    Attributes:
+        processor: Seconds of the processor from files to page.
+        clock: The same by the clock.
+        page_bytes: Size of the page.
+        live: Seconds of the processor for a live page, median.
+    """
+
+    processor: float
+    clock: float
+    page_bytes: int
+    live: float
+
+
+def measure(work_dir: Path, out: Path) -> Cost:
+    """Write the report of a run once, and its live page `REPEATS` times."""
+    seconds, files = timed(lambda: write_report(build_insight(read_run(work_dir)), out))
+    live = [timed(lambda: write_live_page(work_dir / HISTORY_NAME, out / 'live.html'))[0] for _ in range(REPEATS)]
+    median = statistics.median(one.cpu for one in live)
+    return Cost(seconds.cpu, seconds.wall, files[-1].stat().st_size, median)
+
+
+def page(costs: dict[str, Cost], validation_seconds: float | None) -> str:
+    """A row a run, as Markdown."""
+    rows = [
+        [
+            name,
+            f'{cost.processor:.2f}',
+            f'{cost.clock:.2f}',
+            f'{cost.page_bytes / 1e6:.1f}',
+            f'{cost.live:.3f}',
+            f'{cost.live / validation_seconds:.2%}' if validation_seconds else '-',
+        ]
+        for name, cost in costs.items()
+    ]
+    header = ['run', 'processor s', 'clock s', 'page MB', 'live s', 'share of a validation']
+    return f"""# Cost of the report
+
+From files to page, once; a live page in processor time, median of {REPEATS}. {CLIPS_PER_CLASS} test clips a class.
+
+{markdown_table(header, rows)}
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--classes', nargs='+', type=int, default=[19, 106, 1000])
     parser.add_argument('--epochs', nargs='+', type=int, default=[18, 100, 300])
     parser.add_argument('--work-dir', type=Path, help='measure a real run')
     parser.add_argument('--validation-seconds', type=float, help='to give the live report as a share of it')
-    parser.add_argument('--out', type=Path, help='keep the pages here')
-    options = parser.parse_args(argv)
-    print('| run | processor s | clock s | page MB | live s | share of a validation |\n|---|---|---|---|---|---|')
+    parser.add_argument('--pages', type=Path, help='keep the pages here')
+    add_common_arguments(parser)
+    args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
-        runs = [(str(options.work_dir), options.work_dir)] if options.work_dir else []
-        for size, epochs in zip(options.classes, options.epochs, strict=True) if not runs else ():
-            runs.append((f'{size} classes, {epochs} epochs', Path(scratch) / f'run_{size}_{epochs}'))
-            runs[-1][1].mkdir()
-            make_run(runs[-1][1], size, epochs)
-        for name, work_dir in runs:
-            out = (options.out or Path(scratch) / 'pages') / work_dir.name
-            processor, clock, size, live = measure(work_dir, out)
-            share = f'{live / options.validation_seconds:.2%}' if options.validation_seconds else '-'
-            print(f'| {name} | {processor:.2f} | {clock:.2f} | {size / 1e6:.1f} | {live:.3f} | {share} |')
+        runs = {str(args.work_dir): args.work_dir} if args.work_dir else {}
+        for size, epochs in zip(args.classes, args.epochs, strict=True) if not runs else ():
+            folder = runs[f'{size} classes, {epochs} epochs'] = Path(scratch, f'run_{size}_{epochs}')
+            folder.mkdir()
+            make_run(folder, size, epochs, args.seed)
+        pages = args.pages or Path(scratch, 'pages')
+        costs = {name: measure(work_dir, pages / work_dir.name) for name, work_dir in runs.items()}
+    write_results('report_cost', args, page(costs, args.validation_seconds), costs)
     return 0
 
 

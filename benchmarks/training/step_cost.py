@@ -1,6 +1,6 @@
-"""What the plugin costs: CDBLoss in a training step, ClassAccuracy and ClassDifficultyHook in a validation.
+"""Cost of the plugin: CDBLoss in a training step, ClassAccuracy and ClassDifficultyHook in a validation.
 
-    python benchmarks/training/step_cost.py --data-root data/egtea_mini [--rounds 20] [--steps 30]
+    python -m benchmarks.training.step_cost --data-root data/egtea_mini [--rounds 20] [--steps 30]
 
 1. CDBLoss beside the losses it stands in for, forward and backward, alone, with the difference to torch's
    CrossEntropyLoss as a share of the median training step of the tiny SlowFast (goal: under 1 %).
@@ -18,6 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.measuring import (
-    Seconds,
-    Spread,
-    add_common_arguments,
-    markdown_table,
-    spread,
-    take_turns,
-    write_results,
-)
+from benchmarks.harness.measuring import Seconds, Spread, spread, take_turns
 from benchmarks.harness.mini_runs import ALONE, WITH, measure_parts, measure_steps, measure_validations
+from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.losses.cdb import CDBLoss
 
 SIZES = ((16, 19), (8, 106), (64, 1000))
@@ -73,7 +67,7 @@ def measure_losses(size: tuple[int, int], rounds: int, seed: int) -> dict[str, l
             loss(scores, labels).backward()
 
     losses = losses_to_compare(size[1], difficulty)
-    times = take_turns({name: lambda loss=loss: repeat(loss) for name, loss in losses.items()}, rounds)
+    times = take_turns({name: partial(repeat, loss) for name, loss in losses.items()}, rounds)
     return {name: [Seconds(one.wall / CALLS, one.cpu / CALLS) for one in values] for name, values in times.items()}
 
 
@@ -161,7 +155,7 @@ The parts alone, without the network:
 
 def main() -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__spec__, __doc__)
     parser.add_argument('--data-root', type=Path, default=Path('data/egtea_mini'), help='EGTEA-mini with its lists')
     parser.add_argument('--rounds', type=int, default=20)
     parser.add_argument('--steps', type=int, default=30)
@@ -170,8 +164,8 @@ def main() -> int:
     val_list = args.data_root / VAL_LIST
     if not val_list.is_file():
         print(
-            f'cost: {val_list} is missing. Make EGTEA-mini as data_prep/README.md says, or name its folder with '
-            '--data-root',
+            f'{args.module}: {val_list} is missing. Make EGTEA-mini as data_prep/README.md says, or name its folder '
+            'with --data-root',
             file=sys.stderr,
         )
         return 2

@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS, MODELS
+from mmengine.registry import MODELS
 from mmengine.runner import BaseLoop
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -23,7 +23,6 @@ FIRST_STAGE = (
 )
 
 
-@MODELS.register_module()
 def FrozenFeatures(recognizer: str, trained: Sequence[str] = ('cls_head.fc_cls',), **kwargs: Any) -> nn.Module:
     """A model of which only some parts are trained; the model itself is returned.
 
@@ -75,7 +74,6 @@ class _KeepsStatistics(nn.Module):
         return self
 
 
-@HOOKS.register_module()
 class SecondStageHook(Hook):
     """Takes the features of a first run from ``load_from``, and sees to it that nothing of them is missing.
 

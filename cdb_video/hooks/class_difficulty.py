@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.registry import HOOKS
-
 from cdb_video.checks import check_flags, check_smoothing
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.hooks.difficulty_owner import DifficultyOwner
@@ -20,7 +18,6 @@ from cdb_video.run.refusals import check_companions
 from cdb_video.run.start import resumed_state, starting_state
 
 
-@HOOKS.register_module()
 class ClassDifficultyHook(DifficultyOwner):
     """Measures the difficulty of every class after each validation and hands it to loss and sampler.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.registry import HOOKS
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.history import HISTORY_NAME
@@ -21,7 +20,6 @@ from cdb_video.run.refusals import check_companions
 from cdb_video.run.start import resumed_state, starting_state
 
 
-@HOOKS.register_module()
 class DifficultyReplayHook(DifficultyOwner):
     """Hands loss and sampler the difficulty of a recorded run, by iteration, in ClassDifficultyHook's place.
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, get_dist_info
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import IterBasedTrainLoop
 from torch.utils.data import IterableDataset
 
+from cdb_video.processes import from_main, get_dist_info
 from cdb_video.restart.seeded_samples import NumberedBatches, SeededDataset, seed_model
 from cdb_video.run.parts import find_sampler
 
 
-@HOOKS.register_module()
 class SampleSeedHook(Hook):
     """Makes the randomness of training a function of the seed, the epoch and the position in the draw.
 
@@ -27,7 +25,7 @@ class SampleSeedHook(Hook):
 
     Reached are Python's `random`, numpy's global generator and torch's; a transform with a generator of its own, or
     that carries something from sample to sample, is not. It costs some 35 microseconds a sample in a worker, and
-    some 130 where the training process reads the clips itself (benchmarks.training.hook_cost): under 1 % of
+    some 130 where the training process reads the clips itself (`benchmarks.training.hook_cost`): under 1 % of
     reading a clip.
 
     A run that is resumed goes on with the seed that its checkpoint holds, the sampler too; by mmengine alone the
@@ -71,9 +69,7 @@ class SampleSeedHook(Hook):
                 'SampleSeedHook needs an epoch-based loop: an iteration-based one reads its first batches before any '
                 'hook is asked, and has no epochs to start from. Set train_cfg.by_epoch=True, or remove the hook'
             )
-        shared = [runner.seed]
-        broadcast_object_list(shared)  # with diff_rank_seed they differ
-        self._seed = shared[0]
+        self._seed = from_main(lambda: runner.seed)  # with diff_rank_seed they differ
         self._settle_seed(runner)
         if runner._resume and runner._has_loaded and not self._has_optimizer:
             runner.logger.warning(

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
-import cdb_video
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.processes import from_all
 from cdb_video.run.consumers import consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
 from cdb_video.samplers.class_sampler import ClassSampler
+from cdb_video.version import __version__
 
 _SAME_FILE = (
     'The processes have loaded different files, or not all of them one: let the work directory and load_from lie in a '
@@ -135,5 +135,5 @@ def _flat(entry: Any) -> Iterator[Any]:
 
 
 def _this_machine() -> str:
-    versions = f'cdb_video {cdb_video.__version__}, numpy {np.__version__}, torch {torch.__version__}'
+    versions = f'cdb_video {__version__}, numpy {np.__version__}, torch {torch.__version__}'
     return f'{socket.gethostname()}, {platform.machine()}, {versions}'

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
-from cdb_video.hosts.mmaction.refusals import _refuse_training_views, _refuse_unaveraged_views
+from cdb_video.hosts.host import hosts
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.parts import find_sampler
 
@@ -41,10 +41,10 @@ def check_companions(runner: Any, owner: Any) -> None:
         ValueError: If something cannot work; the message says what to use instead.
     """
     _refuse_sharding(runner, type(owner).__name__)
-    _refuse_training_views(runner)
+    for host in hosts():
+        host.refuse(runner)
     check_classifier_of_loss(runner.model)
     if runner._val_loop is not None:
-        _refuse_unaveraged_views(runner.model)
         _warn_of_own_statistics(runner)
     loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)
     if isinstance(loop, IterBasedTrainLoop):

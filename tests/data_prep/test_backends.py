@@ -7,27 +7,17 @@ Measured: 1.0 to 2.0 levels on average, 2.2 in the worst frame. The next frame o
 more away, and with the same conversion the difference is none at all.
 """
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip('decord')
+from benchmarks.reading import backend_equality as backends
+
 REAL = ('demo.mp4', 'part_0.mp4', 'test.mp4', 'test.avi')
 # In levels of 255: on average over a clip, and in its worst frame.
 MEAN, WORST = 2.2, 2.6
 
 
-@pytest.fixture(scope='module')
-def backends():
-    """The benchmark that prints these numbers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).resolve().parents[2] / 'benchmarks')
-        from benchmarks.reading import backend_equality
-
-        yield backend_equality
-
-
-def check(backends, path):
+def check(path):
     for options in (backends.EXTRACTED, backends.UNTOUCHED):
         equality = backends.compare_backends(path, options)
         assert equality.frames[0] == equality.frames[1] > 0
@@ -39,20 +29,20 @@ def check(backends, path):
     assert backends.same_conversion(path) <= 2
 
 
-def test_the_clips_of_egtea_mini_are_the_same_to_both(backends, tmp_path):
+def test_the_clips_of_egtea_mini_are_the_same_to_both(tmp_path):
     for path in backends.make_mini_clips(tmp_path / 'mini', 3, seed=0):
-        check(backends, path)
+        check(path)
 
 
 @pytest.mark.parametrize('name', REAL)
-def test_a_real_clip_is_the_same_to_both(backends, shared_folder, name):
+def test_a_real_clip_is_the_same_to_both(shared_folder, name):
     path = shared_folder / 'videos' / name
     if not path.is_file():
         pytest.skip(f'needs {name}')
-    check(backends, path)
+    check(path)
 
 
-def test_a_shift_by_one_frame_would_be_noticed(backends, tmp_path, monkeypatch):
+def test_a_shift_by_one_frame_would_be_noticed(tmp_path, monkeypatch):
     (path,) = backends.make_mini_clips(tmp_path / 'mini', 1, seed=0)
     extracted = backends._extracted
 

@@ -59,8 +59,8 @@ def test_replay_on_the_same_clips_repeats_the_training_to_the_bit(measured, repl
     # The last validation is due after the last iteration.
     assert len(replayed) == len(recorded) - 1
     for one, other in zip(replayed, recorded, strict=False):
-        for key in ('iter', 'epoch', 'difficulty', 'consumers', 'num_clips'):
-            assert one[key] == other[key]
+        for name in ('iteration', 'epoch', 'difficulty', 'consumers', 'num_clips'):
+            assert getattr(one, name) == getattr(other, name)
 
 
 @pytest.mark.parametrize('stretch', [1.5, 'epoch'])

@@ -1,7 +1,6 @@
-"""A few of the deaths of benchmarks/training/kill.py."""
+"""A few of the deaths of `benchmarks.training.kill`."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -12,12 +11,11 @@ import pytest
 @pytest.mark.skipif(sys.platform == 'win32', reason='processes are forked, and killed with SIGKILL')
 def test_killed_trainings_end_as_the_undisturbed_one(tmp_path, repository):
     points = ['in the middle of a checkpoint', 'in validation', 'last checkpoint saved, run not ended']
-    command = [sys.executable, 'benchmarks/training/kill.py', '--kills', '3', '--epochs', '3', '--out', str(tmp_path)]
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(repository), *sys.path])}
+    options = ['--kills', '3', '--epochs', '3', '--out', str(tmp_path)]
+    command = [sys.executable, '-m', 'benchmarks.training.kill', *options]
     done = subprocess.run(
         [*command, '--points', '; '.join(points)],
         cwd=repository,
-        env=environment,
         capture_output=True,
         text=True,
         check=False,

@@ -86,7 +86,7 @@ def test_disk_that_is_cleared_again_costs_one_epoch_of_the_records(tmp_path, rep
 
 def test_scalars_are_missed_once_aloud(tmp_path):
     backend = EnduringVisBackend(save_dir=str(tmp_path))
-    with mock.patch('cdb_video.restart.vis_backend.print_log') as said:
+    with mock.patch('cdb_video.restart.vis_backend._LOG.error') as said:
         for step, full in enumerate([False, True, True, False, True]):
             with mock.patch('builtins.open', side_effect=OSError(28, 'full')) if full else warnings.catch_warnings():
                 backend.add_scalars({'loss': 1.0}, step=step)

@@ -100,7 +100,7 @@ def test_resume_between_two_validations_neither_validates_nor_forgets(tmp_path):
     torch.testing.assert_close(resumed.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
     records = [read_history(tmp_path / name / 'class_history.jsonl').records for name in 'ab']
     assert [entry.epoch for entry in records[1]] == [2, 4]
-    assert records[0][-1]['difficulty'] == records[1][-1]['difficulty']
+    assert records[0][-1].difficulty == records[1][-1].difficulty
 
 
 def test_early_stopping_ends_the_run_with_report_and_record(run, tmp_path):

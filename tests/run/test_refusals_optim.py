@@ -90,7 +90,7 @@ def test_difficulty_under_ema_is_that_of_the_averaged_weights(run, tmp_path, upd
     runner.train()
     records = read_history(tmp_path / 'run' / 'class_history.jsonl').records
     best = max(records, key=lambda entry: entry.metrics['acc/mean1'])
-    file = tmp_path / 'run' / f'best_acc_mean1_epoch_{best["epoch"]}.pth'
+    file = tmp_path / 'run' / f'best_acc_mean1_epoch_{best.epoch}.pth'
     checkpoint = torch.load(file)
     averaged, plain = (NormedToyModel(loss_cls={'type': 'CDBLoss'}) for _ in range(2))
     load_checkpoint(averaged, str(file), strict=True)

@@ -1,6 +1,5 @@
-"""benchmarks/methods/short_clips.py without a training: what it changes in the config, counts and prints."""
+"""The benchmark of short clips without a training: what it changes in the config, counts and prints."""
 
-import importlib.util
 import json
 import pickle
 from pathlib import Path
@@ -10,24 +9,17 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import TRANSFORMS, init_default_scope
 
+from benchmarks.methods import short_clips
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope='module')
-def benchmark():
-    path = REPOSITORY / 'benchmarks/methods/short_clips.py'
-    spec = importlib.util.spec_from_file_location('short_clips', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize('policy', ['loop', 'clamp', 'fit', 'segments', 'uniform'])
-def test_only_the_frame_sampling_of_the_config_is_replaced(benchmark, policy):
-    plain = Config.fromfile(REPOSITORY / benchmark.CONFIG)
-    changed = Config.fromfile(REPOSITORY / benchmark.CONFIG)
+def test_only_the_frame_sampling_of_the_config_is_replaced(policy):
+    plain = Config.fromfile(REPOSITORY / short_clips.CONFIG)
+    changed = Config.fromfile(REPOSITORY / short_clips.CONFIG)
     options = {}
-    for option in benchmark.overrides(policy, 10):
+    for option in short_clips.overrides(policy, 10):
         key, _, value = option.partition('=')
         options[key] = DictAction._parse_iterable(value)  # as tools/train.py and tools/test.py read them
     changed.merge_from_dict(options)
@@ -65,15 +57,15 @@ PREDICTIONS = [
 ]
 
 
-def test_short_and_long_clips_are_counted_apart(benchmark):
-    found = benchmark.measure(PREDICTIONS)
+def test_short_and_long_clips_are_counted_apart():
+    found = short_clips.measure(PREDICTIONS)
     assert found['all'] == {'clips': 5, 'top1': 0.6, 'mean1': pytest.approx((2 / 3 + 0 + 1) / 3)}
     assert found['short'] == {'clips': 3, 'top1': pytest.approx(2 / 3), 'mean1': 0.5}
     assert found['long'] == {'clips': 2, 'top1': 0.5, 'mean1': 0.5}
 
 
 @pytest.fixture
-def without_training(benchmark, monkeypatch):
+def without_training(monkeypatch):
     """Stands in for mim and the data maker; the jobs that were asked for."""
     jobs = []
 
@@ -87,15 +79,15 @@ def without_training(benchmark, monkeypatch):
         else:
             Path(values['--dump']).write_bytes(pickle.dumps(PREDICTIONS))
 
-    monkeypatch.setattr(benchmark, 'run_mim', run_mim)
-    monkeypatch.setattr(benchmark, 'make_data', lambda root: jobs.append(('data', root.name, False)))
+    monkeypatch.setattr(short_clips, 'run_mim', run_mim)
+    monkeypatch.setattr(short_clips, 'make_data', lambda root: jobs.append(('data', root.name, False)))
     return jobs
 
 
-def test_results_grow_and_what_is_there_is_not_run_again(benchmark, without_training, tmp_path, capsys):
+def test_results_grow_and_what_is_there_is_not_run_again(without_training, tmp_path, capsys):
     results = tmp_path / 'results.json'
     common = ['--data', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work'), '--results', str(results)]
-    assert benchmark.main([*common, '--policies', 'fit', '--seeds', '0']) == 0
+    assert short_clips.main([*common, '--policies', 'fit', '--seeds', '0']) == 0
     assert without_training == [
         ('data', 'data', False),
         ('train', 'fit_seed0', False),
@@ -105,7 +97,7 @@ def test_results_grow_and_what_is_there_is_not_run_again(benchmark, without_trai
     without_training.clear()
     (tmp_path / 'work/loop_seed0').mkdir()
     (tmp_path / 'work/loop_seed0/last_checkpoint').touch()
-    assert benchmark.main([*common, '--policies', 'fit', 'loop', '--seeds', '0']) == 0
+    assert short_clips.main([*common, '--policies', 'fit', 'loop', '--seeds', '0']) == 0
     assert without_training == [
         ('data', 'data', False),
         ('train', 'loop_seed0', True),
@@ -121,7 +113,7 @@ def test_results_grow_and_what_is_there_is_not_run_again(benchmark, without_trai
     ]
     without_training.clear()
     capsys.readouterr()
-    assert benchmark.main([*common, '--policies', 'fit', 'loop', '--seeds', '0']) == 0
+    assert short_clips.main([*common, '--policies', 'fit', 'loop', '--seeds', '0']) == 0
     assert without_training == []
     table = capsys.readouterr().out.splitlines()
     assert table[2] == (

@@ -1,4 +1,4 @@
-"""benchmarks/methods/run.py: what is run, what is kept, what is chosen; and the statistics of its page."""
+"""The runs of the methods: what is run, what is kept, what is chosen; and the statistics of its page."""
 
 import argparse
 import json
@@ -18,21 +18,12 @@ from mmengine.dataset import Compose
 from mmengine.registry import DATASETS, init_default_scope
 from scipy import stats
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
-sys.path.insert(0, str(BENCHMARKS))
-
-from benchmarks.methods import (
-    data,
-    page,
-    paired_tests,
-    results,
-    run,
-    studies,
-    tuning,
-)
-from benchmarks.methods.catalogue import BUDGET, LOSS, METHODS  # noqa: E402
-from benchmarks.methods.data import Place  # noqa: E402
-from benchmarks.methods.training import CONFIGS, Run, build_config  # noqa: E402
+from benchmarks.methods import page, paired_tests, studies, tuning
+from benchmarks.methods import run as runs_of_methods
+from benchmarks.methods.catalogue import BUDGET, LOSS, METHODS
+from benchmarks.methods.data import Place, keep_frames
+from benchmarks.methods.results import end_last_line, read_results
+from benchmarks.methods.training import CONFIGS, Run, build_config
 
 DIGITS = Place('digits', 3, '/nowhere', 'abc', 60, 20)
 MINI = Place('mini', 0, '/nowhere', 'abc')
@@ -201,7 +192,7 @@ def test_seeds_beyond_the_plan_do_not_choose_the_best_combination(tmp_path, monk
 
 @pytest.mark.parametrize(('data', 'drawn'), [('digits', {0: 0, 2: 2, 20: 20}), ('mini', {0: 0, 2: 0, 20: 20})])
 def test_fresh_seeds_have_data_of_their_own(tmp_path, monkeypatch, data, drawn):
-    monkeypatch.setattr(run, 'make_place', lambda data, seed, folder, **limits: Place(data, seed, '/none', 'abc'))
+    monkeypatch.setattr(studies, 'make_place', lambda data, seed, folder, **limits: Place(data, seed, '/none', 'abc'))
     args = argparse.Namespace(data=data, seeds=list(drawn), methods=['ce'], folder=tmp_path, out=tmp_path)
     runs = studies.Studies(args).exploratory()
     assert {run.seed: run.place.data_seed for run in runs} == drawn
@@ -209,7 +200,7 @@ def test_fresh_seeds_have_data_of_their_own(tmp_path, monkeypatch, data, drawn):
 
 def test_factors_are_tried_with_and_without_cdbw(tmp_path, monkeypatch):
     write_tuned(tmp_path, monkeypatch, 'mini')
-    monkeypatch.setattr(run, 'make_place', lambda data, seed, folder, **limits: Place(data, seed, '/none', 'abc'))
+    monkeypatch.setattr(studies, 'make_place', lambda data, seed, folder, **limits: Place(data, seed, '/none', 'abc'))
     args = argparse.Namespace(data='mini', seeds=[21], methods=None, folder=tmp_path, out=tmp_path)
     tuned, factor = tuning.tuned_setting('cdbw_balsoftmax', 'mini'), f'{LOSS}.logit_adjustment'
     assert [(run.method, run.setting, run.place.data_seed) for run in studies.Studies(args).factors()] == [
@@ -239,29 +230,29 @@ def test_digits_on_all_clips_have_the_factor_of_those_that_they_are_compared_wit
 def test_result_after_a_torn_line_is_kept(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"ke')
-    results.end_last_line(path)
+    end_last_line(path)
     with path.open('a') as file:
         file.write('{"key": "b"}\n{"key": "c"}\n')
-    assert list(results.read_results(path)) == ['a', 'b', 'c']
-    results.end_last_line(path)
-    results.end_last_line(tmp_path / 'none.jsonl')
-    assert len(results.read_results(path)) == 3
+    assert list(read_results(path)) == ['a', 'b', 'c']
+    end_last_line(path)
+    end_last_line(tmp_path / 'none.jsonl')
+    assert len(read_results(path)) == 3
 
 
 def test_result_that_lacks_only_its_line_end_is_kept(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"key": "b"}')
-    results.end_last_line(path)
+    end_last_line(path)
     assert path.read_text() == '{"key": "a"}\n{"key": "b"}\n'
 
 
 def test_torn_last_line_is_left_out_and_a_torn_earlier_one_is_an_error(tmp_path):
     path = tmp_path / 'methods.jsonl'
     path.write_text('{"key": "a"}\n{"key": "b"}\n{"ke')
-    assert list(results.read_results(path)) == ['a', 'b']
+    assert list(read_results(path)) == ['a', 'b']
     path.write_text('{"key": "a"}\n{"ke\n{"key": "b"}\n')
     with pytest.raises(ValueError, match='Unterminated'):
-        results.read_results(path)
+        read_results(path)
 
 
 def made_up(method, seed, gain, data='digits', **changes):
@@ -308,12 +299,11 @@ def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
     entries.append(made_up('ce', 1000, 0.5))  # of the tuning
     entries.append(made_up('cdbw_balsoftmax', 23, 0.9, data_seed=0))  # on another data set
     run = Run('cdbs', 4, Place('digits', 4, '/nowhere', 'abc', 60, 20), tuning.tuned_setting('cdbs', 'digits'))
-    entries.append({**made_up('cdbs', 4, 0.0), **run.diverged_entry(run)})
+    entries.append({**made_up('cdbs', 4, 0.0), **runs_of_methods.diverged_entry(run)})
     (tmp_path / 'methods.jsonl').write_text('\n'.join(map(json.dumps, entries)) + '\n')
     arguments = ['--results', str(tmp_path / 'methods.jsonl'), '--out', str(tmp_path / 'page.md')]
     assert page.main(arguments) == 0
-    page = (tmp_path / 'page.md').read_text()
-    primary, rest = page.split('## All methods')
+    primary, rest = (tmp_path / 'page.md').read_text().split('## All methods')
     for first, second in (('cdbw', 'ce'), ('cdbs', 'repeat')):
         values = [
             [entry['metrics']['mean1'] for entry in entries if entry['method'] == name and entry['seed'] < 20]
@@ -351,10 +341,10 @@ def test_a_run_that_diverges_twice_counts_as_chance_and_another_failure_as_nothi
             raise ModuleNotFoundError('no such module')
         return {'method': run.method, 'metrics': {'mean1': 0.9}}
 
-    monkeypatch.setattr(run, 'play', play)
+    monkeypatch.setattr(runs_of_methods, 'play', play)
     kept = []
     runs = [Run(name, 0, DIGITS) for name in ('ce', 'cdbw', 'cdbs', 'cb')]
-    assert run.work_off(runs, argparse.Namespace(jobs=1, folder=tmp_path), kept.append) == 1
+    assert runs_of_methods.work_off(runs, argparse.Namespace(jobs=1, folder=tmp_path), kept.append) == 1
     assert {entry['method']: entry['metrics']['mean1'] for entry in kept} == {'ce': 0.9, 'cdbw': 0.1, 'cdbs': 0.9}
     tries = {run.method: len((tmp_path / run.method).read_text()) for run in runs}
     assert tries == {'ce': 1, 'cdbw': 2, 'cdbs': 2, 'cb': 2}
@@ -400,7 +390,7 @@ def check_that_frames_are_those_of_the_decoder(root):
 def test_frames_in_memory_are_those_that_mini_decodes(tiny_mini, tmp_path):
     root = tmp_path / 'mini'
     shutil.copytree(tiny_mini, root)
-    data.keep_frames('mini', root)
+    keep_frames('mini', root)
     place = Place('mini', 0, str(root), 'abc')
     init_default_scope('mmaction')
     config = build_config(Run('ce', 0, place), Path('work'))
@@ -417,13 +407,13 @@ def test_frames_in_memory_are_those_that_mini_decodes(tiny_mini, tmp_path):
 
 
 @pytest.mark.slow
-def test_runs_are_kept_resumed_and_rendered(tmp_path):
+def test_runs_are_kept_resumed_and_rendered(tmp_path, repository):
     """A first stage, a run on it, and the same command again."""
     options = ['--seeds', '0-0', '--epochs', '2', '--folder', str(tmp_path / 'data'), '--out', str(tmp_path)]
 
     def run(*arguments):
-        command = [sys.executable, str(BENCHMARKS / 'methods.py'), *arguments, *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, '-m', 'benchmarks.methods.run', *arguments, *options]
+        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -2,45 +2,39 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
+from benchmarks.extraction import clips
+from benchmarks.reading import clips_data, clips_endurance, clips_readers, speed
 
 
 @pytest.fixture
-def load(monkeypatch, tmp_path):
-    """Import a benchmark, with small and short clips of two kinds."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
+def prepare(monkeypatch, tmp_path):
+    """Give a benchmark its arguments, and small and short clips of two kinds."""
 
-    def call(name, *arguments):
-        module = __import__(name)
-        from benchmarks.extraction import clips
-        from benchmarks.reading import clips_data
-
+    def call(module, *arguments):
         monkeypatch.setattr(clips, 'SIZE', (128, 96))
         monkeypatch.setattr(clips, 'FRAMES', 12)
         monkeypatch.setattr(clips_data, 'LONG_FRAMES', 30)
         for using in {clips_data, module}:
             monkeypatch.setattr(using, 'KINDS', clips.KINDS[::2], raising=False)
         options = ['--seed', '3', '--out', str(tmp_path / 'results')]
-        monkeypatch.setattr('sys.argv', [f'benchmarks/{name}.py', *map(str, arguments), *options])
-        return module
+        monkeypatch.setattr('sys.argv', [module.__file__, *map(str, arguments), *options])
 
     return call
 
 
-def test_all_readers_are_timed_on_all_clips_and_goals_are_judged(load, tmp_path, capsys):
-    module = load('clips', '--clips', 1, '--rounds', 1, '--samples', 4)
-    status = module.main()
+def test_all_readers_are_timed_on_all_clips_and_goals_are_judged(prepare, tmp_path, capsys):
+    prepare(speed, '--clips', 1, '--rounds', 1, '--samples', 4)
+    status = speed.main()
     content = json.loads((tmp_path / 'results/clips.json').read_text())
     measured = content['numbers']['clips']['drawn']
     assert list(measured['training']) == ['H.264 5.8 Mb/s', 'MPEG-4 2.8 Mb/s']
     for times in measured['training'].values():
-        assert set(times) == {*module.READERS, 'decoding alone'}
+        assert set(times) == {*clips_readers.READERS, 'decoding alone'}
         assert all(len(found) == 1 and found[0] > 0 for found in times.values())
-    for part, readers in (('test', module.TESTED), ('cold', module.COLD)):
+    for part, readers in (('test', speed.TESTED), ('cold', speed.COLD)):
         (times,) = measured[part].values()
         assert set(times) == set(readers)
     assert all(min(speeds) > 0 for speeds in measured['samples per second'].values())
@@ -57,21 +51,21 @@ def test_all_readers_are_timed_on_all_clips_and_goals_are_judged(load, tmp_path,
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='memory and open files are read as Linux gives them')
-def test_a_long_run_is_watched_and_growth_is_told(load, tmp_path, monkeypatch):
-    module = load('clips_endurance', '--samples', 200, '--workers', 1)
-    monkeypatch.setattr(module, '_KIND', 1)
-    assert module.main() == 0
+def test_a_long_run_is_watched_and_growth_is_told(prepare, tmp_path, monkeypatch):
+    prepare(clips_endurance, '--samples', 200, '--workers', 1)
+    monkeypatch.setattr(clips_endurance, '_KIND', 1)
+    assert clips_endurance.main() == 0
     content = json.loads((tmp_path / 'results/clips_endurance_pack.json').read_text())
     seen = content['numbers']['seen']
     assert [read for read, _, _ in seen] == sorted(read for read, _, _ in seen)
     assert len(seen) >= 8
     # The same again, with a file left open at every look.
-    honest, opened = module.look_at, []
+    honest, opened = clips_endurance.look_at, []
 
     def look_at(processes):
         opened.append(None)
         memory, files = honest(processes)
         return memory, files + len(opened)
 
-    monkeypatch.setattr(module, 'look_at', look_at)
-    assert module.main() == 1
+    monkeypatch.setattr(clips_endurance, 'look_at', look_at)
+    assert clips_endurance.main() == 1
