@@ -97,9 +97,9 @@ def test_difficulty_under_ema_is_that_of_the_averaged_weights(run, tmp_path, upd
     source = {key.removeprefix('module.'): value for key, value in checkpoint['ema_state_dict'].items()}
     plain.load_state_dict({key: source[key] for key in plain.state_dict()})
     dataset = runner.val_dataloader.dataset
-    assert counted(averaged, dataset) == best['num_correct']
-    assert counted(plain, dataset) != best['num_correct']  # so the test can tell them apart
-    assert checkpoint['class_difficulty']['iteration'] == best['iter']
+    assert counted(averaged, dataset) == best.num_correct
+    assert counted(plain, dataset) != best.num_correct  # so the test can tell them apart
+    assert checkpoint['class_difficulty']['iteration'] == best.iteration
     # The loss that steps is the one that is driven, and the copy that EMA keeps adds nothing to the checkpoint.
     weight = records[-1].consumers['CDBLoss'].weight
     assert runner.model.cls_head.loss_cls.class_weight.tolist() == weight
