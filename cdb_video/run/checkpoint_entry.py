@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.processes import from_main
 from cdb_video.run.handover import Handover
@@ -62,9 +63,10 @@ class CheckpointEntry:
         return dict(self._report.get('metrics', {}))
 
     @property
-    def consumers(self) -> Mapping[str, Mapping[str, Any]]:
-        """What the difficulty led to: per consumer its 'tau' and its 'weight' or 'probability'."""
-        return self._report.get('consumers') or {}
+    def consumers(self) -> Mapping[str, Derived]:
+        """What the difficulty led to, by consumer."""
+        recorded: Mapping[str, Mapping[str, Any]] = self._report.get('consumers') or {}
+        return {name: Derived.from_dict(part) for name, part in recorded.items()}
 
     @property
     def source(self) -> str:
@@ -86,7 +88,7 @@ class CheckpointEntry:
 def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
     """The entry of a checkpoint that is saved now: the difficulty in force, and what came of it."""
     report = {
-        'consumers': handover.vectors,
+        'consumers': {name: derived.to_dict() for name, derived in handover.vectors.items()},
         'metrics': dict(handover.metrics),
         'validated_at': reports.validated_at,
         'source': reports.source,

@@ -17,6 +17,7 @@ from cdb_video.difficulty.consumer import (
     takes_progress,
 )
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.records import Derived
 
 
 def class_prior(sampler: Any, train_counts: IntVector) -> Any:
@@ -55,12 +56,12 @@ def hand_on_progress(consumers: Iterable[TakesProgress], epoch: int, max_epochs:
         )
 
 
-def consumer_vectors(consumers: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def consumer_vectors(consumers: Mapping[str, Any]) -> dict[str, Derived]:
     """Tau and weight or probability of every consumer, as the history has them."""
     vectors = {}
     for name, consumer in consumers.items():
         vector = consumer_vector(consumer)
-        vectors[name] = {'tau': consumer_tau(consumer)} | ({} if vector is None else dict([vector]))
+        vectors[name] = Derived(consumer_tau(consumer), **({} if vector is None else dict([vector])))
     return vectors
 
 

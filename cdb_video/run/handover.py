@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.processes import get_world_size, together
 from cdb_video.run.agreement import check_agreement, start_prints, state_prints
@@ -34,7 +35,7 @@ class Handover:
     agreement: str | None = None
 
     @property
-    def vectors(self) -> dict[str, dict[str, Any]]:
+    def vectors(self) -> dict[str, Derived]:
         """Tau and weight or probability of every consumer, as the history has them."""
         return consumer_vectors(self.consumers)
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.visualization import LocalVisBackend
 
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.report.class_report.rows import format_table
+from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
 from cdb_video.run.loop import vis_backends
 from cdb_video.run.parts import RunParts
@@ -28,13 +28,12 @@ def log_scalars(parts: RunParts, state: DifficultyState, consumers: Vectors, ste
         'difficulty/mean': float(state.difficulty.mean()),
         'difficulty/worst_class_acc': float(np.nanmin(state.accuracy)),
     }
-    for name, entry in consumers.items():
-        for key in ('weight', 'probability'):
-            if key in entry:
-                scalars[f'difficulty/{name}_min_{key}'] = min(entry[key])
-                scalars[f'difficulty/{name}_max_{key}'] = max(entry[key])
-        if entry['tau'] is not None:
-            scalars[f'difficulty/{name}_tau'] = entry['tau']
+    for name, derived in consumers.items():
+        for key, vector in derived.vectors.items():
+            scalars[f'difficulty/{name}_min_{key}'] = min(vector)
+            scalars[f'difficulty/{name}_max_{key}'] = max(vector)
+        if derived.tau is not None:
+            scalars[f'difficulty/{name}_tau'] = derived.tau
     _try_writing(parts.logger, 'scalars of the difficulty', lambda: parts.visualizer.add_scalars(scalars, step=step))
 
 
@@ -42,7 +41,7 @@ def log_classes(parts: RunParts, state: DifficultyState, consumers: Vectors, num
     """Log a table of the `number` hardest and the `number` easiest classes."""
     if number == 0:
         return
-    rows = sorted(_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -row['difficulty'])
+    rows = sorted(_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -(row.difficulty or 0.0))
     hidden = len(rows) - 2 * number
     lines = format_table(rows if hidden <= 0 else rows[:number] + rows[-number:]).splitlines()
     if hidden > 0:
@@ -61,7 +60,7 @@ def log_class_image(parts: RunParts, state: DifficultyState, consumers: Vectors,
     """
     backends = [b for b in vis_backends(parts.visualizer) if not isinstance(b, LocalVisBackend)]
     if backends:
-        vectors = [entry[key] for entry in consumers.values() for key in ('weight', 'probability') if key in entry]
+        vectors = [vector for derived in consumers.values() for vector in derived.vectors.values()]
         image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
         for backend in backends:
             _try_writing(

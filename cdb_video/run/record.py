@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, make_header, read_history
+from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, read_history
+from cdb_video.difficulty.records import Derived, Header, Record
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.report.class_report.file import REPORT_NAME, read_class_report, write_class_report
-from cdb_video.report.class_report.rows import Row, class_rows, format_summary, format_table
+from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report, write_class_report
+from cdb_video.report.class_report.rows import ClassRow, class_rows
+from cdb_video.report.class_report.text import format_summary, format_table
 from cdb_video.run.live_report import dump_of, write_final_report
 from cdb_video.run.parts import RunParts, find_metric
 
-Vectors = Mapping[str, Mapping[str, Any]]
-"""Per consumer its 'tau' and its 'weight' or 'probability', C numbers."""
+Vectors = Mapping[str, Derived]
+"""Per consumer what it derived."""
 
 
 def start_history(parts: RunParts, state: DifficultyState) -> None:
@@ -32,8 +34,9 @@ def start_history(parts: RunParts, state: DifficultyState) -> None:
         if aside is not None:
             parts.logger.info(f'records that this run does not continue are now in {aside}')
         counts = state.train_counts.tolist()
-        if not path.exists() or read_history(path).header.get('train_counts') != counts:
-            append_lines(path, make_header(uuid.uuid4().hex, len(counts), state.class_names, counts))
+        header = read_history(path).header if path.exists() else None
+        if header is None or header.train_counts != counts:
+            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts))
 
     _try_writing(parts.logger, 'the class history', start)
 
@@ -42,17 +45,17 @@ def record_validation(
     parts: RunParts, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, Any], source: str = 'val'
 ) -> None:
     """Add the state to the history; `source` says what its counts are of, see `cdb_video.difficulty.history`."""
-    record = {
-        'kind': 'validation',
-        'epoch': state.epoch,
-        'iter': state.iteration,
-        'num_clips': state.num_clips,
-        'num_correct': state.num_correct,
-        'accuracy': state.accuracy,
-        'difficulty': state.difficulty,
-        'consumers': consumers,
-        'metrics': metrics,
-    } | ({} if source == 'val' else {'source': source})
+    record = Record(
+        epoch=state.epoch,
+        iteration=state.iteration,
+        num_clips=state.num_clips.tolist(),
+        num_correct=state.num_correct.tolist(),
+        accuracy=state.accuracy.tolist(),
+        difficulty=state.difficulty.tolist(),
+        consumers=consumers,
+        metrics=metrics,
+        source=source,
+    )
     path = parts.work_dir / HISTORY_NAME
     _try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
 
@@ -89,15 +92,20 @@ def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
         evaluator: That of mmengine, which made it.
     """
     split, state, counts = evaluation.split, evaluation.state, (evaluation.num_clips, evaluation.num_correct)
-    rows = _rows(state, *counts, evaluation.consumers)
-    summary = {'split': split, 'epoch': state.epoch, 'iter': state.iteration, 'metrics': dict(evaluation.metrics)}
-    summary['difficulty_source'] = evaluation.source if state.measured.any() else None
-    summary |= _details(evaluator, *counts)
-    runner.logger.info(f'class report ({split})  {format_summary(evaluation.metrics)}\n{format_table(rows)}')
+    report = ClassReport(
+        split=split,
+        epoch=state.epoch,
+        iteration=state.iteration,
+        metrics=evaluation.metrics,
+        rows=_rows(state, *counts, evaluation.consumers),
+        difficulty_source=evaluation.source if state.measured.any() else None,
+        **_details(evaluator, *counts),
+    )
+    runner.logger.info(f'class report ({split})  {format_summary(report.metrics)}\n{format_table(report.rows)}')
 
     def write() -> None:
-        write_class_report(Path(runner.log_dir), rows, summary, f'class_report_{split}')
-        paths = write_class_report(Path(runner.work_dir), rows, summary)
+        write_class_report(Path(runner.log_dir), report, f'class_report_{split}')
+        paths = write_class_report(Path(runner.work_dir), report)
         runner.logger.info('class report: ' + ', '.join(map(str, paths)))
 
     if _try_writing(runner.logger, 'the class report', write):
@@ -111,11 +119,10 @@ def fuller_report(work_dir: Path, state: DifficultyState) -> Path | None:
         report = read_class_report(path)
     except (OSError, ValueError):
         return None
-    counts = [(row['num_clips'], row['num_correct']) for row in report['classes']]
-    is_same = (report['split'], report.get('iter')) == ('val', state.iteration) and counts == list(
+    is_same = (report.split, report.iteration) == ('val', state.iteration) and report.counts == list(
         zip(state.num_clips.tolist(), state.num_correct.tolist(), strict=True)
     )
-    return path if is_same and report.get('confusions') else None
+    return path if is_same and report.confusions else None
 
 
 def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> di
     return {'confusions': confusions, 'shot_thresholds': metric.shot_thresholds}
 
 
-def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[Row]:
+def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[ClassRow]:
     """The rows of the class table, without what the state does not know."""
     return class_rows(
         num_clips.tolist(),
@@ -152,8 +159,7 @@ def _can_go_on(path: Path, state: DifficultyState) -> bool:
         header = read_history(path).header
     except ValueError:
         return False
-    names = None if state.class_names is None else list(state.class_names)
-    return not header or (header.get('num_classes'), header.get('class_names')) == (len(state.difficulty), names)
+    return header is None or (header.num_classes, header.class_names) == (len(state.difficulty), state.class_names)
 
 
 def _try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:

@@ -56,18 +56,18 @@ def test_difficulty_is_that_of_the_epoch_s_own_predictions_with_and_without_vali
     steps = watch(runner)
     runner.train()
     records = read_history(tmp_path / 'class_history.jsonl').records
-    assert [(entry['epoch'], entry['iter'], entry['source']) for entry in records] == [
+    assert [(entry.epoch, entry.iteration, entry.source) for entry in records] == [
         (1, 10, 'train'),
         (2, 20, 'train'),
         (3, 30, 'train'),
     ]
     for epoch, entry in enumerate(records):
         clips, correct = counted(steps[10 * epoch : 10 * epoch + 10])
-        assert entry['num_clips'] == clips
-        assert entry['num_correct'] == correct
+        assert entry.num_clips == clips
+        assert entry.num_correct == correct
         expected = [max(0.05, 1 - right / number) for right, number in zip(correct, clips, strict=True)]
-        np.testing.assert_allclose(entry['difficulty'], expected)
-        assert entry['metrics'] == {}
+        np.testing.assert_allclose(entry.difficulty, expected)
+        assert entry.metrics == {}
     loss, sampler = runner.model.cls_head.loss_cls, runner.train_dataloader.sampler
     np.testing.assert_allclose(loss.class_weight, class_weights(expected, 1))
     np.testing.assert_allclose(sampler.class_probability, class_probability(expected, 1, [40, 20, 10, 5]))
@@ -125,9 +125,9 @@ def test_momentum_averages_over_the_epochs(tmp_path):
     records = read_history(tmp_path / 'class_history.jsonl').records
     average = None
     for entry in records:
-        new = [1 - right / number for right, number in zip(entry['num_correct'], entry['num_clips'], strict=True)]
+        new = [1 - right / number for right, number in zip(entry.num_correct, entry.num_clips, strict=True)]
         average = new if average is None else [0.8 * a + 0.2 * n for a, n in zip(average, new, strict=True)]
-        np.testing.assert_allclose(entry['difficulty'], average)
+        np.testing.assert_allclose(entry.difficulty, average)
 
 
 def test_observing_hands_nothing_on(tmp_path):

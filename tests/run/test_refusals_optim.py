@@ -90,19 +90,19 @@ def test_difficulty_under_ema_is_that_of_the_averaged_weights(run, tmp_path, upd
     )
     runner.train()
     records = read_history(tmp_path / 'run' / 'class_history.jsonl').records
-    best = max(records, key=lambda entry: entry['metrics']['acc/mean1'])
-    file = tmp_path / 'run' / f'best_acc_mean1_epoch_{best["epoch"]}.pth'
+    best = max(records, key=lambda entry: entry.metrics['acc/mean1'])
+    file = tmp_path / 'run' / f'best_acc_mean1_epoch_{best.epoch}.pth'
     checkpoint = torch.load(file)
     averaged, plain = (NormedToyModel(loss_cls={'type': 'CDBLoss'}) for _ in range(2))
     load_checkpoint(averaged, str(file), strict=True)
     source = {key.removeprefix('module.'): value for key, value in checkpoint['ema_state_dict'].items()}
     plain.load_state_dict({key: source[key] for key in plain.state_dict()})
     dataset = runner.val_dataloader.dataset
-    assert counted(averaged, dataset) == best['num_correct']
-    assert counted(plain, dataset) != best['num_correct']  # so the test can tell them apart
-    assert checkpoint['class_difficulty']['iteration'] == best['iter']
+    assert counted(averaged, dataset) == best.num_correct
+    assert counted(plain, dataset) != best.num_correct  # so the test can tell them apart
+    assert checkpoint['class_difficulty']['iteration'] == best.iteration
     # The loss that steps is the one that is driven, and the copy that EMA keeps adds nothing to the checkpoint.
-    weight = records[-1]['consumers']['CDBLoss']['weight']
+    weight = records[-1].consumers['CDBLoss'].weight
     assert runner.model.cls_head.loss_cls.class_weight.tolist() == weight
     assert list(hook_of(runner)._handover.consumers) == ['CDBLoss', 'CDBSampler']
     assert not [key for key in checkpoint['ema_state_dict'] if 'loss_cls' in key]
