@@ -19,7 +19,7 @@ from cdb_video.run.refusals import (
     check_unmeasured,
     warn_of_inaction,
 )
-from cdb_video.run.reports import Validation
+from cdb_video.run.reporting.reports import Validation
 from cdb_video.run.start import resumed_state, starting_state
 
 

@@ -10,13 +10,13 @@ from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.processes import from_main, is_main_process
 from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
-from cdb_video.run.evaluated_model import EvaluatedModel, prepare_test, report_test
 from cdb_video.run.handover import Handover
-from cdb_video.run.live_report import LiveReport
-from cdb_video.run.log import log_difficulty
 from cdb_video.run.parts import RunParts
-from cdb_video.run.record import record_validation, start_history
-from cdb_video.run.reports import Reports, Validation
+from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
+from cdb_video.run.reporting.live_report import LiveReport
+from cdb_video.run.reporting.log import log_difficulty
+from cdb_video.run.reporting.record import record_validation, start_history
+from cdb_video.run.reporting.reports import Reports, Validation
 
 
 class DifficultyOwner(Hook):

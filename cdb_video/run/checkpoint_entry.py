@@ -12,7 +12,7 @@ from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.processes import from_main
 from cdb_video.run.handover import Handover
-from cdb_video.run.reports import Reports
+from cdb_video.run.reporting.reports import Reports
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ import torch
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.losses.cdb import CDBLoss
-from cdb_video.run import record
 from cdb_video.run.consumers import find_difficulty_consumers
+from cdb_video.run.reporting import record
 from cdb_video.run.start import agreed_num_classes
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner, merged
 from tests.support.toys import LabelsOnly, ToyModel
@@ -308,7 +308,7 @@ def test_class_report_is_written_once_and_before_a_checkpoint_tells_of_the_last_
 ):
     runner = run(custom_hooks=[{'type': 'ClassDifficultyHook', 'source': source}], **better_every_time)
     epochs = watch_saves(runner, tmp_path / 'class_report.json')
-    with mock.patch('cdb_video.run.reports.report_classes', wraps=record.report_classes) as written:
+    with mock.patch('cdb_video.run.reporting.reports.report_classes', wraps=record.report_classes) as written:
         runner.train()
     assert epochs == {
         'epoch_1.pth': [None, None],
@@ -363,7 +363,7 @@ def test_report_that_is_no_file_ends_no_run(run, tmp_path, better_every_time):
 def test_fault_in_a_report_costs_no_checkpoint_and_is_raised_in_the_end(run, tmp_path, better_every_time):
     runner = run(**better_every_time)
     with (
-        mock.patch('cdb_video.run.record.format_summary', side_effect=RuntimeError('a fault')),
+        mock.patch('cdb_video.run.reporting.record.format_summary', side_effect=RuntimeError('a fault')),
         pytest.raises(RuntimeError, match='a fault'),
     ):
         runner.train()
@@ -453,8 +453,8 @@ def test_hardest_and_easiest_classes_are_logged_by_name(run, number):
 def test_full_disk_costs_the_record_but_not_the_training(run):
     runner = run()
     with (
-        mock.patch('cdb_video.run.record.append_lines', side_effect=OSError(28, 'No space left')),
-        mock.patch('cdb_video.run.record.write_class_report', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.run.reporting.record.append_lines', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.run.reporting.record.write_class_report', side_effect=OSError(28, 'No space left')),
         mock.patch.object(runner.logger, 'warning') as warning,
     ):
         runner.train()

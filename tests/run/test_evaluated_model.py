@@ -10,7 +10,7 @@ from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.checkpoint_entry import CheckpointEntry
-from cdb_video.run.evaluated_model import EvaluatedModel
+from cdb_video.run.reporting.evaluated_model import EvaluatedModel
 from tests.support.toys import LabelsOnly
 
 NAMES = ('lift', 'cut')

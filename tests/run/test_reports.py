@@ -8,8 +8,8 @@ import pytest
 
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.run import reports as reports_module
-from cdb_video.run.reports import Reports
+from cdb_video.run.reporting import reports as reports_module
+from cdb_video.run.reporting.reports import Reports
 
 START = DifficultyState.start(np.array([9, 5]), None)
 MEASURED = START.updated(np.array([4, 2]), np.array([3, 2]), epoch=1, iteration=10)

@@ -18,7 +18,7 @@ from cdb_video.processes import together
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import find_metric
-from cdb_video.run.record import Evaluation, Vectors, report_classes
+from cdb_video.run.reporting.record import Evaluation, Vectors, report_classes
 from cdb_video.run.start import count_evaluated_clips, names_of, stated_num_classes
 from cdb_video_files.json_values import plain
 

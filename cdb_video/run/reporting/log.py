@@ -12,7 +12,7 @@ from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
 from cdb_video.run.loop import vis_backends
 from cdb_video.run.parts import RunParts
-from cdb_video.run.record import Vectors, _rows, _try_writing
+from cdb_video.run.reporting.record import Vectors, _rows, _try_writing
 
 
 def log_difficulty(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int, number: int) -> None:

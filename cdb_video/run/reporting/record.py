@@ -18,8 +18,8 @@ from cdb_video.difficulty.state import DifficultyState
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report, write_class_report
 from cdb_video.report.class_report.rows import ClassRow, class_rows
 from cdb_video.report.class_report.text import format_summary, format_table
-from cdb_video.run.live_report import dump_of, write_final_report
 from cdb_video.run.parts import RunParts, find_metric
+from cdb_video.run.reporting.live_report import dump_of, write_final_report
 
 Vectors = Mapping[str, Derived]
 """Per consumer what it derived."""

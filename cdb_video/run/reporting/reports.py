@@ -12,7 +12,7 @@ from cdb_video.processes import from_main
 from cdb_video.run.handover import Handover
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
-from cdb_video.run.record import Evaluation, fuller_report, report_classes
+from cdb_video.run.reporting.record import Evaluation, fuller_report, report_classes
 from cdb_video_files.json_values import plain
 
 
