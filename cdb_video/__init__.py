@@ -32,7 +32,7 @@ _REGISTERED: dict[str, tuple[str, str]] = {
     'ProgressiveSampler': ('samplers.by_frequency', 'DATA_SAMPLERS'),
     'RepeatFactorSampler': ('samplers.by_frequency', 'DATA_SAMPLERS'),
     'SampleSeedHook': ('restart.sample_seed_hook', 'HOOKS'),
-    'SecondStageHook': ('classifier.two_stage', 'HOOKS'),
+    'SecondStageHook': ('hooks.second_stage', 'HOOKS'),
 } | {name: row for host in hosts() for name, row in host.classes.items()}
 
 
@@ -51,11 +51,11 @@ def _register() -> None:
     from cdb_video.data.labels import add_reader
     from cdb_video.hosts.mmengine.log import join_log
     from cdb_video.hosts.mmengine.registries import register
-    from cdb_video.restart.atomic_files import AtomicLocalBackend
 
     apply_mends()
     join_log()
-    register_backend('atomic', AtomicLocalBackend, force=True)
+    atomic_files = import_module('cdb_video.restart.atomic_files')
+    register_backend('atomic', atomic_files.AtomicLocalBackend, force=True)
     for name, (_, registry) in _REGISTERED.items():
         register(name, registry, partial(_find, name))
     for host in hosts():

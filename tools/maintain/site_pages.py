@@ -2,8 +2,8 @@
 
 `docs/README.md` is the index on GitHub and on the site: its headings and links are the navigation. It links to READMEs
 that lie where GitHub shows them; these, and what they link to in turn, come into the site below `repository/`. So
-links are written for GitHub alone, and turned here: one to a folder, or to a file that is no page, becomes its text;
-one that leads nowhere stays, and fails the build.
+links are written for GitHub alone, and turned here: one to a folder, or to a file that is no page, becomes its
+text, and one that leads nowhere is left, and fails the build.
 """
 
 import os

@@ -30,7 +30,7 @@ from cdb_video.data.missing_files import Fault, faults_message, other_form, vide
 from cdb_video.hosts.mmaction import stock_readers
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.packs import PACK_SUFFIX
-from cdb_video_files.video.file_names import video_path
+from cdb_video_files.video.containers import video_path
 
 _EXTRACT = (
     'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew (the configs of '
