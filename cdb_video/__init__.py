@@ -1,64 +1,85 @@
 """Class-difficulty-balanced loss and sampler for long-tailed video recognition with MMAction2.
 
 ``custom_imports = dict(imports=['cdb_video'])`` in a config is all that MMAction2 needs: the import
-applies the mends of :mod:`cdb_video.hosts.mmengine.mends` and registers the loss, the samplers, the metric and
-the hook in mmengine's root registries.
+mends the hosts, and registers the losses, the samplers, the metric and the hooks in mmengine's root registries.
 
-Without mmengine the modules that are pure (``difficulty``, ``annotation``, ``history``) still
-import, so that data preparation runs in an environment that has no OpenMMLab stack.
+Without mmengine nothing is registered, and whatever derives from no class of a host serves all the same: the losses and
+samplers with torch, the formulas, the history and the reports without.
 """
 
+from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
-__version__ = '0.1.0'
+from cdb_video.hosts.host import apply_mends, hosts
+from cdb_video.version import __version__ as __version__
 
-# class -> module of this package that registers it
-_REGISTERED: dict[str, str] = {
-    'CDBLoss': 'losses.cdb',
-    'CDBSampler': 'samplers.cdb_sampler',
-    'ClassAccuracy': 'metrics.class_accuracy',
-    'ClassBalancedLoss': 'losses.class_balanced',
-    'ClassDifficultyHook': 'hooks.class_difficulty',
-    'ClassSampler': 'samplers.class_sampler',
-    'ClassifierHead': 'classifier.heads',
-    'ClipFrames': 'hosts.mmaction.clip_frames',
-    'DifficultyReplayHook': 'hooks.difficulty_replay',
-    'EnduringCheckpointHook': 'restart.checkpoint_hook',
-    'EnduringVisBackend': 'restart.vis_backend',
-    'EqualizationLoss': 'losses.equalization',
-    'FrameListDataset': 'hosts.mmaction.datasets',
-    'FrozenFeatures': 'classifier.two_stage',
-    'LDAMLoss': 'losses.ldam',
-    'PackDecode': 'hosts.mmaction.decode',
-    'ProgressiveSampler': 'samplers.by_frequency',
-    'RepeatFactorSampler': 'samplers.by_frequency',
-    'SampleSeedHook': 'restart.sample_seed_hook',
-    'SecondStageHook': 'classifier.two_stage',
-    'VideoDecode': 'hosts.mmaction.decode',
-    'VideoInit': 'hosts.mmaction.decode',
-    'VideoListDataset': 'hosts.mmaction.datasets',
-}
+# class -> module of this package that defines it, registry of mmengine that it goes to
+_REGISTERED: dict[str, tuple[str, str]] = {
+    'CDBLoss': ('losses.cdb', 'MODELS'),
+    'CDBSampler': ('samplers.cdb_sampler', 'DATA_SAMPLERS'),
+    'ClassAccuracy': ('metrics.class_accuracy', 'METRICS'),
+    'ClassBalancedLoss': ('losses.class_balanced', 'MODELS'),
+    'ClassDifficultyHook': ('hooks.class_difficulty', 'HOOKS'),
+    'ClassSampler': ('samplers.class_sampler', 'DATA_SAMPLERS'),
+    'ClassifierHead': ('classifier.heads', 'MODELS'),
+    'DifficultyReplayHook': ('hooks.difficulty_replay', 'HOOKS'),
+    'EnduringCheckpointHook': ('restart.checkpoint_hook', 'HOOKS'),
+    'EnduringVisBackend': ('restart.vis_backend', 'VISBACKENDS'),
+    'EqualizationLoss': ('losses.equalization', 'MODELS'),
+    'FrozenFeatures': ('classifier.two_stage', 'MODELS'),
+    'LDAMLoss': ('losses.ldam', 'MODELS'),
+    'ProgressiveSampler': ('samplers.by_frequency', 'DATA_SAMPLERS'),
+    'RepeatFactorSampler': ('samplers.by_frequency', 'DATA_SAMPLERS'),
+    'SampleSeedHook': ('restart.sample_seed_hook', 'HOOKS'),
+    'SecondStageHook': ('hooks.second_stage', 'HOOKS'),
+} | {name: row for host in hosts() for name, row in host.classes.items()}
 
-_HAS_MMENGINE = find_spec('mmengine') is not None
 
-if _HAS_MMENGINE:
-    from cdb_video.hosts.mmengine.mends import apply_mends
+def _find(name: str) -> Any:
+    """A class by its name, or the stand-in for one whose host cannot be imported."""
+    for host in hosts():
+        if name in host.classes:
+            return host.find(name)
+    return getattr(import_module(f'cdb_video.{_REGISTERED[name][0]}'), name)
+
+
+def _register() -> None:
+    """Mend the hosts, tell mmengine all names, and let its log and what hosts know of datasets be used."""
+    from mmengine.fileio import register_backend
+
+    from cdb_video.data.labels import add_reader
+    from cdb_video.hosts.mmengine.log import join_log
+    from cdb_video.hosts.mmengine.registries import register
 
     apply_mends()
-    for _name in ('restart.atomic_files', *sorted(set(_REGISTERED.values()))):
-        import_module(f'cdb_video.{_name}')
+    join_log()
+    atomic_files = import_module('cdb_video.restart.atomic_files')
+    register_backend('atomic', atomic_files.AtomicLocalBackend, force=True)
+    for name, (_, registry) in _REGISTERED.items():
+        register(name, registry, partial(_find, name))
+    for host in hosts():
+        add_reader(host)
+
+
+if hosts()[0].fault is None:
+    _register()
 
 
 def __getattr__(name: str) -> Any:
     """Serve the registered classes as ``cdb_video.CDBLoss`` and so on."""
     if name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    if not _HAS_MMENGINE:
+    try:
+        found = _find(name)
+    except ModuleNotFoundError as error:
+        if str(error.name).partition('.')[0] != 'mmengine':
+            raise
         raise ImportError(
             f'cdb_video.{name} needs mmengine, which is not installed. In a fresh environment: '
             "pip install 'cdb-video[mmaction]'; where mmcv is installed already: "
             "pip install 'cdb-video[host]'."
-        )
-    return getattr(import_module(f'cdb_video.{_REGISTERED[name]}'), name)
+        ) from error
+    if any(name in host.classes and host.fault for host in hosts()):
+        found()  # the stand-in, which says why
+    return found

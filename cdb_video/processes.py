@@ -1,7 +1,7 @@
 """What the processes of a run do together: share results, follow the main one, and fail as one.
 
-Everything goes through the process group, with gloo and with NCCL (its device must be set, as mmengine does),
-and never through a shared folder. In a single process all of it is a plain call.
+Everything goes through torch's default process group, with gloo and with NCCL (its device must be set, as mmengine
+does), and never through a shared folder. In a single process, with or without a group, all of it is a plain call.
 
 What is called must not talk to the other processes itself: one that failed would leave the others waiting.
 """
@@ -14,9 +14,59 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size, is_main_process
+import numpy as np
+import torch
+from torch import Tensor, distributed
 
 T = TypeVar('T')
+_DEVICES = {'nccl': 'cuda', 'smddp': 'cuda', 'hccl': 'npu', 'cncl': 'mlu', 'mccl': 'musa', 'xccl': 'xpu'}
+"""Backends that take only tensors of a device of their own, and that device; all others take those of the CPU."""
+
+
+def get_world_size() -> int:
+    """Number of processes, 1 without a process group."""
+    return distributed.get_world_size() if _has_group() else 1
+
+
+def get_rank() -> int:
+    """Number of this process, from 0 on; 0 without a process group."""
+    return distributed.get_rank() if _has_group() else 0
+
+
+def get_dist_info() -> tuple[int, int]:
+    """Rank of this process, and number of processes."""
+    return get_rank(), get_world_size()
+
+
+def is_main_process() -> bool:
+    """Whether this is process 0, which writes files and speaks for all."""
+    return get_rank() == 0
+
+
+def all_reduce(tensor: Tensor) -> None:
+    """Sum a tensor over the processes, in place: all of them have the same afterwards.
+
+    Args:
+        tensor: Of any device, of the same shape and dtype in every process.
+    """
+    if get_world_size() == 1:
+        return
+    on_device = tensor.to(_group_device())
+    distributed.all_reduce(on_device)
+    if on_device is not tensor:
+        tensor.copy_(on_device)
+
+
+def shared_seed() -> int:
+    """A random seed in [0, 2^31), the same in every process.
+
+    Every process draws from numpy's global generator, and that of process 0 counts; so does mmengine, whose seeds
+    these are to the bit.
+    """
+    drawn = [int(np.random.randint(2**31))]
+    if get_world_size() > 1:
+        distributed.broadcast_object_list(drawn)
+    return drawn[0]
 
 
 def from_all(make: Callable[[], T]) -> list[T]:
@@ -34,7 +84,8 @@ def from_all(make: Callable[[], T]) -> list[T]:
     if get_world_size() == 1:
         return [make()]
     outcome = _attempt(make)
-    outcomes = all_gather_object(_portable(outcome))
+    outcomes: list[Any] = [None] * get_world_size()
+    distributed.all_gather_object(outcomes, _portable(outcome))
     for rank, (failure, _) in enumerate(outcomes):
         if failure is not None:
             _raise_of(rank, failure, outcome[0])
@@ -67,7 +118,7 @@ def from_main(make: Callable[[], T]) -> T:
         return make()
     outcome = _attempt(make) if is_main_process() else (None, None)
     shared: list[Any] = [_portable(outcome)]
-    broadcast_object_list(shared)
+    distributed.broadcast_object_list(shared)
     failure, result = shared[0]
     if failure is not None:
         _raise_of(0, failure, outcome[0])
@@ -97,6 +148,16 @@ def check_all_see(path: str | None, purpose: str, remedy: str = '') -> None:
             f'{purpose}: process {", ".join(blind)} cannot see {path}, which others see: the work directory and the '
             'checkpoints must lie in a folder that all machines share, under the same path'
         )
+
+
+def _has_group() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _group_device() -> torch.device:
+    """The device that tensors must be on to go through the process group."""
+    kind = _DEVICES.get(distributed.get_backend())
+    return torch.device('cpu') if kind is None else torch.device(kind, getattr(torch, kind).current_device())
 
 
 def _attempt(make: Callable[[], T]) -> tuple[Exception | None, T | None]:

@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import mmengine.registry
 import pytest
 import torch
 from mmengine.config import Config
@@ -31,10 +32,11 @@ REGISTRIES = {
 
 @pytest.mark.parametrize('name', sorted(cdb_video._REGISTERED))
 def test_registered_class_is_documented_typed_and_found_from_mmaction(name):
-    module = cdb_video._REGISTERED[name]
+    module, named = cdb_video._REGISTERED[name]
     registry = (
         HOOKS if name.endswith('Hook') else next(of for room, of in REGISTRIES.items() if module.startswith(room))
     )
+    assert registry is getattr(mmengine.registry, named)
     found = registry.get(f'mmaction.{name}') or registry.get(name)
     assert found is getattr(cdb_video, name)
     assert len(inspect.getdoc(found).splitlines()) > 3

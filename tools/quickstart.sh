@@ -11,12 +11,13 @@ CONFIGS='configs/egtea/mini'
 
 usage() {
     cat <<'END'
-usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [CONFIG]
+usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [--newest] [CONFIG]
 
 CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs), or a path with a slash.
 --fresh     train anew, in a new folder beside the earlier ones
 --work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG); relative to the repository
 --seed      of the training (default: 0)
+--newest    with the newest versions that fit, not those that the repository was tested with
 END
 }
 
@@ -27,6 +28,7 @@ FRESH=false
 while (($#)); do
     case "$1" in
         --fresh) FRESH=true ;;
+        --newest) NEWEST=true ;;
         --work-dir | --seed)
             (($# > 1)) || die "$1 needs a value"
             if [[ "$1" == --seed ]]; then SEED="$2"; else WORK_DIR="${2%/}"; fi

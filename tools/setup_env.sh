@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes or reuses the virtual environment of the repository. Sourced by quickstart.sh and test.sh,
-# which call `setup_env EXTRAS`. Environment variables:
+# which call `setup_env EXTRAS`. An environment that this makes is held to the versions in requirements/, see
+# CONTRIBUTING.md, unless the caller sets NEWEST=true; one that was there before is not. Environment variables:
 #   VENV        where the environment is or will be (default: .venv in the repository)
 #   PYTHON      the Python 3.11 or 3.12 to make it with (default: the first one found)
 #   TORCH_SPEC  what to install as torch (default: torch==2.13.0, as a CPU build without a GPU);
@@ -13,6 +14,8 @@ DEFAULT_TORCH='torch==2.13.0'
 CPU_INDEX='https://download.pytorch.org/whl/cpu'
 CPU_SPACE_GB=4
 GPU_SPACE_GB=12
+NEWEST=false # set to true by callers for their --newest: the newest versions that fit, whatever the lock says
+LOCK=''      # the file of versions that the environment is held to; '' = none
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -75,6 +78,20 @@ make_venv() {
     touch "$VENV/.made_by_cdb_video"
 }
 
+is_ours() { [[ -e "$VENV/.made_by_cdb_video" ]]; }
+
+find_lock() {
+    local version
+    if ! is_ours; then
+        if "$NEWEST"; then say "--newest changes nothing in $VENV, which was not made by these scripts"; fi
+        NEWEST=false
+    elif ! "$NEWEST"; then
+        version="$("$VENV/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+        LOCK="$REPOSITORY/requirements/lock-$version.txt"
+        [[ -f "$LOCK" ]] || die "there is no $LOCK. Get it back from git, or give --newest."
+    fi
+}
+
 pip_install() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@"
 }
@@ -90,6 +107,8 @@ default_torch_is_cpu() {
 }
 
 install_torch() {
+    local held=()
+    if [[ -n "$LOCK" ]]; then held=(--constraint "$LOCK"); fi
     if "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
         say "Keeping the torch that is installed"
     elif [[ -n "${TORCH_SPEC:-}" ]]; then
@@ -97,10 +116,10 @@ install_torch() {
         pip_install "$TORCH_SPEC"
     elif has_gpu; then
         say "Installing $DEFAULT_TORCH with CUDA, since this machine has an NVIDIA GPU"
-        pip_install "$DEFAULT_TORCH"
+        pip_install "${held[@]}" "$DEFAULT_TORCH"
     elif default_torch_is_cpu; then
         say "Installing $DEFAULT_TORCH, a CPU build"
-        pip_install "$DEFAULT_TORCH"
+        pip_install "${held[@]}" "$DEFAULT_TORCH"
     else
         say "Installing $DEFAULT_TORCH, a CPU build from $CPU_INDEX"
         # Without what it needs in turn, which comes from the usual index with the rest.
@@ -111,14 +130,31 @@ install_torch() {
     fi
 }
 
+# What pip must keep to: the torch and the mmcv that are there, beside them the lock. An environment of the
+# user's own keeps all that the hosts may consist of.
+constraints() {
+    if [[ -n "$LOCK" ]]; then
+        "$VENV/bin/python" -m tools.lock "$LOCK"
+    elif is_ours; then
+        check_env --pins torch mmcv
+    else
+        check_env --pins torch mmcv mmcv-lite mmengine
+    fi
+}
+
 # mmcv and mmcv-lite install the same module: where one is, the other must not come.
 install_rest() {
-    local extras="$1" stack='mmaction'
+    local extras="$1" stack='mmaction' upgrade=()
+    # What mend_opencv put in place of others, which come again now, would take part in one folder with them.
+    if is_ours && check_env --has opencv-python-headless; then
+        "$VENV/bin/python" -m pip uninstall --quiet --yes opencv-python-headless
+    fi
     if check_env --has mmcv; then stack='host'; fi
+    if "$NEWEST"; then upgrade=(--upgrade --upgrade-strategy eager); fi
     say "Installing cdb_video and what it needs ($stack,$extras); this takes some minutes"
-    check_env --pins torch mmcv mmcv-lite mmengine >"$VENV/constraints.txt"
-    pip_install 'setuptools>=77,<81'
-    pip_install --no-build-isolation --constraint "$VENV/constraints.txt" \
+    constraints >"$VENV/constraints.txt"
+    pip_install --constraint "$VENV/constraints.txt" 'setuptools>=77,<81'
+    pip_install --no-build-isolation --constraint "$VENV/constraints.txt" "${upgrade[@]}" \
         --editable "${REPOSITORY}[$stack,$extras]" || die "installation failed; pip's message is above." \
         "It is safe to run this again."
 }
@@ -128,7 +164,7 @@ install_rest() {
 align_opencv() {
     local wanted=()
     mapfile -t wanted < <(check_env --one-opencv)
-    if [[ ! -e "$VENV/.made_by_cdb_video" || -z "${wanted[*]}" ]]; then return; fi
+    if ! is_ours || [[ -z "${wanted[*]}" ]]; then return; fi
     say "Bringing OpenCV to one version: ${wanted[*]}"
     "$VENV/bin/python" -m pip uninstall --quiet --yes "${wanted[@]%%==*}"
     pip_install --no-deps "${wanted[@]}" || die "${wanted[*]} could not be installed; pip's message is above." \
@@ -145,7 +181,7 @@ mend_opencv() {
     fi
     problem="${problem##*$'\n'}"
     headless="opencv-python-headless==$version"
-    if [[ ! -e "$VENV/.made_by_cdb_video" ]] || ! pip_install --dry-run --no-deps "$headless"; then
+    if ! is_ours || ! pip_install --dry-run --no-deps "$headless"; then
         die "OpenCV cannot be imported: $problem. Install the missing library (Debian and Ubuntu:" \
             "apt install libgl1 libglib2.0-0), or put $headless in the place of opencv-python and" \
             "opencv-contrib-python."
@@ -157,7 +193,7 @@ mend_opencv() {
 
 # The state that an installation depends on; when it changes, the installation is brought up to date.
 fingerprint() {
-    cat -- "$REPOSITORY/pyproject.toml" "$REPOSITORY/tools/setup_env.sh" | cksum
+    cat -- "$REPOSITORY/pyproject.toml" "$REPOSITORY/tools/setup_env.sh" ${LOCK:+"$LOCK"} | cksum
     printf '%s %s %s\n' "$REPOSITORY" "$1" "${TORCH_SPEC:-}"
 }
 
@@ -165,10 +201,13 @@ setup_env() {
     local extras="$1" stamp
     cd -- "$REPOSITORY"
     make_venv
+    find_lock
     stamp="$VENV/.set_up_${extras//,/_}"
     align_opencv
     check_env || die "the environment $VENV does not fit; see above."
-    if [[ -e "$stamp" ]] && [[ "$(cat -- "$stamp")" == "$(fingerprint "$extras")" ]]; then
+    if "$NEWEST"; then
+        rm -f -- "$VENV"/.set_up_* # so that the next run without --newest brings the lock back
+    elif [[ -e "$stamp" ]] && [[ "$(cat -- "$stamp")" == "$(fingerprint "$extras")" ]]; then
         return
     fi
     if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then check_space; fi
@@ -177,5 +216,5 @@ setup_env() {
     align_opencv
     mend_opencv
     check_env --imports || die "the environment $VENV does not fit; see above."
-    fingerprint "$extras" >"$stamp"
+    if ! "$NEWEST"; then fingerprint "$extras" >"$stamp"; fi
 }

@@ -1,16 +1,35 @@
 #!/usr/bin/env bash
-# Runs all checks: style, types, spelling, tests with coverage. Makes or reuses .venv first, see
-# setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
-# chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
+# Runs all checks: style, types, spelling, directions of imports, documentation, tests with coverage. Makes or
+# reuses .venv first, see setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that
+# was chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
+# Before all others:
+# --fast    without the tests that train (the marks `training` and `slow`): what to run while you write
+# --hosts   the second lane instead, forks and the oldest and newest versions in environments of their own; they are
+#           made in .nox/, take minutes and several GB each, and are kept
+# --newest  with the newest versions that fit, not those of the lock
 set -euo pipefail
 # shellcheck source=tools/setup_env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
 
 MINIMUM_COVERAGE=95
+HOSTS=false
+FAST=false
+
+while (($#)); do
+    case "$1" in
+        --fast) FAST=true ;;
+        --hosts) HOSTS=true ;;
+        --newest) NEWEST=true ;;
+        *) break ;;
+    esac
+    shift
+done
 
 setup_env dev
 PATH="$VENV/bin:$PATH"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+
+if "$HOSTS"; then exec nox --session hosts -- "$@"; fi
 
 FAILED=()
 
@@ -26,16 +45,23 @@ check() {
     fi
 }
 
-TYPED=(cdb_video cdb_video_files tools benchmarks)
+TYPED=(cdb_video cdb_video_files tools benchmarks noxfile.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
-OPTIONS=(--cov=cdb_video --cov=cdb_video_files --cov-report=term)
 # A process a core; tests of one file share what it made, so they stay together.
-if (($# == 0)); then OPTIONS+=("--cov-fail-under=$MINIMUM_COVERAGE" --numprocesses=auto --dist=loadfile); fi
+PARALLEL=(--numprocesses=auto --dist=loadfile)
+if "$FAST"; then
+    OPTIONS=("${PARALLEL[@]}" -m 'not training and not slow')
+else
+    OPTIONS=(--cov=cdb_video --cov=cdb_video_files --cov-report=term)
+    if (($# == 0)); then OPTIONS+=("--cov-fail-under=$MINIMUM_COVERAGE" "${PARALLEL[@]}"); fi
+fi
 
 check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
 check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
+check 'directions' lint-imports --no-logo
+check 'docs' env NO_MKDOCS_2_WARNING=1 python -m mkdocs build # as tools/docs.sh, without setting up again
 check 'pytest' python -m pytest "${OPTIONS[@]}" "$@"
 
 if ((${#FAILED[@]})); then

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from cdb_video.checks import check_positive
@@ -61,7 +60,6 @@ class ScaledLinear(nn.Linear):
         return self.class_scale * super().forward(features)
 
 
-@MODELS.register_module()
 def ClassifierHead(
     head: str, classifier: str, scale: float | None = None, layer: str = 'fc_cls', **kwargs: Any
 ) -> nn.Module:
@@ -84,6 +82,8 @@ def ClassifierHead(
     Raises:
         ValueError: If the head has no such layer, or an argument is wrong.
     """
+    from mmengine.registry import MODELS
+
     built: nn.Module = MODELS.build({'type': head, **kwargs})
     linear = getattr(built, layer, None)
     if type(linear) is not nn.Linear:

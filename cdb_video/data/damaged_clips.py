@@ -7,16 +7,16 @@ import os
 import shlex
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 
 from cdb_video.data.clip_table import listed_name
 from cdb_video.data.labels import dataset_labels
-from cdb_video.hosts.mmaction.stock_readers import read, why_not_replaced
 from cdb_video_files.video.errors import ClipError
+
+_LOG = logging.getLogger('cdb_video')
 
 ON_ERROR = ('raise', 'resample')
 _HASHES = 2**20
@@ -54,8 +54,20 @@ class DamagedClips:
         return int(self._met.count_nonzero())
 
 
+class ClipReader(Protocol):
+    """Runs a pipeline in the way of a host, which tells damaged clips from other errors."""
+
+    def read(self, pipeline: Any, sample: dict[str, Any]) -> Any:
+        """What `pipeline` makes of `sample`; raises ClipError if the clip is missing or damaged."""
+
+    def why_not_replaced(self, pipeline: Any) -> str | None:
+        """Why no other clip could stand in for a damaged one of this pipeline; None = it can."""
+
+
 class Replacing:
     """A base class for datasets of mmengine: replaces clips that raise `ClipError`, if it is told to.
+
+    A host's datasets derive from it and state their `clip_reader`.
 
     The replacement is drawn with numpy's global generator at the place where the clip failed. So with the seeds of
     `SampleSeedHook` it depends on seed, epoch and position in the draw only. A damaged clip is tried again each time
@@ -72,6 +84,7 @@ class Replacing:
             pipeline's readers do not tell of damaged clips.
     """
 
+    clip_reader: ClassVar[ClipReader]
     ann_file: str
     data_prefix: dict[str, str]
     data_root: str | None
@@ -92,7 +105,7 @@ class Replacing:
                     "on_error='resample' for validation or test clips (test_mode=True): the scores would be those of "
                     f"other clips than {self.ann_file}'s. Set it in train_dataloader.dataset only"
                 )
-            if why := why_not_replaced(self.pipeline):
+            if why := self.clip_reader.why_not_replaced(self.pipeline):
                 raise ValueError(f"on_error='resample': {why}")
             dataset_labels(self)  # raises where a clip has none, or several
             self._damaged = DamagedClips()
@@ -117,8 +130,8 @@ class Replacing:
             return self._replace(idx, error)
 
     def _read(self, idx: int) -> Any:
-        """As mmengine's `prepare_data`, but that readers of mmaction2 raise ClipError too."""
-        return read(self.pipeline, self.get_data_info(idx))  # type: ignore[attr-defined]
+        """As mmengine's `prepare_data`, but that the readers of the host raise ClipError too."""
+        return self.clip_reader.read(self.pipeline, self.get_data_info(idx))  # type: ignore[attr-defined]
 
     def _replace(self, idx: int, error: ClipError) -> Any:
         labels = dataset_labels(self)  # now, for the clips may be a subset of those that were listed
@@ -131,7 +144,7 @@ class Replacing:
                 raise ClipError(error.path, rule, self._remedy()) from error
             idx = int(left[np.random.randint(len(left))])
             stand_in = f'{self._listed(idx)} of its class (clip {idx}) stands in for it'
-            print_log(f'{error.path}: {error.rule}. {stand_in}', 'current', logging.WARNING)
+            _LOG.warning(f'{error.path}: {error.rule}. {stand_in}')
             tried.append(idx)
             try:
                 return self._read(idx)

@@ -1,29 +1,45 @@
-"""What a dataset knows of its classes: the label of every clip, the class names, the number of classes."""
+"""Labels of a dataset, one for every sample, and the names of its classes."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
 from cdb_video.data.clip_table import ClipTable
 from cdb_video.difficulty.formulas import IntVector
 
 LABEL_KEYS = ('label', 'gt_label')
-KEEPS_LABELS = {BaseDataset.get_data_info}
-"""Implementations of `get_data_info` that give the label as the dataset keeps it; more in `hosts.mmaction.datasets`."""
 _NUM_COMPARED = 16
+
+
+class DatasetReader(Protocol):
+    """What a host knows of its datasets."""
+
+    def labels(self, dataset: Any) -> IntVector | None:
+        """The label of every sample, (N,) int64, faster than entry by entry; None = no dataset of this host."""
+
+    def sample_path(self, info: Mapping[str, Any]) -> str | None:
+        """The file or folder of a sample in the entry of a dataset; None = no entry of this host."""
+
+
+_READERS: list[DatasetReader] = []
+
+
+def add_reader(reader: DatasetReader) -> None:
+    """Ask a host first, from now on; several are asked in the order in which they were added."""
+    if reader not in _READERS:
+        _READERS.append(reader)
 
 
 def dataset_labels(dataset: Any) -> IntVector:
     """The label of every sample, in order.
 
     Taken, at the first that applies, from the dataset's ``get_labels()``, from the entries that an mmengine
-    BaseDataset keeps, or from ``dataset.get_data_info`` in one pass. Works through ConcatDataset,
+    BaseDataset keeps (see `add_reader`), or from ``dataset.get_data_info`` in one pass. Works through ConcatDataset,
     RepeatDataset and other wrappers that forward `get_data_info`, and for the label keys of mmaction2
     ('label') and mmpretrain ('gt_label').
 
@@ -48,7 +64,7 @@ def dataset_labels(dataset: Any) -> IntVector:
         )
     if len(dataset) == 0:
         raise ValueError(f'{describe(dataset)} is empty: check its ann_file')
-    labels = _read_labels(dataset)
+    labels = read_labels(dataset)
     if labels.min() < 0:
         index = int(labels.argmin())
         raise ValueError(
@@ -74,7 +90,7 @@ def describe(dataset: Any) -> str:
 def name_sample(dataset: Any, index: int) -> str:
     """A sample by number, and by the name of its clip where its entry has one, for messages."""
     info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
-    name = info.get('filename', info.get('frame_dir'))
+    name = next((path for reader in _READERS if (path := reader.sample_path(info))), None)
     return f'sample {index}' + (f' ({name})' if name else '')
 
 
@@ -90,24 +106,39 @@ def check_labels(labels: IntVector, num_classes: int, dataset: Any, who: str | N
         )
 
 
-def _read_labels(dataset: Any) -> IntVector:
-    """The labels by the fastest way that is sure to give what `get_data_info` gives."""
-    if type(dataset) is ConcatDataset and all(len(part) for part in dataset.datasets):
-        return np.concatenate([_read_labels(part) for part in dataset.datasets])
-    if type(dataset) is RepeatDataset:
-        return np.tile(_read_labels(dataset.dataset), dataset.times)
+def read_labels(dataset: Any) -> IntVector:
+    """The labels by the fastest way that is sure to give what `get_data_info` gives; not yet checked."""
     # A multi-label dataset is refused by its first entry.
     if not getattr(dataset, 'multi_class', False):
         if hasattr(dataset, 'get_labels'):
             return _given_labels(dataset)
-        if getattr(dataset.get_data_info, '__func__', None) in KEEPS_LABELS:
-            return _kept_labels(dataset)
+        for reader in _READERS:
+            if (labels := reader.labels(dataset)) is not None:
+                return labels
     entries = map(dataset.get_data_info, range(len(dataset)))
     return np.fromiter(_labels_in(dataset, entries), np.int64, len(dataset))
 
 
-def _kept_labels(dataset: BaseDataset) -> IntVector:
-    """The labels in the entries that a BaseDataset keeps: `get_data_info` spends most of its time around them."""
+def gives_what_it_keeps(dataset: Any, *kinds: type) -> bool:
+    """Whether the `get_data_info` of a dataset is that of one of `kinds`, which give the labels that they keep.
+
+    Of a subclass with a `get_data_info` of its own, or of an object that was given one, that is not known.
+    """
+    own = getattr(dataset.get_data_info, '__func__', None)
+    return own is not None and any(own is getattr(kind, 'get_data_info', None) for kind in kinds)
+
+
+def kept_labels(dataset: Any) -> IntVector:
+    """The labels in the entries that a dataset keeps as mmengine's BaseDataset does.
+
+    Its `get_data_info` spends most of its time around them.
+
+    Args:
+        dataset: With `data_list`, and where `serialize_data` is true with `data_bytes` and `data_address`.
+
+    Returns:
+        (N,) int64.
+    """
     number = len(dataset)  # initialises a lazy dataset
     if isinstance(dataset.data_list, ClipTable):
         return dataset.data_list.all_labels()

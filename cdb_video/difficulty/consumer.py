@@ -16,13 +16,13 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeGuard
 
 import numpy as np
-from mmengine.logging import print_log
 from numpy.typing import ArrayLike
 
 from cdb_video.checks import check_begin, check_tau_or_ramp, is_ramp
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.tau import Progress, TauOrRamp, tau_now
 
+_LOG = logging.getLogger('cdb_video')
 Derive = Callable[[ArrayLike, float], None]
 """Takes a difficulty, (C,) float in [0, 1], and the exponent at which it acts, and derives weights or a law."""
 
@@ -162,12 +162,10 @@ class DifficultyInput:
     def warn_undriven(self, part: Any, acts_as: str) -> None:
         """Log, once, that nobody hands difficulty to a loss or sampler."""
         self._warned = True
-        print_log(
+        _LOG.warning(
             f'{type(part).__name__} has been handed no class difficulty, so it acts as {acts_as}: put '
             "dict(type='ClassDifficultyHook') into custom_hooks (a list in a child config replaces that of its base), "
-            'without observe_only; or call set_class_difficulty',
-            logger='current',
-            level=logging.WARNING,
+            'without observe_only; or call set_class_difficulty'
         )
 
     def _exponent(self, accuracy: ArrayLike | None) -> float:

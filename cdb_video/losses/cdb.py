@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mmengine.registry import MODELS
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -16,7 +15,6 @@ from cdb_video.losses.per_class import along_classes
 from cdb_video.torch_compat import leave_uncompiled
 
 
-@MODELS.register_module()
 class CDBLoss(ClassLoss):
     """Class-wise difficulty-balanced cross-entropy, CDB-W (ACCV 2020, arXiv 2010.01824).
 

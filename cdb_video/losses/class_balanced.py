@@ -6,15 +6,12 @@ come from is told in `ClassLoss.set_class_prior`: from the hook, never from a co
 
 from __future__ import annotations
 
-from mmengine.registry import MODELS
-
 from cdb_video.checks import check_beta
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.frequency import class_balanced_weights
 from cdb_video.losses.class_loss import ClassLoss
 
 
-@MODELS.register_module()
 class ClassBalancedLoss(ClassLoss):
     """Cross-entropy weighted by the effective number of clips, w_c ~ (1 - beta) / (1 - beta^n_c) (arXiv 1901.05555).
 

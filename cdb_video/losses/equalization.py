@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from torch import Tensor
 
 from cdb_video.checks import check_positive
@@ -17,7 +16,6 @@ from cdb_video.losses.per_class import along_classes
 from cdb_video.losses.reduction import is_soft
 
 
-@MODELS.register_module()
 class EqualizationLoss(ClassLoss):
     """Equalization loss (arXiv 2003.05176): clips of other classes do not push a rare class down.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from torch import Tensor
 
 from cdb_video.checks import check_begin, check_beta, check_positive
@@ -17,7 +16,6 @@ from cdb_video.losses.per_class import along_classes
 from cdb_video.losses.reduction import is_soft
 
 
-@MODELS.register_module()
 class LDAMLoss(ClassLoss):
     """Label-distribution-aware margins, LDAM, and its deferred re-weighting, LDAM-DRW (arXiv 1906.07413).
 

@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import print_log
-from mmengine.registry import METRICS
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -20,13 +17,14 @@ from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, label_ranks, shot_groups
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.metrics.set_order import ONCE, Results, in_order
-from cdb_video.processes import from_all, from_main
+from cdb_video.processes import from_all, from_main, get_world_size
+
+_LOG = logging.getLogger('cdb_video')
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
 
 
-@METRICS.register_module()
 class ClassAccuracy(BaseMetric):
     """Top-k and per-class accuracy, in the place of mmaction2's AccMetric and with its keys.
 
@@ -121,7 +119,7 @@ class ClassAccuracy(BaseMetric):
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
-            print_log(f'ClassAccuracy, to be raised at the end of this evaluation: {error}', 'current', logging.ERROR)
+            _LOG.error(f'ClassAccuracy, to be raised at the end of this evaluation: {error}')
             self._error = error
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -251,11 +249,9 @@ def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Se
             f'{class_label(class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
             f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
         )
-    print_log(
+    _LOG.warning(
         f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
-        'its dataloader, or does its sampler leave some out?',
-        'current',
-        logging.WARNING,
+        'its dataloader, or does its sampler leave some out?'
     )
 
 

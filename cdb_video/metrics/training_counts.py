@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.processes import all_reduce
 from cdb_video.torch_compat import leave_uncompiled
 
 

@@ -13,7 +13,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from mmengine.fileio import LocalBackend, register_backend
+from mmengine.fileio import LocalBackend
 
 from cdb_video_files.atomic import write_atomically
 
@@ -53,6 +53,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
-
-
-register_backend('atomic', AtomicLocalBackend, force=True)

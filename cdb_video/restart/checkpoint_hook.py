@@ -12,17 +12,15 @@ import errno
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.registry import HOOKS
 
+from cdb_video.processes import is_main_process
 from cdb_video_files.atomic import write_atomically
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BEST = ('best_score', 'best_ckpt')  # how the entries of the message hub begin
 
 
-@HOOKS.register_module()
 class EnduringCheckpointHook(CheckpointHook):
     """mmengine's CheckpointHook that never has fewer good checkpoints than before.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.registry import VISBACKENDS
 from mmengine.visualization import LocalVisBackend
 
+_LOG = logging.getLogger('cdb_video')
 
-@VISBACKENDS.register_module()
+
 class EnduringVisBackend(LocalVisBackend):
     """mmengine's LocalVisBackend; scalars that cannot be written are warned about, once, and the run goes on.
 
@@ -30,8 +29,6 @@ class EnduringVisBackend(LocalVisBackend):
         except OSError as error:
             if not self._has_warned:
                 self._has_warned = True
-                print_log(
-                    f'{file_path} could not be written ({error}): scalars are lost until it can; free disk space',
-                    logger='current',
-                    level=logging.ERROR,
+                _LOG.error(
+                    f'{file_path} could not be written ({error}): scalars are lost until it can; free disk space'
                 )

@@ -6,17 +6,15 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.registry import DATA_SAMPLERS
-
 from cdb_video.checks import check_positive
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.frequency import progressive_mass, repeat_factors
 from cdb_video.difficulty.tau import Progress
 from cdb_video.samplers.class_sampler import ClassSampler
 
+_LOG = logging.getLogger('cdb_video')
 
-@DATA_SAMPLERS.register_module()
+
 class ProgressiveSampler(ClassSampler):
     """From natural to class-balanced sampling in the course of training (arXiv 1910.09217).
 
@@ -58,16 +56,13 @@ class ProgressiveSampler(ClassSampler):
         """Iterate over the clips of this rank in the current epoch."""
         if self._progress.max_epochs is None and not self._warned:
             self._warned = True
-            print_log(
+            _LOG.warning(
                 'ProgressiveSampler is not told the epoch, so sampling stays natural: put '
-                "dict(type='ClassDifficultyHook', observe_only=True) into custom_hooks; or call set_progress",
-                logger='current',
-                level=logging.WARNING,
+                "dict(type='ClassDifficultyHook', observe_only=True) into custom_hooks; or call set_progress"
             )
         return super().__iter__()
 
 
-@DATA_SAMPLERS.register_module()
 class RepeatFactorSampler(ClassSampler):
     """Repeat-factor sampling (arXiv 1908.03195): p_c ~ n_c r_c, r_c = max(1, sqrt(t / f_c)), f_c = n_c / N.
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from mmengine.registry import DATA_SAMPLERS
 from numpy.typing import ArrayLike
 
 from cdb_video.data.labels import describe
@@ -16,7 +15,6 @@ from cdb_video.difficulty.tau import TauOrRamp
 from cdb_video.samplers.class_sampler import ClassSampler
 
 
-@DATA_SAMPLERS.register_module()
 class CDBSampler(ClassSampler):
     """Class-difficulty based sampling, CDB-S (arXiv 2207.14499): p_c ~ n_c^q d_c^tau.
 

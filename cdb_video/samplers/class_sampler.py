@@ -8,20 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from mmengine.dist import get_dist_info, sync_random_seed
-from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
 from cdb_video.checks import check_flags, check_frequency_power
 from cdb_video.class_names import class_label
 from cdb_video.data.labels import dataset_class_names, dataset_labels, describe, name_sample
 from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws, class_mass
+from cdb_video.processes import get_dist_info, shared_seed
 from cdb_video.samplers.draw_order import Indices, clips_by_class, draw_clips
 
 _CHUNK = 1 << 14
 
 
-@DATA_SAMPLERS.register_module()
 class ClassSampler(Sampler):
     """Draws classes with probability p_c ~ n_c^q, then clips within the class (arXiv 1910.09217).
 
@@ -81,7 +79,7 @@ class ClassSampler(Sampler):
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.frequency_power = frequency_power
-        self.seed = sync_random_seed() if seed is None else seed
+        self.seed = shared_seed() if seed is None else seed
         self.epoch = 0
         self.round_up = round_up
         self.infinite = infinite

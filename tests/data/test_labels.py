@@ -73,7 +73,7 @@ def test_negative_label_from_get_labels_is_refused():
 @pytest.mark.parametrize('options', [{}, {'serialize_data': False}, {'lazy_init': True}, {'indices': [2, 8, 0]}])
 def test_kept_entries_give_the_labels_of_get_data_info(options):
     dataset = ToyDataset([4, 3, 2], **options)
-    with mock.patch('cdb_video.data.labels._kept_labels', wraps=labels._kept_labels) as read:
+    with mock.patch('cdb_video.data.labels.kept_labels', wraps=labels.kept_labels) as read:
         found = dataset_labels(dataset)
     assert read.call_count == 1
     assert found.tolist() == [dataset.get_data_info(i)['label'] for i in range(len(dataset))]
@@ -92,7 +92,7 @@ def test_labels_follow_a_subset_taken_later():
 def test_kept_entries_are_read_in_the_datasets_of_mmaction_too(tmp_path, kind, row, prefix):
     (tmp_path / 'list.txt').write_text(''.join(map(row.format, [3, 0, 2])))
     dataset = kind(str(tmp_path / 'list.txt'), [], data_prefix={prefix: 'nowhere'}, check_files=False)
-    with mock.patch('cdb_video.data.labels._kept_labels', wraps=labels._kept_labels) as read:
+    with mock.patch('cdb_video.data.labels.kept_labels', wraps=labels.kept_labels) as read:
         assert dataset_labels(dataset).tolist() == [3, 0, 2]
     assert read.call_count == 1
 

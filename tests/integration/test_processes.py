@@ -1,6 +1,8 @@
 """Sharing results and errors among processes, with real groups of gloo."""
 
+import numpy as np
 import pytest
+import torch
 
 from tests.support.parallel import error_of, in_processes
 
@@ -33,6 +35,25 @@ def share(rank):
         'odd': error_of(lambda: together(fail_in({2}, Odd('a', 'b')))),
         'after all that': from_all(lambda: rank),
     }
+
+
+def agree(rank):
+    """What the group's own functions give, beside what mmengine's give from the same state."""
+    import numpy as np
+    import torch
+    from mmengine import dist
+
+    from cdb_video import processes
+
+    seeds, sums = [], []
+    for draw in (processes.shared_seed, dist.sync_random_seed):
+        np.random.seed(rank)
+        seeds.append((draw(), np.random.randint(1000)))
+    for add in (processes.all_reduce, dist.all_reduce):
+        numbers = torch.tensor([rank, 1 << 40])
+        add(numbers)
+        sums.append(numbers.tolist())
+    return seeds, sums, processes.get_dist_info(), processes.is_main_process()
 
 
 def look(rank, folder):
@@ -91,8 +112,34 @@ def test_file_that_one_process_does_not_see_is_an_error_in_all(tmp_path):
         assert missing[1].startswith('test: there is no ')
 
 
-def test_one_process_needs_no_group(tmp_path):
-    from cdb_video.processes import check_all_see, from_all, from_main, together
+def test_seed_and_sum_are_those_of_mmengine():
+    for rank, (seeds, sums, info, is_main) in enumerate(in_processes(2, agree)):
+        assert seeds[0] == seeds[1]
+        assert sums == [[1, 1 << 41]] * 2
+        assert info == (rank, 2)
+        assert is_main == (rank == 0)
+
+
+def test_seed_of_a_single_process_is_that_of_mmengine():
+    from mmengine.dist import sync_random_seed
+
+    from cdb_video.processes import shared_seed
+
+    np.random.seed(7)
+    expected = sync_random_seed(), np.random.randint(1000)
+    np.random.seed(7)
+    assert (shared_seed(), np.random.randint(1000)) == expected
+
+
+@pytest.mark.parametrize('is_available', [True, False])
+def test_one_process_needs_no_group(tmp_path, is_available, monkeypatch):
+    from cdb_video.processes import all_reduce, check_all_see, from_all, from_main, get_dist_info, together
+
+    monkeypatch.setattr(torch.distributed, 'is_available', lambda: is_available)
+    assert get_dist_info() == (0, 1)
+    ones = torch.ones(2)
+    all_reduce(ones)
+    assert ones.tolist() == [1, 1]
 
     assert from_all(lambda: 5) == [5]
     assert together(lambda: 5) == from_main(lambda: 5) == 5

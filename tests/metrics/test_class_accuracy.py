@@ -83,7 +83,7 @@ def test_clip_that_counts_twice_is_refused():
 def test_clips_that_were_left_out_are_said():
     metric = ClassAccuracy()
     metric.set_clip_counts([1, 2])
-    with mock.patch('cdb_video.metrics.class_accuracy.print_log') as said:
+    with mock.patch('cdb_video.metrics.class_accuracy._LOG.warning') as said:
         assert evaluate(metric, np.eye(2)[[0, 1]], [0, 1])['acc/top1'] == 1
     assert '2 of the 3 clips of the set were evaluated' in said.call_args.args[0]
 

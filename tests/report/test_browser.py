@@ -1,6 +1,5 @@
 """The pages in a real browser: no error, no request, and a table that sorts and filters. Skipped without a browser."""
 
-import importlib.util
 import io
 import json
 import shutil
@@ -18,6 +17,7 @@ from cdb_video.report.pages.files import write_report
 from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
+from tools.maintain import report_pictures as tool
 
 webdriver = pytest.importorskip('selenium.webdriver', reason="needs selenium, of the extra 'dev'")
 pytest.importorskip('plotly', reason="needs the extra 'report'")
@@ -214,9 +214,6 @@ def test_comparison_opens_without_error_or_request(browser, pages):
 
 
 def test_pictures_of_the_docs_are_taken_from_the_pages(browser, pages, repository):
-    spec = importlib.util.spec_from_file_location('report_pictures', repository / 'tools/report_pictures.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     written = {'run': pages / 'report.html', 'baseline': pages / 'report.html', 'compare': pages / 'compare.html'}
     for picture in tool.PICTURES:
         # Not by OpenCV, which reads no PNG in a process that has loaded decord.

@@ -9,6 +9,16 @@ import time
 import traceback
 from pathlib import Path
 
+PRELOADED = [
+    'cdb_video.hooks.class_difficulty',
+    'cdb_video.losses.cdb',
+    'cdb_video.restart.checkpoint_hook',
+    'cdb_video.samplers.cdb_sampler',
+    'matplotlib.pyplot',
+    'tests.support.runs',
+    'tests.support.parallel',
+]
+
 
 def in_processes(number, function, *arguments, timeout=120):
     """Call ``function(rank, *arguments)`` in `number` processes of one group, and return the results by rank.
@@ -16,7 +26,7 @@ def in_processes(number, function, *arguments, timeout=120):
     An exception in one of them, or a process that dies or hangs, is an AssertionError with its traceback.
     """
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['cdb_video', 'matplotlib.pyplot', 'tests.support.runs', 'tests.support.parallel'])
+    context.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         started = [
             context.Process(target=_enter, args=(rank, number, folder, function, arguments), daemon=True)

@@ -1,6 +1,5 @@
 """The shell scripts, with stand-ins for the programs that they start."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.shell import bash, calls
+
 pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
 
 PYTHON_STAND_IN = """#!/bin/sh
 case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
 case "$1" in tools/report.py) echo "the report of $2"; exit 0;; esac
 if [ "$1 $2" = "-m pytest" ]; then shift 2; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
+if [ "$1 $2" = "-m mkdocs" ]; then shift 2; echo mkdocs "$@" >> calls; exit; fi
 case "$2" in *torch.cuda*) echo 0; exit;; esac
 exec %s "$@"
 """
@@ -35,7 +37,8 @@ echo $(basename "$0") "$@" >> calls
 def checkout(tmp_path, repository):
     """A checkout whose environment is set up and holds stand-ins that note how they are called."""
     root = tmp_path / 'a checkout'
-    shutil.copytree(repository / 'tools', root / 'tools')
+    for folder in ('tools', 'requirements'):
+        shutil.copytree(repository / folder, root / folder)
     shutil.copy(repository / 'pyproject.toml', root)
     (root / 'configs' / 'egtea' / 'mini').mkdir(parents=True)
     for name in ('slowfast_cdbs', 'slowfast_ce', 'i3d_ce'):
@@ -43,38 +46,13 @@ def checkout(tmp_path, repository):
     programs = root / '.venv' / 'bin'
     programs.mkdir(parents=True)
     stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN}
-    stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell'), CHECKER_STAND_IN)
+    stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell', 'lint-imports', 'nox'), CHECKER_STAND_IN)
     for name, text in stand_ins.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     for extras, stamp in (('dev', 'dev'), ('prep,report', 'prep_report')):
         bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{stamp}"')
     return root
-
-
-def bash(root, command, *, status=0, **environment):
-    """Run a command in a clean environment and return what it printed, errors included."""
-    kept = {name: os.environ[name] for name in ('PATH', 'HOME') if name in os.environ}
-    done = subprocess.run(
-        ['bash', '-c', command],
-        cwd=root,
-        env=kept | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
-
-
-def calls(root):
-    """Return the lines noted since the last time."""
-    file = root / 'calls'
-    lines = file.read_text().splitlines() if file.exists() else []
-    file.unlink(missing_ok=True)
-    return lines
 
 
 def test_quickstart_makes_data_trains_and_tests(checkout):
@@ -186,8 +164,14 @@ def test_quickstart_tells_what_is_wrong_with_an_argument(checkout, arguments, wo
 def test_the_test_script_runs_every_check(checkout):
     bash(checkout, 'tools/test.sh', CI='true')
     noted = calls(checkout)
-    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'pytest']
+    named = ' '.join(line.split()[0] for line in noted)
+    assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest'
     assert '--cov-fail-under=95' in noted[-1]
+
+
+def test_the_site_is_built_as_the_test_script_does(checkout):
+    bash(checkout, 'tools/docs.sh')
+    assert calls(checkout) == ['mkdocs build']
 
 
 def test_the_test_script_hands_arguments_to_pytest(checkout):
@@ -195,6 +179,24 @@ def test_the_test_script_hands_arguments_to_pytest(checkout):
     last = calls(checkout)[-1]
     assert last.endswith('tests/test_x.py -k one two')
     assert 'fail-under' not in last
+
+
+def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
+    bash(checkout, 'tools/test.sh --hosts; tools/test.sh --hosts tests/test_x.py')
+    assert calls(checkout) == ['nox --session hosts --', 'nox --session hosts -- tests/test_x.py']
+    bash(checkout, 'tools/test.sh --hosts', status=1, FAILING='nox')
+
+
+@pytest.mark.parametrize(
+    ('command', 'last'),
+    [
+        ('tools/test.sh --newest tests/test_x.py', '--cov-report=term tests/test_x.py'),
+        ('tools/quickstart.sh --newest i3d_ce', '--dump work_dirs/egtea_mini/i3d_ce/predictions.pkl'),
+    ],
+)
+def test_newest_is_for_the_set_up(checkout, command, last):
+    assert '--newest changes nothing in ' in bash(checkout, command)
+    assert calls(checkout)[-1].endswith(last)
 
 
 @pytest.mark.parametrize('environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}])
@@ -266,6 +268,7 @@ def test_set_up_brings_opencv_to_one_version_in_its_own_environment_only(checkou
     )
     if ours:
         (checkout / '.venv' / '.made_by_cdb_video').touch()
+        bash(checkout, 'source tools/setup_env.sh; find_lock; fingerprint dev > "$VENV/.set_up_dev"')
     bash(checkout, 'source tools/setup_env.sh; setup_env dev')
     changes = [line for line in calls(checkout) if line.split()[1] in ('install', 'uninstall')]
     assert [line.split()[1] for line in changes] == (['uninstall', 'install'] if ours else [])

@@ -13,9 +13,6 @@ is kept in arrays, not in dictionaries, and shared by the loader's workers: see 
         data_prefix=dict(img='frames'),
         classes='lists/verb_split1_subjects-P20-P26/classes.txt',
         pipeline=train_pipeline)
-
-mmaction2 is not needed to import this module: without it, the names are registered with a stand-in
-that says so when a config asks for one of them.
 """
 
 from __future__ import annotations
@@ -23,33 +20,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
-from mmengine.registry import DATASETS
+from mmaction.datasets import RawframeDataset, VideoDataset
 
 from cdb_video.data.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
-from cdb_video.data.damaged_clips import Replacing
-from cdb_video.data.labels import KEEPS_LABELS
+from cdb_video.data.damaged_clips import ClipReader, Replacing
 from cdb_video.data.missing_files import Fault, faults_message, other_form, video_fault
+from cdb_video.hosts.mmaction import stock_readers
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.packs import PACK_SUFFIX
-from cdb_video_files.video.file_names import video_path
+from cdb_video_files.video.containers import video_path
 
 _EXTRACT = (
     'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew (the configs of '
     'configs/egtea read what EGTEA_READER says: pack, frames or video), '
 )
 
-try:
-    from mmaction.datasets import RawframeDataset, VideoDataset
-except (ImportError, AssertionError) as error:  # mmaction asserts that mmcv has a version it knows
-    _why_not = error
-    RawframeDataset = VideoDataset = None
-
 
 class _CheckedList(Replacing):
     """What both datasets add; the attributes are those of mmaction2's datasets."""
 
+    clip_reader: ClassVar[ClipReader] = stock_readers
     _fully_initialized: bool
     ann_file: str
     data_list: ClipTable | list[dict[str, Any]]
@@ -139,111 +131,99 @@ class _CheckedList(Replacing):
         raise FileNotFoundError(cause + found)
 
 
-if RawframeDataset is not None:
-    # They add to an entry and leave its label alone, unless multi_class is set.
-    KEEPS_LABELS.update((RawframeDataset.get_data_info, VideoDataset.get_data_info))
+class FrameListDataset(_CheckedList, RawframeDataset):
+    """RawframeDataset over a checked list of `<frame folder> <number of frames> <label>`.
 
-    @DATASETS.register_module()
-    class FrameListDataset(_CheckedList, RawframeDataset):
-        """RawframeDataset over a checked list of `<frame folder> <number of frames> <label>`.
+    Args:
+        ann_file: The list; a local file.
+        pipeline: See RawframeDataset, as all arguments not named here.
+        classes: Class names in the order of the labels, or the file that holds them, one a line
+            (relative to `data_root`, like `ann_file`). Labels must be below their number.
+        check_files: Whether the first and the last frame of every clip must exist, or its pack; of a million
+            clips it takes longer to look for them than to read the list.
 
-        Args:
-            ann_file: The list; a local file.
-            pipeline: See RawframeDataset, as all arguments not named here.
-            classes: Class names in the order of the labels, or the file that holds them, one a line
-                (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether the first and the last frame of every clip must exist, or its pack; of a million
-                clips it takes longer to look for them than to read the list.
-            on_error: 'raise', or 'resample' to let another clip of the same class stand in for one that
-                cannot be read in training: see `cdb_video.data.damaged_clips.Replacing`, as for `max_damaged`.
+    Keyword Args:
+        on_error (str): 'raise', or 'resample' to let another clip of the same class stand in for one that
+            cannot be read in training: see `cdb_video.data.damaged_clips.Replacing`, as for `max_damaged`.
 
-        A `frame_dir` may stand for the pack `<frame_dir>.pack`, which `PackDecode` reads. With `multi_class` or
-        `with_offset` the list has another form: it is left to RawframeDataset
-        and not checked. Frames are looked for with modality 'RGB' only.
+    A `frame_dir` may stand for the pack `<frame_dir>.pack`, which `PackDecode` reads. With `multi_class` or
+    `with_offset` the list has another form: it is left to RawframeDataset
+    and not checked. Frames are looked for with modality 'RGB' only.
 
-        Raises:
-            AnnotationError: If a line does not parse or a label is beyond the last class.
-            FileNotFoundError: If frames, the list or the file of class names are missing.
-            ValueError: If class names and `num_classes` or `metainfo` contradict each other.
-        """
+    Raises:
+        AnnotationError: If a line does not parse or a label is beyond the last class.
+        FileNotFoundError: If frames, the list or the file of class names are missing.
+        ValueError: If class names and `num_classes` or `metainfo` contradict each other.
+    """
 
-        def load_data_list(self) -> ClipTable | list[dict[str, Any]]:
-            """Read and check the list; `frame_dir`, `total_frames` and `label` of every clip."""
-            if self.multi_class or self.with_offset:
-                return super().load_data_list()
-            clips = read_frame_table(self.ann_file, self._num_classes(), self._prefix('img'))
-            if self.check_files and self.modality == 'RGB':
-                faults = [fault for info in clips if (fault := self._frame_fault(info))]
-                if faults:
-                    self._raise_for_frames(faults, len(clips))
-            return self._kept(clips, FrameListDataset)
+    def load_data_list(self) -> ClipTable | list[dict[str, Any]]:
+        """Read and check the list; `frame_dir`, `total_frames` and `label` of every clip."""
+        if self.multi_class or self.with_offset:
+            return super().load_data_list()
+        clips = read_frame_table(self.ann_file, self._num_classes(), self._prefix('img'))
+        if self.check_files and self.modality == 'RGB':
+            faults = [fault for info in clips if (fault := self._frame_fault(info))]
+            if faults:
+                self._raise_for_frames(faults, len(clips))
+        return self._kept(clips, FrameListDataset)
 
-        def _frame_fault(self, info: dict[str, Any]) -> Fault | None:
-            # Frames are numbered without a gap, so the two ends answer for the clip.
-            for index in (self.start_index, self.start_index + info['total_frames'] - 1):
-                path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
-                if os.path.isfile(path):
-                    continue
-                if os.path.isfile(info['frame_dir'].removesuffix(PACK_SUFFIX) + PACK_SUFFIX):
-                    return None
-                name = listed_name(info['frame_dir'], self._prefix('img'))
-                if os.path.isdir(info['frame_dir']):
-                    return Fault(name, 'incomplete', f'{listed_name(path, self._prefix("img"))} (no such frame)')
-                return Fault(name, 'missing', f'{name} (no folder, no pack)')
-            return None
+    def _frame_fault(self, info: dict[str, Any]) -> Fault | None:
+        # Frames are numbered without a gap, so the two ends answer for the clip.
+        for index in (self.start_index, self.start_index + info['total_frames'] - 1):
+            path = os.path.join(info['frame_dir'], self.filename_tmpl.format(index))
+            if os.path.isfile(path):
+                continue
+            if os.path.isfile(info['frame_dir'].removesuffix(PACK_SUFFIX) + PACK_SUFFIX):
+                return None
+            name = listed_name(info['frame_dir'], self._prefix('img'))
+            if os.path.isdir(info['frame_dir']):
+                return Fault(name, 'incomplete', f'{listed_name(path, self._prefix("img"))} (no such frame)')
+            return Fault(name, 'missing', f'{name} (no folder, no pack)')
+        return None
 
-        def _raise_for_frames(self, faults: Sequence[Fault], total: int) -> None:
-            remedy, cause = _EXTRACT, other_form(faults, total, self._prefix('img'))
-            if cause:
-                remedy, cause = 'Otherwise ', f'{cause}. '
-            self._raise_for_missing(faults, total, 'img', remedy, cause or '')
+    def _raise_for_frames(self, faults: Sequence[Fault], total: int) -> None:
+        remedy, cause = _EXTRACT, other_form(faults, total, self._prefix('img'))
+        if cause:
+            remedy, cause = 'Otherwise ', f'{cause}. '
+        self._raise_for_missing(faults, total, 'img', remedy, cause or '')
 
-    @DATASETS.register_module()
-    class VideoListDataset(_CheckedList, VideoDataset):
-        """VideoDataset over a checked list of `<video file> <label>`.
 
-        Args:
-            ann_file: The list; a local file.
-            pipeline: See VideoDataset, as all arguments not named here.
-            classes: Class names in the order of the labels, or the file that holds them, one a line
-                (relative to `data_root`, like `ann_file`). Labels must be below their number.
-            check_files: Whether every video must exist and not be empty; of its name '.mp4' may be left out, as
-                DecordInit and VideoInit read it.
-            on_error: See FrameListDataset, as for `max_damaged`.
+class VideoListDataset(_CheckedList, VideoDataset):
+    """VideoDataset over a checked list of `<video file> <label>`.
 
-        Unlike VideoDataset it reads file names with blanks, from lists with the default `delimiter`.
-        With `multi_class` or another `delimiter` than a blank the list has another form: it is left
-        to VideoDataset and not checked.
+    Args:
+        ann_file: The list; a local file.
+        pipeline: See VideoDataset, as all arguments not named here.
+        classes: Class names in the order of the labels, or the file that holds them, one a line
+            (relative to `data_root`, like `ann_file`). Labels must be below their number.
+        check_files: Whether every video must exist and not be empty; of its name '.mp4' may be left out, as
+            DecordInit and VideoInit read it.
 
-        Raises:
-            AnnotationError: If a line does not parse or a label is beyond the last class.
-            FileNotFoundError: If videos, the list or the file of class names are missing.
-            ValueError: If class names and `num_classes` or `metainfo` contradict each other.
-        """
+    Keyword Args:
+        on_error (str): See FrameListDataset, as for `max_damaged`.
 
-        def load_data_list(self) -> ClipTable | list[dict[str, Any]]:
-            """Read and check the list; `filename` and `label` of every clip."""
-            if self.multi_class or self.delimiter != ' ':
-                return super().load_data_list()
-            clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'))
-            if self.check_files:
-                folder = self._prefix('video')
-                paths = (video_path(info['filename']) for info in clips)
-                faults = [fault for path in paths if (fault := video_fault(path, listed_name(path, folder)))]
-                if faults:
-                    self._raise_for_missing(faults, len(clips), 'video', 'Put the clips there, ')
-            return self._kept(clips, VideoListDataset)
+    Unlike VideoDataset it reads file names with blanks, from lists with the default `delimiter`.
+    With `multi_class` or another `delimiter` than a blank the list has another form: it is left
+    to VideoDataset and not checked.
 
-else:
+    Raises:
+        AnnotationError: If a line does not parse or a label is beyond the last class.
+        FileNotFoundError: If videos, the list or the file of class names are missing.
+        ValueError: If class names and `num_classes` or `metainfo` contradict each other.
+    """
 
-    def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
-        raise ImportError(
-            f'FrameListDataset and VideoListDataset need mmaction2, which cannot be imported here: '
-            f'{_why_not}. Install mmaction2 1.2.0 with mmcv >= 2.0, < 2.2'
-        ) from _why_not
-
-    for _name in ('FrameListDataset', 'VideoListDataset'):
-        DATASETS.register_module(name=_name, module=_refuse)
+    def load_data_list(self) -> ClipTable | list[dict[str, Any]]:
+        """Read and check the list; `filename` and `label` of every clip."""
+        if self.multi_class or self.delimiter != ' ':
+            return super().load_data_list()
+        clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'))
+        if self.check_files:
+            folder = self._prefix('video')
+            paths = (video_path(info['filename']) for info in clips)
+            faults = [fault for path in paths if (fault := video_fault(path, listed_name(path, folder)))]
+            if faults:
+                self._raise_for_missing(faults, len(clips), 'video', 'Put the clips there, ')
+        return self._kept(clips, VideoListDataset)
 
 
 def _class_names(

@@ -1,4 +1,14 @@
-"""Mends for faults of MMAction2 1.2.0."""
+"""Mends for faults of MMAction2 1.2.0.
+
+Each mend looks for its fault and does nothing where the host is sound; each can be applied again.
+
+* It was published without ``mmaction/models/localizers/drn``, which its own package imports
+  (https://github.com/open-mmlab/mmaction2/issues/2714).
+* It imports ``importlib_metadata`` without declaring it.
+
+What fails before this package is imported cannot be mended here: ``import mmaction`` refuses mmcv >= 2.2.
+``tools/setup_env.sh`` checks for that.
+"""
 
 import importlib.metadata
 import importlib.util

@@ -1,49 +1,35 @@
-"""Mends for faults of today's host libraries.
+"""Mends for faults of mmengine.
 
 Each mend looks for its fault and does nothing where the host is sound; each can be applied again.
 
-* MMAction2 1.2.0 was published without ``mmaction/models/localizers/drn``, which its own package
-  imports (https://github.com/open-mmlab/mmaction2/issues/2714).
-* MMAction2 imports ``importlib_metadata`` without declaring it.
 * torch >= 2.6 loads files with ``weights_only=True`` unless told otherwise, and then refuses the
   checkpoints that mmengine writes (https://github.com/open-mmlab/mmengine/issues/1655), which hold
   logged scalars beside the weights. The usual advice is to switch that safety off. Here it stays
   on, and what those checkpoints hold is allowed. onedl-mmengine, a fork, allows more by itself and, with a
   warning, loads what torch refuses all the same; the first is narrowed, the second is left as it is.
 
-What fails before this package is imported cannot be mended here: ``import mmaction`` refuses
-mmcv >= 2.2, and ``mim`` and configs with an ``mmaction::`` base need ``pkg_resources``, which
-setuptools 82 dropped. ``tools/setup_env.sh`` checks for those.
+What fails before this package is imported cannot be mended here: ``mim`` and configs with an ``mmaction::`` base need
+``pkg_resources``, which setuptools 82 dropped. ``tools/setup_env.sh`` checks for that.
 """
 
 import functools
 import inspect
 import io
 import pickle
-from collections.abc import Callable
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import mmengine
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import checkpoint
 
-from cdb_video.hosts.mmaction.mends import stub_importlib_metadata, stub_missing_drn
 from cdb_video.hosts.mmengine.safe_checkpoint import allowed_globals
 
-
-def apply_mends() -> list[str]:
-    """Apply all mends that this environment needs.
-
-    Returns:
-        The names of the mends that found their fault, for a log or a bug report.
-    """
-    mends: tuple[Callable[[], bool], ...] = (
-        stub_missing_drn,
-        stub_importlib_metadata,
-        allow_mmengine_checkpoints,
-    )
-    return [mend.__name__ for mend in mends if mend()]
+_CHECKPOINT = 'mmengine.runner.checkpoint'
 
 
 def allow_mmengine_checkpoints() -> bool:
@@ -71,6 +57,9 @@ def _narrow_list_of_fork() -> None:
     That list has the true getattr and numpy's constructors under the names that this package serves, and which
     of the two torch takes is left to chance: a file then meets a mixture and cannot be read.
     """
+    if 'get_torch_safe_globals' not in _checkpoint_text() and _CHECKPOINT not in sys.modules:
+        return
+    checkpoint: Any = import_module(_CHECKPOINT)
     theirs = getattr(checkpoint, 'get_torch_safe_globals', None)
     if theirs is None or hasattr(theirs, '__wrapped__'):
         return
@@ -90,7 +79,15 @@ def _narrow_list_of_fork() -> None:
 
 def _mmengine_decides() -> bool:
     """Tell whether mmengine says itself how ``torch.load`` is to treat its checkpoints."""
-    return 'weights_only' in inspect.getsource(checkpoint.load_from_local)
+    loaded: ModuleType | None = sys.modules.get(_CHECKPOINT)
+    if loaded is not None:
+        return 'weights_only' in inspect.getsource(loaded.load_from_local)
+    return 'weights_only' in _checkpoint_text().partition('def load_from_local(')[2].partition('\ndef ')[0]
+
+
+def _checkpoint_text() -> str:
+    """The module that loads checkpoints, as it stands on disk: to import it takes a second, in every process."""
+    return Path(mmengine.__file__).with_name('runner').joinpath('checkpoint.py').read_text(encoding='utf-8')
 
 
 def _torch_refuses_history() -> bool:

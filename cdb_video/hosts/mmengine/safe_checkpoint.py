@@ -22,9 +22,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 from mmengine.logging import HistoryBuffer
-from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
 STATISTICS = ('min', 'max', 'mean', 'current')
+ONE_CYCLE = 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'
 ANNEALINGS = ('_annealing_cos', '_annealing_linear')
 # numpy keeps one object of each of these dtypes and never lets a state change it.
 NUMBERS: dict[object, np.dtype[Any]] = {
@@ -47,7 +47,7 @@ def allowed_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str
     history = f'{HistoryBuffer.__module__}.{HistoryBuffer.__qualname__}'
     allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
         (_History, history),
-        (_one_cycle, f'{OneCycleParamScheduler.__module__}.{OneCycleParamScheduler.__qualname__}'),
+        (_one_cycle, ONE_CYCLE),
         (_known_function, 'builtins.getattr'),
         (_no_bytes, 'builtins.bytes'),
         (_array_name, 'numpy.ndarray'),
@@ -105,6 +105,9 @@ def _known_function(owner: object, name: object) -> Any:
         if owner is _History and name in STATISTICS:
             return _statistics()[name]
         if owner is _one_cycle and name in ANNEALINGS:
+            # Imported by who reads such a file, for it takes a second.
+            from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
             return getattr(OneCycleParamScheduler, name)
     return _refuse(f'getattr({owner!r}, {name!r})')
 

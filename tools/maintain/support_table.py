@@ -1,4 +1,4 @@
-"""The outcomes of tools/support_matrix.py as a page."""
+"""The outcomes of tools.maintain.support_matrix as a page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 HEAD = """# Supported versions
 
-Written by `tools/support_matrix.py`: every environment is made anew with pip, and the tests that are not marked slow
-run in it, on CPUs. "not run" is no promise in either direction.
+Written by `tools.maintain.support_matrix`: every environment is made anew with pip, and the tests that are not
+marked slow run in it, on CPUs. "not run" is no promise in either direction.
 
 | environment | what for | Python | torch | numpy | mmengine | mmcv | outcome | passed / failed / skipped | when |
 |---|---|---|---|---|---|---|---|---|---|

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from tools import support_matrix
-from tools.support_matrix import Environment, NotRun
+from tools.maintain import support_matrix
+from tools.maintain.support_matrix import Environment, NotRun
 
 CASES = """
 import pytest
@@ -31,14 +31,15 @@ def matrix(tmp_path, monkeypatch):
         'ENVIRONMENTS',
         (Environment('good', '3.11', ('torch==2',), 'all'), Environment('absent', '3.11', (), 'none', not_run='gone')),
     )
-    monkeypatch.setattr(support_matrix, '_versions', lambda python: {'python': '3.11.7', 'torch': '2.13.0'})
-    monkeypatch.setattr(support_matrix, '_output', lambda command, folder: 'abc1234\n')
+    monkeypatch.setattr(support_matrix, '_commit', lambda: 'abc1234')
 
-    def make(environment, root, pythons):
-        root.mkdir(parents=True)
-        return support_matrix.Path(sys.executable)
+    def run_pytest(environment, root, pythons, log):
+        command = [sys.executable, '-m', 'pytest', '-m', 'not slow', '-q', f'--junitxml={root / "tests.xml"}']
+        subprocess.run(command, cwd=repository, capture_output=True, check=False)
+        (root / 'nox.json').write_text('{"sessions": [{"reason": null}]}')
+        (root / 'versions.json').write_text('{"python": "3.11.7", "torch": "2.13.0", "other": "1"}')
 
-    monkeypatch.setattr(support_matrix, 'make_environment', make)
+    monkeypatch.setattr(support_matrix, 'run_nox', run_pytest)
     results = tmp_path / 'docs/matrix.json'
 
     def run(cases, *arguments):
@@ -75,31 +76,50 @@ def test_a_second_run_replaces_its_own_row_only(matrix):
     assert 'test_wrong' not in page
 
 
-def test_tests_that_cannot_apply_are_left_out(matrix, monkeypatch):
-    environment = Environment('good', '3.11', (), '', left_out=('test_cases.py::test_wrong',))
-    monkeypatch.setattr(support_matrix, 'ENVIRONMENTS', (environment,))
-    status, rows, _ = matrix(CASES, '--only', 'good')
-    assert (status, rows['good']['passed'], rows['good']['failed']) == (0, 1, 0)
-
-
 def test_an_environment_without_a_single_test_has_not_passed(matrix):
     status, rows, _ = matrix('import pytest\n@pytest.mark.skip\ndef test_left_out(): pass', '--only', 'good')
     assert (status, rows['good']['outcome']) == (1, 'failed')
 
 
-def test_a_missing_python_and_an_existing_folder_are_reasons_not_to_run(tmp_path):
-    environment = Environment('x', '3.99', (), '')
-    with pytest.raises(NotRun, match=r'no Python 3\.99 here'):
-        support_matrix.make_environment(environment, tmp_path / 'x', {})
-    with pytest.raises(NotRun, match='exists already'):
-        support_matrix.make_environment(environment, tmp_path, {'3.99': sys.executable})
+def test_a_folder_that_exists_is_left_alone(matrix, tmp_path):
+    (tmp_path / 'made/good').mkdir(parents=True)
+    (tmp_path / 'made/good/thesis.txt').touch()
+    status, rows, _ = matrix(CASES, '--only', 'good')
+    assert (status, rows['good']['outcome']) == (0, 'not run')
+    assert 'exists already' in rows['good']['reason']
+    assert (tmp_path / 'made/good/thesis.txt').exists()
+
+
+def test_a_missing_python_is_a_reason_not_to_run(tmp_path, monkeypatch, repository):
+    environment = 'class Environment: name, python, not_run = "x", "3.99", ""\n'
+    lists = 'ENVIRONMENTS, SECOND_LANE, CONTRACT_TESTS = [Environment()], (), ()\n'
+    (tmp_path / 'tools/maintain').mkdir(parents=True)
+    (tmp_path / 'tools/maintain/support_environments.py').write_text(environment + lists)
+    (tmp_path / 'noxfile.py').write_text((repository / 'noxfile.py').read_text())
+    monkeypatch.setattr(support_matrix, 'REPOSITORY', tmp_path)
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+    with pytest.raises(NotRun, match=r'^Python interpreter 3\.99 not found$'):
+        support_matrix.run_session(Environment('x', '3.99', (), ''), tmp_path / 'made/x', {}, keep=True)
+    assert 'skipped' in (tmp_path / 'made/x.log').read_text()
+
+
+def test_a_session_that_never_began_overwrites_no_row(tmp_path):
+    with pytest.raises(RuntimeError, match=r'nox ran no session: .*x\.log says why'):
+        support_matrix.read_results(tmp_path, tmp_path / 'x.log')
 
 
 def test_the_reason_of_a_failed_installation_is_pip_s_own_without_paths(tmp_path):
     words = 'ERROR: No wheel for torch==9 at https://example.org/simple/torch/ nor in /home/me/wheels'
-    with pytest.raises(NotRun, match=r'^installation failed: ERROR: No wheel for torch==9 at \.\.\. nor in \.\.\.$'):
-        support_matrix._logged([sys.executable, '-c', f'print({words!r}); raise SystemExit(1)'], tmp_path / 'log')
-    assert words in (tmp_path / 'log').read_text()
+    log = tmp_path / 'log'
+    log.write_text(f'ERROR: another\nnox > {words}\nnox > Session matrix(x) failed.\n')
+    reason = 'installation failed: ERROR: No wheel for torch==9 at ... nor in ...'
+    assert support_matrix.last_error(log) == reason
+    (tmp_path / 'nox.json').write_text('{"sessions": [{"reason": null}]}')
+    with pytest.raises(NotRun) as caught:
+        support_matrix.read_results(tmp_path, log)
+    assert str(caught.value) == reason
+    log.write_text('nox > Session matrix(x) failed.\n')
+    assert 'pytest wrote no report' in support_matrix.last_error(log)
 
 
 def test_pythons_are_named_by_version_and_path(tmp_path):
@@ -112,9 +132,3 @@ def test_every_environment_has_a_name_of_its_own_and_a_purpose():
     names = [environment.name for environment in support_matrix.ENVIRONMENTS]
     assert len(set(names)) == len(names)
     assert all(environment.why for environment in support_matrix.ENVIRONMENTS)
-
-
-def test_the_command_runs_as_a_script(repository):
-    command = [sys.executable, str(repository / 'tools/support_matrix.py'), '--help']
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert '--folder' in done.stdout

@@ -1,4 +1,4 @@
-"""The environments that tools/support_matrix.py tests in."""
+"""The environments of their own that the sessions of noxfile.py make."""
 
 from __future__ import annotations
 
@@ -67,3 +67,11 @@ ENVIRONMENTS = (
         not_run='mmaction2 1.2.0 refuses mmcv >= 2.2, the fork begins with 2.3, and PyPI has no fork of mmaction2',
     ),
 )
+SECOND_LANE = ('oldest', 'newest', 'onedl')
+"""Names of the environments that tools/test.sh --hosts tests in."""
+CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
+"""What it runs there: what holds for everything that is registered, in less than a minute."""
+SECOND_LANE = ('oldest', 'newest', 'onedl')
+"""The environments of `tools/test.sh --hosts`, by name."""
+CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
+"""The tests that run there: what holds for everything that is registered."""

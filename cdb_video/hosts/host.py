@@ -1,0 +1,124 @@
+"""Host libraries as the rest of the package sees them: what each may offer, and the list of them.
+
+A new host is a folder beside `mmaction`, with a `HOST` in its face, and a name in the list of `hosts` below. Nothing
+here, and no face of a host, imports a host or torch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache, cached_property
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NoReturn, Protocol
+
+from cdb_video.difficulty.formulas import IntVector
+
+_LOG = logging.getLogger('cdb_video')
+
+
+class StandIn(Protocol):
+    """Takes the place of a class whose host cannot be imported."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise an ImportError that says why."""
+
+
+class Host:
+    """A host library; a folder of `hosts` overrides what its host needs.
+
+    Attributes:
+        name: As pip knows it.
+        package: As Python knows it.
+        remedy: What to do where it cannot be imported, for messages.
+        classes: Class -> (module of cdb_video that defines it, registry of mmengine). All of them derive from classes
+            of the host, and their modules import it plainly.
+    """
+
+    name: str
+    package: str
+    remedy: str
+    classes: Mapping[str, tuple[str, str]] = MappingProxyType({})
+
+    @cached_property
+    def fault(self) -> Exception | None:
+        """Why the host cannot be used, None = it can: the one decision about it, made when first asked for.
+
+        Whatever the import raises counts: a torchvision that does not fit torch raises a RuntimeError, and mmaction2
+        asserts the version of mmcv. A host that is installed and cannot be imported is warned of.
+        """
+        try:
+            self.load()
+        except Exception as error:
+            is_absent = isinstance(error, ModuleNotFoundError) and error.name == self.package
+            if not is_absent:
+                _LOG.warning(
+                    f'{self.name} is installed, but cannot be imported ({type(error).__name__}: {error}). What '
+                    f'cdb_video adds to it is left out: {self.remedy}'
+                )
+            return error
+        return None
+
+    def load(self) -> None:
+        """Import the host, and what the package needs of it: the modules of `classes`.
+
+        Raises:
+            Exception: Whatever the host raises.
+        """
+        import_module(self.package)
+        for module in dict.fromkeys(module for module, _ in self.classes.values()):
+            import_module(f'cdb_video.{module}')
+
+    def mends(self) -> list[str]:
+        """Mend the host, before it is imported by others; the names of the mends that found their fault."""
+        return []
+
+    def find(self, name: str) -> Any:
+        """The class of a name in `classes`, or its stand-in where the host cannot be imported."""
+        module = self.classes[name][0]
+        return self._stand_in(name, module) if self.fault else getattr(import_module(f'cdb_video.{module}'), name)
+
+    def refuse(self, model: Any, train_set: Any, *, validates: bool) -> None:
+        """Refuse what class difficulty cannot work with, before the first step.
+
+        Args:
+            model: That is trained.
+            train_set: The dataset that it is trained on.
+            validates: Whether the run has a validation.
+
+        Raises:
+            ValueError: If there is such a thing; the message says what to use instead.
+        """
+
+    def labels(self, dataset: Any) -> IntVector | None:
+        """The label of every sample where the host keeps them at hand, (N,) int64; None = no dataset of this host."""
+
+    def sample_path(self, info: Mapping[str, Any]) -> str | None:
+        """The file or folder of a sample in the entry of a dataset; None = no entry of this host."""
+
+    def _stand_in(self, name: str, module: str) -> StandIn:
+        *others, last = [own for own, (home, _) in self.classes.items() if home == module]
+        names = f'{", ".join(others)} and {last} need' if others else f'{last} needs'
+        fault = self.fault
+
+        def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+            raise ImportError(f'{names} {self.name}, which cannot be imported here: {fault}. {self.remedy}') from fault
+
+        refuse.__name__ = name
+        return refuse
+
+
+@cache
+def hosts() -> tuple[Host, ...]:
+    """All hosts; mmengine, which runs the others, is the first."""
+    return tuple(import_module(f'cdb_video.hosts.{name}').HOST for name in ('mmengine', 'mmaction'))
+
+
+def apply_mends() -> list[str]:
+    """Apply all mends that this environment needs.
+
+    Returns:
+        The names of the mends that found their fault, for a log or a bug report.
+    """
+    return [name for host in hosts() for name in host.mends()]

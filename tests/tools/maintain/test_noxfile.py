@@ -1,0 +1,114 @@
+"""The sessions that run in environments of their own, with a stand-in for the session of nox."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import noxfile
+from tools.maintain.support_environments import CONTRACT_TESTS, ENVIRONMENTS, SECOND_LANE, Environment
+
+SWAP = ('mmengine', 'onedl-mmengine==0.10.12')
+
+
+class Session:
+    """Notes what is run; `said` maps the end of a command to its output."""
+
+    def __init__(self, location, *posargs, **said):
+        self.virtualenv = self
+        self.location = str(location)
+        self.posargs = list(posargs)
+        self.said = said
+        self.done = []
+        self.variables = {}
+
+    def run(self, *command, env=None, **options):
+        self.done.append(' '.join(command))
+        self.variables |= env or {}
+        return next((text for end, text in self.said.items() if command[-1].endswith(end)), None)
+
+    run_install = run
+
+    def install(self, *arguments):
+        self.done.append(' '.join(('install', *arguments)))
+
+    def create_tmp(self):
+        return self.location
+
+    def error(self, words):
+        raise RuntimeError(words)
+
+
+def test_every_environment_that_can_be_had_has_a_session_that_does_not_run_unasked(repository):
+    listed = subprocess.run(
+        [sys.executable, '-m', 'nox', '--list'], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout
+    assert re.findall(r'^- matrix\((.*)\)', listed, re.MULTILINE) == [e.name for e in ENVIRONMENTS if not e.not_run]
+    assert sorted(re.findall(r'^- hosts\((.*)\)', listed, re.MULTILINE)) == sorted(SECOND_LANE)
+
+
+def test_the_tests_of_the_second_lane_exist(repository):
+    assert all((repository / name).is_file() for name in CONTRACT_TESTS)
+
+
+def test_a_variable_names_an_interpreter(monkeypatch):
+    environment = Environment('x', '3.12', (), '')
+    monkeypatch.delenv('PYTHON_3_12', raising=False)
+    assert noxfile.python_of(environment) == '3.12'
+    monkeypatch.setenv('PYTHON_3_12', '/opt/python')
+    assert noxfile.python_of(environment) == '/opt/python'
+
+
+def test_the_plugin_is_installed_under_the_constraints(tmp_path):
+    session = Session(tmp_path)
+    noxfile.install(session, Environment('x', '3.11', ('torch==2', 'numpy<2'), ''))
+    assert (tmp_path / 'constraints.txt').read_text().split() == ['torch==2', 'numpy<2', noxfile.BUILD_TOOLS]
+    tools, everything, question = session.done
+    assert tools.endswith(f'{noxfile.BUILD_TOOLS} wheel')
+    assert f'--constraint {tmp_path}/constraints.txt' in everything
+    assert everything.endswith('[mmaction,dev]')
+    assert question == 'python tools/check_env.py --one-opencv'
+
+
+def test_a_fork_takes_the_place_of_the_original_and_opencv_has_one_version(tmp_path):
+    wanted = 'opencv-python==5.0 opencv-contrib-python==5.0'
+    session = Session(tmp_path, **{'--one-opencv': wanted.replace(' ', '\n')})
+    noxfile.install(session, Environment('x', '3.11', (), '', swap=SWAP))
+    uninstall = 'python -m pip uninstall --quiet --yes'
+    # Both go: the files of a fork that was there are removed with those of the original.
+    assert session.done[2:] == [
+        f'{uninstall} mmengine onedl-mmengine',
+        'install --quiet --no-deps onedl-mmengine==0.10.12',
+        'python tools/check_env.py --one-opencv',
+        f'{uninstall} opencv-python opencv-contrib-python',
+        f'install --quiet --no-deps {wanted}',
+    ]
+
+
+def test_too_little_room_is_said_before_anything_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(noxfile, 'NEEDED_GB', 10**9)
+    session = Session(tmp_path)
+    with pytest.raises(RuntimeError, match='GB of disk are free'):
+        noxfile.install(session, ENVIRONMENTS[0])
+    assert session.done == []
+
+
+def test_the_fast_tests_leave_a_report_and_versions_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv('MATRIX_RESULTS', str(tmp_path))
+    said = {'json': '[{"name": "PyYAML", "version": "6.0"}]', ')': '3.11.7\n'}
+    session = Session(tmp_path, '-k', 'difficulty', **said)
+    monkeypatch.setitem(noxfile.BY_NAME, 'x', Environment('x', '3.11', (), '', left_out=('tests/test_x.py::test_y',)))
+    noxfile.matrix.func(session, 'x')
+    assert (tmp_path / 'versions.json').read_text() == '{"python": "3.11.7", "pyyaml": "6.0"}'
+    *_, tests = session.done
+    assert tests.startswith('python -m pytest -q -p no:cacheprovider --deselect=tests/test_x.py::test_y -m not slow')
+    assert tests.endswith(f'--junitxml={tmp_path}/tests.xml -k difficulty')
+    assert session.variables == {'OMP_NUM_THREADS': '1', 'PYTHONPATH': None}
+
+
+@pytest.mark.parametrize(('posargs', 'tests'), [((), ' '.join(CONTRACT_TESTS)), (('tests/a.py',), 'tests/a.py')])
+def test_the_second_lane_runs_the_contract_or_what_is_asked(tmp_path, posargs, tests):
+    session = Session(tmp_path, *posargs)
+    noxfile.hosts.func(session, 'default')
+    assert session.done[-1] == f'python -m pytest -q -p no:cacheprovider {tests}'
