@@ -32,7 +32,7 @@ _REGISTERED: dict[str, tuple[str, str]] = {
     'ProgressiveSampler': ('samplers.by_frequency', 'DATA_SAMPLERS'),
     'RepeatFactorSampler': ('samplers.by_frequency', 'DATA_SAMPLERS'),
     'SampleSeedHook': ('restart.sample_seed_hook', 'HOOKS'),
-    'SecondStageHook': ('classifier.two_stage', 'HOOKS'),
+    'SecondStageHook': ('hooks.second_stage', 'HOOKS'),
 } | {name: row for host in hosts() for name, row in host.classes.items()}
 
 

@@ -1,13 +1,17 @@
-"""Links, anchors, lengths and index of README, docs/ and the other pages in Markdown."""
+"""Links, anchors, lengths and index of README, docs/ and the other pages in Markdown; what the API pages have."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+import cdb_video
+
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / 'docs/README.md'
 DOCS = sorted((ROOT / 'docs').rglob('*.md'))
+NOTEBOOKS = sorted((ROOT / 'docs').rglob('*.ipynb'))
 OTHERS = [ROOT / name for name in ('README.md', 'data_prep/README.md', 'benchmarks/README.md', 'CONTRIBUTING.md')]
 NAMING = ('cdb_video', 'data_prep', 'tools', 'configs', 'tests', 'benchmarks', 'pyproject.toml', 'CHANGELOG.md')
 """What names pages of docs/ in messages, comments and docstrings."""
@@ -21,12 +25,22 @@ def name_of(path):
 
 pages = pytest.mark.parametrize('page', [*OTHERS, *DOCS], ids=name_of)
 docs_pages = pytest.mark.parametrize('page', DOCS, ids=name_of)
+texts = pytest.mark.parametrize('page', [*OTHERS, *DOCS, *NOTEBOOKS], ids=name_of)
+
+
+def text_of(page):
+    """The Markdown of a page, or of a notebook's cells."""
+    text = page.read_text(encoding='utf-8')
+    if page.suffix != '.ipynb':
+        return text
+    cells = json.loads(text)['cells']
+    return '\n\n'.join(''.join(cell['source']) for cell in cells if cell['cell_type'] == 'markdown')
 
 
 def prose_of(page):
     """The lines of a page outside blocks of code."""
     lines, is_code = [], False
-    for line in page.read_text(encoding='utf-8').splitlines():
+    for line in text_of(page).splitlines():
         if line.lstrip().startswith('```'):
             is_code = not is_code
         elif not is_code:
@@ -59,9 +73,9 @@ def anchors_of(page, *rules):
     return {one for (one, *rest) in map(sorted, made) if not rest and made.count({one}) == 1}
 
 
-@pages
+@texts
 def test_every_relative_link_and_anchor_resolves(page):
-    rules = (github_anchor, mkdocs_anchor) if page in DOCS else (github_anchor,)
+    rules = (github_anchor, mkdocs_anchor) if page not in OTHERS else (github_anchor,)
     for path, anchor in links_of(page):
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f'{path} is not there'
@@ -84,7 +98,7 @@ def test_the_readmes_are_short():
 
 def test_every_page_stands_in_the_index():
     listed = {(INDEX.parent / path).resolve() for path, _ in links_of(INDEX)}
-    assert [name_of(page) for page in DOCS if page not in {INDEX, *listed}] == []
+    assert [name_of(page) for page in [*DOCS, *NOTEBOOKS] if page not in {INDEX, *listed}] == []
 
 
 @docs_pages
@@ -139,3 +153,12 @@ def test_the_lines_to_add_are_those_of_the_readme():
     recipe, repeated = ([block for block in page if 'custom_imports' in block] for page in blocks)
     assert recipe == repeated
     assert len(recipe) == 1
+
+
+def test_the_api_pages_have_all_that_is_registered():
+    documented = [
+        name
+        for page in (ROOT / 'docs/api').glob('*.md')
+        for name in re.findall(r'^::: cdb_video\.(\w+)$', page.read_text(encoding='utf-8'), flags=re.MULTILINE)
+    ]
+    assert sorted(documented) == sorted(cdb_video._REGISTERED)

@@ -14,12 +14,12 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from cdb_video.report.class_report.file import REPORT_NAME, read_class_report
-from cdb_video.report.class_report.rows import is_share
+from cdb_video.report.class_report.metrics import is_share
 from cdb_video.report.class_report.text import markdown_text
 from cdb_video.report.pages.console import run
 from cdb_video.report.sources.run_config import tested_split
@@ -27,48 +27,104 @@ from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import is_number
 from cdb_video_files.json_values import plain
 
-Report = dict[str, Any]
+
+@dataclass(frozen=True)
+class SplitResult:
+    """What a run got on the test set of its split.
+
+    Attributes:
+        accuracy: Name of the class -> accuracy in [0, 1], None = no clip; in the order of the labels.
+        metrics: Those that are numbers.
+    """
+
+    accuracy: Mapping[str, float | None]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over the splits: the values, their mean, and the standard deviation of the sample."""
+
+    values: list[float]
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class ClassAverage:
+    """The accuracies of a class over the splits, None = no clip there, and the mean of the others, None = in none."""
+
+    name: str
+    values: list[float | None]
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class Average:
+    """Several splits together, in the order of the JSON.
+
+    Attributes:
+        runs: Work directories.
+        splits: Their numbers; None = not known.
+        metrics: Those that all runs have.
+        classes: Hardest first.
+    """
+
+    runs: list[str]
+    splits: list[int | None]
+    metrics: dict[str, Spread]
+    classes: list[ClassAverage]
 
 
 class ReportError(ValueError):
     """A report cannot be averaged with the others; the message names it and the rule."""
 
 
-def read_report(work_dir: Path) -> Report:
-    """The report of a test set.
+def read_result(work_dir: Path) -> SplitResult:
+    """The result in the report of a test set.
 
     Raises:
         ReportError: If there is none, or it cannot be read.
     """
     path = work_dir / REPORT_NAME
     try:
-        report: Report = read_class_report(path)
+        report = read_class_report(path)
     except FileNotFoundError:
         raise ReportError(f'{path} does not exist: run mim test with this work directory first') from None
     except (OSError, ValueError) as error:
         raise ReportError(str(error)) from error
-    if report['split'] != 'test':
-        raise ReportError(f'{path} is of the {report["split"]} set: run mim test, whose report takes its place')
-    report['names'] = [row['name'] for row in report['classes']]
-    rows = {row['name']: row for row in report['classes']}
-    report['accuracy'] = {
-        n: row['num_correct'] / row['num_clips'] if row['num_clips'] else None for n, row in rows.items()
-    }
-    report['numbers'] = {name: value for name, value in report['metrics'].items() if is_number(value)}
-    return report
+    if report.split != 'test':
+        raise ReportError(f'{path} is of the {report.split} set: run mim test, whose report takes its place')
+    return SplitResult(
+        {row.name: row.num_correct / row.num_clips if row.num_clips else None for row in report.rows},
+        {name: value for name, value in report.metrics.items() if is_number(value)},
+    )
 
 
-def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
+def average(work_dirs: Sequence[Path]) -> Average:
     """Metrics and class accuracies of the splits, and their means.
-
-    Returns:
-        'runs' (work directories), 'splits' (their numbers, None = not known), 'metrics' (name -> values, mean, sd) of
-        the metrics that all have, 'classes' (name, values, mean over the splits in which the class has clips, None = in
-        none), hardest first.
 
     Raises:
         ReportError: If there are fewer than two, one or its split is given twice, or they do not go together.
     """
+    splits = _checked_splits(work_dirs)
+    results = [read_result(path) for path in work_dirs]
+    first = results[0]
+    for path, result in zip(work_dirs, results, strict=True):
+        if list(result.accuracy) != list(first.accuracy):
+            raise ReportError(f'{path} has other classes than {work_dirs[0]}: average runs with the same class list')
+    shared = [name for name in first.metrics if all(name in result.metrics for result in results)]
+    classes = [_over_splits(name, [result.accuracy[name] for result in results]) for name in first.accuracy]
+    return Average(
+        runs=[str(path) for path in work_dirs],
+        splits=splits,
+        metrics={name: _spread([result.metrics[name] for result in results]) for name in shared},
+        classes=sorted(classes, key=lambda entry: (entry.mean is None, entry.mean or 0.0)),
+    )
+
+
+def _checked_splits(work_dirs: Sequence[Path]) -> list[int | None]:
+    """The number of the split of every run, None = not known; there are two runs at least, of different splits."""
     if len(work_dirs) < 2:
         raise ReportError(f'{len(work_dirs)} work directory: an average needs at least two')
     if len({path.resolve() for path in work_dirs}) < len(work_dirs):
@@ -80,42 +136,30 @@ def average(work_dirs: Sequence[Path]) -> dict[str, Any]:
                 f'{work_dirs[splits.index(split)]} and {path} are both of split {split}: name one run a split (tools/'
                 'compare.py takes several seeds)'
             )
-    reports = [read_report(path) for path in work_dirs]
-    first = reports[0]
-    for path, report in zip(work_dirs, reports, strict=True):
-        if report['names'] != first['names']:
-            raise ReportError(f'{path} has other classes than {work_dirs[0]}: average runs with the same class list')
-    shared = [name for name in first['numbers'] if all(name in report['numbers'] for report in reports)]
-    classes = [_class_entry(name, [report['accuracy'][name] for report in reports]) for name in first['names']]
-    return {
-        'runs': [str(path) for path in work_dirs],
-        'splits': splits,
-        'metrics': {name: _spread([report['numbers'][name] for report in reports]) for name in shared},
-        'classes': sorted(classes, key=lambda entry: (entry['mean'] is None, entry['mean'] or 0.0)),
-    }
+    return splits
 
 
-def format_average(result: dict[str, Any]) -> str:
+def format_average(result: Average) -> str:
     """Two Markdown tables, in percent what is a share."""
-    splits = enumerate(result['splits'], 1)
+    splits = enumerate(result.splits, 1)
     heads = [f'run {place} (split not known)' if split is None else f'split {split}' for place, split in splits]
-    lines = [f'{head}: {run}' for head, run in zip(heads, result['runs'], strict=True)]
-    if None in result['splits']:
+    lines = [f'{head}: {run}' for head, run in zip(heads, result.runs, strict=True)]
+    if None in result.splits:
         lines.append(
             'Where the split is not known, no config in the work directory names a list of the test set that says it: '
             'see that the runs are of different splits.'
         )
     lines.append('')
     lines += [f'| metric | {" | ".join(heads)} | mean | sd |', '|---' * (len(heads) + 3) + '|']
-    for name, entry in result['metrics'].items():
+    for name, entry in result.metrics.items():
         show = _percent if is_share(name) else '{:.4g}'.format
         lines.append(
-            f'| {markdown_text(name)} | ' + ' | '.join(map(show, [*entry['values'], entry['mean'], entry['sd']])) + ' |'
+            f'| {markdown_text(name)} | ' + ' | '.join(map(show, [*entry.values, entry.mean, entry.sd])) + ' |'
         )
     lines += ['', f'| class, accuracy | {" | ".join(heads)} | mean |', '|---' * (len(heads) + 2) + '|']
-    for entry in result['classes']:
-        name = markdown_text(entry['name'])
-        lines.append(f'| {name} | ' + ' | '.join(map(_percent, [*entry['values'], entry['mean']])) + ' |')
+    for one in result.classes:
+        name = markdown_text(one.name)
+        lines.append(f'| {name} | ' + ' | '.join(map(_percent, [*one.values, one.mean])) + ' |')
     return '\n'.join(lines)
 
 
@@ -128,7 +172,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = average(args.work_dirs)
         if args.out:
-            write_atomically(args.out, (json.dumps(plain(result), indent=1, ensure_ascii=False) + '\n').encode())
+            write_atomically(
+                args.out, (json.dumps(plain(asdict(result)), indent=1, ensure_ascii=False) + '\n').encode()
+            )
     except (ReportError, OSError) as error:
         print(f'average_splits: {error}.', file=sys.stderr)
         return 2
@@ -136,13 +182,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _spread(values: list[float]) -> dict[str, Any]:
-    return {'values': values, 'mean': statistics.fmean(values), 'sd': statistics.stdev(values)}
+def _spread(values: list[float]) -> Spread:
+    return Spread(values, statistics.fmean(values), statistics.stdev(values))
 
 
-def _class_entry(name: str, values: list[float | None]) -> dict[str, Any]:
+def _over_splits(name: str, values: list[float | None]) -> ClassAverage:
     known = [value for value in values if value is not None]
-    return {'name': name, 'values': values, 'mean': statistics.fmean(known) if known else None}
+    return ClassAverage(name, values, statistics.fmean(known) if known else None)
 
 
 def _percent(value: float | None) -> str:

@@ -22,8 +22,7 @@ from cdb_video.report.compare.files import format_comparison, write_comparison
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options
-from cdb_video.report.pages.console import not_written, run
-from cdb_video.report.pages.page import MissingPackagesError
+from cdb_video.report.pages.console import print_result, run, write_files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,18 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'compare: {error}', file=sys.stderr)
         return 2
-    try:
-        written = [f'wrote {file}' for file in write_comparison(comparison, arguments.out, page=not arguments.no_html)]
-        problem, status = None, 0
-    except MissingPackagesError as error:
-        written, problem, status = [], f'compare: the tables are written, the page is not: {error}', 0
-    except OSError as error:
-        written, problem, status = [], f'compare: {not_written(error)}', 2
-    # After the files, which a reader that stops reading, such as head, must not cost.
-    print('\n'.join([format_comparison(comparison), *written]))
-    if problem:
-        print(problem, file=sys.stderr)
-    return status
+    written = write_files('compare', lambda: write_comparison(comparison, arguments.out, page=not arguments.no_html))
+    return print_result(format_comparison(comparison), written)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -29,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         checkpoint = read_checkpoint(arguments.checkpoint)
         values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
         made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
-        best = 0 if len(made) == 1 else _best(arguments, values, made)
+        best = 0
+        if len(made) > 1:
+            scores = _scores(arguments.config, made, arguments.metric)
+            best = max(range(len(scores)), key=scores.__getitem__)
+            print(_table('tau' if arguments.edit == 'tau-norm' else 't', values, arguments.metric, scores))
         save(made[best], arguments.out)
     except (OSError, ValueError) as error:
         print(f'edit_classifier: {error}', file=sys.stderr)
@@ -44,26 +48,29 @@ def _check_out(checkpoint: Path, out: Path) -> None:
         raise ValueError(f'OUT is CHECKPOINT, {checkpoint}, which would be lost: name another file')
 
 
-def _best(arguments: argparse.Namespace, values: Sequence[float], made: Sequence[dict[str, object]]) -> int:
-    """Which of the edited checkpoints has the best result on the validation set; prints all."""
+def _scores(path: Path, made: Sequence[dict[str, object]], metric: str) -> list[float]:
+    """The metric of every edited checkpoint on the validation set of a config."""
     from mmengine.config import Config
 
-    config = Config.fromfile(arguments.config)
+    config = Config.fromfile(path)
     missing = [name for name in ('model', 'val_dataloader', 'val_evaluator') if not config.get(name)]
     if missing:
         raise ValueError(
-            f'{arguments.config} has no {", ".join(missing)}, so several values cannot be compared: give the config of '
+            f'{path} has no {", ".join(missing)}, so several values cannot be compared: give the config of '
             'the run, or one value with --values'
         )
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
         results = validate(config, made)
-    if arguments.metric not in results[0]:
-        raise ValueError(f'--metric {arguments.metric}: the validation returns {", ".join(results[0])}')
-    scores = [result[arguments.metric] for result in results]
-    print(f'| {"tau" if arguments.edit == "tau-norm" else "t"} | {arguments.metric} |\n|---|---|')
-    print('\n'.join(f'| {value:g} | {score:.4f} |' for value, score in zip(values, scores, strict=True)))
-    return max(range(len(scores)), key=scores.__getitem__)
+    if metric not in results[0]:
+        raise ValueError(f'--metric {metric}: the validation returns {", ".join(results[0])}')
+    return [result[metric] for result in results]
+
+
+def _table(name: str, values: Sequence[float], metric: str, scores: Sequence[float]) -> str:
+    """Value and score of every edit, in Markdown."""
+    lines = [f'| {value:g} | {score:.4f} |' for value, score in zip(values, scores, strict=True)]
+    return '\n'.join([f'| {name} | {metric} |', '|---|---|', *lines])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,9 +19,8 @@ from pathlib import Path
 from cdb_video.report import format_summary, format_table
 from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, Options, build_insight
-from cdb_video.report.pages.console import not_written, run
+from cdb_video.report.pages.console import print_result, run, write_files
 from cdb_video.report.pages.files import check_replaces, write_report
-from cdb_video.report.pages.page import MissingPackagesError
 from cdb_video.report.sources.source import read_run
 from cdb_video_files.class_lists import read_class_names
 
@@ -36,22 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
         options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
         insight = build_insight(data, options)
-        check_replaces(insight, arguments.out or data.folder)
+        out = arguments.out or data.folder
+        check_replaces(insight, out)
     except (OSError, ValueError) as error:
         print(f'report: {error}', file=sys.stderr)
         return 2
-    try:
-        files = write_report(insight, arguments.out or data.folder, page=not arguments.no_html)
-        written, problem, status = ['', *(f'wrote {file}' for file in files)], None, 0
-    except MissingPackagesError as error:
-        written, problem, status = [], f'report: the tables are written, the page is not: {error}', 0
-    except OSError as error:
-        written, problem, status = [], f'report: {not_written(error)}', 2
-    # After the files, which a reader that stops reading, such as head, must not cost.
-    print('\n'.join([_console(insight, path), *written]))
-    if problem:
-        print(problem, file=sys.stderr)
-    return status
+    written = write_files('report', lambda: write_report(insight, out, page=not arguments.no_html))
+    return print_result(_console(insight, path) + ('\n' if written.lines else ''), written)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all checks: style, types, spelling, directions of imports, tests with coverage. Makes or reuses .venv first, see
-# setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that was
-# chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
+# Runs all checks: style, types, spelling, directions of imports, documentation, tests with coverage. Makes or
+# reuses .venv first, see setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that
+# was chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
 # Before all others:
 # --fast    without the tests that train (the marks `training` and `slow`): what to run while you write
 # --hosts   the second lane instead, forks and the oldest and newest versions in environments of their own; they are
@@ -61,6 +61,7 @@ check 'ruff format' ruff format --check .
 check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
 check 'directions' lint-imports --no-logo
+check 'docs' env NO_MKDOCS_2_WARNING=1 python -m mkdocs build # as tools/docs.sh, without setting up again
 check 'pytest' python -m pytest "${OPTIONS[@]}" "$@"
 
 if ((${#FAILED[@]})); then

@@ -150,7 +150,7 @@ def validations(runner: Runner, number: int, seed: int) -> Iterator[float]:
         runner.train_loop._epoch, runner.train_loop._iter = epoch, epoch
         metric.counts_ = ClassCounts(clips, rng.integers(0, 3, len(clips)), clips)
         # A page is due, whatever it costs.
-        with mock.patch('cdb_video.run.live_report.LIVE_SHARE', float('inf')):
+        with mock.patch('cdb_video.run.reporting.live_report.LIVE_SHARE', float('inf')):
             seconds, _ = timed(partial(hook.after_val_epoch, runner, {'acc/mean1': 0.5}))
         yield seconds.cpu * 1e3
 

@@ -11,7 +11,6 @@ from the history alone.
 
 from __future__ import annotations
 
-import json
 import pickle
 import statistics
 import sys
@@ -25,10 +24,12 @@ import torch
 
 from benchmarks.harness.measuring import timed
 from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
-from cdb_video.difficulty.history import HISTORY_NAME, make_header
+from cdb_video.difficulty.history import HISTORY_NAME, append_lines
+from cdb_video.difficulty.records import Derived, Header, Record
 from cdb_video.report.insight.insight import build_insight
 from cdb_video.report.pages.files import write_live_page, write_report
-from cdb_video.report.sources.source import DUMP_NAME, read_run
+from cdb_video.report.sources.run_files import DUMP_NAME
+from cdb_video.report.sources.source import read_run
 
 CLIPS_PER_CLASS = 20
 VALIDATION_CLIPS = 15
@@ -39,22 +40,25 @@ def make_run(folder: Path, num_classes: int, num_epochs: int, seed: int) -> None
     """Write a history and a dump of a made-up run."""
     generator = np.random.default_rng(seed)
     counts = np.maximum(3, 2000 / np.arange(1, num_classes + 1) ** 1.1).astype(int).tolist()
-    lines = [make_header('benchmark', num_classes, tuple(f'class name {i}' for i in range(num_classes)), counts)]
+    names = tuple(f'class name {i}' for i in range(num_classes))
+    records = []
     chance = generator.random(num_classes)
     for epoch in range(1, num_epochs + 1):
         correct = generator.binomial(VALIDATION_CLIPS, chance * epoch / num_epochs)
         accuracy = (correct / VALIDATION_CLIPS).tolist()
         difficulty = 1 - correct / VALIDATION_CLIPS
-        consumers = {'CDBSampler': {'tau': 1.0, 'probability': (difficulty / difficulty.sum()).tolist()}}
-        lines.append(
-            {
-                'kind': 'validation', 'epoch': epoch, 'iter': 100 * epoch, 'consumers': consumers,
-                'num_clips': [VALIDATION_CLIPS] * num_classes, 'num_correct': correct.tolist(),
-                'accuracy': accuracy, 'difficulty': difficulty.tolist(),
-                'metrics': {f'acc/{key}': float(np.mean(accuracy)) for key in ('top1', 'mean1')},
-            }
-        )  # fmt: skip
-    (folder / HISTORY_NAME).write_text(''.join(json.dumps(line) + '\n' for line in lines))
+        record = Record(
+            epoch=epoch,
+            iteration=100 * epoch,
+            num_clips=[VALIDATION_CLIPS] * num_classes,
+            num_correct=correct.tolist(),
+            accuracy=accuracy,
+            difficulty=difficulty.tolist(),
+            consumers={'CDBSampler': Derived(1.0, probability=(difficulty / difficulty.sum()).tolist())},
+            metrics={f'acc/{key}': float(np.mean(accuracy)) for key in ('top1', 'mean1')},
+        )
+        records.append(record)
+    append_lines(folder / HISTORY_NAME, Header('benchmark', num_classes, names, counts), *records)
     samples = []
     for index in range(CLIPS_PER_CLASS * num_classes):
         logits = generator.normal(size=num_classes)

@@ -3,13 +3,7 @@
 One JSON object a line. The first is the header (``kind='header'``): class names, training counts and a
 run id; a run that is resumed with other training clips adds another. Every validation adds a record
 (``kind='validation'``). The file is a log, never state: training takes nothing from it, and losing it costs
-nothing but itself. This is the only file that knows the format.
-
-Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
-accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
-consumer's name to its tau and its weight or probability, C numbers), metrics (name to number); and source, where the
-counts are not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history
-is replayed.
+nothing but itself. What the lines hold is in :mod:`cdb_video.difficulty.records`; no other file reads or writes them.
 """
 
 from __future__ import annotations
@@ -18,18 +12,17 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cdb_video.class_names import counted
+from cdb_video.difficulty.records import FORMAT_VERSION, SOURCES, Header, Record
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import METRICS, NUMBER, SHARE, TEXT, WHOLE, Check, count_fault, first_fault, is_number
 from cdb_video_files.json_values import plain
 
 HISTORY_NAME = 'class_history.jsonl'
-SOURCES = ('val', 'train', 'replay')
-FORMAT_VERSION = 1
 
 
 def _are_consumers(value: Any) -> bool:
@@ -59,41 +52,22 @@ _CHECKS = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class History:
     """A history file as it was read.
 
     Attributes:
-        header: The last header, empty if it is missing or torn.
+        header: The last header; None if there is none, or it is torn.
         records: The records in the order of the file.
         num_torn_lines: Lines that are not complete JSON objects and were left out.
     """
 
-    header: dict[str, Any] = field(default_factory=dict)
-    records: list[dict[str, Any]] = field(default_factory=list)
+    header: Header | None = None
+    records: tuple[Record, ...] = ()
     num_torn_lines: int = 0
 
 
-def source_of(record: Mapping[str, Any]) -> str:
-    """What the counts of a record are of: 'val', 'train' or 'replay', see above."""
-    return str(record.get('source', 'val'))
-
-
-def make_header(
-    run_id: str, num_classes: int, class_names: tuple[str, ...] | None, train_counts: list[int]
-) -> dict[str, Any]:
-    """The first line of a history file."""
-    return {
-        'kind': 'header',
-        'version': FORMAT_VERSION,
-        'run_id': run_id,
-        'num_classes': num_classes,
-        'class_names': None if class_names is None else list(class_names),
-        'train_counts': list(train_counts),
-    }
-
-
-def append_lines(path: Path, *entries: dict[str, Any]) -> None:
+def append_lines(path: Path, *entries: Header | Record) -> None:
     """Append entries, each as one line, and see that they reach the disk.
 
     NaN and infinity become null, since JSON has neither. If the file ends in a torn line, the next starts on its own.
@@ -101,7 +75,7 @@ def append_lines(path: Path, *entries: dict[str, Any]) -> None:
     Raises:
         OSError: If writing fails.
     """
-    text = ''.join(json.dumps(plain(entry)) + '\n' for entry in entries)
+    text = ''.join(json.dumps(plain(entry.to_dict())) + '\n' for entry in entries)
     with path.open('a+b') as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
@@ -120,37 +94,49 @@ def read_history(path: Path) -> History:
         ValueError: If it was written by a newer version of the format, or a value is not what the format says. Values
             that are missing are left to the reader.
     """
-    history = History()
+    header: Header | None = None
+    records: list[Record] = []
+    num_torn_lines = 0
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if not line.strip():
             continue
         entry = _parse(line)
         if entry is None:
-            history.num_torn_lines += 1
+            num_torn_lines += 1
             continue
-        fault = first_fault(entry, _CHECKS[entry['kind']], required=False)
-        fault = fault or count_fault(entry.get('num_correct', []), entry.get('num_clips', []))
-        if fault:
-            raise ValueError(f'{path}: line {number}: {fault}. Mend or remove that line')
+        _check(entry, path, number)
         if entry['kind'] == 'header':
-            version = entry.get('version', 0)
-            if not isinstance(version, int) or version > FORMAT_VERSION:
-                raise ValueError(
-                    f'{path}: format version {version!r}, this cdb_video reads up to {FORMAT_VERSION}; update cdb_video'
-                )
-            earlier, names = history.header.get('class_names'), entry.get('class_names')
-            if earlier and names and len(earlier) == len(names) and earlier != names:
-                raise ValueError(
-                    f'{path}: line {number}: this header has other class names than the one before it: runs with '
-                    'different class lists are in one file; keep the lines of one of them'
-                )
-            history.header = entry
+            header = _follow_up(header, Header.from_dict(entry), path, number)
         else:
-            history.records.append(entry)
-    if history.num_torn_lines:
-        torn = counted(history.num_torn_lines, 'line')
+            records.append(Record.from_dict(entry))
+    if num_torn_lines:
+        torn = counted(num_torn_lines, 'line')
         warnings.warn(f'{path}: {torn} left out, being torn or not records', stacklevel=2)
-    return history
+    return History(header, tuple(records), num_torn_lines)
+
+
+def _check(entry: Mapping[str, Any], path: Path, number: int) -> None:
+    """See that a line, of this number in the file, is what the format says, and of no newer version."""
+    fault = first_fault(entry, _CHECKS[entry['kind']], required=False)
+    fault = fault or count_fault(entry.get('num_correct', []), entry.get('num_clips', []))
+    if fault:
+        raise ValueError(f'{path}: line {number}: {fault}. Mend or remove that line')
+    version = entry.get('version', 0)
+    if entry['kind'] == 'header' and (not isinstance(version, int) or version > FORMAT_VERSION):
+        raise ValueError(
+            f'{path}: format version {version!r}, this cdb_video reads up to {FORMAT_VERSION}; update cdb_video'
+        )
+
+
+def _follow_up(earlier: Header | None, header: Header, path: Path, number: int) -> Header:
+    """The header of a line, seen to have the class names of the one before it."""
+    names = earlier and earlier.class_names
+    if names and header.class_names and len(names) == len(header.class_names) and names != header.class_names:
+        raise ValueError(
+            f'{path}: line {number}: this header has other class names than the one before it: runs with '
+            'different class lists are in one file; keep the lines of one of them'
+        )
+    return header
 
 
 def fork_history(path: Path, iteration: int | None) -> Path | None:

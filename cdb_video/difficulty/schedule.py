@@ -13,12 +13,12 @@ import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 from cdb_video.difficulty.history import History, read_history
+from cdb_video.difficulty.records import Header, Record
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,8 @@ def schedule_from(history: History) -> DifficultySchedule:
     """
     if not history.records:
         raise ValueError('holds no validation, so there is nothing to replay; name the class_history.jsonl of a run')
-    names = history.header.get('class_names')
-    if names is not None and not isinstance(names, list):
-        raise ValueError(f'its class_names are {names!r}; they must be a list, or null')
+    header = history.header or Header()
+    names = header.class_names
     steps = tuple(_step_from(record) for record in history.records)
     lengths = {len(step.difficulty) for step in steps}
     if names is not None:
@@ -126,19 +125,18 @@ def schedule_from(history: History) -> DifficultySchedule:
             raise ValueError(
                 f'a record of iteration {after.iteration} follows one of {before.iteration}; they must rise'
             )
-    return DifficultySchedule(steps, None if names is None else tuple(names), str(history.header.get('run_id', '')))
+    return DifficultySchedule(steps, names, header.run_id)
 
 
-def _step_from(record: dict[str, Any]) -> Step:
-    try:
-        num_clips, num_correct = (np.asarray(record[key], dtype=np.int64) for key in ('num_clips', 'num_correct'))
-        difficulty = np.asarray(record['difficulty'], dtype=np.float64)
-        step = Step(int(record['iter']), int(record['epoch']), num_clips, num_correct, difficulty)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f'the record of iteration {record.get("iter")} cannot be used ({error!r})') from error
+def _step_from(record: Record) -> Step:
+    missing = [key for key in ('num_clips', 'num_correct', 'difficulty', 'epoch') if key in record.missing]
+    if missing:
+        raise ValueError(f'the record of iteration {record.iteration} cannot be used: it has no {missing[0]!r}')
+    num_clips, num_correct = (np.asarray(part, np.int64) for part in (record.num_clips, record.num_correct))
+    difficulty = np.asarray(record.difficulty, np.float64)
     class_accuracy(num_correct, num_clips)  # checks the counts
     if difficulty.shape != num_clips.shape or not ((difficulty >= 0) & (difficulty <= 1)).all():
         raise ValueError(
-            f'the record of iteration {step.iteration} has difficulties that are not one number in [0, 1] a class'
+            f'the record of iteration {record.iteration} has difficulties that are not one number in [0, 1] a class'
         )
-    return step
+    return Step(record.iteration, record.epoch, num_clips, num_correct, difficulty)

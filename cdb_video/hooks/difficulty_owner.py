@@ -1,40 +1,29 @@
-"""What the hooks that own a difficulty share: handing it on, and keeping it in checkpoints."""
+"""The stages of a run that all hooks with a difficulty share: checkpoints, epochs, validations, tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from mmengine.dist import get_world_size
-from mmengine.runner import IterBasedTrainLoop
-from torch import Tensor
+from mmengine.hooks import Hook
 
 from cdb_video.checks import check_flags
-from cdb_video.difficulty.state import CHECKPOINT_KEY
-from cdb_video.hooks.reporting import ReportingHook, Validation
-from cdb_video.processes import together
-from cdb_video.run.agreement import check_agreement, start_prints, state_prints
-from cdb_video.run.consumers import (
-    class_prior,
-    find_class_parts,
-    find_difficulty_consumers,
-    follows_progress,
-    hand_on_prior,
-    hand_on_progress,
-)
-from cdb_video.run.fingerprints import Print
-from cdb_video.run.live_report import LiveReport
-from cdb_video.run.log import log_class_image, log_classes, log_scalars
-from cdb_video.run.loop import remember_checkpoint, validation_due
-from cdb_video.run.parts import CONSUMER_RECIPE
-from cdb_video.run.record import record_validation
-from cdb_video_files.json_values import plain
+from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.processes import from_main, is_main_process
+from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
+from cdb_video.run.handover import Handover
+from cdb_video.run.parts import RunParts
+from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
+from cdb_video.run.reporting.live_report import LiveReport
+from cdb_video.run.reporting.log import log_difficulty
+from cdb_video.run.reporting.record import record_validation, start_history
+from cdb_video.run.reporting.reports import Reports, Validation
 
 
-class DifficultyOwner(ReportingHook):
+class DifficultyOwner(Hook):
     """The base of ClassDifficultyHook and DifficultyReplayHook; a run has one of them.
 
     Args:
+        source: What the difficulty is measured on: 'val', 'train' or 'replay', as in `cdb_video.difficulty.history`.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         report: Whether to write the class report.
         live_report: Whether to keep the page up to date after validations.
@@ -51,193 +40,159 @@ class DifficultyOwner(ReportingHook):
     # After EMAHook has swapped back, before CheckpointHook, so that the best checkpoint has the new state.
     priority = 'LOW'
 
-    def __init__(self, log_classes: int, report: bool, live_report: bool = False) -> None:
+    def __init__(self, source: str, log_classes: int, report: bool, live_report: bool = False) -> None:
         if not isinstance(log_classes, int) or log_classes < 0:
             raise ValueError(f'log_classes={log_classes!r}: must be a whole number >= 0')
         check_flags(report=report, live_report=live_report)
-        super().__init__(report)
+        self.source = source
+        self.report = report
         self.log_classes = log_classes
         self.live_report = LiveReport() if live_report else None
-        self.agreement_: str | None = None
-        self._sampler: Any = None
-        self._is_training = False
-        self._validation_missing = False
+        self._entry = CheckpointEntry()
+        self._handover: Handover | None = None
+        self._reports = Reports()
+
+    @property
+    def state_(self) -> DifficultyState | None:
+        """The difficulty in force."""
+        return None if self._handover is None else self._handover.state
+
+    @property
+    def agreement_(self) -> str | None:
+        """The hash of what all processes have alike."""
+        return None if self._handover is None else self._handover.agreement
 
     # Checkpoints
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the entry for later: whether it is resumed from or only loaded is not known yet."""
-        entry = checkpoint.get(CHECKPOINT_KEY)
-        if isinstance(entry, Mapping):
-            # To other processes, whose device is not this one's.
-            entry = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in entry.items()}
-        self._loaded = entry
-        self._is_loaded_anew = True
-        meta = checkpoint.get('meta')
-        known = meta if isinstance(meta, Mapping) else {}
-        self._loaded_at = {key: known[key] for key in ('epoch', 'iter') if isinstance(known.get(key), int)}
+        self._entry = CheckpointEntry.of(checkpoint)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Put the state into the checkpoint."""
-        if self.state_ is not None:
-            checkpoint[CHECKPOINT_KEY] = self.state_.to_checkpoint() | {
-                'report': {
-                    'consumers': self._consumer_vectors(),
-                    'metrics': self._metrics,
-                    'validated_at': self._validated_at,
-                    'source': self.source,
-                }
-            }
+        if self._handover is not None:
+            checkpoint[CHECKPOINT_KEY] = checkpoint_content(self._handover, self._reports)
 
     # Training
 
     def before_train_epoch(self, runner: Any) -> None:
         """Hand on the epoch, before the sampler draws it; make up for a validation that the checkpoint lacks."""
-        self._hand_on_progress(runner)
-        if self.state_ is not None:
-            hand_on_prior(runner.model, self._sampler, self.state_.train_counts)
-            if follows_progress(runner.model, self._sampler):
-                self._agree(runner, lambda: self._prints(runner), f'before epoch {runner.epoch + 1}')
-        self._validate_if_missing(runner)
+        if self._handover is not None:
+            self._handover.begin_epoch()
+            self._reports.make_up(self._handover.parts)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Take what a validation in training has measured, and report it if it was the last one."""
-        if not self._is_training:
+        handover = self._handover
+        if handover is None or not self._reports.is_training:
             return
-        self._validated_at, self._validation_missing = runner.iter, False
-        if self.state_ is None or self._metric is None or self._metric.counts_ is None:
+        validation = self._reports.take(handover.parts.loop, metrics)
+        if validation is None:
             return
-        self._validation = Validation(runner.epoch, runner.iter, self._metric.counts_, plain(metrics or {}))
-        self._take_validation(runner, self._validation)
-        if self._is_over(runner):
+        self._take_validation(handover, validation)
+        if self.report and handover.parts.loop.is_over:
             # Before a checkpoint says that this validation was: a run that is killed here validates again.
-            self._try_to_report(runner)
+            self._reports.try_to_write(runner, handover)
 
     def after_train(self, runner: Any) -> None:
         """Make up for the last validation, if the checkpoint lacks it, and report it if that was not done."""
-        self._validate_if_missing(runner)
-        self._is_training = False
-        self._report_validation(runner)
+        handover = self._handover
+        if handover is None:
+            return
+        self._reports.make_up(handover.parts)
+        self._reports.end()
+        if self.report:
+            self._reports.write(runner, handover)
 
-    def _try_to_report(self, runner: Any) -> None:
-        """Report the last validation; a fault in that costs no checkpoint, and is raised after them."""
-        try:
-            self._report_validation(runner)
-        except Exception:
-            runner.logger.exception('the class report failed; it is tried again when the checkpoints are saved')
-            self._reported_at = None
+    # A test
+
+    def before_test(self, runner: Any) -> None:
+        """Check the class lists, and give the metric the training counts, for the accuracies by shot.
+
+        Raises:
+            ValueError: If the test set, the model, the metric and the checkpoint have different classes.
+        """
+        self._entry = self._entry.of_main_process()
+        prepare_test(runner, self._evaluated)
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        """Write the class report of the test set."""
+        if self.report and is_main_process():
+            report_test(runner, self._evaluated, metrics or {})
 
     # For those who derive from it
 
-    def _take_validation(self, runner: Any, validation: Validation) -> None:
-        """What a validation means for the difficulty: nothing, unless it is measured there."""
+    def _share_entry(self) -> CheckpointEntry:
+        """Begin a training with what the main process has read in the checkpoint; returns what this one has."""
+        own, self._handover = self._entry, None
+        self._entry = own.of_main_process().in_training()
+        return own
 
-    def _check_alone(self, runner: Any) -> None:
-        owners = [type(hook).__name__ for hook in runner.hooks if isinstance(hook, DifficultyOwner)]
-        if len(owners) > 1:
-            raise ValueError(
-                f'custom_hooks holds {" and ".join(owners)}, and each would hand out its own difficulty: keep one'
-            )
-
-    def _find_consumers(self, runner: Any, remedy: str) -> dict[str, Any]:
-        """Who takes the difficulty; an error with the `remedy` if nobody does."""
-        consumers = find_difficulty_consumers(runner.model, self._sampler)
-        if not consumers:
-            raise ValueError(
-                f'{type(self).__name__} found nothing to hand the difficulty to: add {CONSUMER_RECIPE}{remedy}'
-            )
-        return consumers
-
-    def _begin_training(self, runner: Any, validated_at: int | None = None) -> None:
-        """See whether a validation was due where the run resumes, and the checkpoint was saved before it.
-
-        mmengine saves before it validates.
+    def _start_training(self, handover: Handover, own_entry: CheckpointEntry) -> None:
+        """Check that all processes start from the same, and hand that on.
 
         Args:
-            runner: Before the first step.
-            validated_at: The iterations at the last validation that the state knows of. None = the difficulty does
-                not come from it, so the checkpoint says when it was; those of earlier versions do not.
-        """
-        self._is_training = True
-        loaded = (self._loaded or {}) if runner._resume else {}
-        noted = loaded.get('report', {}).get('validated_at', loaded.get('iteration'))
-        self._validated_at = noted if validated_at is None else validated_at
-        self._validation_missing = (
-            runner._val_loop is not None
-            and validation_due(runner.train_loop, self._by_epoch(runner))
-            and self._validated_at != runner.iter
-        )
-
-    def _validate_if_missing(self, runner: Any) -> None:
-        if self._validation_missing:
-            runner.logger.info(
-                f'the validation after {runner.iter} iterations is not in the checkpoint: running it now'
-            )
-            remember_checkpoint(runner, self._by_epoch(runner))
-            runner.val_loop.run()
-
-    def _check_start(self, runner: Any, own_entry: Any) -> None:
-        """See that all processes have loaded the same files and read the same lists.
-
-        Args:
-            runner: Before the first step.
+            handover: Of the training, with the state that it starts from.
             own_entry: What this process itself has read in the checkpoint.
         """
-        self._agree(runner, lambda: list(start_prints(runner, self._sampler, own_entry)), 'before training')
+        self._handover = handover
+        self._reports = Reports(handover.parts.metric, self.source)
+        handover.check_start(own_entry.content)
+        handover.hand_on()
 
-    def _push(self, runner: Any, epoch: int | None = None) -> None:
-        """Hand the state to whatever takes it, and see that it is the same in all processes.
+    def _begin_training(self, handover: Handover, validated_at: int | None = None) -> None:
+        """Start the history, and see whether a validation was due where the run resumes.
 
         Args:
-            runner: In training.
+            handover: Of the training.
+            validated_at: Iterations at the last validation that the state knows of. None = the difficulty does not come
+                from it, so the checkpoint says when it was.
+        """
+        loop = handover.parts.loop
+        from_main(lambda: start_history(handover.parts, handover.state))
+        if validated_at is None and loop.asked_to_resume:
+            validated_at = self._entry.validated_at
+        self._reports.begin(loop, validated_at)
+
+    def _take_validation(self, handover: Handover, validation: Validation) -> None:
+        """What a validation means for the difficulty: nothing, unless it is measured there."""
+
+    def _go_on(self, handover: Handover, state: DifficultyState, step: int, epoch: int | None = None) -> None:
+        """Go on with a new difficulty: hand it on, record and log it.
+
+        Args:
+            handover: Of the training.
+            state: The new one.
+            step: What the visualizer is to count it at.
             epoch: Epochs done; None = those that the loop has counted.
         """
-        together(lambda: self._hand_on(runner, epoch))
-        self._agree(runner, lambda: self._prints(runner), f'after {runner.iter} iterations')
+        handover.state = state
+        handover.hand_on(epoch)
+        from_main(lambda: self._record(handover, step))
 
-    def _prints(self, runner: Any) -> list[Print]:
-        assert self.state_ is not None
-        parts = find_class_parts(runner.model, self._sampler)
-        prior = class_prior(self._sampler, self.state_.train_counts)
-        return list(state_prints(runner, self.state_, self._sampler, parts, prior))
-
-    def _agree(self, runner: Any, prints: Callable[[], list[Print]], moment: str) -> None:
-        if get_world_size() > 1:
-            self.agreement_ = check_agreement(prints, moment)
-            runner.logger.info(f'{get_world_size()} processes agree {moment}: {self.agreement_}')
-
-    def _hand_on(self, runner: Any, epoch: int | None) -> None:
-        """Hand epoch, difficulty, accuracy and the frequencies that training sees to whatever takes them."""
-        assert self.state_ is not None
-        self._hand_on_progress(runner, epoch)
-        for consumer in self._consumers.values():
-            consumer.set_class_difficulty(self.state_.difficulty, self.state_.accuracy)
-        hand_on_prior(runner.model, self._sampler, self.state_.train_counts)
-
-    def _hand_on_progress(self, runner: Any, epoch: int | None = None) -> None:
-        done = runner.epoch if epoch is None else epoch
-        hand_on_progress(runner.model, self._sampler, done, runner.max_epochs if self._by_epoch(runner) else None)
-
-    def _record(self, runner: Any, step: int) -> None:
+    def _record(self, handover: Handover, step: int) -> None:
         """Add the state to the history, the visualizer and the log; on the main process only."""
-        assert self.state_ is not None
-        vectors = self._consumer_vectors()
-        record_validation(runner, self.state_, vectors, self._metrics, self.source)
-        log_scalars(runner, self.state_, vectors, step)
-        log_class_image(runner, self.state_, vectors, step)
-        log_classes(runner, self.state_, vectors, self.log_classes)
+        parts, state, vectors = handover.parts, handover.state, handover.vectors
+        record_validation(parts, state, vectors, handover.metrics, self.source)
+        log_difficulty(parts, state, vectors, step, self.log_classes)
         if self.live_report is not None:
-            self.live_report.update(runner)
+            self.live_report.update(parts)
 
-    @staticmethod
-    def _by_epoch(runner: Any) -> bool:
-        return not isinstance(runner.train_loop, IterBasedTrainLoop)
+    def _evaluated(self) -> EvaluatedModel:
+        """The model as it is now: that of a training in this process, unless a checkpoint was loaded after it."""
+        if self._handover is None or self._entry.is_new:
+            return EvaluatedModel.loaded(self._entry)
+        return EvaluatedModel.trained(self._handover, self.source)
 
-    def _is_over(self, runner: Any) -> bool:
-        """Whether the last epoch, or iteration, is done."""
-        loop = runner.train_loop
-        return bool(runner.epoch >= loop.max_epochs if self._by_epoch(runner) else runner.iter >= loop.max_iters)
 
-    def _step(self, runner: Any) -> int:
-        """What the visualizer counts in: epochs, or iterations where the loop is by iteration."""
-        return int(runner.epoch if self._by_epoch(runner) else runner.iter)
+def check_alone(parts: RunParts) -> None:
+    """Check that one hook owns a difficulty.
+
+    Raises:
+        ValueError: If several do.
+    """
+    owners = [type(hook).__name__ for hook in parts.hooks if isinstance(hook, DifficultyOwner)]
+    if len(owners) > 1:
+        raise ValueError(
+            f'custom_hooks holds {" and ".join(owners)}, and each would hand out its own difficulty: keep one'
+        )

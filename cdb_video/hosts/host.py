@@ -79,11 +79,13 @@ class Host:
         module = self.classes[name][0]
         return self._stand_in(name, module) if self.fault else getattr(import_module(f'cdb_video.{module}'), name)
 
-    def refuse(self, runner: Any) -> None:
+    def refuse(self, model: Any, train_set: Any, *, validates: bool) -> None:
         """Refuse what class difficulty cannot work with, before the first step.
 
         Args:
-            runner: mmengine's Runner or FlexibleRunner, with everything built.
+            model: That is trained.
+            train_set: The dataset that it is trained on.
+            validates: Whether the run has a validation.
 
         Raises:
             ValueError: If there is such a thing; the message says what to use instead.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cdb_video.report.class_report.file import write_class_report as write_class_report
     from cdb_video.report.class_report.rows import class_rows as class_rows
-    from cdb_video.report.class_report.rows import format_summary as format_summary
-    from cdb_video.report.class_report.rows import format_table as format_table
+    from cdb_video.report.class_report.text import format_summary as format_summary
+    from cdb_video.report.class_report.text import format_table as format_table
 else:
     from cdb_video.lazy_names import lazy_names
 
@@ -14,6 +14,7 @@ else:
         __name__,
         {
             'report.class_report.file': ['write_class_report'],
-            'report.class_report.rows': ['class_rows', 'format_summary', 'format_table'],
+            'report.class_report.rows': ['class_rows'],
+            'report.class_report.text': ['format_summary', 'format_table'],
         },
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
 from torch.utils.data import IterableDataset
 
 from cdb_video.processes import from_main, get_dist_info
 from cdb_video.restart.seeded_samples import NumberedBatches, SeededDataset, seed_model
+from cdb_video.run.loop import Loop
 from cdb_video.run.parts import find_sampler
 
 
@@ -52,7 +52,7 @@ class SampleSeedHook(Hook):
     def before_run(self, runner: Any) -> None:
         """Note the seed that the sampler was built with, before a checkpoint brings another."""
         self._built_with = runner.seed
-        self._is_given = runner._randomness_cfg.get('seed') is not None
+        self._is_given = Loop(runner).has_given_seed
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Note whether the run can be continued at all."""
@@ -64,14 +64,14 @@ class SampleSeedHook(Hook):
         Raises:
             ValueError: If the loop is by iteration, or the training data cannot be numbered.
         """
-        if isinstance(runner.train_loop, IterBasedTrainLoop):
+        if not Loop(runner).by_epoch:
             raise ValueError(
                 'SampleSeedHook needs an epoch-based loop: an iteration-based one reads its first batches before any '
                 'hook is asked, and has no epochs to start from. Set train_cfg.by_epoch=True, or remove the hook'
             )
         self._seed = from_main(lambda: runner.seed)  # with diff_rank_seed they differ
         self._settle_seed(runner)
-        if runner._resume and runner._has_loaded and not self._has_optimizer:
+        if Loop(runner).is_resumed and not self._has_optimizer:
             runner.logger.warning(
                 'the checkpoint that is resumed holds no state of the optimizer, as those of the best do: the run will '
                 'not follow the course of the one before. Resume from epoch_*.pth'
@@ -98,7 +98,7 @@ class SampleSeedHook(Hook):
         if runner.seed != self._built_with and getattr(sampler, 'seed', None) == self._built_with:
             sampler.seed = runner.seed
             runner.logger.info(f'the sampler goes on with seed {runner.seed} of the checkpoint')
-        elif not self._is_given and not (runner._resume and runner._has_loaded):
+        elif not self._is_given and not Loop(runner).is_resumed:
             runner.logger.warning(
                 f'this run has the random seed {runner.seed}: a restart before the first checkpoint will draw another, '
                 'and follow another course. Pass --seed (or set randomness.seed)'

@@ -15,8 +15,9 @@ from torch import nn
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.processes import from_all
-from cdb_video.run.consumers import consumer_array, consumer_tau, prior_array
+from cdb_video.run.consumers import class_prior, consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
+from cdb_video.run.parts import RunParts
 from cdb_video.samplers.class_sampler import ClassSampler
 from cdb_video.version import __version__
 
@@ -64,22 +65,22 @@ def check_agreement(prints: Callable[[], list[Print]], moment: str) -> str:
     raise RuntimeError(f'the processes of this run disagree {moment} on {found}. ({kinds})')
 
 
-def state_prints(
-    runner: Any, state: DifficultyState, sampler: Any, consumers: Mapping[str, Any], prior: Any
-) -> Iterator[Print]:
+def state_prints(parts: RunParts, state: DifficultyState) -> Iterator[Print]:
     """Hashes of what difficulty, loss and sampler act on; those of the cause come before those of the effect.
 
-    `consumers` are all parts that derive something, handed difficulty or not. The order of an epoch is drawn from the
+    All parts that derive something are among them, handed difficulty or not. The order of an epoch is drawn from the
     sampler's seed, epoch, labels and probabilities, so it needs no hash.
     """
-    yield Print('the position in training', digest_of(int(runner.epoch), int(runner.iter)), _SAME_FILE)
+    sampler = parts.sampler
+    prior = class_prior(sampler, state.train_counts)
+    yield Print('the position in training', digest_of(parts.loop.epoch, parts.loop.iteration), _SAME_FILE)
     yield Print('the class names', digest_of(state.class_names), _SAME_LIST)
     yield Print('the training clips per class', digest_of(state.train_counts), _SAME_LIST)
     yield Print(
         'the counts of the validation', digest_of(state.num_clips, state.num_correct, state.iteration), _SAME_FILE
     )
     yield Print('the class difficulty', digest_of(state.difficulty, state.measured), _SAME_MACHINE)
-    for name, consumer in consumers.items():
+    for name, consumer in parts.class_parts.items():
         kind, vector = consumer_array(consumer) or ('vector', None)
         value = digest_of(consumer_tau(consumer), vector, prior_array(consumer))
         yield Print(f'the {kind} of {name}', value, _SAME_MACHINE)
@@ -88,26 +89,25 @@ def state_prints(
     yield Print(f'seed and epoch of {type(sampler).__name__}', drawn, _SAME_SEED)
 
 
-def start_prints(runner: Any, sampler: Any, loaded: Any) -> Iterator[Print]:
+def start_prints(parts: RunParts, loaded: Any) -> Iterator[Print]:
     """Hashes of what can differ from the start on: files that were loaded, lists of clips, lengths of an epoch.
 
     DistributedDataParallel gives all processes the weights of the first when it is made, but a checkpoint is
     loaded later, by each process for itself.
 
     Args:
-        runner: With everything built and loaded.
-        sampler: The one that picks the training clips.
+        parts: Of a run with everything built and loaded.
         loaded: This process's own entry of the checkpoint, None if it has none.
     """
     yield Print('the class difficulty in the checkpoint', digest_of(*_flat(loaded)), _SAME_FILE)
-    yield Print('the parameters and buffers of the model', model_digest(runner.model), _SAME_FILE)
-    for role, loader in (('training', runner.train_dataloader), ('validation', _val_dataloader(runner))):
-        if loader is not None:
-            labels = digest_of(dataset_labels(loader.dataset), dataset_class_names(loader.dataset))
+    yield Print('the parameters and buffers of the model', model_digest(parts.model), _SAME_FILE)
+    for role, dataset in (('training', parts.train_set), ('validation', parts.val_set)):
+        if dataset is not None:
+            labels = digest_of(dataset_labels(dataset), dataset_class_names(dataset))
             yield Print(f'the labels of the {role} clips', labels, _SAME_LIST)
     # Slicing samplers of mmengine have one rank's draws in num_samples, ours those of all.
-    draws = getattr(sampler, 'num_samples', None) if isinstance(sampler, ClassSampler) else None
-    yield Print('the steps in an epoch', digest_of(len(runner.train_dataloader), draws), _SAME_LENGTH)
+    draws = getattr(parts.sampler, 'num_samples', None) if isinstance(parts.sampler, ClassSampler) else None
+    yield Print('the steps in an epoch', digest_of(len(parts.train_loader), draws), _SAME_LENGTH)
 
 
 def model_digest(model: nn.Module) -> str:
@@ -121,10 +121,6 @@ def model_digest(model: nn.Module) -> str:
             made.update(f'{name}{value.dtype}{tuple(value.shape)}'.encode())
             made.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return made.hexdigest()
-
-
-def _val_dataloader(runner: Any) -> Any:
-    return None if runner._val_loop is None else runner.val_dataloader
 
 
 def _flat(entry: Any) -> Iterator[Any]:

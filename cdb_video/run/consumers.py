@@ -17,6 +17,7 @@ from cdb_video.difficulty.consumer import (
     takes_progress,
 )
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.records import Derived
 
 
 def class_prior(sampler: Any, train_counts: IntVector) -> Any:
@@ -25,25 +26,23 @@ def class_prior(sampler: Any, train_counts: IntVector) -> Any:
     return train_counts if probability is None else probability * train_counts.sum()
 
 
-def hand_on_prior(model: nn.Module, sampler: Any, train_counts: IntVector) -> None:
+def hand_on_prior(consumers: Iterable[TakesPrior], sampler: Any, train_counts: IntVector) -> None:
     """Hand on the frequencies that training sees."""
-    for consumer in find_prior_consumers(model):
+    for consumer in consumers:
         consumer.set_class_prior(class_prior(sampler, train_counts))
 
 
-def hand_on_progress(model: nn.Module, sampler: Any, epoch: int, max_epochs: int | None) -> None:
+def hand_on_progress(consumers: Iterable[TakesProgress], epoch: int, max_epochs: int | None) -> None:
     """Hand on how many epochs are done, and of how many.
 
     Args:
-        model: Of the run.
-        sampler: The one that picks the training clips.
+        consumers: What takes them.
         epoch: Epochs done.
         max_epochs: Epochs of the run; None in training by iteration, which has none.
 
     Raises:
         ValueError: If something waits for an epoch in training by iteration.
     """
-    consumers = find_progress_consumers(model, sampler)
     if max_epochs is not None:
         for consumer in consumers:
             # A run that is resumed with fewer epochs than it has trains nothing more.
@@ -57,17 +56,12 @@ def hand_on_progress(model: nn.Module, sampler: Any, epoch: int, max_epochs: int
         )
 
 
-def follows_progress(model: nn.Module, sampler: Any) -> bool:
-    """Whether anything changes with the epoch."""
-    return any(consumer.follows_progress for consumer in find_progress_consumers(model, sampler))
-
-
-def consumer_vectors(consumers: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def consumer_vectors(consumers: Mapping[str, Any]) -> dict[str, Derived]:
     """Tau and weight or probability of every consumer, as the history has them."""
     vectors = {}
     for name, consumer in consumers.items():
         vector = consumer_vector(consumer)
-        vectors[name] = {'tau': consumer_tau(consumer)} | ({} if vector is None else dict([vector]))
+        vectors[name] = Derived(consumer_tau(consumer), **({} if vector is None else dict([vector])))
     return vectors
 
 

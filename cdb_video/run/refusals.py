@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, SyncBuffersHook
-from mmengine.runner import IterBasedTrainLoop
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.hosts.host import hosts
-from cdb_video.metrics.class_accuracy import ClassAccuracy
-from cdb_video.run.parts import find_sampler
+from cdb_video.processes import get_world_size
+from cdb_video.run.parts import METRIC_RECIPE, RunParts
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
 _SHARDING = {
@@ -30,36 +27,35 @@ _SHARDING = {
 }
 
 
-def check_companions(runner: Any, owner: Any) -> None:
+def check_companions(parts: RunParts, owner: str) -> None:
     """Check what else takes part in a run; called before training by the hook that owns the difficulty.
 
     Args:
-        runner: mmengine's Runner or FlexibleRunner, with a train loop.
-        owner: The hook.
+        parts: Of the run.
+        owner: The name of the hook, for messages.
 
     Raises:
         ValueError: If something cannot work; the message says what to use instead.
     """
-    _refuse_sharding(runner, type(owner).__name__)
+    _refuse_sharding(parts, owner)
     for host in hosts():
-        host.refuse(runner)
-    check_classifier_of_loss(runner.model)
-    if runner._val_loop is not None:
-        _warn_of_own_statistics(runner)
-    loop, sampler = runner.train_loop, find_sampler(runner.train_dataloader)
-    if isinstance(loop, IterBasedTrainLoop):
-        if runner._val_loop is not None:
-            _warn_of_late_difficulty(runner, loop, sampler)
-    elif getattr(sampler, 'infinite', False):
+        host.refuse(parts.model, parts.train_set, validates=parts.loop.validates)
+    check_classifier_of_loss(parts.model)
+    if parts.loop.validates:
+        _warn_of_own_statistics(parts)
+    if not parts.loop.by_epoch:
+        if parts.loop.validates:
+            _warn_of_late_difficulty(parts)
+    elif getattr(parts.sampler, 'infinite', False):
         raise ValueError(
-            f'{type(sampler).__name__}(infinite=True) in {type(loop).__name__}: its epoch would never end. Remove '
+            f'{type(parts.sampler).__name__}(infinite=True) in {parts.loop.kind}: its epoch would never end. Remove '
             'infinite=True, or train by iteration: train_cfg=dict(by_epoch=False, max_iters=..., val_interval=...)'
         )
 
 
-def _refuse_sharding(runner: Any, owner: str) -> None:
+def _refuse_sharding(parts: RunParts, owner: str) -> None:
     """Nothing here was made or tested for a model or an optimizer that is cut into shards."""
-    for part in (getattr(runner, 'strategy', None), runner.model):
+    for part in (parts.strategy, parts.model):
         for ancestor in type(part).__mro__:
             if ancestor.__name__ in _SHARDING:
                 raise ValueError(
@@ -69,13 +65,13 @@ def _refuse_sharding(runner: Any, owner: str) -> None:
                 )
 
 
-def _warn_of_own_statistics(runner: Any) -> None:
+def _warn_of_own_statistics(parts: RunParts) -> None:
     """Say that every process would validate with statistics of its own, of which the checkpoint has one set."""
-    if get_world_size() == 1 or any(isinstance(hook, SyncBuffersHook) for hook in runner.hooks):
+    if get_world_size() == 1 or any(isinstance(hook, SyncBuffersHook) for hook in parts.hooks):
         return
-    for name, module in runner.model.named_modules():
+    for name, module in parts.model.named_modules():
         if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm) and module.track_running_stats:
-            runner.logger.warning(
+            parts.logger.warning(
                 f'{name} ({type(module).__name__}) has running statistics, and every process has its own: the '
                 'processes validate with different models, and a resumed run, in which all have those of process 0, '
                 "measures another difficulty. Add default_hooks=dict(sync_buffers=dict(type='SyncBuffersHook')), as "
@@ -84,49 +80,104 @@ def _warn_of_own_statistics(runner: Any) -> None:
             return
 
 
-def _warn_of_late_difficulty(runner: Any, loop: Any, sampler: Any) -> None:
+def _warn_of_late_difficulty(parts: RunParts) -> None:
     """Say that validations come faster than a sampler that draws whole passes can follow."""
+    sampler = parts.sampler
     if not takes_difficulty(sampler) or getattr(sampler, 'infinite', False):
         return
-    batches = len(loop.dataloader)
-    if loop.val_interval % batches:
-        runner.logger.warning(
+    batches, val_interval = len(parts.train_loader), parts.loop.val_interval
+    if val_interval % batches:
+        parts.logger.warning(
             f'{type(sampler).__name__} draws a pass of {batches} batches at a time, and validations come every '
-            f'{loop.val_interval} iterations: a new difficulty acts on sampling from the next pass on only. Set '
+            f'{val_interval} iterations: a new difficulty acts on sampling from the next pass on only. Set '
             'infinite=True in the sampler, or num_samples = val_interval x batch_size x number of processes'
         )
 
 
-def check_monitored(runner: Any, metric: ClassAccuracy, keys: list[str]) -> None:
+def check_trained_by_epoch(parts: RunParts) -> None:
+    """Check that a difficulty can be measured on the batches of whole epochs.
+
+    Raises:
+        ValueError: If training is by iteration.
+    """
+    if not parts.loop.by_epoch:
+        raise ValueError("source='train' measures after every epoch, and this run is trained by iteration")
+
+
+def check_unmeasured(parts: RunParts, observe_only: bool) -> None:
+    """Say that without a validation there is no difficulty.
+
+    Raises:
+        ValueError: Unless `observe_only`: then nobody waits for it.
+    """
+    if not observe_only:
+        raise ValueError(
+            'ClassDifficultyHook needs a validation before the end of training: set val_dataloader, val_cfg and '
+            f'{METRIC_RECIPE}, let val_begin be at most the length of training, and train without '
+            '--no-validate; or replay the difficulty of an earlier run with DifficultyReplayHook'
+        )
+    parts.logger.warning(
+        'ClassDifficultyHook: no validation in this run, so nothing is measured; a test will be reported'
+    )
+
+
+def check_metric(parts: RunParts) -> None:
+    """Check that there is a metric to measure the difficulty by.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if parts.metric is None:
+        raise ValueError(
+            f'ClassDifficultyHook found no ClassAccuracy in val_evaluator: set {METRIC_RECIPE} in '
+            'the config (it returns what AccMetric does, under the same names)'
+        )
+
+
+def warn_of_inaction(parts: RunParts, observe_only: bool) -> None:
+    """Say where a difficulty is measured and will not act, which is likely not meant."""
+    loop = parts.loop
+    if observe_only:
+        passed_over = [name for name, part in parts.consumers.items() if getattr(part, 'tau', None) != 0]
+        if passed_over:
+            parts.logger.warning(f'observe_only=True: {", ".join(passed_over)} will be handed no difficulty')
+    elif loop.first_validation == loop.last_step:
+        parts.logger.warning(
+            f'the only validation is at the end of training (val_begin={loop.val_begin}, val_interval='
+            f'{loop.val_interval}, {loop.max_epochs} epochs), so no difficulty will act: validate earlier '
+            '(train_cfg.val_interval=1) or train longer'
+        )
+
+
+def check_monitored(parts: RunParts, keys: Sequence[str]) -> None:
     """Check that what waits for a result of the validation waits for one that there will be.
 
     Looks at save_best of CheckpointHook, monitor of EarlyStoppingHook and monitor of schedulers such as
     ReduceOnPlateauLR; mmengine itself finds a misspelt key only after the first validation.
 
     Args:
-        runner: With hooks, schedulers and validation loop built.
-        metric: The ClassAccuracy of the validation.
-        keys: What `metric` will return.
+        parts: Of a run with a ClassAccuracy in its validation.
+        keys: What that will return.
 
     Raises:
-        ValueError: If neither `metric` nor another metric of the validation can return a key that is waited for.
+        ValueError: If neither that nor another metric of the validation can return a key that is waited for.
     """
-    others = [one for one in runner.val_loop.evaluator.metrics if one is not metric]
-    for source, key in _monitored(runner):
+    others = [one for one in parts.val_metrics if one is not parts.metric]
+    for source, key in _monitored(parts):
         if key in keys or any(not one.prefix or key.startswith(f'{one.prefix}/') for one in others):
             continue
         raise ValueError(f'{source}={key!r}: the validation will not return that; it returns {", ".join(keys)}')
 
 
-def _monitored(runner: Any) -> Iterator[tuple[str, str]]:
+def _monitored(parts: RunParts) -> Iterator[tuple[str, str]]:
     """Who waits for which key of the validation's results."""
-    for hook in runner.hooks:
+    for hook in parts.hooks:
         if isinstance(hook, CheckpointHook):
             yield from (('save_best of CheckpointHook', key) for key in hook.save_best or () if key != 'auto')
         elif isinstance(hook, EarlyStoppingHook):
             yield 'monitor of EarlyStoppingHook', hook.monitor
-    schedulers = runner.param_schedulers or []
-    if isinstance(schedulers, dict):
+    schedulers = parts.schedulers
+    if isinstance(schedulers, Mapping):
         schedulers = [one for group in schedulers.values() for one in group]
     for scheduler in schedulers:
         if getattr(scheduler, 'need_val_args', False) and scheduler.by_epoch:

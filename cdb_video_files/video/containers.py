@@ -44,3 +44,9 @@ def picture_stream(container: Any) -> Any:
                 stream.codec_context.thread_count = 1
             return stream
     return None
+
+
+def video_path(filename: str) -> str:
+    """The file of a list's entry: where a name has no ending and there is no such file, '.mp4' is added."""
+    has_ending = os.path.splitext(filename)[1] != ''
+    return filename if has_ending or os.path.isfile(filename) else f'{filename}.mp4'

@@ -161,7 +161,7 @@ def test_balanced_softmax_takes_the_frequencies_of_the_list(real, load, cache, l
     sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': dataset})
     loss, number = MODELS.build(config.model.cls_head.loss_cls), num_classes_of(leaf)
     counts = np.bincount(dataset_labels(dataset), minlength=number)
-    hand_on_prior(torch.nn.ModuleList([loss]), sampler, count_train_clips(dataset, sampler))
+    hand_on_prior([loss], sampler, count_train_clips(dataset, sampler))
     if 'cdbw' in leaf:
         loss.set_class_difficulty(np.ones(number), np.zeros(number))
     for label in (0, number - 1):

@@ -13,8 +13,8 @@ import torch
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.losses.cdb import CDBLoss
-from cdb_video.run import record
 from cdb_video.run.consumers import find_difficulty_consumers
+from cdb_video.run.reporting import record
 from cdb_video.run.start import agreed_num_classes
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner, merged
 from tests.support.toys import LabelsOnly, ToyModel
@@ -37,14 +37,14 @@ def test_difficulty_of_each_validation_drives_loss_and_sampler(run, tmp_path):
     np.testing.assert_allclose(loss.class_weight, class_weights(state.difficulty, 1))
     np.testing.assert_allclose(sampler.class_probability, class_probability(state.difficulty, 1, [40, 20, 10, 5]))
     history = read_history(tmp_path / 'class_history.jsonl')
-    assert history.header['class_names'] == list(CLASS_NAMES)
-    assert history.header['train_counts'] == [40, 20, 10, 5]
-    assert [(entry['epoch'], entry['iter']) for entry in history.records] == [(1, 10), (2, 20), (3, 30)]
+    assert history.header.class_names == CLASS_NAMES
+    assert history.header.train_counts == [40, 20, 10, 5]
+    assert [(entry.epoch, entry.iteration) for entry in history.records] == [(1, 10), (2, 20), (3, 30)]
     last = history.records[-1]
-    assert last['difficulty'] == state.difficulty.tolist()
-    assert last['consumers']['CDBLoss'] == {'tau': 1.0, 'weight': loss.class_weight.tolist()}
-    assert last['consumers']['CDBSampler']['probability'] == sampler.class_probability.tolist()
-    assert 0 < last['metrics']['acc/mean1'] <= 1
+    assert last.difficulty == state.difficulty.tolist()
+    assert last.consumers['CDBLoss'].to_dict() == {'tau': 1.0, 'weight': loss.class_weight.tolist()}
+    assert last.consumers['CDBSampler'].probability == sampler.class_probability.tolist()
+    assert 0 < last.metrics['acc/mean1'] <= 1
 
 
 def test_first_epoch_is_class_balanced_and_the_next_follows_the_difficulty(run, tmp_path):
@@ -54,7 +54,7 @@ def test_first_epoch_is_class_balanced_and_the_next_follows_the_difficulty(run, 
     assert (np.abs(first - 75 / 4) < 1).all()
     second = np.bincount(list(itertools.chain(*runner.model.batches[10:]))[:75], minlength=4)
     after_first = read_history(tmp_path / 'class_history.jsonl').records[0]
-    expected = 75 * np.array(after_first['consumers']['CDBSampler']['probability'])
+    expected = 75 * np.array(after_first.consumers['CDBSampler'].probability)
     assert (np.abs(second - expected) < 1 + 1e-9).all()
 
 
@@ -81,7 +81,7 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path, save_best, redone):
     a, b = (read_history(tmp_path / name / 'class_history.jsonl') for name in 'ab')
     assert a.records == b.records
     aside = read_history(tmp_path / 'b' / 'class_history.1.jsonl')
-    assert [entry['iter'] for entry in aside.records] == redone
+    assert [entry.iteration for entry in aside.records] == redone
 
 
 def test_best_checkpoint_holds_the_state_after_its_own_validation(run, tmp_path):
@@ -101,7 +101,7 @@ def test_run_killed_before_its_last_validation_makes_up_for_it(run, tmp_path):
     resumed = run(train_cfg={'max_epochs': 2}, resume=True, load_from=str(tmp_path / 'epoch_2.pth'))
     resumed.train()
     assert hook_of(resumed).state_.iteration == 20
-    assert [entry['iter'] for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
+    assert [entry.iteration for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
 
 
 def test_checkpoint_is_saved_again_after_a_new_best_in_a_validation_that_was_made_up_for(run, tmp_path):
@@ -158,7 +158,7 @@ def test_resume_from_a_checkpoint_of_a_run_without_the_hook_validates_first(run,
     run(custom_hooks=[], train_cfg={'max_epochs': 1}).train()
     runner = run(train_cfg={'max_epochs': 2}, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
     runner.train()
-    assert [entry['iter'] for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
+    assert [entry.iteration for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,9 @@ def test_iteration_based_run_validates_by_iteration_and_resumes(tmp_path):
     resumed = iterations('b', 20, resume=True, load_from=str(tmp_path / 'b' / 'iter_10.pth'))
     resumed.train()
     records = read_history(tmp_path / 'a' / 'class_history.jsonl').records
-    assert [entry['iter'] for entry in records] == [5, 10, 15, 20]
-    assert [entry['iter'] for entry in read_history(tmp_path / 'b' / 'class_history.jsonl').records] == [5, 10, 15, 20]
+    assert [entry.iteration for entry in records] == [5, 10, 15, 20]
+    found = read_history(tmp_path / 'b' / 'class_history.jsonl').records
+    assert [entry.iteration for entry in found] == [5, 10, 15, 20]
 
 
 def test_balanced_softmax_gets_the_prior_that_training_sees(run):
@@ -239,7 +240,7 @@ def test_balanced_softmax_gets_the_prior_that_training_sees(run):
 def test_batch_sampler_s_sampler_is_found(run):
     runner = run(train_dataloader={'batch_sampler': {'type': 'BatchSampler', 'drop_last': True}, 'batch_size': 8})
     runner.train()
-    assert 'CDBSampler' in hook_of(runner)._consumers
+    assert 'CDBSampler' in hook_of(runner)._handover.consumers
 
 
 def test_baseline_is_measured_and_reported_but_not_driven(run, tmp_path):
@@ -249,7 +250,7 @@ def test_baseline_is_measured_and_reported_but_not_driven(run, tmp_path):
         train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
     )
     runner.train()
-    assert read_history(tmp_path / 'class_history.jsonl').records[-1]['consumers'] == {}
+    assert read_history(tmp_path / 'class_history.jsonl').records[-1].consumers == {}
     assert (tmp_path / 'class_report.csv').exists()
 
 
@@ -307,7 +308,7 @@ def test_class_report_is_written_once_and_before_a_checkpoint_tells_of_the_last_
 ):
     runner = run(custom_hooks=[{'type': 'ClassDifficultyHook', 'source': source}], **better_every_time)
     epochs = watch_saves(runner, tmp_path / 'class_report.json')
-    with mock.patch('cdb_video.hooks.reporting.report_classes', wraps=record.report_classes) as written:
+    with mock.patch('cdb_video.run.reporting.reports.report_classes', wraps=record.report_classes) as written:
         runner.train()
     assert epochs == {
         'epoch_1.pth': [None, None],
@@ -362,7 +363,7 @@ def test_report_that_is_no_file_ends_no_run(run, tmp_path, better_every_time):
 def test_fault_in_a_report_costs_no_checkpoint_and_is_raised_in_the_end(run, tmp_path, better_every_time):
     runner = run(**better_every_time)
     with (
-        mock.patch('cdb_video.run.record.format_summary', side_effect=RuntimeError('a fault')),
+        mock.patch('cdb_video.run.reporting.record.format_summary', side_effect=RuntimeError('a fault')),
         pytest.raises(RuntimeError, match='a fault'),
     ):
         runner.train()
@@ -452,8 +453,8 @@ def test_hardest_and_easiest_classes_are_logged_by_name(run, number):
 def test_full_disk_costs_the_record_but_not_the_training(run):
     runner = run()
     with (
-        mock.patch('cdb_video.run.record.append_lines', side_effect=OSError(28, 'No space left')),
-        mock.patch('cdb_video.run.record.write_class_report', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.run.reporting.record.append_lines', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.run.reporting.record.write_class_report', side_effect=OSError(28, 'No space left')),
         mock.patch.object(runner.logger, 'warning') as warning,
     ):
         runner.train()
@@ -653,7 +654,7 @@ def test_metrics_of_other_kinds_reach_history_and_report_as_json(run, tmp_path):
         with mock.patch.object(logger, 'after_val_epoch'), mock.patch.object(logger, 'after_test_epoch'):
             runner.train()
             runner.test()
-    recorded = read_history(tmp_path / 'class_history.jsonl').records[0]['metrics']
+    recorded = read_history(tmp_path / 'class_history.jsonl').records[0].metrics
     written = json.loads((tmp_path / 'class_report.json').read_text(), parse_constant=pytest.fail)['metrics']
     for found in (recorded, written):
         assert found['matrix'] == [[1, 0], [0, 1]]
@@ -683,7 +684,7 @@ def test_history_of_a_newer_version_is_kept_aside_and_does_not_stop_a_resume(run
     path = tmp_path / 'class_history.jsonl'
     path.write_text('{"kind": "header", "version": 99}\n')
     run(train_cfg={'max_epochs': 2}, resume=True).train()
-    assert [entry['epoch'] for entry in read_history(path).records] == [2]
+    assert [entry.epoch for entry in read_history(path).records] == [2]
     assert '99' in (tmp_path / 'class_history.1.jsonl').read_text()
 
 
@@ -691,8 +692,8 @@ def test_resume_with_other_training_clips_writes_a_new_header(run, tmp_path):
     run(train_cfg={'max_epochs': 1}).train()
     run(train_cfg={'max_epochs': 2}, resume=True, train_dataloader={'dataset': {'counts': [41, 20, 10, 5]}}).train()
     history = read_history(tmp_path / 'class_history.jsonl')
-    assert history.header['train_counts'] == [41, 20, 10, 5]
-    assert [entry['epoch'] for entry in history.records] == [1, 2]
+    assert history.header.train_counts == [41, 20, 10, 5]
+    assert [entry.epoch for entry in history.records] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def test_replay_on_the_same_clips_repeats_the_training_to_the_bit(measured, repl
     # The last validation is due after the last iteration.
     assert len(replayed) == len(recorded) - 1
     for one, other in zip(replayed, recorded, strict=False):
-        for key in ('iter', 'epoch', 'difficulty', 'consumers', 'num_clips'):
-            assert one[key] == other[key]
+        for name in ('iteration', 'epoch', 'difficulty', 'consumers', 'num_clips'):
+            assert getattr(one, name) == getattr(other, name)
 
 
 @pytest.mark.parametrize('stretch', [1.5, 'epoch'])
@@ -74,13 +74,13 @@ def test_replay_on_more_clips_acts_at_the_stretched_iterations(replay, measured,
             weights.append(runner.model.cls_head.loss_cls.class_weight.tolist()) or step(*args, **kwargs)
         )
         runner.train()
-    recorded = [record['consumers']['CDBLoss']['weight'] for record in read_history(measured[1]).records]
+    recorded = [record.consumers['CDBLoss'].weight for record in read_history(measured[1]).records]
     assert weights[14] == [1.0] * 4
     assert weights[15] == weights[29] == recorded[0]
     assert weights[30] == recorded[1]
     assert weights[45] == recorded[2]
     records = read_history(tmp_path / 'replayed/class_history.jsonl').records
-    assert [record['iter'] for record in records] == [15, 30, 45]
+    assert [record.iteration for record in records] == [15, 30, 45]
 
 
 @pytest.mark.parametrize('epoch', [1, 2])
@@ -230,7 +230,7 @@ def test_replay_by_iteration_repeats_the_training_and_resumes_to_the_bit(tmp_pat
     replayed = make_runner(tmp_path / 'replayed', uuid.uuid4().hex, **copy.deepcopy(settings))
     replayed.train()
     before = read_history(tmp_path / 'replayed/class_history.jsonl').records
-    assert [record['iter'] for record in before] == [10, 20, 30]
+    assert [record.iteration for record in before] == [10, 20, 30]
     resumed = make_runner(
         tmp_path / 'replayed',
         uuid.uuid4().hex,

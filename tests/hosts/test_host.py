@@ -101,4 +101,9 @@ def test_a_host_need_not_offer_anything():
 
     bare = Bare()
     assert bare.fault is None
-    assert (bare.mends(), bare.refuse(None), bare.labels([]), bare.sample_path({})) == ([], None, None, None)
+    assert (bare.mends(), bare.refuse(None, None, validates=True), bare.labels([]), bare.sample_path({})) == (
+        [],
+        None,
+        None,
+        None,
+    )

@@ -117,13 +117,13 @@ def test_growing_tau_acts_and_is_recorded_as_it_will_act(tmp_path):
         train_dataloader={'sampler': {'type': 'CDBSampler', 'tau': RAMP}},
     )
     records = read_history(tmp_path / 'class_history.jsonl').records
-    assert [entry['consumers']['CDBLoss']['tau'] for entry in records] == [1, 2, 2]
-    assert [entry['consumers']['CDBSampler']['tau'] for entry in records] == [1, 2, 2]
+    assert [entry.consumers['CDBLoss'].tau for entry in records] == [1, 2, 2]
+    assert [entry.consumers['CDBSampler'].tau for entry in records] == [1, 2, 2]
     for entry, tau in zip(records, (1, 2, 2), strict=True):
-        difficulty = entry['difficulty']
-        np.testing.assert_allclose(entry['consumers']['CDBLoss']['weight'], class_weights(difficulty, tau))
+        difficulty = entry.difficulty
+        np.testing.assert_allclose(entry.consumers['CDBLoss'].weight, class_weights(difficulty, tau))
         expected = class_probability(difficulty, tau, COUNTS)
-        np.testing.assert_allclose(entry['consumers']['CDBSampler']['probability'], expected)
+        np.testing.assert_allclose(entry.consumers['CDBSampler'].probability, expected)
     assert hook_of(runner).state_.epoch == 3
 
 

@@ -129,7 +129,7 @@ def test_class_balanced_dataset_repeats_our_datasets_under_the_sampler(run, tmp_
     steps = losses_of(runner)
     # Repeat factors: 1, sqrt(0.5 / 0.25), sqrt(0.5 / (2 / 12)), sqrt(0.5 / (1 / 12)), each rounded up.
     assert hook_of(runner).state_.train_counts.tolist() == [6, 3 * 2, 2 * 2, 1 * 3]
-    assert read_history(tmp_path / 'class_history.jsonl').header['class_names'] == list(CLASSES)
+    assert read_history(tmp_path / 'class_history.jsonl').header.class_names == CLASSES
     # One epoch before any validation: class-balanced, whatever the repeats.
     drawn = np.bincount(torch.cat([labels for _, labels, _, _ in steps]), minlength=4)
     assert drawn.sum() == 9

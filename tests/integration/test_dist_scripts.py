@@ -66,10 +66,10 @@ def test_two_processes_train_and_test_and_count_every_clip_once(config, tmp_path
     said = run('tools/dist_train.sh', config, 2, *arguments)
     assert 'no checkpoint in' in said
     records = read_history(work / 'class_history.jsonl').records
-    assert [(record['epoch'], record['num_clips']) for record in records] == [(1, [9, 8, 7, 6]), (2, [9, 8, 7, 6])]
+    assert [(record.epoch, record.num_clips) for record in records] == [(1, [9, 8, 7, 6]), (2, [9, 8, 7, 6])]
     again = run('tools/dist_train.sh', config, 2, *arguments, '--cfg-options', 'train_cfg.max_epochs=3')
     assert 'resumed epoch: 2' in again
-    assert [record['epoch'] for record in read_history(work / 'class_history.jsonl').records] == [1, 2, 3]
+    assert [record.epoch for record in read_history(work / 'class_history.jsonl').records] == [1, 2, 3]
     best = next(work.glob('best_*.pth'))
     run('tools/dist_test.sh', config, best, 2, '--work-dir', work, '--dump', tmp_path / 'dump.pkl')
     # Every clip once, and no folder in between that the machines would have to share.

@@ -75,10 +75,10 @@ def shrink(config, side):
 def test_leaf_trains_two_epochs_and_leaves_history_report_and_checkpoint(train, tmp_path, tiny_mini, leaf, consumers):
     train(leaf)
     history = read_history(tmp_path / 'class_history.jsonl')
-    assert history.header['class_names'] == (tiny_mini / LISTS / 'classes.txt').read_text().splitlines()
-    assert [record['epoch'] for record in history.records] == [1, 2]
-    assert all(set(record['consumers']) == consumers for record in history.records)
-    assert all(sum(record['num_clips']) == 38 for record in history.records)
+    assert history.header.class_names == tuple((tiny_mini / LISTS / 'classes.txt').read_text().splitlines())
+    assert [record.epoch for record in history.records] == [1, 2]
+    assert all(set(record.consumers) == consumers for record in history.records)
+    assert all(sum(record.num_clips) == 38 for record in history.records)
     rows = list(csv.DictReader((tmp_path / 'class_report.csv').read_text().splitlines()))
     assert len(rows) == 19
     state = torch.load(next(tmp_path.glob('best_acc_mean1_*.pth')))['class_difficulty']
@@ -102,7 +102,7 @@ def test_full_config_takes_two_steps_on_egtea_mini(train, tmp_path):
     )
     assert runner.iter == 2
     (record,) = read_history(tmp_path / 'class_history.jsonl').records
-    assert sum(record['num_clips']) == 1
+    assert sum(record.num_clips) == 1
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(tiny_mini, t
     resumed = mim(*train, '--resume', '--cfg-options', 'train_cfg.max_epochs=2', data_root=tiny_mini)
     assert 'resumed epoch: 1' in resumed
     records = read_history(work / 'class_history.jsonl').records
-    assert [record['epoch'] for record in records] == [1, 2]
+    assert [record.epoch for record in records] == [1, 2]
 
     best = next(work.glob('best_acc_mean1_*.pth'))
     test = ['test', 'mmaction', config, '--work-dir', work, '--checkpoint']

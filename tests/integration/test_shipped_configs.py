@@ -190,9 +190,9 @@ def test_a_shipped_config_with_the_recipe_trains_validates_and_hands_the_difficu
     assert isinstance(runner.train_dataloader.sampler, CDBSampler)
     assert not torch.equal(before, head.fc_cls.weight)
     (record,) = read_history(tmp_path / 'work/class_history.jsonl').records
-    assert record['num_clips'] == [2, 2, 2, 2]
+    assert record.num_clips == [2, 2, 2, 2]
     assert head.loss_cls.tau_ == runner.train_dataloader.sampler.tau_ == 1.0
-    difficulty = np.asarray(record['difficulty'])
+    difficulty = np.asarray(record.difficulty)
     torch.testing.assert_close(head.loss_cls.class_weight.numpy(), difficulty / difficulty.mean())
     torch.testing.assert_close(runner.train_dataloader.sampler.class_probability, difficulty / difficulty.sum())
     assert (tmp_path / 'work/class_report.csv').exists()

@@ -13,7 +13,7 @@ from torch import nn
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.metrics.training_counts import TrainingCounts
-from tests.support.runs import hook_of, make_runner
+from tests.support.runs import make_runner
 
 ONLINE = {'custom_hooks': [{'type': 'ClassDifficultyHook', 'source': 'train', 'min_difficulty': 0.05}]}
 ALONE = {
@@ -56,18 +56,18 @@ def test_difficulty_is_that_of_the_epoch_s_own_predictions_with_and_without_vali
     steps = watch(runner)
     runner.train()
     records = read_history(tmp_path / 'class_history.jsonl').records
-    assert [(entry['epoch'], entry['iter'], entry['source']) for entry in records] == [
+    assert [(entry.epoch, entry.iteration, entry.source) for entry in records] == [
         (1, 10, 'train'),
         (2, 20, 'train'),
         (3, 30, 'train'),
     ]
     for epoch, entry in enumerate(records):
         clips, correct = counted(steps[10 * epoch : 10 * epoch + 10])
-        assert entry['num_clips'] == clips
-        assert entry['num_correct'] == correct
+        assert entry.num_clips == clips
+        assert entry.num_correct == correct
         expected = [max(0.05, 1 - right / number) for right, number in zip(correct, clips, strict=True)]
-        np.testing.assert_allclose(entry['difficulty'], expected)
-        assert entry['metrics'] == {}
+        np.testing.assert_allclose(entry.difficulty, expected)
+        assert entry.metrics == {}
     loss, sampler = runner.model.cls_head.loss_cls, runner.train_dataloader.sampler
     np.testing.assert_allclose(loss.class_weight, class_weights(expected, 1))
     np.testing.assert_allclose(sampler.class_probability, class_probability(expected, 1, [40, 20, 10, 5]))
@@ -80,7 +80,7 @@ def test_validation_changes_nothing(tmp_path):
         runner.train()
     for one, other in zip(with_one.model.parameters(), without.model.parameters(), strict=True):
         assert torch.equal(one, other)
-    counts = hook_of(with_one)._metric.counts_
+    counts = with_one.val_loop.evaluator.metrics[0].counts_
     assert counts.num_clips.tolist() == [9, 8, 7, 6]
 
 
@@ -88,7 +88,7 @@ def test_report_is_of_the_validation_and_says_that_the_difficulty_is_not(tmp_pat
     runner = make(tmp_path, train_cfg={'max_epochs': 2})
     runner.train()
     document = json.loads((tmp_path / 'class_report.json').read_text())
-    counts = hook_of(runner)._metric.counts_
+    counts = runner.val_loop.evaluator.metrics[0].counts_
     rows = sorted(document['classes'], key=lambda row: row['label'])
     assert [row['num_correct'] for row in rows] == counts.num_correct.tolist()
     assert (document['split'], document['difficulty_source']) == ('val', 'train')
@@ -125,9 +125,9 @@ def test_momentum_averages_over_the_epochs(tmp_path):
     records = read_history(tmp_path / 'class_history.jsonl').records
     average = None
     for entry in records:
-        new = [1 - right / number for right, number in zip(entry['num_correct'], entry['num_clips'], strict=True)]
+        new = [1 - right / number for right, number in zip(entry.num_correct, entry.num_clips, strict=True)]
         average = new if average is None else [0.8 * a + 0.2 * n for a, n in zip(average, new, strict=True)]
-        np.testing.assert_allclose(entry['difficulty'], average)
+        np.testing.assert_allclose(entry.difficulty, average)
 
 
 def test_observing_hands_nothing_on(tmp_path):

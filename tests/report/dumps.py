@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import torch
 
-from cdb_video.difficulty.history import append_lines, make_header
+from cdb_video.difficulty.history import append_lines
+from cdb_video.difficulty.records import Derived, Header, Record
 
 NAMES = ('lift', 'cut <script>alert(1)</script>', 'wash', 'pour', 'never')
 
@@ -63,22 +64,26 @@ def write_history(path, epochs=3, counts=(400, 150, 90, 12, 3), names=NAMES, sou
     """A history of so many records; `sources` are those of the first ones, the others are of validations."""
     generator = np.random.default_rng(1)
     size = len(counts)
-    append_lines(path, make_header('run', size, names, list(counts)))
+    append_lines(path, Header('run', size, names, list(counts)))
     for epoch in range(1, epochs + 1):
         clips = [10] * (size - 1) + [0]
         correct = [int(value) for value in generator.integers(0, 11, size - 1)] + [0]
         accuracy = [right / 10 for right in correct[:-1]] + [None]
         difficulty = [1 - value for value in accuracy[:-1]] + [0.5]
-        append_lines(
-            path,
-            {
-                'kind': 'validation', 'epoch': epoch, 'iter': 10 * epoch, 'num_clips': clips, 'num_correct': correct,
-                'accuracy': accuracy, 'difficulty': difficulty,
-                'consumers': {'CDBLoss': {'tau': 1.0, 'weight': [2 * value for value in difficulty]}},
-                'metrics': {'acc/top1': sum(correct) / sum(clips), 'acc/mean1': sum(correct) / sum(clips)},
-            }
-            | ({'metrics': {}, 'source': sources[epoch - 1]} if epoch <= len(sources) else {}),
-        )  # fmt: skip
+        top1 = sum(correct) / sum(clips)
+        of_other = epoch <= len(sources)
+        record = Record(
+            epoch=epoch,
+            iteration=10 * epoch,
+            num_clips=clips,
+            num_correct=correct,
+            accuracy=accuracy,
+            difficulty=difficulty,
+            consumers={'CDBLoss': Derived(1.0, weight=[2 * value for value in difficulty])},
+            metrics={} if of_other else {'acc/top1': top1, 'acc/mean1': top1},
+            source=sources[epoch - 1] if of_other else 'val',
+        )
+        append_lines(path, record)
     return path
 
 

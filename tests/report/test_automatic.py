@@ -12,8 +12,8 @@ from mmengine.visualization import BaseVisBackend
 
 from cdb_video.report.figures.strip import class_strip
 from cdb_video.report.pages.page import MissingPackagesError
-from cdb_video.run import live_report
-from cdb_video.run.live_report import LIVE_SHARE, LiveReport
+from cdb_video.run.reporting import live_report
+from cdb_video.run.reporting.live_report import LIVE_SHARE, LiveReport
 from tests.report.dumps import write_history
 from tests.support.runs import make_runner
 

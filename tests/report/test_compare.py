@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cdb_video.report.compare.methods import compare, mcnemar
+from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.paired_tests import mcnemar
 from cdb_video.report.compare.runs import group_of, read_methods
 from cdb_video.report.insight.insight import Options
 from tests.report.dumps import NAMES, clip_name, make_samples, rescored, write_history, write_report, write_run

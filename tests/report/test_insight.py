@@ -7,9 +7,10 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from cdb_video.report.class_report.rows import format_summary
-from cdb_video.report.insight.insight import METRIC_LABELS, Options, build_insight
-from cdb_video.report.pages.files import summary_of
+from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.report.class_report.text import format_summary
+from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.pages.files import class_report_of
 from cdb_video.report.sources.source import read_run
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 
@@ -32,7 +33,7 @@ def test_work_dir_gives_every_part(work_dir):
     assert insight.group_sizes == {'many_shot': 2, 'medium_shot': 1, 'few_shot': 2, 'head': 2, 'tail': 3}
     low, high = insight.intervals['mean1']
     assert low < insight.metrics['mean1'] < high
-    assert insight.notes == ['1 class has no clips here, so the means are over the others: never.']
+    assert insight.notes == ('1 class has no clips here, so the means are over the others: never.',)
 
 
 def test_rows_equal_scikit_learn_and_the_history(work_dir):
@@ -42,20 +43,20 @@ def test_rows_equal_scikit_learn_and_the_history(work_dir):
     options = {'labels': range(5), 'average': None, 'zero_division': 0}
     recall, precision = sk.recall_score(labels, predicted, **options), sk.precision_score(labels, predicted, **options)
     confusion = sk.confusion_matrix(labels, predicted, labels=range(5))
-    course = np.array([record['difficulty'] for record in run.records])
+    course = np.array([record.difficulty for record in run.records])
     for row in insight.rows:
-        label = row['label']
-        if row['name'] == 'never':
-            assert row['accuracy'] is row['accuracy_low'] is None
+        label = row.label
+        if row.name == 'never':
+            assert row.accuracy is row.accuracy_low is None
         else:
-            np.testing.assert_allclose(row['accuracy'], recall[label], rtol=0, atol=1e-12)
-            assert row['accuracy_low'] < row['accuracy'] < row['accuracy_high']
-        np.testing.assert_allclose(row['precision'], precision[label], rtol=0, atol=1e-12)
+            np.testing.assert_allclose(row.accuracy, recall[label], rtol=0, atol=1e-12)
+            assert row.accuracy_low < row.accuracy < row.accuracy_high
+        np.testing.assert_allclose(row.precision, precision[label], rtol=0, atol=1e-12)
         wrong = sorted((-confusion[label, c], c) for c in range(5) if c != label and confusion[label, c])
-        assert [(c['clips'], c['label']) for c in row['confused_with']] == [(-n, c) for n, c in wrong[:2]]
-        assert row['peak_difficulty'] == course[:, label].max()
-        assert row['peak_epoch'] == 1 + course[:, label].argmax()
-        assert row['weight'] == 2 * course[-1, label]
+        assert [(c.clips, c.label) for c in row.confused_with] == [(-n, c) for n, c in wrong[:2]]
+        assert row.peak_difficulty == course[:, label].max()
+        assert row.peak_epoch == 1 + course[:, label].argmax()
+        assert row.weight == 2 * course[-1, label]
 
 
 def test_history_alone_says_what_it_lacks(tmp_path):
@@ -180,15 +181,15 @@ def test_groups_are_of_the_thresholds_that_the_report_states(work_dir, parts):
     path.write_text(json.dumps(recorded))
     run = read_run(work_dir if parts == 'work_dir' else work_dir / 'class_history.jsonl')
     if parts == 'history':
-        run.records[-1]['metrics']['acc/few_shot'] = 0.123
+        run.records[-1].metrics['acc/few_shot'] = 0.123
     insight = build_insight(run, Options(shot_thresholds=(13, 100), head_threshold=5, repeats=20))
-    said = summary_of(insight, work_dir)
-    accuracy = {row['train_count']: row['accuracy'] for row in insight.rows}
+    said = class_report_of(insight, work_dir)
+    accuracy = {row.train_count: row.accuracy for row in insight.rows}
     # Of the two classes with fewer than 13 training clips, one has no clips here.
-    assert said['metrics']['acc/few_shot'] == accuracy[12] != 0.123
-    assert said['metrics']['acc/head'] == pytest.approx(np.mean([accuracy[n] for n in (400, 150, 90, 12)]))
-    assert 'acc/tail' not in said['metrics']
-    assert said['intervals'].keys() <= said['metrics'].keys()
+    assert said.metrics['acc/few_shot'] == accuracy[12] != 0.123
+    assert said.metrics['acc/head'] == pytest.approx(np.mean([accuracy[n] for n in (400, 150, 90, 12)]))
+    assert 'acc/tail' not in said.metrics
+    assert said.analysis.intervals.keys() <= said.metrics.keys()
 
 
 def test_every_metric_of_a_report_is_printed_in_percent():

@@ -56,7 +56,7 @@ def test_one_epoch_of_training_batches_is_no_validation(history):
 def test_accuracies_of_the_replayed_run_are_not_those_of_this_one(history):
     insight = build_insight(read_run(history(sources=['replay'] * 3)), QUICK)
     assert (insight.split, insight.epoch, insight.metrics) == ('none', None, {})
-    assert all(row['accuracy'] is None and row['difficulty'] is not None for row in insight.rows)
+    assert all(row.accuracy is None and row.difficulty is not None for row in insight.rows)
     assert 'of the run whose history DifficultyReplayHook replays' in insight.notes[0]
     assert curves(insight).keys() == {'Worst class, replayed run', 'Mean difficulty'}
 
@@ -230,7 +230,7 @@ def edited(path, line, **changes):
 def test_records_of_an_earlier_run_in_one_file_are_left_out_with_a_note(history, tmp_path):
     history(epochs=3)
     insight = build_insight(read_run(history(epochs=2)), QUICK)
-    assert [record['epoch'] for record in insight.run.records] == [1, 2]
+    assert [record.epoch for record in insight.run.records] == [1, 2]
     assert any('left out 3 records of an earlier run, since iteration 10 follows 30.' in n for n in insight.notes)
 
 
@@ -254,7 +254,7 @@ def test_torn_lines_are_said_where_no_validation_is_left(history, tmp_path):
 
 def test_accuracies_that_contradict_their_counts_are_not_drawn(history):
     insight = build_insight(read_run(edited(history(), -1, accuracy=[1.0] * 5)), QUICK)
-    worst = min(row['accuracy'] for row in insight.rows if row['accuracy'] is not None)
+    worst = min(row.accuracy for row in insight.rows if row.accuracy is not None)
     assert curves(insight)['Worst class'][-1] == worst < 1
 
 

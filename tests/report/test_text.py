@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cdb_video.class_names import counted
-from cdb_video.report.class_report.file import write_class_report
+from cdb_video.report.class_report.file import ClassReport, write_class_report
 from cdb_video.report.class_report.rows import class_rows
 from cdb_video.report.class_report.text import csv_table, csv_text, markdown_text
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history
@@ -54,7 +54,8 @@ def test_csv_starts_no_formula_and_the_name_can_be_had_back(name):
 
 
 def test_class_report_has_no_formula(tmp_path):
-    table, _ = write_class_report(tmp_path, class_rows([1, 1], [0, 1], class_names=['=1+1', 'b']), {})
+    rows = class_rows([1, 1], [0, 1], class_names=['=1+1', 'b'])
+    table, _ = write_class_report(tmp_path, ClassReport('val', epoch=1, iteration=1, metrics={}, rows=rows))
     assert [row['name'] for row in csv.DictReader(table.read_text().splitlines())] == ["'=1+1", 'b']
     assert csv_text('=1+1') == "'=1+1"
 

@@ -70,7 +70,7 @@ def test_disk_that_stays_full_costs_no_earlier_file_and_ends_the_run_with_an_err
     for path in tmp_path.glob('*.pth'):
         assert torch.load(path)['meta']['epoch'] == 1
     with pytest.warns(UserWarning, match='left out, being torn'):
-        assert [record['epoch'] for record in read_history(tmp_path / 'class_history.jsonl').records] == [1]
+        assert [record.epoch for record in read_history(tmp_path / 'class_history.jsonl').records] == [1]
 
 
 def test_disk_that_is_cleared_again_costs_one_epoch_of_the_records(tmp_path, repository):
@@ -81,7 +81,7 @@ def test_disk_that_is_cleared_again_costs_one_epoch_of_the_records(tmp_path, rep
     assert not (tmp_path / 'epoch_2.pth').exists()
     assert (tmp_path / 'class_report.csv').exists()
     with pytest.warns(UserWarning, match='left out, being torn'):
-        assert [record['epoch'] for record in read_history(tmp_path / 'class_history.jsonl').records] == [1, 3]
+        assert [record.epoch for record in read_history(tmp_path / 'class_history.jsonl').records] == [1, 3]
 
 
 def test_scalars_are_missed_once_aloud(tmp_path):

@@ -13,7 +13,8 @@ import pytest
 import torch
 from mmengine.runner import ValLoop
 
-from cdb_video.difficulty.history import append_lines, make_header, read_history
+from cdb_video.difficulty.history import append_lines, read_history
+from cdb_video.difficulty.records import Header, Record
 from tests.support.marks import needs_safe_loading
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner
 
@@ -58,7 +59,7 @@ def test_automatic_resume_goes_on_from_the_newest_checkpoint(run, same, history)
     runner = run(3, resume=True)
     assert same(runner)
     assert len(runner.model.batches) == 10
-    assert [record['epoch'] for record in read_history(history).records] == [1, 2, 3]
+    assert [record.epoch for record in read_history(history).records] == [1, 2, 3]
 
 
 def test_resume_from_an_earlier_epoch_repeats_the_later_ones(run, same, history):
@@ -108,14 +109,14 @@ def test_weights_alone_start_a_new_run(run, history):
     assert (runner.epoch, runner.iter) == (1, 10)
     first_epoch = np.bincount(list(itertools.chain(*runner.model.batches))[:75], minlength=4)
     assert (np.abs(first_epoch - 75 / 4) < 1).all()  # difficulty 1: all classes alike
-    assert [record['epoch'] for record in read_history(history).records] == [1]
+    assert [record.epoch for record in read_history(history).records] == [1]
 
 
 def test_checkpoint_without_difficulty_is_validated_before_it_is_trained_on(run, history):
     run(1, custom_hooks=[])
     runner = run(2, resume=True)
     assert 'has no class difficulty' in runner.said
-    assert [record['epoch'] for record in read_history(history).records] == [1, 2]
+    assert [record.epoch for record in read_history(history).records] == [1, 2]
 
 
 def test_deleted_history_costs_itself_only(run, same, history):
@@ -123,9 +124,9 @@ def test_deleted_history_costs_itself_only(run, same, history):
     history.unlink()
     assert same(run(3, resume=True))
     found = read_history(history)
-    assert found.header['class_names'] == list(CLASS_NAMES)
+    assert found.header.class_names == CLASS_NAMES
     # Validation 2 is repeated where it was no new best, and the checkpoint lacks it.
-    assert [record['epoch'] for record in found.records] in ([3], [2, 3])
+    assert [record.epoch for record in found.records] in ([3], [2, 3])
 
 
 @pytest.mark.filterwarnings('ignore:.*left out, being torn')
@@ -133,18 +134,18 @@ def test_torn_last_line_costs_itself_only(run, same, history):
     run(2)
     history.write_bytes(history.read_bytes()[:-30])
     assert same(run(3, resume=True))
-    assert [record['epoch'] for record in read_history(history).records] in ([1, 3], [1, 2, 3])
+    assert [record.epoch for record in read_history(history).records] in ([1, 3], [1, 2, 3])
     assert history.with_name('class_history.1.jsonl').read_bytes().startswith(b'{"kind": "validation", "epoch": 2')
 
 
 def test_history_of_a_run_with_other_classes_goes_aside(run, same, history):
     run(2)
     history.unlink()
-    other = {'kind': 'validation', 'epoch': 1, 'iter': 3, 'difficulty': [1.0, 0.5]}
-    append_lines(history, make_header('other', 2, ('a', 'b'), [1, 2]), other)
+    other = Record(1, 3, [2, 2], [0, 1], accuracy=[0.0, 0.5], difficulty=[1.0, 0.5], consumers={}, metrics={})
+    append_lines(history, Header('other', 2, ('a', 'b'), [1, 2]), other)
     assert same(run(3, resume=True))
-    assert [record['epoch'] for record in read_history(history).records] in ([3], [2, 3])
-    assert read_history(history.with_name('class_history.1.jsonl')).header['class_names'] == ['a', 'b']
+    assert [record.epoch for record in read_history(history).records] in ([3], [2, 3])
+    assert read_history(history.with_name('class_history.1.jsonl')).header.class_names == ('a', 'b')
 
 
 ABSURD = {

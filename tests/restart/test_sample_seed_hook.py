@@ -131,7 +131,7 @@ def test_difficulty_still_reaches_the_sampler_through_a_batch_sampler(tmp_path):
     sampler = runner.train_dataloader.batch_sampler.sampler
     assert sampler.epoch == 2
     assert sampler.tau_ == 1.0
-    assert hook_of(runner)._sampler is sampler
+    assert hook_of(runner)._handover.parts.sampler is sampler
 
 
 def test_run_without_a_seed_says_so_and_resumes_with_the_seed_of_its_checkpoint(tmp_path):

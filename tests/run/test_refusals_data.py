@@ -67,10 +67,10 @@ def test_wrapped_datasets_keep_labels_and_names(run, tmp_path, dataset, counts):
     assert state.train_counts.tolist() == counts
     assert state.num_clips.tolist() == [6] * 4
     history = read_history(tmp_path / 'class_history.jsonl')
-    assert history.header['class_names'] == list(CLASS_NAMES)
+    assert history.header.class_names == CLASS_NAMES
     first, second = epochs_of(runner)
     assert np.ptp(first) <= 1
-    expected = sum(counts) * np.array(history.records[0]['consumers']['CDBSampler']['probability'])
+    expected = sum(counts) * np.array(history.records[0].consumers['CDBSampler'].probability)
     assert (np.abs(second - expected) < 1 + 1e-9).all()
 
 
@@ -100,11 +100,11 @@ def test_sampler_inside_a_batch_sampler_draws_anew_and_follows_the_difficulty(ru
     )
     runner.train()
     records = read_history(tmp_path / 'class_history.jsonl').records
-    steps = [0, *(entry['iter'] for entry in records)]  # batches of one class vary in number
+    steps = [0, *(entry.iteration for entry in records)]  # batches of one class vary in number
     epochs = [list(itertools.chain(*runner.model.batches[start:end])) for start, end in itertools.pairwise(steps)]
     assert np.ptp(np.bincount(epochs[0], minlength=4)) <= 1
     for labels, entry in zip(epochs[1:], records, strict=False):
-        expected = 75 * np.array(entry['consumers']['CDBSampler']['probability'])
+        expected = 75 * np.array(entry.consumers['CDBSampler'].probability)
         assert (np.abs(np.bincount(labels, minlength=4) - expected) < 1 + 1e-9).all()
     assert runner.train_dataloader.batch_sampler.sampler.epoch == 2
     if kind == 'SameLabelBatchSampler':

@@ -71,11 +71,11 @@ def test_difficulty_stands_still_between_validations(run, tmp_path, train_cfg, v
     runner = run(train_cfg={'max_epochs': 5, **train_cfg})
     seen = weights_of_epochs(runner)
     records = read_history(tmp_path / 'class_history.jsonl').records
-    assert [entry['epoch'] for entry in records] == validated
+    assert [entry.epoch for entry in records] == validated
     for epoch, weights in enumerate(seen, start=1):
-        before = [entry['consumers']['CDBLoss']['weight'] for entry in records if entry['epoch'] < epoch]
+        before = [entry.consumers['CDBLoss'].weight for entry in records if entry.epoch < epoch]
         assert weights == (before[-1] if before else [1] * 4)
-    np.testing.assert_allclose(runner.model.cls_head.loss_cls.class_weight, class_weights(records[-1]['difficulty'], 1))
+    np.testing.assert_allclose(runner.model.cls_head.loss_cls.class_weight, class_weights(records[-1].difficulty, 1))
 
 
 def test_validations_that_become_denser_are_not_taken_for_one_at_the_end(run):
@@ -99,8 +99,8 @@ def test_resume_between_two_validations_neither_validates_nor_forgets(tmp_path):
     resumed = trained('b', 4, resume=True, load_from=str(tmp_path / 'b' / 'epoch_3.pth'))
     torch.testing.assert_close(resumed.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
     records = [read_history(tmp_path / name / 'class_history.jsonl').records for name in 'ab']
-    assert [entry['epoch'] for entry in records[1]] == [2, 4]
-    assert records[0][-1]['difficulty'] == records[1][-1]['difficulty']
+    assert [entry.epoch for entry in records[1]] == [2, 4]
+    assert records[0][-1].difficulty == records[1][-1].difficulty
 
 
 def test_early_stopping_ends_the_run_with_report_and_record(run, tmp_path):
@@ -109,8 +109,8 @@ def test_early_stopping_ends_the_run_with_report_and_record(run, tmp_path):
     runner.train()
     assert runner.epoch == 3  # the first validation sets the mark, two more miss it
     records = read_history(tmp_path / 'class_history.jsonl').records
-    assert [entry['epoch'] for entry in records] == [1, 2, 3]
-    assert records[-1]['difficulty'] == hook_of(runner).state_.difficulty.tolist()
+    assert [entry.epoch for entry in records] == [1, 2, 3]
+    assert records[-1].difficulty == hook_of(runner).state_.difficulty.tolist()
     assert (tmp_path / 'class_report.csv').exists()
 
 
@@ -138,8 +138,8 @@ def test_pass_after_a_validation_follows_the_new_difficulty(run_by_iteration, tm
     runner = run_by_iteration(20, val_interval=10)
     runner.train()
     records = read_history(tmp_path / 'run' / 'class_history.jsonl').records
-    assert [(entry['epoch'], entry['iter']) for entry in records] == [(0, 10), (0, 20)]
-    expected = 75 * np.array(records[0]['consumers']['CDBSampler']['probability'])
+    assert [(entry.epoch, entry.iteration) for entry in records] == [(0, 10), (0, 20)]
+    expected = 75 * np.array(records[0].consumers['CDBSampler'].probability)
     drawn = np.bincount(list(itertools.chain(*runner.model.batches[10:20])), minlength=4)
     assert (np.abs(drawn - expected) < 1 + 1e-9).all()
 
@@ -201,8 +201,8 @@ def test_loss_is_driven_under_the_infinite_sampler_of_mmengine(run_by_iteration,
     runner = run_by_iteration(10, sampler={'type': 'InfiniteSampler'})
     runner.train()
     records = read_history(tmp_path / 'run' / 'class_history.jsonl').records
-    assert [list(entry['consumers']) for entry in records] == [['CDBLoss']] * 2
-    np.testing.assert_allclose(runner.model.cls_head.loss_cls.class_weight, class_weights(records[-1]['difficulty'], 1))
+    assert [list(entry.consumers) for entry in records] == [['CDBLoss']] * 2
+    np.testing.assert_allclose(runner.model.cls_head.loss_cls.class_weight, class_weights(records[-1].difficulty, 1))
 
 
 def test_infinite_sampler_in_an_epoch_based_run_is_refused(run):

@@ -14,6 +14,7 @@ from torch._dynamo.utils import counters
 
 from cdb_video.difficulty.history import read_history
 from cdb_video.losses.cdb import CDBLoss
+from cdb_video.run.handover import Handover
 from tests.support.marks import needs_compile, needs_half_on_cpu
 from tests.support.runs import hook_of, make_runner
 from tests.support.toys import ToyModel
@@ -67,15 +68,15 @@ def counted(model, dataset):
 
 def epoch_with(runner, difficulty=DIFFICULTY):
     """Train one epoch with a given difficulty, and return the weights of the model at its end."""
-    hook, push = hook_of(runner), type(hook_of(runner))._push
+    hand_on = Handover.hand_on
 
-    def push_given(self, runner):
-        for consumer in self._consumers.values():
+    def hand_on_given(self, epoch=None):
+        for consumer in self.consumers.values():
             consumer.set_class_difficulty(difficulty, 1 - np.asarray(difficulty))
 
-    with mock.patch.object(type(hook), '_push', push_given):
+    with mock.patch.object(Handover, 'hand_on', hand_on_given):
         runner.train()
-    assert push is type(hook)._push
+    assert hand_on is Handover.hand_on
     return {name: value.clone() for name, value in runner.model.state_dict().items()}
 
 
@@ -89,21 +90,21 @@ def test_difficulty_under_ema_is_that_of_the_averaged_weights(run, tmp_path, upd
     )
     runner.train()
     records = read_history(tmp_path / 'run' / 'class_history.jsonl').records
-    best = max(records, key=lambda entry: entry['metrics']['acc/mean1'])
-    file = tmp_path / 'run' / f'best_acc_mean1_epoch_{best["epoch"]}.pth'
+    best = max(records, key=lambda entry: entry.metrics['acc/mean1'])
+    file = tmp_path / 'run' / f'best_acc_mean1_epoch_{best.epoch}.pth'
     checkpoint = torch.load(file)
     averaged, plain = (NormedToyModel(loss_cls={'type': 'CDBLoss'}) for _ in range(2))
     load_checkpoint(averaged, str(file), strict=True)
     source = {key.removeprefix('module.'): value for key, value in checkpoint['ema_state_dict'].items()}
     plain.load_state_dict({key: source[key] for key in plain.state_dict()})
     dataset = runner.val_dataloader.dataset
-    assert counted(averaged, dataset) == best['num_correct']
-    assert counted(plain, dataset) != best['num_correct']  # so the test can tell them apart
-    assert checkpoint['class_difficulty']['iteration'] == best['iter']
+    assert counted(averaged, dataset) == best.num_correct
+    assert counted(plain, dataset) != best.num_correct  # so the test can tell them apart
+    assert checkpoint['class_difficulty']['iteration'] == best.iteration
     # The loss that steps is the one that is driven, and the copy that EMA keeps adds nothing to the checkpoint.
-    weight = records[-1]['consumers']['CDBLoss']['weight']
+    weight = records[-1].consumers['CDBLoss'].weight
     assert runner.model.cls_head.loss_cls.class_weight.tolist() == weight
-    assert list(hook_of(runner)._consumers) == ['CDBLoss', 'CDBSampler']
+    assert list(hook_of(runner)._handover.consumers) == ['CDBLoss', 'CDBSampler']
     assert not [key for key in checkpoint['ema_state_dict'] if 'loss_cls' in key]
 
 

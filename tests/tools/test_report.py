@@ -9,8 +9,9 @@ from unittest import mock
 import pytest
 import torch
 
-from cdb_video.difficulty.history import make_header
+from cdb_video.difficulty.records import Derived, Header
 from cdb_video.report import class_rows, format_table, write_class_report
+from cdb_video.report.class_report.file import ClassReport
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
 
 
@@ -29,17 +30,17 @@ ROWS = class_rows(
     class_names=['lift', 'cut', 'wash'],
     train_counts=[40, 20, 7],
     difficulty=[0.0, 0.5, 0.25],
-    consumers={'CDBLoss': {'tau': 1.0, 'weight': [0.0, 2.0, 1.0]}, 'CDBSampler': {'tau': 1.0}},
+    consumers={'CDBLoss': Derived(1.0, weight=[0.0, 2.0, 1.0]), 'CDBSampler': Derived(1.0)},
 )
 
 
 def test_rows_are_sorted_hardest_first_and_unmeasured_last():
-    assert [row['name'] for row in ROWS] == ['cut', 'lift', 'wash']
-    assert ROWS[0] == {
+    assert [row.name for row in ROWS] == ['cut', 'lift', 'wash']
+    assert ROWS[0].to_dict() == {
         'label': 1, 'name': 'cut', 'train_count': 20, 'num_clips': 2, 'num_correct': 1, 'accuracy': 0.5,
         'difficulty': 0.5, 'weight': 2.0, 'probability': None,
     }  # fmt: skip
-    assert ROWS[2]['accuracy'] is None
+    assert ROWS[2].accuracy is None
 
 
 def test_table_leaves_out_columns_of_which_nothing_is_known():
@@ -56,7 +57,7 @@ def test_table_leaves_out_columns_of_which_nothing_is_known():
 
 def test_newest_report_is_printed(report, tmp_path, capsys):
     metrics = {'acc/top1': 0.8333, 'acc/mean1': 0.75}
-    write_class_report(tmp_path, ROWS, {'split': 'test', 'epoch': 3, 'iter': 30, 'metrics': metrics})
+    write_class_report(tmp_path, ClassReport('test', epoch=3, iteration=30, metrics=metrics, rows=ROWS))
     assert report.main([str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert 'test set, epoch 3' in printed
@@ -172,7 +173,7 @@ def test_what_does_not_fit_is_an_error(report, tmp_path, capsys, monkeypatch, ar
 
 
 def header_alone(path):
-    path.write_text(json.dumps(make_header('run', 5, NAMES, [400, 150, 90, 12, 3])) + '\n')
+    path.write_text(json.dumps(Header('run', 5, NAMES, [400, 150, 90, 12, 3]).to_dict()) + '\n')
 
 
 OTHER_FILES = {

@@ -15,6 +15,7 @@ PYTHON_STAND_IN = """#!/bin/sh
 case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
 case "$1" in tools/report.py) echo "the report of $2"; exit 0;; esac
 if [ "$1 $2" = "-m pytest" ]; then shift 2; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
+if [ "$1 $2" = "-m mkdocs" ]; then shift 2; echo mkdocs "$@" >> calls; exit; fi
 case "$2" in *torch.cuda*) echo 0; exit;; esac
 exec %s "$@"
 """
@@ -163,8 +164,14 @@ def test_quickstart_tells_what_is_wrong_with_an_argument(checkout, arguments, wo
 def test_the_test_script_runs_every_check(checkout):
     bash(checkout, 'tools/test.sh', CI='true')
     noted = calls(checkout)
-    assert [line.split()[0] for line in noted] == ['ruff', 'ruff', 'mypy', 'codespell', 'lint-imports', 'pytest']
+    named = ' '.join(line.split()[0] for line in noted)
+    assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest'
     assert '--cov-fail-under=95' in noted[-1]
+
+
+def test_the_site_is_built_as_the_test_script_does(checkout):
+    bash(checkout, 'tools/docs.sh')
+    assert calls(checkout) == ['mkdocs build']
 
 
 def test_the_test_script_hands_arguments_to_pytest(checkout):

@@ -33,13 +33,13 @@ class MMAction(Host):
 
         return [mend.__name__ for mend in (stub_missing_drn, stub_importlib_metadata) if mend()]
 
-    def refuse(self, runner: Any) -> None:
+    def refuse(self, model: Any, train_set: Any, *, validates: bool) -> None:
         """Refuse several views of a clip where its heads give them no label, or no common score."""
         from cdb_video.hosts.mmaction.refusals import refuse_training_views, refuse_unaveraged_views
 
-        refuse_training_views(runner)
-        if runner.val_loop is not None:
-            refuse_unaveraged_views(runner.model)
+        refuse_training_views(model, train_set)
+        if validates:
+            refuse_unaveraged_views(model)
 
     def labels(self, dataset: Any) -> IntVector | None:
         """The labels in the entries that RawframeDataset and VideoDataset keep; both leave them as they are."""

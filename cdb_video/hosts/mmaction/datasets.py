@@ -30,7 +30,7 @@ from cdb_video.data.missing_files import Fault, faults_message, other_form, vide
 from cdb_video.hosts.mmaction import stock_readers
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.packs import PACK_SUFFIX
-from cdb_video_files.video.file_names import video_path
+from cdb_video_files.video.containers import video_path
 
 _EXTRACT = (
     'Run data_prep/extract_frames.py, with --pack where packs are read, and build the list anew (the configs of '
@@ -141,7 +141,9 @@ class FrameListDataset(_CheckedList, RawframeDataset):
             (relative to `data_root`, like `ann_file`). Labels must be below their number.
         check_files: Whether the first and the last frame of every clip must exist, or its pack; of a million
             clips it takes longer to look for them than to read the list.
-        on_error: 'raise', or 'resample' to let another clip of the same class stand in for one that
+
+    Keyword Args:
+        on_error (str): 'raise', or 'resample' to let another clip of the same class stand in for one that
             cannot be read in training: see `cdb_video.data.damaged_clips.Replacing`, as for `max_damaged`.
 
     A `frame_dir` may stand for the pack `<frame_dir>.pack`, which `PackDecode` reads. With `multi_class` or
@@ -196,7 +198,9 @@ class VideoListDataset(_CheckedList, VideoDataset):
             (relative to `data_root`, like `ann_file`). Labels must be below their number.
         check_files: Whether every video must exist and not be empty; of its name '.mp4' may be left out, as
             DecordInit and VideoInit read it.
-        on_error: See FrameListDataset, as for `max_damaged`.
+
+    Keyword Args:
+        on_error (str): See FrameListDataset, as for `max_damaged`.
 
     Unlike VideoDataset it reads file names with blanks, from lists with the default `delimiter`.
     With `multi_class` or another `delimiter` than a blank the list has another form: it is left

@@ -28,9 +28,9 @@ from mmcv.transforms import BaseTransform
 from cdb_video.hosts.mmaction.fused_steps import FusedSteps
 from cdb_video.hosts.mmaction.host_arguments import check_decoding_backend, check_local, check_mode, check_threads
 from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
+from cdb_video_files.video.containers import video_path
 from cdb_video_files.video.errors import ClipError, FrameError, raise_for_the_file
 from cdb_video_files.video.fallbacks import BACKENDS, open_video
-from cdb_video_files.video.file_names import video_path
 from cdb_video_files.video.pixels import Image, RgbConverter, Step, stepped_size
 from cdb_video_files.video.wanted_frames import Wanted
 

@@ -17,12 +17,12 @@ def refuse_unaveraged_views(model: nn.Module) -> None:
             )
 
 
-def refuse_training_views(runner: Any) -> None:
+def refuse_training_views(model: nn.Module, train_set: Any) -> None:
     """mmaction2's own heads give no label to the second clip of a video: a shape error deep in the first step."""
-    recognizers = [module for module in runner.model.modules() if type(module).__name__ == 'Recognizer3D']
+    recognizers = [module for module in model.modules() if type(module).__name__ == 'Recognizer3D']
     losses = [getattr(getattr(module, 'cls_head', None), 'loss_by_feat', None) for module in recognizers]
     stock = any(getattr(loss, '__qualname__', '') == 'BaseHead.loss_by_feat' for loss in losses)
-    for transform in _transforms(runner.train_dataloader.dataset) if stock else ():
+    for transform in _transforms(train_set) if stock else ():
         if getattr(transform, 'num_clips', 1) > 1:
             raise ValueError(
                 f'{type(transform).__name__}(num_clips={transform.num_clips}) in the training pipeline: Recognizer3D '

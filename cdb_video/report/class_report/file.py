@@ -1,15 +1,19 @@
-"""Reads ``class_report.json``, and checks all that is taken from it: people merge and edit such files."""
+"""``class_report.json`` and ``class_report.csv``: the report, its name and version, reader and writer.
+
+All that is taken from the JSON is checked: people merge and edit such files.
+"""
 
 from __future__ import annotations
 
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cdb_video.difficulty.history import SOURCES
-from cdb_video.report.class_report.rows import Row
+from cdb_video.difficulty.records import SOURCES
+from cdb_video.report.class_report.rows import ClassRow
 from cdb_video.report.class_report.text import csv_table
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import (
@@ -26,6 +30,7 @@ from cdb_video_files.json_checks import (
 from cdb_video_files.json_values import plain
 
 REPORT_NAME = 'class_report.json'
+REPORT_VERSION = 1
 _ANEW = 'Run mim test to write it anew'
 _MOST_CLIPS = 10_000_000
 """In the confusions of a class report, from which one entry a clip is made."""
@@ -64,7 +69,60 @@ _ROW_DETAILS = {
 }
 
 
-def read_class_report(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a report is written with beside the evaluation; made anew by each, and not read back.
+
+    Attributes:
+        intervals: Key of a metric -> its 95 % interval.
+        resampled: 'sessions' or 'clips', what the bootstrap drew; None without it.
+        rank_correlation: Of training clips and accuracy; None = not known.
+        notes: What the report lacks.
+    """
+
+    intervals: Mapping[str, tuple[float, float]]
+    resampled: str | None
+    rank_correlation: float | None
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReport:
+    """An evaluation by class, as the files have it.
+
+    Attributes:
+        split: What was evaluated: 'val', 'test', 'train', 'dump' or 'none'.
+        epoch: Of the model; None = not known, as is the next one.
+        iteration: Of the model.
+        metrics: By the key under which they were recorded.
+        rows: C rows; in the order of the labels where they were read.
+        difficulty_source: What the difficulty was measured on, as in a history; None = there is none.
+        confusions: (true, predicted, clips) of every pair with clips; None = predictions are not known.
+        shot_thresholds: (few, many) of the groups by training clips; None = not known, as are the next two.
+        head_threshold: More training clips than this is the head.
+        dump: Where the predictions are that it was made with, from the folder of the report.
+        analysis: What was made of predictions and history; None = nothing was, or the report was read.
+    """
+
+    split: str
+    epoch: int | None
+    iteration: int | None
+    metrics: Mapping[str, Any]
+    rows: Sequence[ClassRow]
+    difficulty_source: str | None = None
+    confusions: Sequence[Sequence[int]] | None = None
+    shot_thresholds: Sequence[int] | None = None
+    head_threshold: int | None = None
+    dump: str | None = None
+    analysis: Analysis | None = None
+
+    @property
+    def counts(self) -> list[tuple[int, int]]:
+        """C pairs of evaluated clips and right ones."""
+        return [(row.num_clips, row.num_correct) for row in self.rows]
+
+
+def read_class_report(path: Path) -> ClassReport:
     """The content of a ``class_report.json``, its rows in the order of the labels.
 
     Raises:
@@ -77,8 +135,19 @@ def read_class_report(path: Path) -> dict[str, Any]:
     fault = _report_fault(report)
     if fault:
         raise ValueError(f'{path} cannot be read: {fault}. {_ANEW}')
-    report['classes'] = sorted(report['classes'], key=lambda row: row['label'])
-    return dict(report)
+    columns = [column.name for column in fields(ClassRow)]
+    rows = [ClassRow(**{name: row.get(name) for name in columns}) for row in report['classes']]
+    return ClassReport(
+        split=report['split'],
+        epoch=report['epoch'],
+        iteration=report.get('iter'),
+        metrics=report['metrics'],
+        rows=tuple(sorted(rows, key=lambda row: row.label)),
+        **{
+            key: report.get(key)
+            for key in ('difficulty_source', 'confusions', 'shot_thresholds', 'head_threshold', 'dump')
+        },
+    )
 
 
 def _report_fault(report: Any) -> str | None:
@@ -118,18 +187,12 @@ def _confusion_fault(confusions: list[list[int]], clips: list[int]) -> str | Non
     return None
 
 
-REPORT_VERSION = 1
-
-
-def write_class_report(
-    directory: Path, rows: Sequence[Row], summary: Mapping[str, Any], name: str = 'class_report'
-) -> list[Path]:
+def write_class_report(directory: Path, report: ClassReport, name: str = 'class_report') -> list[Path]:
     """Write ``<name>.csv`` and ``<name>.json``, each by renaming a complete file.
 
     Args:
         directory: Made if it is missing.
-        rows: From `class_rows`.
-        summary: What was evaluated: split, epoch, iter, metrics, ...; goes into the JSON.
+        report: What is written; its rows in their order.
         name: Name of the files without ending.
 
     Returns:
@@ -139,6 +202,33 @@ def write_class_report(
         OSError: If writing fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    document = plain({'version': REPORT_VERSION, **summary, 'classes': rows})
+    rows = [row.to_dict() for row in report.rows]
+    document = plain({'version': REPORT_VERSION, **_summary(report), 'classes': rows})
     contents = {'csv': csv_table(rows), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
     return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]
+
+
+def _summary(report: ClassReport) -> dict[str, Any]:
+    """What the JSON says beside the classes, in its order; the order and the keys differ with the analysis."""
+    evaluated = {
+        'split': report.split,
+        'epoch': report.epoch,
+        'iter': report.iteration,
+        'metrics': report.metrics,
+    }
+    analysis = report.analysis
+    if analysis is None:
+        predicted = {'confusions': report.confusions, 'shot_thresholds': report.shot_thresholds}
+        evaluated |= {'difficulty_source': report.difficulty_source}
+        return evaluated | (predicted if report.confusions is not None else {})
+    return evaluated | {
+        'intervals': analysis.intervals,
+        'resampled': analysis.resampled,
+        'shot_thresholds': report.shot_thresholds,
+        'head_threshold': report.head_threshold,
+        'rank_correlation': analysis.rank_correlation,
+        'difficulty_source': report.difficulty_source,
+        'dump': report.dump,
+        'confusions': report.confusions or [],
+        'notes': analysis.notes,
+    }

@@ -2,61 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from cdb_video.report.class_report.metrics import METRIC_LABELS
 from cdb_video.report.class_report.text import csv_table, markdown_text
 from cdb_video.report.compare.methods import Comparison
-from cdb_video.report.figures.parts import Figure, by_frequency, display_names
-from cdb_video.report.insight.insight import METRIC_LABELS
+from cdb_video.report.compare.rows import ComparedClass, class_comparison, method_rows
+from cdb_video.report.figures.parts import Figure, display_names
 from cdb_video.report.pages.page import render
 from cdb_video_files.atomic import write_atomically
-
-Row = dict[str, Any]
-
-
-def method_rows(comparison: Comparison) -> list[Row]:
-    """One row a method and metric; None where a value does not exist."""
-    rows = []
-    for method in comparison.methods:
-        for metric in comparison.metrics:
-            test = comparison.tests.get((method.name, metric))
-            low, high = (test and test.interval) or (None, None)
-            rows.append(
-                {
-                    'method': method.name,
-                    'metric': metric,
-                    'seeds': len(method.runs),
-                    'mean': comparison.means[method.name, metric],
-                    'sd': comparison.deviations.get((method.name, metric)),
-                    'difference': test and test.difference,
-                    'low': low,
-                    'high': high,
-                    'p_value': test and test.p_value,
-                    'test': test and test.how,
-                }
-            )
-    return rows
-
-
-def class_comparison(comparison: Comparison) -> list[Row]:
-    """One row a class, most training clips first: accuracy with every method, and gain or loss against the baseline."""
-    insight = comparison.methods[0].runs[0].insight
-    counts = insight.run.train_counts
-    base = comparison.class_means[comparison.baseline]
-    return [
-        {
-            'label': label,
-            'name': insight.name_of(label),
-            'train_count': None if counts is None else int(counts[label]),
-            'accuracy': {m.name: _known(comparison.class_means[m.name][label]) for m in comparison.methods},
-            'gain': {m.name: _known(comparison.class_means[m.name][label] - base[label]) for m in comparison.others},
-        }
-        for label in by_frequency(insight)
-    ]
 
 
 def write_comparison(comparison: Comparison, directory: Path, *, page: bool = True) -> list[Path]:
@@ -70,15 +24,9 @@ def write_comparison(comparison: Comparison, directory: Path, *, page: bool = Tr
         OSError: If writing fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    classes = [
-        {'label': row['label'], 'name': row['name'], 'train_count': row['train_count']}
-        | {f'accuracy {name}': value for name, value in row['accuracy'].items()}
-        | {f'gain {name}': value for name, value in row['gain'].items()}
-        for row in class_comparison(comparison)
-    ]
     contents = {
-        'compare.csv': csv_table(method_rows(comparison)),
-        'compare_classes.csv': csv_table(classes),
+        'compare.csv': csv_table([row.to_dict() for row in method_rows(comparison)]),
+        'compare_classes.csv': csv_table([row.to_dict() for row in class_comparison(comparison)]),
         'compare.md': format_comparison(comparison),
     }
     paths = [write_atomically(directory / name, text.encode()) for name, text in contents.items()]
@@ -110,8 +58,8 @@ def format_comparison(comparison: Comparison) -> str:
     lines.append('|---|---:|' + '---:|' * len(names))
     for row in class_comparison(comparison):
         cells = [_class_cell(row, name) for name in names]
-        count = '-' if row['train_count'] is None else row['train_count']
-        lines.append(f'| {markdown_text(row["name"])} | {count} | ' + ' | '.join(cells) + ' |')
+        count = '-' if row.train_count is None else row.train_count
+        lines.append(f'| {markdown_text(row.name)} | {count} | ' + ' | '.join(cells) + ' |')
     return '\n'.join([*lines, '', *(f'- {markdown_text(note)}' for note in comparison.notes)]) + '\n'
 
 
@@ -136,14 +84,14 @@ def gains_figure(comparison: Comparison) -> Figure:
     """Gain or loss of every class against the baseline, most training clips left."""
     rows = class_comparison(comparison)
     names = display_names(comparison.methods[0].runs[0].insight)
-    labels = [names[row['label']] for row in rows]
+    labels = [names[row.label] for row in rows]
     return {
         'data': [
             {
                 'type': 'bar',
                 'name': _plotly_text(method.name),
                 'x': labels,
-                'y': [None if row['gain'][method.name] is None else round(row['gain'][method.name], 4) for row in rows],
+                'y': [_shown(row.gain[method.name]) for row in rows],
                 'marker': {'color': f'--c{1 + place % 5}'},
                 'hovertemplate': '%{x}<br>%{y:+.1%}<extra>' + _plotly_text(method.name) + '</extra>',
             }
@@ -169,15 +117,16 @@ def _cell(comparison: Comparison, method: str, metric: str) -> str:
     return mean if deviation is None else f'{mean} ± {100 * deviation:.1f}'
 
 
-def _class_cell(row: Row, name: str) -> str:
-    if row['accuracy'][name] is None:
+def _class_cell(row: ComparedClass, name: str) -> str:
+    accuracy = row.accuracy[name]
+    if accuracy is None:
         return '-'
-    gain = row['gain'].get(name)
-    return f'{100 * row["accuracy"][name]:.1f}' + ('' if gain is None else f' ({100 * gain:+.1f})')
+    gain = row.gain.get(name)
+    return f'{100 * accuracy:.1f}' + ('' if gain is None else f' ({100 * gain:+.1f})')
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(np.round(value, 12))
+def _shown(gain: float | None) -> float | None:
+    return None if gain is None else round(gain, 4)
 
 
 def _plotly_text(text: str) -> str:

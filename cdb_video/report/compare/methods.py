@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
+from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.report.compare.paired_tests import Test, clip_tests, pairs_of, seed_tests
 from cdb_video.report.compare.runs import ComparedRun, Method
-from cdb_video.report.insight.insight import METRIC_LABELS, notes_on_mute
-from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
-
-REPEATS = 2000
-_NOT_OF_SEEDS = 'says nothing of other seeds'
+from cdb_video.report.insight.insight import notes_on_mute
+from cdb_video.report.insight.statistics import class_groups
 
 
 @dataclass(frozen=True)
-class Test:
-    """A paired test of a difference between a method and the baseline.
-
-    Attributes:
-        difference: Method less baseline, of the pairs.
-        p_value: Two-sided; None = there is no test, `how` says why.
-        interval: 95 % interval of the difference; None without a test.
-        how: The test, in words.
-        one_seed: Whether it is over the clips of one seed each, so that it says nothing of other seeds.
-    """
-
-    difference: float
-    p_value: float | None
-    interval: tuple[float, float] | None
-    how: str
-    one_seed: bool = False
-
-
-@dataclass
 class Comparison:
     """What is said of the methods.
 
@@ -55,15 +34,15 @@ class Comparison:
         notes: What should be known, in sentences.
     """
 
-    methods: list[Method]
+    methods: tuple[Method, ...]
     baseline: str
-    metrics: list[str]
-    mute: frozenset[str] = frozenset()
-    means: dict[tuple[str, str], float] = field(default_factory=dict)
-    deviations: dict[tuple[str, str], float] = field(default_factory=dict)
-    tests: dict[tuple[str, str], Test] = field(default_factory=dict)
-    class_means: dict[str, FloatVector] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    metrics: tuple[str, ...]
+    mute: frozenset[str]
+    means: dict[tuple[str, str], float]
+    deviations: dict[tuple[str, str], float]
+    tests: dict[tuple[str, str], Test]
+    class_means: dict[str, FloatVector]
+    notes: tuple[str, ...]
 
     @property
     def shown(self) -> list[str]:
@@ -90,50 +69,56 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
     runs = [run for method in methods for run in method.runs]
     shared = [key for key in METRIC_LABELS if all(key in run.insight.metrics for run in runs)]
     differing = [key for key in _differing_groups(runs) if key in shared]
-    result = Comparison(list(methods), name, [key for key in shared if key not in differing])
-    shared = result.metrics
-    result.mute = frozenset(shared) & frozenset().union(*(run.insight.mute_groups for run in runs))
+    metrics = [key for key in shared if key not in differing]
+    mute = frozenset(metrics) & frozenset().union(*(run.insight.mute_groups for run in runs))
+    values = {(m.name, key): [run.insight.metrics[key] for run in m.runs] for m in methods for key in metrics}
+    tests, notes = _tests(methods, name, metrics)
+    return Comparison(
+        methods=tuple(methods),
+        baseline=name,
+        metrics=tuple(metrics),
+        mute=mute,
+        means={key: statistics.fmean(found) for key, found in values.items()},
+        deviations={key: statistics.stdev(found) for key, found in values.items() if len(found) > 1},
+        tests=tests,
+        class_means={method.name: np.mean([run.accuracy for run in method.runs], axis=0) for method in methods},
+        notes=(*notes, *_notes(methods, differing, mute)),
+    )
+
+
+def _tests(
+    methods: Sequence[Method], baseline: str, metrics: Sequence[str]
+) -> tuple[dict[tuple[str, str], Test], list[str]]:
+    """A test of every other method and metric, and what should be known of the pairs."""
+    base = next(method for method in methods if method.name == baseline)
+    found: dict[tuple[str, str], Test] = {}
+    notes = []
     for method in methods:
-        result.class_means[method.name] = np.mean([run.accuracy for run in method.runs], axis=0)
-        for metric in shared:
-            values = [run.insight.metrics[metric] for run in method.runs]
-            result.means[method.name, metric] = statistics.fmean(values)
-            if len(values) > 1:
-                result.deviations[method.name, metric] = statistics.stdev(values)
-    base = next(method for method in methods if method.name == name)
-    for method in result.others:
-        pairs, note = _pairs(method, base)
-        result.notes += [note] if note else []
-        tests = _seed_tests(pairs, shared) if len(pairs) > 1 else _clip_tests(pairs[0], shared)
-        result.tests |= {(method.name, metric): test for metric, test in tests.items()}
-    result.notes += [
+        if method.name == baseline:
+            continue
+        pairs, note = pairs_of(method, base)
+        notes += [note] if note else []
+        tests = seed_tests(pairs, metrics) if len(pairs) > 1 else clip_tests(pairs[0], metrics)
+        found |= {(method.name, metric): test for metric, test in tests.items()}
+    return found, notes
+
+
+def _notes(methods: Sequence[Method], differing: Sequence[str], mute: Collection[str]) -> list[str]:
+    """What should be known of the runs: settings, groups and lengths that differ, and what they were evaluated on."""
+    runs = [run for method in methods for run in method.runs]
+    notes = [
         f'The runs of {method.name} differ in {", ".join(method.differing)}, as --cfg-options makes it, and not '
         'only in their seeds: --group NAME=RUN,RUN makes methods of them.'
         for method in methods
         if method.differing
     ]
     if differing:
-        result.notes.append(
+        notes.append(
             'The runs have different classes in the groups by training clips, since these or the thresholds differ: '
             f'{", ".join(METRIC_LABELS[key] for key in differing)} cannot be compared.'
         )
-    result.notes += [*notes_on_mute(result.mute), *_other_lengths(runs)]
-    splits = {run.insight.split for run in runs}
-    result.notes += [f'Evaluated on: {", ".join(sorted(splits))}.']
-    return result
-
-
-def mcnemar(right: NDArray[np.bool_], base_right: NDArray[np.bool_]) -> float:
-    """McNemar's exact test of two classifiers on the same clips: the two-sided p-value.
-
-    Args:
-        right: (N,) whether each clip was right.
-        base_right: (N,) the same of the other classifier.
-    """
-    from scipy.stats import binomtest
-
-    better, worse = int((right & ~base_right).sum()), int((~right & base_right).sum())
-    return 1.0 if better + worse == 0 else float(binomtest(better, better + worse).pvalue)
+    splits = sorted({run.insight.split for run in runs})
+    return [*notes, *notes_on_mute(mute), *_other_lengths(runs), f'Evaluated on: {", ".join(splits)}.']
 
 
 def _differing_groups(runs: Sequence[ComparedRun]) -> list[str]:
@@ -169,87 +154,3 @@ def _baseline_name(methods: Sequence[Method], baseline: str | None) -> str:
             return method.name
     names = ', '.join(method.name for method in methods)
     raise ValueError(f'baseline {baseline!r} is none of the methods {names}: name one of them, or one of the runs')
-
-
-def _pairs(method: Method, base: Method) -> tuple[list[tuple[ComparedRun, ComparedRun]], str | None]:
-    """Runs of the same seed, in the order given where no seeds are known; and what is left without a partner."""
-    by_seed = {run.seed: run for run in base.runs if run.seed is not None}
-    pairs = [(run, by_seed[run.seed]) for run in method.runs if run.seed in by_seed]
-    notes = []
-    if not pairs:
-        pairs = list(zip(method.runs, base.runs, strict=False))
-        notes.append(f'{method.name} and {base.name} share no known seed: their runs are paired in the order given.')
-    paired = {run.path for pair in pairs for run in pair}
-    alone = [str(run.path) for run in (*base.runs, *method.runs) if run.path not in paired]
-    if alone:
-        notes.append(
-            f'The tests of {method.name} against {base.name} are over {counted(len(pairs), "pair")} of runs; without a '
-            f'partner, and in the means only: {", ".join(alone)}.'
-        )
-    return pairs, ' '.join(notes) or None
-
-
-def _seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Sequence[str]) -> dict[str, Test]:
-    """Student's paired t-test over the seeds."""
-    from scipy import stats
-
-    how = f'paired t-test over {len(pairs)} seeds'
-    tests = {}
-    for metric in metrics:
-        differences = [run.insight.metrics[metric] - base.insight.metrics[metric] for run, base in pairs]
-        mean, spread = statistics.fmean(differences), statistics.stdev(differences)
-        if spread == 0:
-            tests[metric] = Test(mean, None, None, f'{how}: all differences are equal, so there is no test')
-            continue
-        error = spread / len(pairs) ** 0.5
-        p_value = 2 * float(stats.t.sf(abs(mean) / error, len(pairs) - 1))
-        half = float(stats.t.ppf(0.975, len(pairs) - 1)) * error
-        tests[metric] = Test(mean, p_value, (mean - half, mean + half), how)
-    return tests
-
-
-def _clip_tests(pair: tuple[ComparedRun, ComparedRun], metrics: Sequence[str]) -> dict[str, Test]:
-    """One seed each: tests over the clips, which say nothing of the spread between seeds, as each of them says."""
-    run, base = pair
-    plain = {metric: run.insight.metrics[metric] - base.insight.metrics[metric] for metric in metrics}
-    one, other = run.outcomes, base.outcomes
-    if one is None or other is None:
-        how = f'one seed, and {_why_not_paired(pair)}: no test'
-        return {metric: Test(difference, None, None, how) for metric, difference in plain.items()}
-    return {
-        metric: _clip_test(metric, plain[metric], draws, one, other)
-        for metric, draws in _paired_draws(run, one, other).items()
-        if metric in plain
-    }
-
-
-def _why_not_paired(pair: tuple[ComparedRun, ComparedRun]) -> str:
-    """Why the clips of two runs cannot be brought together by their names."""
-    dumps = [run.insight.run.predictions for run in pair]
-    if any(dump is None or dump.clip_names is None for dump in dumps):
-        return 'no dumps that name their clips'
-    return 'clips that share a path, so that they cannot be paired'
-
-
-def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:
-    """Differences of the metrics over draws of sessions (of clips where there are none) that are the same for both."""
-    options = run.insight.options
-    groups = class_groups(run.insight.run.train_counts, run.insight.shot_thresholds, options.head_threshold)
-    # The same seed draws the same sessions, since both have the same clips in the same order.
-    first, second = (bootstrap(outcomes, groups, repeats=REPEATS) for outcomes in (one, other))
-    return {metric: first[metric] - second[metric] for metric in first}
-
-
-def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes, other: Outcomes) -> Test:
-    interval = percentile_interval(draws)
-    if metric == 'top1':
-        p_value = mcnemar(one.labels == one.predicted, other.labels == other.predicted)
-        how = "one seed: McNemar's exact test over the clips"
-        return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
-    values = draws[~np.isnan(draws)]
-    # One is added so that no p-value is 0 after a finite number of draws.
-    below, above = ((values <= 0).sum(), (values >= 0).sum())
-    p_value = min(1.0, 2 * (1 + float(min(below, above))) / (1 + len(values)))
-    drawn = 'clips' if one.groups is None else 'sessions'
-    how = f'one seed: paired bootstrap over {drawn}'
-    return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)

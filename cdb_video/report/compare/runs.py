@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.difficulty.history import source_of
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.run_config import differing_settings, planned_length, seed_of
@@ -51,7 +50,7 @@ class ComparedRun:
         return Outcomes(found.labels[order], found.predicted[order], found.num_classes, found.ranks[order], groups)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Method:
     """Runs that differ in their seed only.
 
@@ -62,8 +61,8 @@ class Method:
     """
 
     name: str
-    runs: list[ComparedRun] = field(default_factory=list)
-    differing: list[str] = field(default_factory=list)
+    runs: tuple[ComparedRun, ...]
+    differing: tuple[str, ...] = ()
 
 
 def group_of(path: Path) -> str:
@@ -92,20 +91,24 @@ def read_methods(paths: Sequence[Path], groups: Mapping[str, Sequence[Path]], op
     ]
     if len({path.resolve() for _, path in given}) < len(given):
         raise ValueError('a run is given twice: name every run once')
-    methods: dict[str, Method] = {}
+    found: dict[str, list[ComparedRun]] = {}
     first: ComparedRun | None = None
     for name, path in given:
         run = _read(path, options)
         first = first or run
         _check_comparable(first, run)
-        methods.setdefault(name, Method(name)).runs.append(run)
-    for method in methods.values():
-        method.runs.sort(key=lambda run: (run.seed is None, run.seed or 0))
-        if method.name not in groups:
-            folders = [run.path for run in method.runs if run.path.is_dir()]
-            method.differing = sorted({name for path in folders[1:] for name in differing_settings(folders[0], path)})
-        _check_seeds(method)
-    return list(methods.values())
+        found.setdefault(name, []).append(run)
+    return [_method(name, runs, is_named=name in groups) for name, runs in found.items()]
+
+
+def _method(name: str, runs: Sequence[ComparedRun], *, is_named: bool) -> Method:
+    """The method of these runs, which a user may have named; no two of them have one seed."""
+    ordered = tuple(sorted(runs, key=lambda run: (run.seed is None, run.seed or 0)))
+    folders = [run.path for run in ordered if run.path.is_dir() and not is_named]
+    differing = {setting for path in folders[1:] for setting in differing_settings(folders[0], path)}
+    method = Method(name, ordered, tuple(sorted(differing)))
+    _check_seeds(method)
+    return method
 
 
 def _check_seeds(method: Method) -> None:
@@ -134,7 +137,7 @@ def _read(path: Path, options: Options) -> ComparedRun:
         raise ValueError(f'{path}: nothing was evaluated{counted}; run mim test, or leave it out')
     accuracy = np.full(insight.run.num_classes, np.nan)
     for row in insight.rows:
-        accuracy[row['label']] = np.nan if row['accuracy'] is None else row['accuracy']
+        accuracy[row.label] = np.nan if row.accuracy is None else row.accuracy
     dump = insight.run.predictions
     names = None if dump is None else dump.distinct_names
     return ComparedRun(path, seed_of(path), insight, accuracy, names, _length(path, insight))
@@ -143,8 +146,8 @@ def _read(path: Path, options: Options) -> ComparedRun:
 def _length(path: Path, insight: Insight) -> tuple[int, str] | None:
     """How long a run was trained: by the last record of its own, else as its config has it."""
     for record in reversed(insight.run.records):
-        if source_of(record) != 'replay':  # whose epochs are of another run
-            return (record['epoch'], 'epoch') if record['epoch'] else (record['iter'], 'iteration')
+        if record.source != 'replay':  # whose epochs are of another run
+            return (record.epoch, 'epoch') if record.epoch else (record.iteration, 'iteration')
     return planned_length(path)
 
 
@@ -157,7 +160,7 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
             f'{run.path} has {other.run.num_classes} classes, {first.path} {one.run.num_classes}: runs with '
             'different class lists cannot be compared'
         )
-    clips = [sorted((row['label'], row['num_clips']) for row in insight.rows) for insight in (one, other)]
+    clips = [sorted((row.label, row.num_clips) for row in insight.rows) for insight in (one, other)]
     # Without names a validation and a test set may still have as many clips of every class.
     other_set = {one.split, other.split} == {'val', 'test'} and None in (first.clip_names, run.clip_names)
     if clips[0] != clips[1] or other_set or _names_differ(first, run):

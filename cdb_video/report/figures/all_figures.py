@@ -20,11 +20,12 @@ def build_figures(insight: Insight) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     if insight.run.train_counts is not None:
         figures['counts'] = class_histogram(insight, names)
-        if any(row['accuracy'] is not None for row in insight.rows):
+        if any(row.accuracy is not None for row in insight.rows):
             figures['tail'] = accuracy_by_count(insight, names)
     if insight.run.records:
         figures['curves'] = learning_curves(insight)
-        figures['difficulty'] = course(insight, names, [r['difficulty'] for r in insight.run.records], 'difficulty')
+        difficulties = [record.difficulty for record in insight.run.records]
+        figures['difficulty'] = course(insight, names, difficulties, 'difficulty')
         figures |= consumer_figures(insight, names)
     if insight.confusion is not None:
         figures['confusion'] = confusion_matrix(insight, names)

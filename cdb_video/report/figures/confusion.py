@@ -23,19 +23,7 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
     row and column.
     """
     assert insight.confusion is not None
-    confusion, shown = insight.confusion, by_frequency(insight)
-    texts = list(names)
-    if len(names) > MAX_CELLS:
-        mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
-        chosen = sorted(np.argsort(-mistakes, kind='stable')[:SHOWN_CLASSES].tolist(), key=shown.index)
-        rest = np.setdiff1d(np.arange(len(names)), chosen)
-        confusion = _merged(confusion, chosen, rest)
-        texts, shown = (
-            [*(names[c] for c in chosen), counted(len(rest), 'other class', 'other classes')],
-            list(range(SHOWN_CLASSES + 1)),
-        )
-    cells = confusion[np.ix_(shown, shown)]
-    labels = [texts[label] for label in shown]
+    cells, labels = _shown(insight.confusion, by_frequency(insight), names)
     total = cells.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, cells / np.maximum(total, 1), np.nan)
     heat_map = {
@@ -55,21 +43,32 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
     if len(labels) <= LABELLED:
         heat_map |= {'text': _texts(cells), 'texttemplate': '%{text}', 'textfont': {'size': 11}}
     alike = [labels[place] for place in similar_order(cells)]
+    return {'data': [heat_map], 'layout': _layout(labels), 'orders': {'frequency': labels, 'similar': alike}}
+
+
+def _shown(confusion: IntMatrix, order: Sequence[int], names: Sequence[str]) -> tuple[IntMatrix, list[str]]:
+    """The cells that are shown, in the order of their labels, and these; see `confusion_matrix`."""
+    if len(names) <= MAX_CELLS:
+        return confusion[np.ix_(order, order)], [names[label] for label in order]
+    mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
+    chosen = sorted(np.argsort(-mistakes, kind='stable')[:SHOWN_CLASSES].tolist(), key=order.index)
+    rest = np.setdiff1d(np.arange(len(names)), chosen)
+    others = counted(len(rest), 'other class', 'other classes')
+    return _merged(confusion, chosen, rest), [*(names[label] for label in chosen), others]
+
+
+def _layout(labels: Sequence[str]) -> Figure:
     axis = {'type': 'category', 'categoryorder': 'array', 'categoryarray': labels, 'showgrid': False}
     return {
-        'data': [heat_map],
-        'layout': {
-            'height': height(len(labels)) + 110,
-            'xaxis': axis
-            | {'title': {'text': 'predicted', 'standoff': 12}, 'tickangle': -60 if len(labels) <= 40 else -90}
-            | all_ticks(len(labels), MAX_CELLS)
-            # A column is 9 pixels wide where there are a hundred.
-            | ({'tickfont': {'size': 8}} if len(labels) > 40 else {}),
-            'yaxis': axis
-            | {'title': {'text': 'true', 'standoff': 12}, 'autorange': 'reversed'}
-            | all_ticks(len(labels), MAX_CELLS),
-        },
-        'orders': {'frequency': labels, 'similar': alike},
+        'height': height(len(labels)) + 110,
+        'xaxis': axis
+        | {'title': {'text': 'predicted', 'standoff': 12}, 'tickangle': -60 if len(labels) <= 40 else -90}
+        | all_ticks(len(labels), MAX_CELLS)
+        # A column is 9 pixels wide where there are a hundred.
+        | ({'tickfont': {'size': 8}} if len(labels) > 40 else {}),
+        'yaxis': axis
+        | {'title': {'text': 'true', 'standoff': 12}, 'autorange': 'reversed'}
+        | all_ticks(len(labels), MAX_CELLS),
     }
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cdb_video.report.class_report.rows import share_named
+from cdb_video.difficulty.records import Derived, Record
+from cdb_video.report.class_report.metrics import METRIC_LABELS, share_named
 from cdb_video.report.figures.parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
-from cdb_video.report.insight.insight import METRIC_LABELS, Insight
+from cdb_video.report.insight.insight import Insight
 
 _CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
 _OF = {'val': '', 'train': ', training batches', 'replay': ', replayed run'}
@@ -54,7 +55,7 @@ def learning_curves(insight: Insight) -> Figure:
     curves = []
     for name, (colour, dash) in _CURVES.items():
         values = [
-            share_named(record['metrics'], name) if source == 'val' else None
+            share_named(record.metrics, name) if source == 'val' else None
             for record, source in zip(records, sources, strict=True)
         ]
         if any(value is not None for value in values):
@@ -63,7 +64,7 @@ def learning_curves(insight: Insight) -> Figure:
     for source in dict.fromkeys(sources):
         own = [value if other == source else None for value, other in zip(worst, sources, strict=True)]
         curves.append((f'Worst class{_OF[source]}', '--c5', 'solid' if source == 'val' else 'dot', own))
-    curves.append(('Mean difficulty', '--muted', 'dot', [float(np.mean(record['difficulty'])) for record in records]))
+    curves.append(('Mean difficulty', '--muted', 'dot', [float(np.mean(record.difficulty)) for record in records]))
     return {
         'data': [
             {
@@ -94,12 +95,13 @@ def consumer_figures(insight: Insight, names: Sequence[str]) -> dict[str, Figure
     figures: dict[str, Figure] = {}
     taus: list[dict[str, Any]] = []
     unit, steps = _steps(records)
-    for consumer in {name: None for record in records for name in record['consumers']}:
-        entries = [record['consumers'].get(consumer, {}) for record in records]
+    for consumer in {name: None for record in records for name in record.consumers}:
+        entries = [record.consumers.get(consumer, Derived()) for record in records]
         for key in ('weight', 'probability'):
-            if all(len(entry.get(key) or ()) == len(names) for entry in entries):
-                figures[f'{key}-{consumer}'] = course(insight, names, [entry[key] for entry in entries], key)
-        tau = [entry.get('tau') for entry in entries]
+            vectors = [entry.vectors.get(key, ()) for entry in entries]
+            if all(len(vector) == len(names) for vector in vectors):
+                figures[f'{key}-{consumer}'] = course(insight, names, vectors, key)
+        tau = [entry.tau for entry in entries]
         if len({value for value in tau if value is not None}) > 1:
             curve = {'x': steps, 'y': rounded(tau), 'name': html.escape(consumer, quote=False)}
             taus.append({'type': 'scatter', 'mode': 'lines+markers', 'line': {'color': f'--c{1 + len(taus)}'}} | curve)
@@ -109,15 +111,15 @@ def consumer_figures(insight: Insight, names: Sequence[str]) -> dict[str, Figure
     return figures
 
 
-def _steps(records: Sequence[dict[str, Any]]) -> tuple[str, list[int]]:
+def _steps(records: Sequence[Record]) -> tuple[str, list[int]]:
     """What the validations are counted in: epochs, or iterations where the loop counts no epochs."""
-    epochs = [record['epoch'] for record in records]
+    epochs = [record.epoch for record in records]
     if len(set(epochs)) == len(epochs):
         return 'epoch', epochs
-    return 'iteration', [record['iter'] for record in records]
+    return 'iteration', [record.iteration for record in records]
 
 
-def _worst_accuracy(record: dict[str, Any]) -> float | None:
+def _worst_accuracy(record: Record) -> float | None:
     """Of the counts, as all accuracies of a report are; None without clips."""
-    counts = zip(record['num_correct'], record['num_clips'], strict=True)
+    counts = zip(record.num_correct, record.num_clips, strict=True)
     return min((correct / clips for correct, clips in counts if clips), default=None)

@@ -15,44 +15,35 @@ _LOG_TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
 def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
     """Accuracy of every class, with its interval, against its training clips."""
     rows = sorted(
-        (row for row in insight.rows if row['accuracy'] is not None), key=lambda row: (row['train_count'], row['label'])
+        (row for row in insight.rows if row.accuracy is not None), key=lambda row: (row.train_count or 0, row.label)
     )
-    accuracy = rounded([row['accuracy'] for row in rows])
-    texts = [names[row['label']] for row in rows]
-    accuracy_title = 'accuracy in the training batches' if insight.split == 'train' else 'accuracy'
-    places = label_places([row['train_count'] for row in rows], accuracy, texts)
+    counts = [row.train_count or 0 for row in rows]
+    low, exact, high = np.array([(row.accuracy_low, row.accuracy, row.accuracy_high) for row in rows], np.float64).T
+    accuracy = rounded(exact)
+    texts = [names[row.label] for row in rows]
+    places = label_places(counts, accuracy, texts)
+    points = {
+        'type': 'scatter',
+        'cliponaxis': False,
+        'mode': 'markers+text' if len(rows) <= LABELLED else 'markers',
+        'x': counts,
+        'y': accuracy,
+        'hovertext': texts,
+        # A name for which there is no room stands in the hover text alone.
+        'text': [text if place else '' for text, place in zip(texts, places, strict=False)],
+        'textposition': [place or 'middle right' for place in places],
+        'textfont': {'size': 10, 'color': '--muted'},
+        'marker': {'size': 9, 'color': '--c1', 'line': {'width': 1, 'color': '--surface'}}
+        if len(rows) <= MAX_CELLS
+        else {'size': 7, 'color': '--c1', 'opacity': 0.4},
+        'error_y': _error_bars(rounded(high - exact), rounded(exact - low)),
+        'customdata': [row.num_clips for row in rows],
+        'hovertemplate': '%{hovertext}<br>%{x} training clips<br>accuracy %{y:.1%} of %{customdata} clips'
+        '<extra></extra>',
+    }
+    title = 'accuracy in the training batches' if insight.split == 'train' else 'accuracy'
     return {
-        'data': [
-            {
-                'type': 'scatter',
-                'cliponaxis': False,
-                'mode': 'markers+text' if len(rows) <= LABELLED else 'markers',
-                'x': [row['train_count'] for row in rows],
-                'y': accuracy,
-                'hovertext': texts,
-                # A name for which there is no room stands in the hover text alone.
-                'text': [text if place else '' for text, place in zip(texts, places, strict=False)],
-                'textposition': [place or 'middle right' for place in places],
-                'textfont': {'size': 10, 'color': '--muted'},
-                'marker': {'size': 9, 'color': '--c1', 'line': {'width': 1, 'color': '--surface'}}
-                if len(rows) <= MAX_CELLS
-                else {'size': 7, 'color': '--c1', 'opacity': 0.4},
-                'error_y': {
-                    # A thousand of them would cover the points.
-                    'visible': len(rows) <= MAX_CELLS,
-                    'type': 'data',
-                    'symmetric': False,
-                    'array': rounded([row['accuracy_high'] - row['accuracy'] for row in rows]),
-                    'arrayminus': rounded([row['accuracy'] - row['accuracy_low'] for row in rows]),
-                    'color': '--band',
-                    'thickness': 1.5,
-                    'width': 0,
-                },
-                'customdata': [row['num_clips'] for row in rows],
-                'hovertemplate': '%{hovertext}<br>%{x} training clips<br>accuracy %{y:.1%} of %{customdata} clips'
-                '<extra></extra>',
-            }
-        ],
+        'data': [points],
         'layout': {
             'height': 460,
             'xaxis': {
@@ -61,8 +52,22 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
                 'zeroline': False,
                 'tickvals': _LOG_TICKS,
             },
-            'yaxis': {'title': {'text': accuracy_title, 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
+            'yaxis': {'title': {'text': title, 'standoff': 12}, 'tickformat': '.0%', 'range': [-0.05, 1.08]},
         },
+    }
+
+
+def _error_bars(above: list[float | None], below: list[float | None]) -> Figure:
+    return {
+        # A thousand of them would cover the points.
+        'visible': len(above) <= MAX_CELLS,
+        'type': 'data',
+        'symmetric': False,
+        'array': above,
+        'arrayminus': below,
+        'color': '--band',
+        'thickness': 1.5,
+        'width': 0,
     }
 
 

@@ -2,85 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.report.class_report.rows import Row, class_rows
+from cdb_video.difficulty.records import Derived
+from cdb_video.report.class_report.rows import ClassRow, Confused, DetailedRow, class_rows
 from cdb_video.report.insight.statistics import IntMatrix, Outcomes, ratio, wilson_interval
 from cdb_video.report.sources.run_data import RunData
 
 
 def detailed_rows(
     run: RunData, num_clips: Sequence[int], num_correct: Sequence[int], outcomes: Outcomes | None
-) -> list[Row]:
-    """One row a class, hardest first: those of `class_rows` with more keys.
+) -> list[DetailedRow]:
+    """One row a class, hardest first, in the order of `class_rows`.
 
     Args:
         run: Where names, training clips, difficulty and what became of it are taken from.
         num_clips: C clips evaluated.
         num_correct: C clips predicted correctly.
         outcomes: What came out for each clip; None = not known.
-
-    Returns:
-        Dicts with, beside the keys of `class_rows`, accuracy_low, accuracy_high, precision, peak_difficulty,
-        peak_epoch, and confused_with: up to two dicts of label, name, clips. None where a value is not known.
     """
+    difficulty, consumers = _driven(run)
     rows = class_rows(
         num_clips,
         num_correct,
         class_names=run.class_names,
         train_counts=None if run.train_counts is None else run.train_counts.tolist(),
-        **_driven(run),
+        difficulty=difficulty,
+        consumers=consumers,
     )
-    low, high = wilson_interval([row['num_correct'] for row in rows], [row['num_clips'] for row in rows])
-    peak, when = _peaks(run)
-    confusion, precision = None, None
-    if outcomes is not None:
-        confusion, precision = outcomes.confusion, ratio(outcomes.num_correct, outcomes.num_predicted)
-    for place, row in enumerate(rows):
-        label, has_clips = row['label'], row['num_clips'] > 0
-        row['accuracy_low'] = float(low[place]) if has_clips else None
-        row['accuracy_high'] = float(high[place]) if has_clips else None
-        row['precision'] = None if precision is None else float(precision[label])
-        row['peak_difficulty'] = None if peak is None else float(peak[label])
-        row['peak_epoch'] = None if when is None else when[label]
-        row['confused_with'] = [] if confusion is None else _confused_with(run, confusion, label)
-    return rows
+    low, high = wilson_interval([row.num_correct for row in rows], [row.num_clips for row in rows])
+    details = _Details.of(run, outcomes)
+    return [
+        details.added_to(row, (float(low[place]), float(high[place])) if row.num_clips > 0 else (None, None))
+        for place, row in enumerate(rows)
+    ]
 
 
-def _driven(run: RunData) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Details:
+    """What is known of the classes beside their rows; None where it is not.
+
+    Attributes:
+        run: Where the names are from.
+        confusion: (C, C) int64, rows are true classes.
+        precision: (C,) float64.
+        peak: (C,) float64, the highest difficulty over the records.
+        when: C epochs of its first time.
+    """
+
+    run: RunData
+    confusion: IntMatrix | None
+    precision: FloatVector | None
+    peak: FloatVector | None
+    when: Sequence[int] | None
+
+    @classmethod
+    def of(cls, run: RunData, outcomes: Outcomes | None) -> _Details:
+        peak, when = _peaks(run)
+        if outcomes is None:
+            return cls(run, None, None, peak, when)
+        return cls(run, outcomes.confusion, ratio(outcomes.num_correct, outcomes.num_predicted), peak, when)
+
+    def added_to(self, row: ClassRow, interval: tuple[float | None, float | None]) -> DetailedRow:
+        """The row with the details of its class, and with this interval of the accuracy."""
+        label = row.label
+        return DetailedRow(
+            **row.to_dict(),
+            accuracy_low=interval[0],
+            accuracy_high=interval[1],
+            precision=None if self.precision is None else float(self.precision[label]),
+            peak_difficulty=None if self.peak is None else float(self.peak[label]),
+            peak_epoch=None if self.when is None else self.when[label],
+            confused_with=() if self.confusion is None else _confused_with(self.run, self.confusion, label),
+        )
+
+
+def _driven(run: RunData) -> tuple[Sequence[float] | None, Mapping[str, Derived]]:
     """Difficulty, weights and probabilities behind the evaluated model: of the class report, else the newest record."""
-    rows = (run.report or {}).get('classes') or []
-    if rows and all(row.get('difficulty') is not None for row in rows):
-        vectors = {
-            key: [row.get(key) for row in rows]
-            for key in ('weight', 'probability')
-            if all(row.get(key) is not None for row in rows)
-        }
-        return {'difficulty': [row['difficulty'] for row in rows], 'consumers': {'report': vectors}}
+    rows = run.report.rows if run.report else ()
+    difficulty = _known([row.difficulty for row in rows])
+    if difficulty is not None:
+        weight, probability = _known([row.weight for row in rows]), _known([row.probability for row in rows])
+        return difficulty, {'report': Derived(weight=weight, probability=probability)}
     if not run.records:
-        return {}
-    return {'difficulty': run.records[-1]['difficulty'], 'consumers': run.records[-1]['consumers']}
+        return None, {}
+    return run.records[-1].difficulty, run.records[-1].consumers
+
+
+def _known(values: Sequence[float | None]) -> list[float] | None:
+    """The values, None if there are none, or one is not known."""
+    known = [value for value in values if value is not None]
+    return known if known and len(known) == len(values) else None
 
 
 def _peaks(run: RunData) -> tuple[FloatVector | None, list[int] | None]:
     """The highest difficulty of each class over the records, and the epoch of its first time."""
     if not run.records:
         return None, None
-    course = np.array([record['difficulty'] for record in run.records], np.float64)
-    return course.max(axis=0), [run.records[index]['epoch'] for index in course.argmax(axis=0)]
+    course = np.array([record.difficulty for record in run.records], np.float64)
+    return course.max(axis=0), [run.records[index].epoch for index in course.argmax(axis=0)]
 
 
-def _confused_with(run: RunData, confusion: IntMatrix, label: int) -> list[dict[str, Any]]:
+def _confused_with(run: RunData, confusion: IntMatrix, label: int) -> tuple[Confused, ...]:
     """The two classes that clips of this class are most often taken for."""
     row = confusion[label].copy()
     row[label] = 0
     best = sorted(np.flatnonzero(row), key=lambda other: (-row[other], other))[:2]
-    return [
-        {'label': int(other), 'name': class_label(run.class_names, int(other)), 'clips': int(row[other])}
-        for other in best
-    ]
+    return tuple(Confused(int(other), class_label(run.class_names, int(other)), int(row[other])) for other in best)

@@ -6,17 +6,19 @@ The rows are made in :mod:`cdb_video.report.insight.class_details`, the notes in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import SHOT_GROUPS
-from cdb_video.difficulty.history import source_of
-from cdb_video.report.class_report.rows import Row, share_key, share_named
+from cdb_video.report.class_report.metrics import METRIC_LABELS, share_key
+from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows
+from cdb_video.report.insight.evaluation import Evaluation, evaluation_of, outcomes_of
 from cdb_video.report.insight.remarks import remarks_on
 from cdb_video.report.insight.statistics import (
     IntMatrix,
@@ -30,21 +32,8 @@ from cdb_video.report.insight.statistics import (
     summarise,
     top_confusions,
 )
-from cdb_video.report.sources.dump import sessions_of
 from cdb_video.report.sources.run_data import RunData
 
-METRIC_LABELS = {
-    'top1': 'Top-1',
-    'top5': 'Top-5',
-    'mean1': 'Mean class accuracy',
-    'mean_precision': 'Mean precision',
-    'macro_f1': 'Macro F1',
-    'many_shot': 'Many-shot',
-    'medium_shot': 'Medium-shot',
-    'few_shot': 'Few-shot',
-    'head': 'Head',
-    'tail': 'Tail',
-}
 SPLIT_WORDS = {
     'val': 'validation set',
     'test': 'test set',
@@ -71,12 +60,13 @@ class Options:
     thumbnails: bool = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class Insight:
     """What a report says.
 
     Attributes:
         run: Where it comes from.
+        options: What the reader chose.
         split: 'val', 'test', or 'dump'; where nothing was evaluated 'train' if the training batches were counted, with
             the accuracy in them, else 'none'.
         epoch: Of the model that was evaluated; None = not known.
@@ -86,7 +76,7 @@ class Insight:
         shot_thresholds: (few, many) of the groups.
         group_sizes: Number of classes of each group by training clips.
         mute_groups: Those that hold all classes with clips, or none, and so are not shown; files keep their metrics.
-        rows: One dict a class, hardest first, see `detailed_rows`.
+        rows: One a class, hardest first.
         outcomes: What came out for each clip; None = only counts are known.
         confusion: (C, C) int64, rows are true classes; None = not known.
         confusions: The most frequent mistakes: (true, predicted, clips).
@@ -99,22 +89,22 @@ class Insight:
     split: str
     epoch: int | None
     metrics: dict[str, float]
-    rows: list[Row]
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    resampled: str | None = None
-    shot_thresholds: tuple[int, int] = (20, 100)
-    group_sizes: dict[str, int] = field(default_factory=dict)
-    mute_groups: frozenset[str] = frozenset()
-    outcomes: Outcomes | None = None
-    confusion: IntMatrix | None = None
-    confusions: list[tuple[int, int, int]] = field(default_factory=list)
-    correlation: float | None = None
-    notes: list[str] = field(default_factory=list)
+    intervals: dict[str, tuple[float, float]]
+    resampled: str | None
+    shot_thresholds: tuple[int, int]
+    group_sizes: dict[str, int]
+    mute_groups: frozenset[str]
+    rows: tuple[DetailedRow, ...]
+    outcomes: Outcomes | None
+    confusion: IntMatrix | None
+    confusions: tuple[tuple[int, int, int], ...]
+    correlation: float | None
+    notes: tuple[str, ...]
 
     @property
     def all_metrics(self) -> dict[str, Any]:
         """What was recorded under any name, with the numbers of this report in place of those it replaces."""
-        recorded = (self.run.report or {}).get('metrics') or {}
+        recorded = self.run.report.metrics if self.run.report else {}
         shown = {f'acc/{name}' for name in METRIC_LABELS} | {share_key(recorded, name) for name in METRIC_LABELS}
         kept = {key: value for key, value in recorded.items() if key not in shown}
         return {f'acc/{name}': value for name, value in self.metrics.items()} | kept
@@ -127,14 +117,14 @@ class Insight:
     @property
     def shown_notes(self) -> list[str]:
         """The notes, and which groups are not shown."""
-        return self.notes + notes_on_mute(self.mute_groups)
+        return [*self.notes, *notes_on_mute(self.mute_groups)]
 
     @property
     def iteration(self) -> int | None:
         """Training iterations of the model that was evaluated; None = not known."""
         if self.run.report is not None:
-            return self.run.report.get('iter')
-        return self.run.records[-1]['iter'] if self.split in ('val', 'train') else None
+            return self.run.report.iteration
+        return self.run.records[-1].iteration if self.split in ('val', 'train') else None
 
     @property
     def moment(self) -> str:
@@ -169,32 +159,32 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         ValueError: If an option is out of range.
     """
     options = _checked(options or Options())
-    outcomes = _outcomes(run)
-    split, epoch, num_clips, num_correct, metrics = _evaluated(run, outcomes)
-    rows = detailed_rows(run, num_clips, num_correct, outcomes)
-    insight = Insight(run, options, split, epoch, metrics, rows, outcomes=outcomes, notes=list(run.notes))
-    insight.shot_thresholds = _shot_thresholds(run, options)
-    groups = class_groups(run.train_counts, insight.shot_thresholds, options.head_threshold)
-    insight.group_sizes = {name: int(mask.sum()) for name, mask in groups.items()}
-    insight.mute_groups = mute_groups(groups, num_clips)
-    if sum(num_clips):
-        insight.metrics = _of_thresholds(insight) | count_metrics(num_clips, num_correct, groups)
-    else:  # whatever was recorded
-        insight.metrics = {}
-    if outcomes is not None:
-        insight.confusion = outcomes.confusion
-        insight.confusions = top_confusions(insight.confusion, 50)
-        insight.metrics |= summarise(outcomes, groups)
-        # Draws of a single session are all alike.
-        draws = bootstrap(outcomes, groups, repeats=options.repeats) if outcomes.num_units > 1 else {}
-        found = {name: percentile_interval(values) for name, values in draws.items()}
-        insight.intervals = {name: interval for name, interval in found.items() if interval is not None}
-        insight.resampled = None if not draws else 'clips' if outcomes.groups is None else 'sessions'
-    if run.train_counts is not None:
-        accuracy = [np.nan if row['accuracy'] is None else row['accuracy'] for row in insight.rows]
-        insight.correlation = rank_correlation([row['train_count'] for row in insight.rows], accuracy)
-    insight.notes += remarks_on(run, split, outcomes, [row['name'] for row in rows if row['num_clips'] == 0])
-    return insight
+    outcomes = outcomes_of(run)
+    found = evaluation_of(run, outcomes)
+    rows = detailed_rows(run, found.num_clips, found.num_correct, outcomes)
+    thresholds = _shot_thresholds(run, options)
+    groups = class_groups(run.train_counts, thresholds, options.head_threshold)
+    intervals, resampled = _intervals(outcomes, groups, options.repeats)
+    confusion = None if outcomes is None else outcomes.confusion
+    unseen = [row.name for row in rows if row.num_clips == 0]
+    return Insight(
+        run=run,
+        options=options,
+        split=found.split,
+        epoch=found.epoch,
+        metrics=_metrics(found, _stale_groups(run, options), outcomes, groups),
+        intervals=intervals,
+        resampled=resampled,
+        shot_thresholds=thresholds,
+        group_sizes={name: int(mask.sum()) for name, mask in groups.items()},
+        mute_groups=mute_groups(groups, found.num_clips),
+        rows=tuple(rows),
+        outcomes=outcomes,
+        confusion=confusion,
+        confusions=() if confusion is None else tuple(top_confusions(confusion, 50)),
+        correlation=_correlation(run, rows),
+        notes=(*run.notes, *remarks_on(run, found.split, outcomes, unseen)),
+    )
 
 
 def _checked(options: Options) -> Options:
@@ -207,55 +197,44 @@ def _checked(options: Options) -> Options:
 
 
 def _shot_thresholds(run: RunData, options: Options) -> tuple[int, int]:
-    few, many = options.shot_thresholds or (run.report or {}).get('shot_thresholds') or (20, 100)
+    few, many = options.shot_thresholds or (run.report and run.report.shot_thresholds) or (20, 100)
     return int(few), int(many)
 
 
-def _outcomes(run: RunData) -> Outcomes | None:
-    """What came out for each clip: of the dump, else of the confusions in the class report."""
-    dump = run.predictions
-    if dump is not None:
-        sessions = sessions_of(dump.clip_names) if dump.clip_names is not None else None
-        groups = None if sessions is None else np.unique(sessions, return_inverse=True)[1].astype(np.int64)
-        return Outcomes(dump.labels, dump.predicted, dump.num_classes, dump.ranks, groups)
-    triplets = np.asarray((run.report or {}).get('confusions') or np.zeros((0, 3)), np.int64)
-    if not len(triplets):
+def _stale_groups(run: RunData, options: Options) -> tuple[str, ...]:
+    """The groups whose recorded metrics may be of other thresholds."""
+    known = run.train_counts is not None
+    stale: tuple[str, ...] = SHOT_GROUPS if known or options.shot_thresholds is not None else ()
+    recorded = run.report and run.report.head_threshold
+    return stale + (('head', 'tail') if known or recorded != options.head_threshold else ())
+
+
+def _metrics(
+    found: Evaluation, stale: Collection[str], outcomes: Outcomes | None, groups: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, float]:
+    """What was recorded, but for the stale, with what counts and outcomes say in its place; none without clips."""
+    metrics: dict[str, float] = {}
+    if sum(found.num_clips):
+        metrics = {name: value for name, value in found.metrics.items() if name not in stale}
+        metrics |= count_metrics(found.num_clips, found.num_correct, groups)
+    return metrics if outcomes is None else metrics | summarise(outcomes, groups)
+
+
+def _intervals(
+    outcomes: Outcomes | None, groups: Mapping[str, NDArray[np.bool_]], repeats: int
+) -> tuple[dict[str, tuple[float, float]], str | None]:
+    """The 95 % interval of every metric, and what was drawn for them: 'sessions', 'clips', or None = nothing."""
+    if outcomes is None or outcomes.num_units <= 1:  # draws of a single session are all alike
+        return {}, None
+    draws = bootstrap(outcomes, groups, repeats=repeats)
+    found = {name: percentile_interval(values) for name, values in draws.items()}
+    intervals = {name: interval for name, interval in found.items() if interval is not None}
+    return intervals, None if not draws else 'clips' if outcomes.groups is None else 'sessions'
+
+
+def _correlation(run: RunData, rows: Sequence[ClassRow]) -> float | None:
+    """Rank correlation of training clips and accuracy; None where the training clips are not known."""
+    if run.train_counts is None:
         return None
-    labels, predicted = np.repeat(triplets[:, 0], triplets[:, 2]), np.repeat(triplets[:, 1], triplets[:, 2])
-    return Outcomes(labels, predicted, run.num_classes)
-
-
-def _evaluated(
-    run: RunData, outcomes: Outcomes | None
-) -> tuple[str, int | None, list[int], list[int], dict[str, float]]:
-    """Split, epoch, clips and correct clips of each class, and the metrics that were recorded with them."""
-    nothing = [0] * run.num_classes
-    if run.report is not None:
-        rows = run.report['classes']
-        clips, correct = ([int(row[key]) for row in rows] for key in ('num_clips', 'num_correct'))
-        return run.report['split'], run.report['epoch'], clips, correct, _known(run.report['metrics'])
-    if outcomes is not None:
-        return 'dump', None, outcomes.num_clips.tolist(), outcomes.num_correct.tolist(), {}
-    last = run.records[-1] if run.records else None
-    # What is replayed was measured in another run.
-    if last is not None and source_of(last) != 'replay':
-        source = source_of(last)
-        metrics = _known(last['metrics']) if source == 'val' else {}
-        return source, last['epoch'], last['num_clips'], last['num_correct'], metrics
-    return 'none', None, nothing, nothing, {}
-
-
-def _of_thresholds(insight: Insight) -> dict[str, float]:
-    """The recorded metrics without those of groups that may have had other thresholds."""
-    known = insight.run.train_counts is not None
-    stale: tuple[str, ...] = SHOT_GROUPS if known or insight.options.shot_thresholds is not None else ()
-    report = insight.run.report or {}
-    if known or report.get('head_threshold') != insight.options.head_threshold:
-        stale += ('head', 'tail')
-    return {name: value for name, value in insight.metrics.items() if name not in stale}
-
-
-def _known(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics that the report shows, without their prefix."""
-    found = {name: share_named(metrics, name) for name in METRIC_LABELS}
-    return {name: value for name, value in found.items() if value is not None}
+    counts, accuracy = np.array([(row.train_count, row.accuracy) for row in rows], np.float64).T  # None becomes NaN
+    return rank_correlation(counts, accuracy)

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cdb_video.report.class_report.file import REPORT_NAME, read_class_report, write_class_report
-from cdb_video.report.class_report.text import markdown_text
-from cdb_video.report.insight.insight import METRIC_LABELS, Insight, Options, build_insight
+from cdb_video.report.class_report.file import REPORT_NAME, Analysis, ClassReport, read_class_report, write_class_report
+from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.report.class_report.text import markdown_table, markdown_text
+from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.pages.page import render_page
 from cdb_video.report.sources.source import history_run
 from cdb_video_files.atomic import write_atomically
-from cdb_video_files.json_values import plain
 
 PAGE_NAME = 'report.html'
 MARKDOWN_NAME = 'class_report.md'
-_COLUMNS = {
-    'name': 'class',
-    'train_count': 'train',
-    'num_clips': 'clips',
-    'accuracy': 'acc %',
-    'accuracy_low': 'from',
-    'accuracy_high': 'to',
-    'precision': 'precision %',
-    'difficulty': 'difficulty',
-    'peak_difficulty': 'peak',
-    'weight': 'weight',
-    'probability': 'prob %',
-    'confused_with': 'most often taken for',
-}
-_PERCENT = ('accuracy', 'accuracy_low', 'accuracy_high', 'precision', 'probability')
 
 
 def write_report(insight: Insight, directory: Path, *, page: bool = True) -> list[Path]:
@@ -49,7 +33,7 @@ def write_report(insight: Insight, directory: Path, *, page: bool = True) -> lis
         MissingPackagesError: If the page cannot be made; the other files are written by then.
         OSError: If writing fails.
     """
-    paths = write_class_report(directory, [_flat(row) for row in insight.rows], summary_of(insight, directory))
+    paths = write_class_report(directory, class_report_of(insight, directory))
     paths.append(write_atomically(directory / MARKDOWN_NAME, markdown(insight).encode()))
     if page:
         paths.append(write_atomically(directory / PAGE_NAME, render_page(insight)))
@@ -81,14 +65,14 @@ def check_replaces(insight: Insight, directory: Path) -> None:
         old = read_class_report(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return
-    run, rows = insight.run, old['classes']
+    run = insight.run
     losses = {
-        f'what the dump {old.get("dump")} told': old.get('dump') is not None and run.predictions is None,
-        f'the evaluation on the {old["split"]} set': old['split'] in ('val', 'test')
-        and (insight.split in ('dump', 'none', 'train') or (old['split'], insight.split) == ('test', 'val')),
+        f'what the dump {old.dump} told': old.dump is not None and run.predictions is None,
+        f'the evaluation on the {old.split} set': old.split in ('val', 'test')
+        and (insight.split in ('dump', 'none', 'train') or (old.split, insight.split) == ('test', 'val')),
         'the names of the classes': run.class_names is None
-        and any(row['name'] != f'class {row["label"]}' for row in rows),
-        'the training clips': run.train_counts is None and all(row.get('train_count') is not None for row in rows),
+        and any(row.name != f'class {row.label}' for row in old.rows),
+        'the training clips': run.train_counts is None and all(row.train_count is not None for row in old.rows),
     }
     if any(losses.values()):
         lost = ', '.join(what for what, is_lost in losses.items() if is_lost)
@@ -98,31 +82,32 @@ def check_replaces(insight: Insight, directory: Path) -> None:
         )
 
 
-def summary_of(insight: Insight, directory: Path) -> dict[str, Any]:
-    """What ``class_report.json`` in a directory says beside the classes; it can be read again as a report."""
+def class_report_of(insight: Insight, directory: Path) -> ClassReport:
+    """What ``class_report.json`` in a directory says; it can be read again as a report."""
     dump = None if insight.run.dump is None else insight.run.dump.resolve()
     if dump is not None and dump.is_relative_to(directory.resolve()):
-        dump = dump.relative_to(directory.resolve())
+        dump = dump.relative_to(directory.resolve())  # so that the report can be made again
     confusion = insight.confusion
-    cells = np.zeros((0, 2), np.int64) if confusion is None else np.argwhere(confusion)
-    return plain(
-        {
-            'split': insight.split,
-            'epoch': insight.epoch,
-            'iter': insight.iteration,
-            'metrics': insight.all_metrics,
-            'intervals': {f'acc/{name}': interval for name, interval in insight.intervals.items()},
-            'resampled': insight.resampled,
-            'shot_thresholds': insight.shot_thresholds,
-            'head_threshold': insight.options.head_threshold,
-            'rank_correlation': insight.correlation,
-            'difficulty_source': insight.run.difficulty_source,
-            # From this folder; so that the report can be made again.
-            'dump': None if dump is None else str(dump),
-            # True class, predicted class, clips; pairs without clips are left out.
-            'confusions': [[int(t), int(p), int(confusion[t, p])] for t, p in cells] if confusion is not None else [],
-            'notes': insight.notes,
-        }
+    return ClassReport(
+        split=insight.split,
+        epoch=insight.epoch,
+        iteration=insight.iteration,
+        metrics=insight.all_metrics,
+        rows=insight.rows,
+        difficulty_source=insight.run.difficulty_source,
+        # Pairs without clips are left out.
+        confusions=None
+        if confusion is None
+        else [[int(t), int(p), int(confusion[t, p])] for t, p in np.argwhere(confusion)],
+        shot_thresholds=insight.shot_thresholds,
+        head_threshold=insight.options.head_threshold,
+        dump=None if dump is None else str(dump),
+        analysis=Analysis(
+            intervals={f'acc/{name}': interval for name, interval in insight.intervals.items()},
+            resampled=insight.resampled,
+            rank_correlation=insight.correlation,
+            notes=insight.notes,
+        ),
     )
 
 
@@ -143,24 +128,7 @@ def markdown(insight: Insight) -> str:
         lines += [f'Intervals: bootstrap over {insight.resampled}; of single classes: Wilson.', '']
     if insight.correlation is not None:
         lines += [f'Rank correlation of training clips and accuracy (Spearman): {insight.correlation:+.2f}', '']
-    rows = [_flat(row) for row in insight.rows]
-    columns = [key for key in _COLUMNS if any(row[key] not in (None, '') for row in rows)]
-    lines += ['| ' + ' | '.join(_COLUMNS[key] for key in columns) + ' |']
-    lines += ['|' + '|'.join('---' if key in ('name', 'confused_with') else '---:' for key in columns) + '|']
-    lines += ['| ' + ' | '.join(_cell(key, row[key]) for key in columns) + ' |' for row in rows]
+    lines += markdown_table(insight.rows)
     if insight.shown_notes:
         lines += ['', *(f'- {markdown_text(note)}' for note in insight.shown_notes)]
     return '\n'.join(lines) + '\n'
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with the confused classes as text."""
-    return row | {'confused_with': '; '.join(f'{other["name"]} ({other["clips"]})' for other in row['confused_with'])}
-
-
-def _cell(key: str, value: Any) -> str:
-    if value in (None, ''):
-        return '-'
-    if key in _PERCENT:
-        return f'{100 * value:.1f}'
-    return f'{value:.3f}' if isinstance(value, float) else markdown_text(str(value))

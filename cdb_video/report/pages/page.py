@@ -14,10 +14,12 @@ from typing import Any
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
+from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
 from cdb_video.report.figures.confusion import SHOWN_CLASSES
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
-from cdb_video.report.insight.insight import METRIC_LABELS, Insight
+from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.mistakes import worst_mistakes
 
 TEMPLATES = Path(__file__).parent / 'templates'
@@ -68,9 +70,9 @@ def render_page(insight: Insight) -> bytes:
         subtitle=_subtitle(insight),
         overall=_tiles(insight, _OVERALL),
         groups=_tiles(insight, _GROUPS),
-        worst=next((row for row in insight.rows if row['accuracy'] is not None), None),
+        worst=next((row for row in insight.rows if row.accuracy is not None), None),
         rows=_table(insight),
-        has_driver=[key for key in ('weight', 'probability') if any(row[key] is not None for row in insight.rows)],
+        has_driver=_known_columns(insight, ('weight', 'probability')),
         consumers=[name for name in figures if name.startswith(('weight-', 'probability-'))],
         constant_taus=_constant_taus(insight),
         pairs=_pairs(insight),
@@ -137,7 +139,7 @@ def _plotly_script() -> bytes:
 
 
 def _subtitle(insight: Insight) -> str:
-    clips = sum(row['num_clips'] for row in insight.rows)
+    clips = sum(row.num_clips for row in insight.rows)
     parts = [insight.evaluated_on]
     if insight.epoch or insight.iteration:
         parts.append(insight.moment)
@@ -174,23 +176,25 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
     return tiles
 
 
-def _table(insight: Insight) -> list[dict[str, Any]]:
-    """The rows, with the shot group to choose by."""
-    rows = []
-    for row in insight.rows:
-        count = row['train_count']
-        group = '' if count is None else shot_group(count, insight.shot_thresholds).removesuffix('_shot')
-        rows.append(row | {'group': group})
-    return rows
+def _table(insight: Insight) -> list[tuple[DetailedRow, str]]:
+    """The rows, each with the shot group to choose by; empty where the training clips are not known."""
+    counts = [row.train_count for row in insight.rows]
+    groups = ['' if count is None else shot_group(count, insight.shot_thresholds) for count in counts]
+    return [(row, group.removesuffix('_shot')) for row, group in zip(insight.rows, groups, strict=True)]
+
+
+def _known_columns(insight: Insight, keys: tuple[str, ...]) -> list[str]:
+    """Those of the columns of which something is known."""
+    return [key for key in keys if any(getattr(row, key) is not None for row in insight.rows)]
 
 
 def _constant_taus(insight: Insight) -> dict[str, float]:
     """The tau of the consumers for which it never changes."""
     taus: dict[str, set[float]] = {}
     for record in insight.run.records:
-        for name, entry in record['consumers'].items():
-            if entry.get('tau') is not None:
-                taus.setdefault(name, set()).add(entry['tau'])
+        for name, derived in record.consumers.items():
+            if derived.tau is not None:
+                taus.setdefault(name, set()).add(derived.tau)
     return {name: next(iter(values)) for name, values in taus.items() if len(values) == 1}
 
 

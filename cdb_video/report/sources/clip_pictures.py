@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
+from cdb_video_files.video.containers import video_path
 from cdb_video_files.video.errors import first_line
-from cdb_video_files.video.file_names import video_path
 
 Image = NDArray[np.uint8]
 NUMBER = 6

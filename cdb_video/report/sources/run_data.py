@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.difficulty.history import source_of
+from cdb_video.difficulty.records import Record
+from cdb_video.report.class_report.file import ClassReport
 from cdb_video.report.sources.dump import Predictions
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunData:
     """What is known of a run.
 
@@ -34,25 +34,29 @@ class RunData:
     num_classes: int
     class_names: tuple[str, ...] | None = None
     train_counts: IntVector | None = None
-    records: list[dict[str, Any]] = field(default_factory=list)
-    report: dict[str, Any] | None = None
+    records: tuple[Record, ...] = ()
+    report: ClassReport | None = None
     predictions: Predictions | None = None
     dump: Path | None = None
     history: Path | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def noted(self, *notes: str) -> RunData:
+        """The same with further notes."""
+        return replace(self, notes=self.notes + notes)
 
     @property
     def sources(self) -> list[str]:
-        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.difficulty.history`."""
-        return [source_of(record) for record in self.records]
+        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.difficulty.records`."""
+        return [record.source for record in self.records]
 
     @property
     def difficulty_source(self) -> str | None:
         """The same for the newest difficulty that is known; None where there is none."""
-        stated = (self.report or {}).get('difficulty_source')
+        stated = self.report and self.report.difficulty_source
         return stated or next(iter(self.sources[-1:]), None)
 
     @property
-    def last_validation(self) -> dict[str, Any] | None:
+    def last_validation(self) -> Record | None:
         """The newest record of a validation of this run; None if there is none."""
-        return next((record for record in reversed(self.records) if source_of(record) == 'val'), None)
+        return next((record for record in reversed(self.records) if record.source == 'val'), None)

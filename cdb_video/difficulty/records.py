@@ -1,0 +1,151 @@
+"""The header and the records of a class history, and the keys that they have in its lines.
+
+Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
+accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
+consumer's name to its tau and its weight or probability, C numbers), metrics (name to number); and source, where the
+counts are not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history
+is replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SOURCES = ('val', 'train', 'replay')
+RECORD_KEYS = ('epoch', 'iter', 'consumers', 'metrics', 'num_clips', 'num_correct', 'accuracy', 'difficulty')
+"""All of which a whole record has."""
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a history says once of its run.
+
+    Attributes:
+        run_id: Of the run; empty = not known, as where the file does not say.
+        num_classes: C; None = not known, as are the next two.
+        class_names: C names.
+        train_counts: C training clips.
+    """
+
+    run_id: str = ''
+    num_classes: int | None = None
+    class_names: tuple[str, ...] | None = None
+    train_counts: Sequence[int] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as the file has it."""
+        return {
+            'kind': 'header',
+            'version': FORMAT_VERSION,
+            'run_id': self.run_id,
+            'num_classes': self.num_classes,
+            'class_names': None if self.class_names is None else list(self.class_names),
+            'train_counts': None if self.train_counts is None else list(self.train_counts),
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Header:
+        """The header in a checked line; what newer versions add is left out."""
+        names = entry.get('class_names')
+        return cls(
+            str(entry.get('run_id', '')),
+            entry.get('num_classes'),
+            None if names is None else tuple(names),
+            entry.get('train_counts'),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a consumer made of the difficulty.
+
+    Attributes:
+        tau: The exponent that it used; None = it does not say.
+        weight: C loss weights; None = it has none.
+        probability: C shares of the draws; None = it has none.
+    """
+
+    tau: float | None = None
+    weight: Sequence[float] | None = None
+    probability: Sequence[float] | None = None
+
+    @property
+    def vectors(self) -> dict[str, Sequence[float]]:
+        """Those of 'weight' and 'probability' that there are."""
+        both = {'weight': self.weight, 'probability': self.probability}
+        return {name: vector for name, vector in both.items() if vector is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as a history and a checkpoint have it."""
+        return {'tau': self.tau, **self.vectors}
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Derived:
+        """The same from a checked entry; what newer versions add is left out."""
+        return cls(entry.get('tau'), entry.get('weight'), entry.get('probability'))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One measurement of the difficulty.
+
+    Attributes:
+        epoch: Of training, at the measurement; 0 = the loop counts none.
+        iteration: Of training, at the measurement.
+        num_clips: C clips.
+        num_correct: C of them that were predicted correctly.
+        accuracy: C numbers in [0, 1]; None = no clip of that class.
+        difficulty: C numbers in [0, 1].
+        consumers: What was derived from it, by the name of the consumer.
+        metrics: What the validation returned, by name.
+        source: What the counts are of: 'val', 'train' or 'replay', see above.
+        missing: The keys that its line in the file lacks; their values here are 0 or empty, and mean nothing.
+    """
+
+    epoch: int
+    iteration: int
+    num_clips: Sequence[int]
+    num_correct: Sequence[int]
+    accuracy: Sequence[float | None]
+    difficulty: Sequence[float]
+    consumers: Mapping[str, Derived]
+    metrics: Mapping[str, Any]
+    source: str = 'val'
+    missing: frozenset[str] = frozenset()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as the file has it."""
+        entry = {
+            'kind': 'validation',
+            'epoch': self.epoch,
+            'iter': self.iteration,
+            'num_clips': self.num_clips,
+            'num_correct': self.num_correct,
+            'accuracy': self.accuracy,
+            'difficulty': self.difficulty,
+            'consumers': {name: derived.to_dict() for name, derived in self.consumers.items()},
+            'metrics': self.metrics,
+        }
+        if self.source != 'val':
+            entry['source'] = self.source
+        return {key: value for key, value in entry.items() if key not in self.missing}
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Record:
+        """The record in a checked line; what newer versions add is left out."""
+        consumers = entry.get('consumers', {})
+        return cls(
+            epoch=entry.get('epoch', 0),
+            iteration=entry['iter'],
+            num_clips=entry.get('num_clips', ()),
+            num_correct=entry.get('num_correct', ()),
+            accuracy=entry.get('accuracy', ()),
+            difficulty=entry.get('difficulty', ()),
+            consumers={name: Derived.from_dict(derived) for name, derived in consumers.items()},
+            metrics=entry.get('metrics', {}),
+            source=entry.get('source', 'val'),
+            missing=frozenset(RECORD_KEYS) - entry.keys(),
+        )

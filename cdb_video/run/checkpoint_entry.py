@@ -1,0 +1,100 @@
+"""The difficulty that a checkpoint holds, and what is known of the moment at which it was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from cdb_video.difficulty.records import Derived
+from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.processes import from_main
+from cdb_video.run.handover import Handover
+from cdb_video.run.reporting.reports import Reports
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointEntry:
+    """What was loaded last; without arguments: nothing was.
+
+    Attributes:
+        content: The entry as it was saved, tensors on the CPU; None = the checkpoint has none. Not checked.
+        epoch: Epochs trained when the checkpoint was saved; None = it does not say.
+        iteration: Iterations trained when the checkpoint was saved; None = it does not say.
+        is_new: Whether it was loaded after the last training of this process began, so that the model is its own.
+    """
+
+    content: Any = None
+    epoch: int | None = None
+    iteration: int | None = None
+    is_new: bool = False
+
+    @classmethod
+    def of(cls, checkpoint: Mapping[str, Any]) -> CheckpointEntry:
+        """Read what a checkpoint of mmengine holds of the difficulty."""
+        content, meta = checkpoint.get(CHECKPOINT_KEY), checkpoint.get('meta')
+        if isinstance(content, Mapping):
+            # To other processes, whose device is not this one's.
+            content = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in content.items()}
+        known = meta if isinstance(meta, Mapping) else {}
+        return cls(content, _whole(known.get('epoch')), _whole(known.get('iter')), is_new=True)
+
+    def of_main_process(self) -> CheckpointEntry:
+        """The same with the content that the main process has read, in all processes."""
+        return replace(self, content=from_main(lambda: self.content))
+
+    def in_training(self) -> CheckpointEntry:
+        """The same for a training that begins now, from it or anew."""
+        return replace(self, is_new=False)
+
+    def state(self) -> DifficultyState | None:
+        """The difficulty; None = there is none.
+
+        Raises:
+            ValueError: If the entry is not one of ours, or is inconsistent.
+        """
+        return None if self.content is None else DifficultyState.from_checkpoint(self.content)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What the validation behind the difficulty returned."""
+        return dict(self._report.get('metrics', {}))
+
+    @property
+    def consumers(self) -> Mapping[str, Derived]:
+        """What the difficulty led to, by consumer."""
+        recorded: Mapping[str, Mapping[str, Any]] = self._report.get('consumers') or {}
+        return {name: Derived.from_dict(part) for name, part in recorded.items()}
+
+    @property
+    def source(self) -> str:
+        """What the difficulty is measured on, see `cdb_video.difficulty.history`."""
+        return str(self._report.get('source', 'val'))
+
+    @property
+    def validated_at(self) -> int | None:
+        """Iterations at the last validation; those of earlier versions have that of the difficulty."""
+        found: int | None = self._report.get('validated_at', (self.content or {}).get('iteration'))
+        return found
+
+    @property
+    def _report(self) -> Mapping[str, Any]:
+        report: Mapping[str, Any] = (self.content or {}).get('report', {})
+        return report
+
+
+def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
+    """The entry of a checkpoint that is saved now: the difficulty in force, and what came of it."""
+    report = {
+        'consumers': {name: derived.to_dict() for name, derived in handover.vectors.items()},
+        'metrics': dict(handover.metrics),
+        'validated_at': reports.validated_at,
+        'source': reports.source,
+    }
+    return handover.state.to_checkpoint() | {'report': report}
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None

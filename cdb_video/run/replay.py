@@ -1,0 +1,98 @@
+"""A recorded course of difficulty laid on the iterations of a run that replays it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cdb_video.class_names import check_same_names
+from cdb_video.difficulty.schedule import DifficultySchedule, Step
+from cdb_video.difficulty.state import DifficultyState
+from cdb_video.run.parts import RunParts
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """What is replayed, at which pace, from where on.
+
+    Attributes:
+        schedule: What was recorded.
+        stretch: Iterations of this run for one of the recorded run, > 0.
+        start: The difficulty before the first step.
+    """
+
+    schedule: DifficultySchedule
+    stretch: float
+    start: DifficultyState
+
+    def at(self, iteration: int) -> int | None:
+        """The step in force after so many iterations of this run; None = that before the first."""
+        return self.schedule.at(iteration, self.stretch)
+
+    def state(self, position: int | None) -> DifficultyState:
+        """What a step of the schedule stands for: iterations are of this run, the epoch is as recorded."""
+        if position is None:
+            return self.start
+        step: Step = self.schedule.steps[position]
+        measured = np.any([one.num_clips > 0 for one in self.schedule.steps[: position + 1]], axis=0)
+        return DifficultyState(
+            difficulty=step.difficulty,
+            measured=measured,
+            num_clips=step.num_clips,
+            num_correct=step.num_correct,
+            train_counts=self.start.train_counts,
+            class_names=self.start.class_names,
+            epoch=step.epoch,
+            iteration=self.schedule.due(self.stretch)[position],
+        )
+
+    def announce(self, parts: RunParts, history: Path) -> None:
+        """Log what will be replayed, and what will not act."""
+        due, last = self.schedule.due(self.stretch), parts.loop.max_iterations
+        parts.logger.info(
+            f'replaying {len(due)} validations of {history}, from iteration {due[0]} to {due[-1]} of {last}'
+        )
+        late = sum(iteration >= last for iteration in due)
+        if late == len(due):
+            parts.logger.warning(
+                f'the first recorded validation is due at iteration {due[0]}, and this run has {last}: no difficulty '
+                f'will act; stretch={self.stretch:g} is too large, or the run is too short'
+            )
+
+
+def check_replayed_classes(schedule: DifficultySchedule, start: DifficultyState, history: Path) -> None:
+    """Check that a run has the classes of the recorded one.
+
+    Args:
+        schedule: What was recorded.
+        start: The difficulty before the first step of the run.
+        history: Where the schedule was read, for the message.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    if schedule.num_classes != len(start.difficulty):
+        raise ValueError(
+            f'{history} is of {schedule.num_classes} classes, this run has {len(start.difficulty)}: replay '
+            'the history of a run with the same class list'
+        )
+    check_same_names(schedule.class_names, start.class_names, str(history), 'this run')
+
+
+def epochs_aligned(parts: RunParts, schedule: DifficultySchedule, history: Path) -> float:
+    """The stretch at which epochs of the run are those of the recorded one.
+
+    Raises:
+        ValueError: If one of the two has no epochs.
+    """
+    if not parts.loop.by_epoch:
+        raise ValueError(
+            "stretch='epoch': this run is trained by iteration, so there are no epochs to align; give "
+            'stretch as a number'
+        )
+    try:
+        return len(parts.train_loader) / schedule.iterations_per_epoch()
+    except ValueError as error:
+        raise ValueError(f'{history}: {error}') from error

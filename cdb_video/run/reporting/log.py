@@ -1,0 +1,70 @@
+"""Scalars, table and image of the classes in a run's log."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from mmengine.visualization import LocalVisBackend
+
+from cdb_video.difficulty.state import DifficultyState
+from cdb_video.report.class_report.text import format_table
+from cdb_video.report.figures.strip import class_strip
+from cdb_video.run.loop import vis_backends
+from cdb_video.run.parts import RunParts
+from cdb_video.run.reporting.record import Vectors, _rows, _try_writing
+
+
+def log_difficulty(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int, number: int) -> None:
+    """Give a new difficulty to the visualizer at `step`, and the `number` hardest and easiest classes to the log."""
+    log_scalars(parts, state, consumers, step)
+    log_class_image(parts, state, consumers, step)
+    log_classes(parts, state, consumers, number)
+
+
+def log_scalars(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int) -> None:
+    """Give a few scalars to the visualizer: by now LoggerHook has run, and would bring them one validation late."""
+    scalars = {
+        'difficulty/mean': float(state.difficulty.mean()),
+        'difficulty/worst_class_acc': float(np.nanmin(state.accuracy)),
+    }
+    for name, derived in consumers.items():
+        for key, vector in derived.vectors.items():
+            scalars[f'difficulty/{name}_min_{key}'] = min(vector)
+            scalars[f'difficulty/{name}_max_{key}'] = max(vector)
+        if derived.tau is not None:
+            scalars[f'difficulty/{name}_tau'] = derived.tau
+    _try_writing(parts.logger, 'scalars of the difficulty', lambda: parts.visualizer.add_scalars(scalars, step=step))
+
+
+def log_classes(parts: RunParts, state: DifficultyState, consumers: Vectors, number: int) -> None:
+    """Log a table of the `number` hardest and the `number` easiest classes."""
+    if number == 0:
+        return
+    rows = sorted(_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -(row.difficulty or 0.0))
+    hidden = len(rows) - 2 * number
+    lines = format_table(rows if hidden <= 0 else rows[:number] + rows[-number:]).splitlines()
+    if hidden > 0:
+        # Two lines of heading, then the hardest.
+        lines.insert(2 + number, f'... {hidden} more')
+    parts.logger.info(
+        f'class difficulty, mean {state.difficulty.mean():.3f}, hardest and easiest classes\n' + '\n'.join(lines)
+    )
+
+
+def log_class_image(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int) -> None:
+    """Give TensorBoard and its like the classes as one image, most frequent left: difficulty, weights, probabilities.
+
+    One image a validation, where there would be a curve for each of 106 classes. Not for the local backend, which would
+    write a file each time.
+    """
+    backends = [b for b in vis_backends(parts.visualizer) if not isinstance(b, LocalVisBackend)]
+    if backends:
+        vectors = [vector for derived in consumers.values() for vector in derived.vectors.values()]
+        image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
+        for backend in backends:
+            _try_writing(
+                parts.logger,
+                'the image of the classes',
+                partial(backend.add_image, 'difficulty/classes', image, step=step),
+            )

@@ -1,0 +1,175 @@
+"""What a run leaves behind about its classes: history records, scalars, log lines, the class report."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, read_history
+from cdb_video.difficulty.records import Derived, Header, Record
+from cdb_video.difficulty.state import DifficultyState
+from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report, write_class_report
+from cdb_video.report.class_report.rows import ClassRow, class_rows
+from cdb_video.report.class_report.text import format_summary, format_table
+from cdb_video.run.parts import RunParts, find_metric
+from cdb_video.run.reporting.live_report import dump_of, write_final_report
+
+Vectors = Mapping[str, Derived]
+"""Per consumer what it derived."""
+
+
+def start_history(parts: RunParts, state: DifficultyState) -> None:
+    """Keep aside what this run does not continue, and write the header where there is none."""
+
+    def start() -> None:
+        path = parts.work_dir / HISTORY_NAME
+        aside = fork_history(path, state.iteration if parts.loop.is_resumed and _can_go_on(path, state) else None)
+        if aside is not None:
+            parts.logger.info(f'records that this run does not continue are now in {aside}')
+        counts = state.train_counts.tolist()
+        header = read_history(path).header if path.exists() else None
+        if header is None or header.train_counts != counts:
+            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts))
+
+    _try_writing(parts.logger, 'the class history', start)
+
+
+def record_validation(
+    parts: RunParts, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, Any], source: str = 'val'
+) -> None:
+    """Add the state to the history; `source` says what its counts are of, see `cdb_video.difficulty.history`."""
+    record = Record(
+        epoch=state.epoch,
+        iteration=state.iteration,
+        num_clips=state.num_clips.tolist(),
+        num_correct=state.num_correct.tolist(),
+        accuracy=state.accuracy.tolist(),
+        difficulty=state.difficulty.tolist(),
+        consumers=consumers,
+        metrics=metrics,
+        source=source,
+    )
+    path = parts.work_dir / HISTORY_NAME
+    _try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a class report is of.
+
+    Attributes:
+        split: 'val' or 'test'.
+        num_clips: (C,) int64, clips per class.
+        num_correct: (C,) int64, those predicted correctly.
+        metrics: What the evaluation returned, in plain Python types.
+        state: Difficulty and class names; epoch and iteration are those of the model.
+        consumers: What the difficulty led to.
+        source: What the difficulty is measured on, see `cdb_video.difficulty.history`.
+    """
+
+    split: str
+    num_clips: IntVector
+    num_correct: IntVector
+    metrics: Mapping[str, Any]
+    state: DifficultyState
+    consumers: Vectors
+    source: str = 'val'
+
+
+def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
+    """Show the class report and write it: the newest in the work directory, a copy in the folder of this run.
+
+    Args:
+        runner: mmengine's Runner or FlexibleRunner.
+        evaluation: What is reported.
+        evaluator: That of mmengine, which made it.
+    """
+    split, state, counts = evaluation.split, evaluation.state, (evaluation.num_clips, evaluation.num_correct)
+    report = ClassReport(
+        split=split,
+        epoch=state.epoch,
+        iteration=state.iteration,
+        metrics=evaluation.metrics,
+        rows=_rows(state, *counts, evaluation.consumers),
+        difficulty_source=evaluation.source if state.measured.any() else None,
+        **_details(evaluator, *counts),
+    )
+    runner.logger.info(f'class report ({split})  {format_summary(report.metrics)}\n{format_table(report.rows)}')
+
+    def write() -> None:
+        write_class_report(Path(runner.log_dir), report, f'class_report_{split}')
+        paths = write_class_report(Path(runner.work_dir), report)
+        runner.logger.info('class report: ' + ', '.join(map(str, paths)))
+
+    if _try_writing(runner.logger, 'the class report', write):
+        write_final_report(runner, dump_of(evaluator))
+
+
+def fuller_report(work_dir: Path, state: DifficultyState) -> Path | None:
+    """The class report in the work directory if it is of the validation of this state, and of predictions too."""
+    path = work_dir / REPORT_NAME
+    try:
+        report = read_class_report(path)
+    except (OSError, ValueError):
+        return None
+    is_same = (report.split, report.iteration) == ('val', state.iteration) and report.counts == list(
+        zip(state.num_clips.tolist(), state.num_correct.tolist(), strict=True)
+    )
+    return path if is_same and report.confusions else None
+
+
+def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> dict[str, Any]:
+    """What the metric knows of this evaluation beside the counts: confusions, and the bounds of the shot groups."""
+    metric = find_metric(evaluator)
+    if metric is None or metric.outcomes_ is None:
+        return {}
+    labels, predicted = metric.outcomes_
+    size = len(num_clips)
+    counts = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, size)
+    if not (np.array_equal(counts.sum(axis=1), num_clips) and np.array_equal(np.diag(counts), num_correct)):
+        return {}
+    confusions = [[int(true), int(other), int(counts[true, other])] for true, other in np.argwhere(counts)]
+    return {'confusions': confusions, 'shot_thresholds': metric.shot_thresholds}
+
+
+def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[ClassRow]:
+    """The rows of the class table, without what the state does not know."""
+    return class_rows(
+        num_clips.tolist(),
+        num_correct.tolist(),
+        class_names=state.class_names,
+        train_counts=state.train_counts.tolist() if state.train_counts.any() else None,
+        difficulty=state.difficulty.tolist() if state.measured.any() else None,
+        consumers=consumers,
+    )
+
+
+def _can_go_on(path: Path, state: DifficultyState) -> bool:
+    """Whether a resumed run can continue this history: not if a newer version wrote it, or a run with other classes."""
+    if not path.exists():
+        return True
+    try:
+        header = read_history(path).header
+    except ValueError:
+        return False
+    return header is None or (header.num_classes, header.class_names) == (len(state.difficulty), state.class_names)
+
+
+def _try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:
+    """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
+    try:
+        write()
+        return True
+    except OSError as error:
+        logger.warning(
+            f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
+            'or make the work directory writable'
+        )
+        return False
