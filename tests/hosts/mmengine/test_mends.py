@@ -202,7 +202,10 @@ def test_a_function_stays_as_it_is_where_torch_has_no_compiler(monkeypatch):
 
 
 @needs_compile
-def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone():
+@pytest.mark.parametrize('has_lazy_mark', [True, False])
+def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone(has_lazy_mark, monkeypatch):
+    if not has_lazy_mark:
+        monkeypatch.delattr(torch, '_disable_dynamo', raising=False)
     seen = []
 
     def backend(graph, _inputs):

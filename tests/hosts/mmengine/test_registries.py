@@ -6,6 +6,7 @@ import sys
 import pytest
 from mmengine import registry as registries
 from mmengine.registry import Registry
+from mmengine.runner import checkpoint
 
 from cdb_video.hosts.mmengine.registries import register
 
@@ -67,6 +68,8 @@ def test_reading_a_config_loads_no_hooks_no_compiler_and_no_report(tmp_path, rep
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.stdout.splitlines() == ['[]', "<class 'cdb_video.hooks.class_difficulty.ClassDifficultyHook'>"], (
+    # The list of onedl-mmengine, the fork, is mended where it lies.
+    early = ['mmengine.hooks', 'mmengine.runner'] if hasattr(checkpoint, 'get_torch_safe_globals') else []
+    assert done.stdout.splitlines() == [str(early), "<class 'cdb_video.hooks.class_difficulty.ClassDifficultyHook'>"], (
         done.stderr
     )
