@@ -59,7 +59,7 @@ def train_without_rounding(rank, work_dir):
 
 def train_with_another_rounding(rank, work_dir):
     """The last bit of one weight differs in rank 1, as where two processors raise to a power differently."""
-    from cdb_video.losses.cdb import cdb
+    from cdb_video.losses import cdb
 
     original = cdb.class_weights
 
@@ -90,7 +90,7 @@ def train_with_seeds_unvalidated(rank, work_dir):
 
 
 def train_with_another_balance(rank, work_dir):
-    from cdb_video.losses.cdb import class_balanced
+    from cdb_video.losses import class_balanced
 
     original = class_balanced.class_balanced_weights
 
