@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 
@@ -35,7 +36,7 @@ def test_entry_gives_back_the_state_that_was_saved():
 
 def test_entry_says_what_came_of_the_difficulty():
     entry = CheckpointEntry.of(saved(REPORT))
-    assert entry.consumers == {'CDBLoss': {'tau': 1.0}}
+    assert entry.consumers == {'CDBLoss': Derived(tau=1.0)}
     assert entry.metrics == {'acc/mean1': 0.5}
     assert (entry.validated_at, entry.source) == (30, 'train')
 

@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -41,7 +42,7 @@ def test_loaded_model_is_dated_by_its_checkpoint_if_that_says_all(meta, expected
     made = EvaluatedModel.loaded(checkpoint(**meta)).evaluation(COUNTS, None, {})
     assert (made.state.epoch, made.state.iteration) == expected
     assert made.state.difficulty.tolist() == STATE.difficulty.tolist()
-    assert (made.source, made.consumers) == ('train', VECTORS)
+    assert (made.source, made.consumers) == ('train', {'CDBLoss': Derived(tau=1.0)})
 
 
 def test_model_without_a_difficulty_is_reported_without_one():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.run import handover as handover_module
 from cdb_video.run.handover import Handover, needed_consumers
@@ -86,7 +87,7 @@ def test_nobody_is_handed_difficulty_in_a_run_that_only_observes(parts):
 
 def test_vectors_are_those_of_the_consumers(parts):
     handover = Handover(parts(), {'Consumer': Consumer(), 'other': SimpleNamespace()}, START)
-    assert handover.vectors == {'Consumer': {'tau': 2.0, 'weight': [1.0, 3.0]}, 'other': {'tau': None}}
+    assert handover.vectors == {'Consumer': Derived(tau=2.0, weight=[1.0, 3.0]), 'other': Derived()}
 
 
 def test_epoch_begins_with_progress_and_prior_and_no_difficulty(parts):
