@@ -1,6 +1,9 @@
 """Fixtures for all tests: one thread, no host state left behind, sample videos where there are."""
 
+import fcntl
 import gc
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,15 +61,19 @@ def shared_folder() -> Path:
 
 @pytest.fixture(scope='session')
 def tiny_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """EGTEA-mini with two training, validation and test clips a verb, frames, packs and verb lists; only to be read."""
-    import build_lists
-    import extract_frames
-    import make_egtea_mini
+    """EGTEA-mini with two clips a verb and part: frames, packs, verb lists of splits 1 and 2; only to be read.
 
-    root = tmp_path_factory.mktemp('egtea_mini')
-    assert make_egtea_mini.main(['--out', str(root), '--scale', '0.001', '--workers', '1']) == 0
-    for form in ([], ['--pack']):
-        assert extract_frames.main(['--data-root', str(root), '--workers', '1', *form]) == 0
-    options = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
-    assert build_lists.main(['--data-root', str(root), *options]) == 0
+    Made once for all processes of a run, by the one that comes first.
+    """
+    from tests.support.egtea import make_mini
+
+    mine = tmp_path_factory.getbasetemp()
+    folder = mine.parent if 'PYTEST_XDIST_WORKER' in os.environ else mine
+    root, done = folder / 'egtea_mini', folder / 'egtea_mini.done'
+    with (folder / 'egtea_mini.lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            make_mini(root)
+            done.touch()
     return root

@@ -8,6 +8,8 @@ import pytest
 from benchmarks.extraction import rehearsal, scaling
 from benchmarks.harness.egtea_clips import group_lengths, read_names
 
+pytestmark = pytest.mark.slow
+
 
 def test_groups_of_lengths_keep_the_number_of_frames_and_the_order():
     lengths = [200, 15, 17, 100, 16, 120, 2000, 90]

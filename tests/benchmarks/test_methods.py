@@ -25,6 +25,8 @@ from benchmarks.methods.data import Place, keep_frames
 from benchmarks.methods.results import end_last_line, read_results
 from benchmarks.methods.training import CONFIGS, Run, build_config
 
+pytestmark = pytest.mark.training
+
 DIGITS = Place('digits', 3, '/nowhere', 'abc', 60, 20)
 MINI = Place('mini', 0, '/nowhere', 'abc')
 

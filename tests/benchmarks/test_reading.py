@@ -8,6 +8,8 @@ import pytest
 from benchmarks.extraction import clips
 from benchmarks.reading import clips_data, clips_endurance, clips_readers, speed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def prepare(monkeypatch, tmp_path):

@@ -6,6 +6,8 @@ from mmengine.config import Config
 from benchmarks.training import hook_cost, model_cost, report_cost, step_cost
 from tests.support.benchmark_pages import rows_of
 
+pytestmark = pytest.mark.training
+
 
 def test_cost_measures_losses_steps_and_validations(run, tiny_mini, monkeypatch):
     monkeypatch.setenv('EGTEA_ROOT', '')

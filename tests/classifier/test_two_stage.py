@@ -17,6 +17,8 @@ from cdb_video.hooks.second_stage import SecondStageHook
 from tests.support.runs import make_runner
 from tests.support.toys import ToyModel
 
+pytestmark = pytest.mark.training
+
 COUNTS = [40, 20, 10, 5]
 
 

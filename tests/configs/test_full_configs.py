@@ -15,7 +15,9 @@ import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.data.labels import dataset_labels
 from cdb_video.run.consumers import find_difficulty_consumers, hand_on_prior
 from cdb_video.run.start import agreed_num_classes, count_train_clips
-from tests.support.egtea import CLIPS_OF_PARTS, VARIABLES, make_mini, make_real
+from tests.support.egtea import CLIPS_OF_PARTS, VARIABLES, make_real
+
+pytestmark = pytest.mark.training
 
 FOLDER = Path(__file__).resolve().parents[2] / 'configs/egtea'
 ALL_CLIPS_LEAVES = sorted(path.stem for path in FOLDER.glob('*_all.py'))
@@ -27,8 +29,8 @@ FRAMES_OF_CLIP = {'slowfast': 32, 'i3d': 32, 'reference': 10}
 
 
 @pytest.fixture(scope='module')
-def mini(tmp_path_factory):
-    return make_mini(tmp_path_factory.mktemp('egtea_mini'))
+def mini(tiny_mini):
+    return tiny_mini
 
 
 @pytest.fixture(scope='module')

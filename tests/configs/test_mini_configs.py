@@ -13,6 +13,8 @@ import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.run.consumers import find_prior_consumers
 
+pytestmark = pytest.mark.training
+
 FOLDER = Path(__file__).resolve().parents[2] / 'configs/egtea/mini'
 LEAVES = sorted(path.stem for path in FOLDER.glob('*.py'))
 

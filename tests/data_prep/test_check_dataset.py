@@ -21,6 +21,8 @@ from cdb_video_files.lists import VideoEntry, read_video_list, write_video_list
 from tests.support.checked import LISTS, entries, run, wrong
 from tests.support.clips import cut, spoil_middle, write_audio, write_clip, write_shortened_by_edit_list
 
+pytestmark = pytest.mark.slow
+
 LABELS = {'label', 'lists differ', 'summary'}
 
 

@@ -20,6 +20,8 @@ from cdb_video_files.packs import PackReader, PackWriter
 from tests.support.checked import LISTS, entries, run, wrong
 from tests.support.clips import write_clip
 
+pytestmark = pytest.mark.slow
+
 SPLIT = ['--label', 'verb', '--split', '1', '--hold-out', 'subjects:P20-P26']
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.support.clips import cut, write_held
 from tests.support.noise_clips import FRAMES, write
 
+pytestmark = pytest.mark.slow
+
 KINDS = [('mkv', 'libx264'), ('mkv', 'mpeg4'), ('webm', 'libvpx')]
 UNKNOWN = '1 clips announce no frame count and no duration; a cut cannot be seen'
 

@@ -17,6 +17,8 @@ from prep.mini.plan import TEST_COUNT, VAL_COUNT, class_sizes, draw_lengths, mak
 from cdb_video_files.annotations import format_annotation_line, read_annotations, read_index
 from cdb_video_files.clip_names import parse_clip_name
 
+pytestmark = pytest.mark.slow
+
 HOLD_OUT = {f'P{number}' for number in range(20, 27)}
 TINY = ['--scale', '0.02', '--size', '32', '--workers', '1']
 

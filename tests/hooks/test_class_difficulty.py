@@ -19,6 +19,8 @@ from cdb_video.run.start import agreed_num_classes
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner, merged
 from tests.support.toys import LabelsOnly, ToyModel
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def run(tmp_path):

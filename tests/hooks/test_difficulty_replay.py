@@ -13,6 +13,8 @@ from cdb_video.difficulty.history import read_history
 from tests.support.runs import hook_of, make_runner
 from tests.support.toys import CLASS_NAMES
 
+pytestmark = pytest.mark.training
+
 TEST_SET = {
     'batch_size': 8,
     'num_workers': 0,

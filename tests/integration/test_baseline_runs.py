@@ -15,6 +15,8 @@ from cdb_video.difficulty.history import read_history
 from tests.support import reference
 from tests.support.runs import hook_of, make_runner
 
+pytestmark = pytest.mark.training
+
 COUNTS = [40, 20, 10, 5]
 NATURAL = {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}
 OBSERVER = [{'type': 'ClassDifficultyHook', 'observe_only': True}]

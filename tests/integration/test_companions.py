@@ -9,6 +9,8 @@ from tests.integration.video_runs import CLASSES, losses_of, pipeline, video_run
 from tests.support.marks import needs_compile
 from tests.support.runs import hook_of
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope='module')
 def clips(tmp_path_factory):

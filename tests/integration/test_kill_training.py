@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == 'win32', reason='processes are forked, and killed with SIGKILL')

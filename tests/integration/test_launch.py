@@ -18,6 +18,8 @@ from cdb_video import launch
 from cdb_video.processes import check_all_see, from_main
 from tests.support.parallel import error_of, in_processes
 
+pytestmark = pytest.mark.training
+
 
 def choose(rank, folder):
     """Every rank in a folder of its own, with a work directory of the same name."""

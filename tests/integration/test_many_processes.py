@@ -13,6 +13,8 @@ import torch
 import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
 from tests.support.parallel import error_of, in_processes
 
+pytestmark = pytest.mark.training
+
 LABELS = np.repeat(np.arange(4), [21, 13, 7, 4])
 TOTAL_BATCH = 12
 LAWS = {

@@ -17,6 +17,8 @@ from mmengine.runner import Runner
 
 from cdb_video.difficulty.history import read_history
 
+pytestmark = pytest.mark.training
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 MINI = REPOSITORY / 'configs/egtea/mini'
 LISTS = 'lists/verb_split1_subjects-P20-P26'

@@ -17,6 +17,8 @@ from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.lists import read_frame_list, read_video_list
 from tests.support.clips import write_class_videos
 
+pytestmark = pytest.mark.training
+
 CLASSES = {'cut': 15, 'open jar': 10, 'spread': 6, 'wash': 10}
 # The page's model at a size for a CPU, its downloads left out.
 SMALL = """

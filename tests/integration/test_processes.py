@@ -6,6 +6,8 @@ import torch
 
 from tests.support.parallel import error_of, in_processes
 
+pytestmark = pytest.mark.training
+
 
 class Odd(Exception):
     """Cannot be pickled back: its arguments are not those of its constructor."""

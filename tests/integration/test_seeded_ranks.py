@@ -10,6 +10,8 @@ import torch.multiprocessing
 
 from tests.restart.test_sample_seed_hook import SEEDED, shaken_run
 
+pytestmark = pytest.mark.training
+
 
 def free_port():
     with socket.socket() as probe:

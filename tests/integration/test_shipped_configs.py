@@ -24,7 +24,7 @@ from tests.support.clips import write_clip
 from tests.support.toys import LabelsOnly
 
 # Swin's backbone calls it in torch's old way.
-pytestmark = pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings('ignore:torch.meshgrid:UserWarning')]
 
 CLASSES = ('lift', 'cut', 'wash', 'spread')
 SIDE = 32

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.training
+
 MAXIMUM_BYTES = 200_000
 FIRST_OF_TRAINING = "run('tools/train.py'"
 

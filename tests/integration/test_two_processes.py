@@ -10,6 +10,8 @@ import cdb_video  # noqa: F401  (registers the parts of the toy configuration)
 from cdb_video.difficulty.history import read_history
 from tests.support.parallel import in_processes
 
+pytestmark = pytest.mark.training
+
 
 def train_as_rank(rank, work_dir, val_counts):
     """Train the toy model; what this rank saw."""

@@ -11,6 +11,8 @@ from mmengine.runner import Runner
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 
+pytestmark = pytest.mark.training
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 MINI = REPOSITORY / 'configs/egtea/mini'
 QUICK = {

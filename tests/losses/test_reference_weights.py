@@ -18,6 +18,8 @@ from cdb_video.losses.cdb import CDBLoss
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from tests.support import reference
 
+pytestmark = pytest.mark.training
+
 EPOCHS = 20
 TAUS = {
     'dynamic-egtea': lambda high, low: 1 / (1 + math.exp(-high / (low + 0.01))),

@@ -15,6 +15,8 @@ from cdb_video.difficulty.history import read_history
 from cdb_video.metrics.training_counts import TrainingCounts
 from tests.support.runs import make_runner
 
+pytestmark = pytest.mark.training
+
 ONLINE = {'custom_hooks': [{'type': 'ClassDifficultyHook', 'source': 'train', 'min_difficulty': 0.05}]}
 ALONE = {
     'val_dataloader': ...,

@@ -17,6 +17,8 @@ from cdb_video.run.reporting.live_report import LIVE_SHARE, LiveReport
 from tests.report.dumps import write_history
 from tests.support.runs import make_runner
 
+pytestmark = pytest.mark.training
+
 COUNTER = itertools.count()
 TEST = {
     'test_dataloader': {

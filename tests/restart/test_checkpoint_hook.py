@@ -12,6 +12,8 @@ import torch
 from cdb_video.restart.checkpoint_hook import EnduringCheckpointHook
 from tests.support.runs import hook_of, make_runner
 
+pytestmark = pytest.mark.training
+
 WRITE = 'cdb_video.restart.atomic_files.write_atomically'
 
 

@@ -12,6 +12,8 @@ import torch
 from cdb_video.difficulty.history import read_history
 from cdb_video.restart.vis_backend import EnduringVisBackend
 
+pytestmark = pytest.mark.training
+
 resource = pytest.importorskip('resource', reason='limits the size of files as POSIX does')
 
 # No file may grow beyond the history of the first epoch and half a line.

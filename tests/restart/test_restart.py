@@ -18,6 +18,8 @@ from cdb_video.difficulty.records import Header, Record
 from tests.support.marks import needs_safe_loading
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner
 
+pytestmark = pytest.mark.training
+
 HOOKS = [{'type': 'ClassDifficultyHook'}, {'type': 'SampleSeedHook'}]
 
 

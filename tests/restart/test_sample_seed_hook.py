@@ -14,6 +14,8 @@ from cdb_video.difficulty.history import read_history
 from tests.support.runs import hook_of, make_runner
 from tests.support.toys import ToyDataset, ToyModel
 
+pytestmark = pytest.mark.training
+
 
 @DATASETS.register_module(force=True)
 class ShakenDataset(ToyDataset):

@@ -15,6 +15,8 @@ from torch import nn
 
 from tests.support.runs import BASE, hook_of, make_runner, merged
 
+pytestmark = pytest.mark.training
+
 
 def flexible_runner(work_dir, strategy, **changes):
     """A FlexibleRunner of the toy configuration."""

@@ -11,6 +11,8 @@ from torch.utils.data import BatchSampler
 from cdb_video.difficulty.history import read_history
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner
 
+pytestmark = pytest.mark.training
+
 TOY = {'type': 'ToyDataset', 'counts': [40, 20, 10, 5]}
 
 

@@ -13,6 +13,8 @@ from cdb_video.difficulty.formulas import class_weights
 from cdb_video.difficulty.history import read_history
 from tests.support.runs import hook_of, make_runner
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def run(tmp_path):

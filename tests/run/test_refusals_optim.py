@@ -19,6 +19,8 @@ from tests.support.marks import needs_compile, needs_half_on_cpu
 from tests.support.runs import hook_of, make_runner
 from tests.support.toys import ToyModel
 
+pytestmark = pytest.mark.training
+
 # Weights far from 1, so that a constant in the place of one of them shows.
 DIFFICULTY = [0.1, 0.9, 0.5, 1.0]
 
