@@ -14,6 +14,12 @@ import torch
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests first, so that no process is left with one when the others have nothing more to do."""
+    long = {item.path for item in items if item.get_closest_marker('training') or item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope='session', autouse=True)
 def _one_thread() -> None:
     """The networks of the tests are so small that threads cost more than they give."""

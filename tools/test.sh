@@ -47,8 +47,9 @@ check() {
 
 TYPED=(cdb_video cdb_video_files tools benchmarks noxfile.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
-# A process a core; tests of one file share what it made, so they stay together.
-PARALLEL=(--numprocesses=auto --dist=loadfile)
+# A process a core; tests of one file share what it made, so they stay together. In the order of tests/conftest.py, long
+# ones first; by itself xdist goes by the number of tests.
+PARALLEL=(--numprocesses=auto --dist=loadfile --no-loadscope-reorder)
 if "$FAST"; then
     OPTIONS=("${PARALLEL[@]}" -m 'not training and not slow')
 else

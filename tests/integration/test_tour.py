@@ -29,12 +29,15 @@ def cells_of(path):
 
 
 def printed(cells, folder):
-    """What each cell of code prints, without sizes and times that differ by machine, and whether it draws."""
+    """The lines that each cell of code prints, without sizes and times that differ by machine, and whether it draws.
+
+    Sorted, for a program's output and errors come through one pipe, in an order that depends on its buffers.
+    """
     for cell in cells:
         if cell['cell_type'] == 'code':
             text = ''.join(line for output in cell['outputs'] for line in output.get('text', ()))
             yield (
-                re.sub(r'\d+\.\d', '#', text.replace(str(folder), 'FOLDER')),
+                sorted(re.sub(r'\d+\.\d', '#', text.replace(str(folder), 'FOLDER')).splitlines()),
                 [o['output_type'] for o in cell['outputs']],
             )
 
