@@ -411,7 +411,7 @@ def test_frames_in_memory_are_those_that_mini_decodes(tiny_mini, tmp_path):
 @pytest.mark.slow
 def test_runs_are_kept_resumed_and_rendered(tmp_path, repository):
     """A first stage, a run on it, and the same command again."""
-    options = ['--seeds', '0-0', '--epochs', '1', '--folder', str(tmp_path / 'data'), '--out', str(tmp_path)]
+    options = ['--seeds', '0-0', '--epochs', '2', '--folder', str(tmp_path / 'data'), '--out', str(tmp_path)]
 
     def run(*arguments):
         command = [sys.executable, '-m', 'benchmarks.methods.run', *arguments, *options]
