@@ -22,6 +22,8 @@ from cdb_video_files.lists import VideoEntry, write_video_list
 from cdb_video_files.video.errors import ClipError
 from tests.support.clips import cut, write_clip
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS_A_CLASS = 5
 PIPELINE = [

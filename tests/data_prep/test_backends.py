@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip('decord')
 from benchmarks.reading import backend_equality as backends
 
+pytestmark = pytest.mark.slow
+
 REAL = ('demo.mp4', 'part_0.mp4', 'test.mp4', 'test.avi')
 # In levels of 255: on average over a clip, and in its worst frame.
 MEAN, WORST = 2.2, 2.6

@@ -34,9 +34,10 @@ FLAGS = [
     '--disable-sync',
     '--window-size=1366,768',
 ]
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason='needs a browser: apt-get install chromium chromium-driver'
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason='needs a browser: apt-get install chromium chromium-driver'),
+]
 
 
 @pytest.fixture(scope='module')
