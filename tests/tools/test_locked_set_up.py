@@ -7,7 +7,7 @@ import pytest
 
 from tests.shell import bash, calls
 
-pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')]
 
 PYTHON_STAND_IN = """#!/bin/sh
 case "$*" in

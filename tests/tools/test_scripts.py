@@ -9,7 +9,7 @@ import pytest
 
 from tests.shell import bash, calls
 
-pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')]
 
 PYTHON_STAND_IN = """#!/bin/sh
 case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
