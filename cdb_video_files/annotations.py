@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from cdb_video_files.clip_names import ClipName, parse_clip_name
-from cdb_video_files.records import AnnotationError, _parse_number, _PathLike, _write_records, read_records
+from cdb_video_files.records import AnnotationError, PathName, parse_number, read_records, write_records
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def parse_annotation_line(line: str) -> Annotation:
             f'{len(ids)} ids after the clip name, expected an action, a verb and 1 to 3 nouns',
             'Write the line as <clip> <action> <verb> <noun>[ <noun>[ <noun>]]',
         )
-    action, verb, *nouns = (_parse_number(text, 'id', minimum=1) for text in ids)
+    action, verb, *nouns = (parse_number(text, 'id', minimum=1) for text in ids)
     return Annotation(parse_clip_name(name), action, verb, tuple(nouns))
 
 
@@ -37,7 +37,7 @@ def format_annotation_line(annotation: Annotation) -> str:
     return ' '.join(map(str, (annotation.clip, *ids)))
 
 
-def read_annotations(path: _PathLike, ids: Mapping[str, Collection[int]] | None = None) -> list[Annotation]:
+def read_annotations(path: PathName, ids: Mapping[str, Collection[int]] | None = None) -> list[Annotation]:
     """Read a split file; a clip may stand in it only once.
 
     Args:
@@ -58,20 +58,20 @@ def read_annotations(path: _PathLike, ids: Mapping[str, Collection[int]] | None 
     return read_records(path, parse, lambda annotation: str(annotation.clip))
 
 
-def write_annotations(path: _PathLike, annotations: Iterable[Annotation]) -> None:
+def write_annotations(path: PathName, annotations: Iterable[Annotation]) -> None:
     """Write a split file."""
-    _write_records(path, annotations, format_annotation_line, parse_annotation_line)
+    write_records(path, annotations, format_annotation_line, parse_annotation_line)
 
 
-def read_index(path: _PathLike) -> dict[int, str]:
+def read_index(path: PathName) -> dict[int, str]:
     """Read an index file: id (from 1) -> name, sorted by id; the last word of a line is the id."""
     pairs = read_records(path, _parse_index_line, lambda pair: str(pair[0]))
     return dict(sorted(pairs))
 
 
-def write_index(path: _PathLike, names: Mapping[int, str]) -> None:
+def write_index(path: PathName, names: Mapping[int, str]) -> None:
     """Write an index file, sorted by id."""
-    _write_records(path, sorted(names.items()), lambda pair: f'{pair[1]} {pair[0]}', _parse_index_line)
+    write_records(path, sorted(names.items()), lambda pair: f'{pair[1]} {pair[0]}', _parse_index_line)
 
 
 def _check_ids(annotation: Annotation, kind: str, known: Collection[int]) -> None:
@@ -89,4 +89,4 @@ def _parse_index_line(line: str) -> tuple[int, str]:
     parts = line.rsplit(maxsplit=1)
     if len(parts) != 2:
         raise AnnotationError('no name, or no id after it', 'Write the line as <name> <id>')
-    return _parse_number(parts[1], 'id', minimum=1), parts[0].strip()
+    return parse_number(parts[1], 'id', minimum=1), parts[0].strip()

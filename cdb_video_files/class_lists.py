@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdb_video_files.records import AnnotationError, _lines, _PathLike, _write_lines
+from cdb_video_files.records import AnnotationError, PathName, read_lines, write_lines
 
 
-def read_class_names(path: _PathLike) -> list[str]:
+def read_class_names(path: PathName) -> list[str]:
     """Read class names; the position in the list is the label."""
     names: list[str] = []
     gap: int | None = None
-    for number, line in _lines(path):
+    for number, line in read_lines(path):
         if not line.strip():
             gap = gap or number
             continue
@@ -44,7 +44,7 @@ def check_class_names(names: Sequence[str]) -> None:
             )
 
 
-def write_class_names(path: _PathLike, names: Sequence[str]) -> None:
+def write_class_names(path: PathName, names: Sequence[str]) -> None:
     """Write class names, one a line, in the order of the labels."""
     check_class_names(names)
-    _write_lines(path, names)
+    write_lines(path, names)

@@ -11,10 +11,10 @@ from typing import Any
 from cdb_video_files.records import (
     _WHOLE_NUMBER,
     AnnotationError,
-    _parse_number,
-    _PathLike,
-    _write_records,
+    PathName,
+    parse_number,
     read_records,
+    write_records,
 )
 
 # Lines that need no closer look, where the text holds none of _NEEDS_A_LOOK: the usual ones, in a path without
@@ -57,12 +57,12 @@ class VideoEntry:
     label: int
 
 
-def read_frame_list(path: _PathLike, num_classes: int | None = None) -> list[FrameEntry]:
+def read_frame_list(path: PathName, num_classes: int | None = None) -> list[FrameEntry]:
     """Read a frame list; with `num_classes`, a label beyond the last class is an error too."""
     return read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
 
 
-def frame_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str, str]]]:
+def frame_list_blocks(path: PathName) -> Iterator[list[tuple[str, str, str]]]:
     """The lines of a frame list, some thousands at a time, for lists of millions of clips.
 
     What `read_frame_list` checks in a line is checked here too. What it checks beyond that, that a clip stands
@@ -82,7 +82,7 @@ def frame_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str, str]]]:
         ]
 
 
-def video_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str]]]:
+def video_list_blocks(path: PathName) -> Iterator[list[tuple[str, str]]]:
     """As `frame_list_blocks`, of a video list: `(video file, digits of the label)` of each line."""
     for block in _blocks(path):
         yield _plain_records(_PLAIN_VIDEO_LINE, block) or [
@@ -90,23 +90,23 @@ def video_list_blocks(path: _PathLike) -> Iterator[list[tuple[str, str]]]:
         ]
 
 
-def write_frame_list(path: _PathLike, entries: Iterable[FrameEntry]) -> None:
+def write_frame_list(path: PathName, entries: Iterable[FrameEntry]) -> None:
     """Write a frame list."""
-    _write_records(path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line)
+    write_records(path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line)
 
 
-def read_video_list(path: _PathLike, num_classes: int | None = None) -> list[VideoEntry]:
+def read_video_list(path: PathName, num_classes: int | None = None) -> list[VideoEntry]:
     """Read a video list; with `num_classes`, a label beyond the last class is an error too."""
     return read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
 
 
-def write_video_list(path: _PathLike, entries: Iterable[VideoEntry]) -> None:
+def write_video_list(path: PathName, entries: Iterable[VideoEntry]) -> None:
     """Write a video list."""
-    _write_records(path, entries, lambda e: f'{e.filename} {e.label}', _parse_video_line)
+    write_records(path, entries, lambda e: f'{e.filename} {e.label}', _parse_video_line)
 
 
 def _parse_label(text: str, num_classes: int | None) -> int:
-    label = _parse_number(text, 'label', minimum=0)
+    label = parse_number(text, 'label', minimum=0)
     if num_classes is not None and label >= num_classes:
         raise AnnotationError(
             f'label {label} is outside 0..{num_classes - 1}, the {num_classes} classes',
@@ -146,7 +146,7 @@ def _parse_frame_line(line: str, num_classes: int | None = None) -> FrameEntry:
     parts = line.strip().rsplit(maxsplit=2)
     if len(parts) != 3:
         raise AnnotationError(f'{len(parts)} parts, expected 3', 'Write <frame folder> <number of frames> <label>')
-    total_frames = _parse_number(parts[1], 'number of frames', minimum=1)
+    total_frames = parse_number(parts[1], 'number of frames', minimum=1)
     return FrameEntry(_parse_listed_path(parts[0]), total_frames, _parse_label(parts[2], num_classes))
 
 
@@ -157,7 +157,7 @@ def _parse_video_line(line: str, num_classes: int | None = None) -> VideoEntry:
     return VideoEntry(_parse_listed_path(parts[0]), _parse_label(parts[1], num_classes))
 
 
-def _blocks(path: _PathLike) -> Iterator[str]:
+def _blocks(path: PathName) -> Iterator[str]:
     """The text in blocks of whole lines, each with a newline at its end."""
     with Path(path).open(encoding='utf-8-sig') as file:
         while block := file.read(_BLOCK_CHARACTERS):

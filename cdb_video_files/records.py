@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 _Record = TypeVar('_Record')
-_PathLike = str | os.PathLike[str]
+PathName = str | os.PathLike[str]
 
 # 18 digits fit 64 bits; int() itself would also take '+1', '1_0' and other scripts' digits.
 _WHOLE_NUMBER = re.compile(r'0|[1-9][0-9]{0,17}')
@@ -52,7 +52,7 @@ class AnnotationError(ValueError):
         self.line_number: int | None = None
         self.line: str | None = None
 
-    def at(self, path: _PathLike, line_number: int | None = None, line: str | None = None) -> AnnotationError:
+    def at(self, path: PathName, line_number: int | None = None, line: str | None = None) -> AnnotationError:
         """Add the place and return the same error, ready to raise."""
         self.path, self.line_number, self.line = os.fspath(path), line_number, line
         return self
@@ -70,13 +70,14 @@ class AnnotationError(ValueError):
         return ': '.join([*parts, f'{self.rule}. {self.remedy}.'])
 
 
-def _parse_number(text: str, what: str, minimum: int) -> int:
+def parse_number(text: str, what: str, minimum: int) -> int:
+    """A whole number >= `minimum`; an AnnotationError that calls it `what` where it is none."""
     if _WHOLE_NUMBER.fullmatch(text) is None or int(text) < minimum:
         raise AnnotationError(f'{what} {text!r} is not a whole number >= {minimum}', 'Correct it')
     return int(text)
 
 
-def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
+def read_lines(path: PathName) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of every line; text mode turns other line ends into a newline."""
     try:
         text = Path(path).read_text(encoding='utf-8-sig')
@@ -89,7 +90,7 @@ def _lines(path: _PathLike) -> Iterator[tuple[int, str]]:
 
 
 def read_records(
-    path: _PathLike, parse: Callable[[str], _Record], key: Callable[[_Record], str], comment: str | None = None
+    path: PathName, parse: Callable[[str], _Record], key: Callable[[_Record], str], comment: str | None = None
 ) -> list[_Record]:
     """Read a file of one record a line, in any of the formats.
 
@@ -104,7 +105,7 @@ def read_records(
     """
     records: list[_Record] = []
     first: dict[str, tuple[int, _Record]] = {}
-    for number, line in _lines(path):
+    for number, line in read_lines(path):
         if not line.strip() or (comment is not None and line.lstrip().startswith(comment)):
             continue
         try:
@@ -124,8 +125,8 @@ def read_records(
     return records
 
 
-def _write_records(
-    path: _PathLike,
+def write_records(
+    path: PathName,
     records: Iterable[_Record],
     formatter: Callable[[_Record], str],
     parse: Callable[[str], _Record],
@@ -139,10 +140,10 @@ def _write_records(
         lines.append(line)
     if len(lines) == 0:
         raise AnnotationError('nothing to write', 'Leave the file out').at(path)
-    _write_lines(path, lines)
+    write_lines(path, lines)
 
 
-def _write_lines(path: _PathLike, lines: Iterable[str]) -> None:
+def write_lines(path: PathName, lines: Iterable[str]) -> None:
     """Write under a temporary name and rename, so that no half-written file ever bears the name."""
     target = Path(path)
     temporary = target.with_name(f'.{target.name}.{os.getpid()}.tmp')

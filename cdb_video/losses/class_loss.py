@@ -12,7 +12,7 @@ from cdb_video.checks import check_not_negative, check_num_classes
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.frequency import check_prior
 from cdb_video.losses.per_class import ClassVector
-from cdb_video.losses.reduction import _reduce, _weighted_sum, check_reduction, check_shapes, weighted_losses
+from cdb_video.losses.reduction import check_reduction, check_shapes, reduce_losses, weighted_losses, weighted_sum
 
 
 class ClassLoss(nn.Module):
@@ -114,10 +114,10 @@ class ClassLoss(nn.Module):
         plain = weight is None and avg_factor is None and self.is_softmax and not self.focal_gamma
         if plain and reduction == 'mean':
             scores = self._adjusted(cls_score)
-            loss = _weighted_sum(scores, label, class_weight) / (cls_score.numel() // cls_score.shape[1])
+            loss = weighted_sum(scores, label, class_weight) / (cls_score.numel() // cls_score.shape[1])
         else:
             losses, weights = self._losses_and_weights(cls_score, label, class_weight)
-            loss = _reduce(losses, weights, weight, avg_factor, reduction)
+            loss = reduce_losses(losses, weights, weight, avg_factor, reduction)
         return loss if self.loss_weight == 1 else loss * self.loss_weight
 
     # For those who derive from it

@@ -23,7 +23,7 @@ def is_soft(label: Tensor, cls_score: Tensor) -> bool:
     return label.shape == cls_score.shape
 
 
-def _weighted_sum(cls_score: Tensor, label: Tensor, class_weight: Tensor | None) -> Tensor:
+def weighted_sum(cls_score: Tensor, label: Tensor, class_weight: Tensor | None) -> Tensor:
     """Sum of w_y l over all samples, by the fused kernel: with w = 1 it is cross-entropy to the last bit."""
     return F.cross_entropy(cls_score, label, class_weight, reduction='sum', ignore_index=_NO_LABEL)
 
@@ -52,7 +52,7 @@ def _focal(log_p: Tensor, gamma: float) -> Tensor:
     return one_minus_p**gamma * log_p
 
 
-def _reduce(
+def reduce_losses(
     losses: Tensor, weights: Tensor, sample_weight: Tensor | None, avg_factor: float | Tensor | None, reduction: str
 ) -> Tensor:
     """Apply the sample weights and reduce; `losses` and `weights` are (N, ...) and hold the class weight."""

@@ -12,7 +12,7 @@ from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
 from cdb_video.run.loop import vis_backends
 from cdb_video.run.parts import RunParts
-from cdb_video.run.reporting.record import Vectors, _rows, _try_writing
+from cdb_video.run.reporting.record import Vectors, state_rows, try_writing
 
 
 def log_difficulty(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int, number: int) -> None:
@@ -34,14 +34,16 @@ def log_scalars(parts: RunParts, state: DifficultyState, consumers: Vectors, ste
             scalars[f'difficulty/{name}_max_{key}'] = max(vector)
         if derived.tau is not None:
             scalars[f'difficulty/{name}_tau'] = derived.tau
-    _try_writing(parts.logger, 'scalars of the difficulty', lambda: parts.visualizer.add_scalars(scalars, step=step))
+    try_writing(parts.logger, 'scalars of the difficulty', lambda: parts.visualizer.add_scalars(scalars, step=step))
 
 
 def log_classes(parts: RunParts, state: DifficultyState, consumers: Vectors, number: int) -> None:
     """Log a table of the `number` hardest and the `number` easiest classes."""
     if number == 0:
         return
-    rows = sorted(_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -(row.difficulty or 0.0))
+    rows = sorted(
+        state_rows(state, state.num_clips, state.num_correct, consumers), key=lambda row: -(row.difficulty or 0.0)
+    )
     hidden = len(rows) - 2 * number
     lines = format_table(rows if hidden <= 0 else rows[:number] + rows[-number:]).splitlines()
     if hidden > 0:
@@ -63,7 +65,7 @@ def log_class_image(parts: RunParts, state: DifficultyState, consumers: Vectors,
         vectors = [vector for derived in consumers.values() for vector in derived.vectors.values()]
         image = class_strip([state.difficulty, *vectors], np.argsort(-state.train_counts, kind='stable').tolist())
         for backend in backends:
-            _try_writing(
+            try_writing(
                 parts.logger,
                 'the image of the classes',
                 partial(backend.add_image, 'difficulty/classes', image, step=step),

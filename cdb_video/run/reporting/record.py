@@ -38,7 +38,7 @@ def start_history(parts: RunParts, state: DifficultyState) -> None:
         if header is None or header.train_counts != counts:
             append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts))
 
-    _try_writing(parts.logger, 'the class history', start)
+    try_writing(parts.logger, 'the class history', start)
 
 
 def record_validation(
@@ -57,7 +57,7 @@ def record_validation(
         source=source,
     )
     path = parts.work_dir / HISTORY_NAME
-    _try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
+    try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
         epoch=state.epoch,
         iteration=state.iteration,
         metrics=evaluation.metrics,
-        rows=_rows(state, *counts, evaluation.consumers),
+        rows=state_rows(state, *counts, evaluation.consumers),
         difficulty_source=evaluation.source if state.measured.any() else None,
         **_details(evaluator, *counts),
     )
@@ -108,7 +108,7 @@ def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
         paths = write_class_report(Path(runner.work_dir), report)
         runner.logger.info('class report: ' + ', '.join(map(str, paths)))
 
-    if _try_writing(runner.logger, 'the class report', write):
+    if try_writing(runner.logger, 'the class report', write):
         write_final_report(runner, dump_of(evaluator))
 
 
@@ -139,7 +139,9 @@ def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> di
     return {'confusions': confusions, 'shot_thresholds': metric.shot_thresholds}
 
 
-def _rows(state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors) -> list[ClassRow]:
+def state_rows(
+    state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors
+) -> list[ClassRow]:
     """The rows of the class table, without what the state does not know."""
     return class_rows(
         num_clips.tolist(),
@@ -162,7 +164,7 @@ def _can_go_on(path: Path, state: DifficultyState) -> bool:
     return header is None or (header.num_classes, header.class_names) == (len(state.difficulty), state.class_names)
 
 
-def _try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:
+def try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:
     """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
     try:
         write()
