@@ -26,6 +26,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _short_end_of_loaders() -> None:
+    """A loader that falls with its runner cannot wake its lasting workers: it waits this long for each, not 5 s."""
+    torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.5
+
+
 @pytest.fixture(scope='module', autouse=True)
 def _collect_no_garbage_among_what_was_imported() -> None:
     """mmengine collects garbage for every dataset; to go through all modules takes longer than a toy training."""

@@ -15,6 +15,8 @@ PYTHON_STAND_IN = """#!/bin/sh
 case "$1" in data_prep/*) echo "$@" >> calls; exit 0;; esac
 case "$1" in tools/report.py) echo "the report of $2"; exit 0;; esac
 if [ "$1 $2" = "-m pytest" ]; then shift 2; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
+if [ "$1 $2 $3" = "-m slipcover --merge" ]; then shift 2; echo slipcover "$@" >> calls; exit ${COVERAGE_STATUS:-0}; fi
+if [ "$1 $2" = "-m slipcover" ]; then shift 7; echo pytest "$@" >> calls; exit ${PYTEST_STATUS:-0}; fi
 if [ "$1 $2" = "-m mkdocs" ]; then shift 2; echo mkdocs "$@" >> calls; exit; fi
 case "$2" in *torch.cuda*) echo 0; exit;; esac
 exec %s "$@"
@@ -165,8 +167,8 @@ def test_the_test_script_runs_every_check(checkout):
     bash(checkout, 'tools/test.sh', CI='true')
     noted = calls(checkout)
     named = ' '.join(line.split()[0] for line in noted)
-    assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest'
-    assert '--cov-fail-under=95' in noted[-1]
+    assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest slipcover'
+    assert noted[-1].endswith('--fail-under 95')
 
 
 def test_the_site_is_built_as_the_test_script_does(checkout):
@@ -176,9 +178,9 @@ def test_the_site_is_built_as_the_test_script_does(checkout):
 
 def test_the_test_script_hands_arguments_to_pytest(checkout):
     bash(checkout, 'tools/test.sh tests/test_x.py -k "one two"')
-    last = calls(checkout)[-1]
-    assert last.endswith('tests/test_x.py -k one two')
-    assert 'fail-under' not in last
+    *_, tested, judged = calls(checkout)
+    assert tested.endswith('tests/test_x.py -k one two')
+    assert 'fail-under' not in judged
 
 
 def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
@@ -190,7 +192,7 @@ def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
 @pytest.mark.parametrize(
     ('command', 'last'),
     [
-        ('tools/test.sh --newest tests/test_x.py', '--cov-report=term tests/test_x.py'),
+        ('tools/test.sh --fast --newest tests/test_x.py', 'not training and not slow tests/test_x.py'),
         ('tools/quickstart.sh --newest i3d_ce', '--dump work_dirs/egtea_mini/i3d_ce/predictions.pkl'),
     ],
 )
@@ -199,11 +201,13 @@ def test_newest_is_for_the_set_up(checkout, command, last):
     assert calls(checkout)[-1].endswith(last)
 
 
-@pytest.mark.parametrize('environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}])
+@pytest.mark.parametrize(
+    'environment', [{'FAILING': 'mypy'}, {'PYTEST_STATUS': '5'}, {'PYTEST_STATUS': '1'}, {'COVERAGE_STATUS': '2'}]
+)
 def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout, environment):
     output = bash(checkout, 'tools/test.sh', status=1, **environment)
     assert 'error: failed: ' in output
-    assert calls(checkout)[-1].startswith('pytest')
+    assert [line.split()[0] for line in calls(checkout)[-2:]] == ['pytest', 'slipcover']
 
 
 def test_set_up_stops_at_a_python_that_does_not_fit(checkout, tmp_path):
