@@ -65,8 +65,8 @@ def test_a_class_is_checked_once_and_those_that_derive_from_it_are_not():
     assert Own.__init__.__name__ == '__init__'
     assert (Own(3).size, Own(size=4).size, Derived(own=5).size, Same(size=6).size) == (3, 4, 5, 6)
     for kind in (Own, Same):
-        with pytest.raises(TypeError, match=rf"^{kind.__name__} has no option 'sise'; did you mean 'size'"):
-            kind(sise=1)
+        with pytest.raises(TypeError, match=rf"^{kind.__name__} has no option 'sze'; did you mean 'size'"):
+            kind(sze=1)
     with pytest.raises(TypeError, match='missing'):
         Base()
 

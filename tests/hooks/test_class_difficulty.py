@@ -564,7 +564,7 @@ def test_key_of_another_metric_can_be_monitored(run, tmp_path):
 
 
 def test_metric_of_an_unknown_type_stops_before_the_first_step(run):
-    with pytest.raises(KeyError, match='ClassAccurcy is not in the mmengine::metric registry'):
+    with pytest.raises(KeyError, match="'ClassAccurcy': there is no metric of that name; did you mean 'ClassAccuracy'"):
         run(val_evaluator={'_delete_': True, 'type': 'ClassAccurcy'}).train()
 
 
