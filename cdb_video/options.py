@@ -44,7 +44,10 @@ def check_options(kind: str, given: Iterable[str], options: Sequence[str]) -> No
         return
     meant = nearest(unknown, options)
     question = f'; did you mean {meant!r}?' if meant else '.'
-    raise TypeError(f'{kind} has no option {unknown!r}{question} Its options: {", ".join(options) or "none"}')
+    raise TypeError(
+        f'{kind} has no option {unknown!r}{question} Its options: {", ".join(options) or "none"}. Where the base of a '
+        'config gives it, _delete_=True in the dict drops what that has'
+    )
 
 
 def name_options(kind: type) -> bool:

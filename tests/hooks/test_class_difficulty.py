@@ -387,7 +387,9 @@ def test_test_of_a_checkpoint_that_is_loaded_after_training_is_that_checkpoints(
     assert [row['difficulty'] for row in sorted(document['classes'], key=lambda row: row['label'])] == saved
 
 
-@pytest.mark.parametrize('hooks', [[], [{'type': 'ClassDifficultyHook'}]], ids=['without the hook', 'with it'])
+@pytest.mark.parametrize(
+    'hooks', [[{'type': 'OwnHook'}], [{'type': 'ClassDifficultyHook'}]], ids=['without the hook', 'with it']
+)
 def test_report_of_a_test_has_the_epoch_of_the_model_not_of_its_last_validation(run, tmp_path, hooks):
     never = {'checkpoint': {'save_best': None}}
     run(custom_hooks=hooks, train_cfg={'max_epochs': 2}, default_hooks=never).train()
