@@ -28,7 +28,7 @@ from cdb_video.checks import check_flags
 from cdb_video.data.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
 from cdb_video.data.damaged_clips import ClipReader, Replacing
 from cdb_video.data.frame_names import what_is_there
-from cdb_video.data.missing_files import Fault, faults_message, other_form, video_fault
+from cdb_video.data.missing_files import Fault, check_file, faults_message, other_form, video_fault
 from cdb_video.hosts.mmaction import stock_readers
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.packs import PACK_SUFFIX
@@ -131,7 +131,7 @@ class _CheckedList(Replacing):
         return self.data_prefix[key]
 
     def _check_list(self) -> None:
-        _check_file('ann_file', self.ann_file, 'its list of clips')
+        check_file('ann_file', self.ann_file, 'its list of clips')
 
     def _raise_for_missing(self, faults: Sequence[Fault], total: int, key: str, remedy: str, cause: str = '') -> None:
         folder = self._prefix(key)
@@ -254,16 +254,8 @@ def _class_names(
         return None
     if isinstance(classes, str | os.PathLike):
         path = Path(data_root or '', classes)
-        _check_file('classes', path, 'the names of its classes, one a line; or give them as a list')
+        check_file('classes', path, 'the names of its classes, one a line; or give them as a list')
         return tuple(read_class_names(path))
     if not classes:
         raise ValueError(f'classes={classes!r}: must hold at least one name, or be None')
     return tuple(classes)
-
-
-def _check_file(option: str, path: str | os.PathLike[str], what: str) -> None:
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f'{option}={os.fspath(path)!r}: there is no such file, seen from {os.getcwd()}. Set {option} of the '
-            f'dataset, relative to data_root, to the file with {what}'
-        )
