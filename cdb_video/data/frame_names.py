@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cdb_video.class_names import counted
+from cdb_video_files.pictures import is_picture
 
-_PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 _LOOKED_INTO = 20
 """Folders, at most: those of a list are named alike, or the first few tell that they are not."""
 
@@ -135,7 +135,7 @@ def _longest(folder: str) -> FrameNames | None:
     """The longest series of pictures in a folder whose names differ in one number."""
     by_text: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     for entry in _entries(folder):
-        if entry.name.lower().endswith(_PICTURES):
+        if is_picture(entry.name):
             parts = re.split(r'([0-9]+)', entry.name)
             if len(parts) > 1:
                 by_text[tuple(parts[::2])].append(parts[1::2])
