@@ -9,11 +9,15 @@ samplers with torch, the formulas, the history and the reports without.
 
 from functools import partial
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from cdb_video.hosts.host import apply_mends, hosts
+from cdb_video.options import name_options
 from cdb_video.version import __version__ as __version__
+from cdb_video.watched_imports import when_imported
 
+_NAMES = ('__version__',)  # what there is beside the classes
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {
     'CDBLoss': ('losses.cdb', 'MODELS'),
@@ -44,13 +48,25 @@ def _find(name: str) -> Any:
     return getattr(import_module(f'cdb_video.{_REGISTERED[name][0]}'), name)
 
 
+def _name_options(module: ModuleType) -> bool:
+    """Have the registered classes of a module name their options where a misspelt one is given."""
+    own = [getattr(module, name) for name, (home, _) in _REGISTERED.items() if module.__name__ == f'cdb_video.{home}']
+    return any([name_options(kind) for kind in own if isinstance(kind, type)])
+
+
+def _check_owned(runner: Any) -> None:
+    """Check that a training whose parts wait for a difficulty has a hook that hands it on."""
+    import_module('cdb_video.hooks.difficulty_owner').check_owned(runner)
+
+
 def _register() -> None:
     """Mend the hosts, tell mmengine all names, and let its log and what hosts know of datasets be used."""
     from mmengine.fileio import register_backend
 
     from cdb_video.data.labels import add_reader
     from cdb_video.hosts.mmengine.log import join_log
-    from cdb_video.hosts.mmengine.registries import register
+    from cdb_video.hosts.mmengine.registries import name_the_nearest, register
+    from cdb_video.hosts.mmengine.training_start import check_before_training
 
     apply_mends()
     join_log()
@@ -60,14 +76,20 @@ def _register() -> None:
         register(name, registry, partial(_find, name))
     for host in hosts():
         add_reader(host)
+    name_the_nearest()
+    check_before_training(_check_owned)
 
 
+for _module in dict.fromkeys(home for home, _ in _REGISTERED.values()):
+    when_imported(f'cdb_video.{_module}', _name_options)
 if hosts()[0].fault is None:
     _register()
 
 
 def __getattr__(name: str) -> Any:
-    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on."""
+    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, and the list of those that can be had here."""
+    if name == '__all__':
+        return [*_NAMES, *filter(_can_be_had, sorted(_REGISTERED))]
     if name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
@@ -83,3 +105,16 @@ def __getattr__(name: str) -> Any:
     if any(name in host.classes and host.fault for host in hosts()):
         found()  # the stand-in, which says why
     return found
+
+
+def _can_be_had(name: str) -> bool:
+    """Whether a class is none of an absent host's, so that ``from cdb_video import *`` can have it."""
+    try:
+        return __getattr__(name) is not None
+    except ImportError:
+        return False
+
+
+def __dir__() -> list[str]:
+    """What the module holds and the registered classes, none of which is imported for it."""
+    return sorted({*globals(), *_NAMES, *_REGISTERED})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,8 @@ from cdb_video_files.records import (
 
 # Lines that need no closer look, where the text holds none of _NEEDS_A_LOOK: the usual ones, in a path without
 # blanks. Whatever else there is goes through the functions that parse a line.
-_PLAIN_PATH = r'^[ \t]*((?![/~])(?!.:)\S+)'
-
-
-_PLAIN_FRAME_LINE = re.compile(rf'{_PLAIN_PATH}[ \t]+([1-9][0-9]{{0,17}})[ \t]+({_WHOLE_NUMBER.pattern})[ \t]*\n', re.M)
-
-
-_PLAIN_VIDEO_LINE = re.compile(rf'{_PLAIN_PATH}[ \t]+({_WHOLE_NUMBER.pattern})[ \t]*\n', re.M)
+_LABEL = rf'[ \t]+({_WHOLE_NUMBER.pattern})'
+_FRAMES_AND_LABEL = rf'[ \t]+([1-9][0-9]{{0,17}}){_LABEL}'
 
 
 _NEEDS_A_LOOK = ('\\', '\0', '..')
@@ -57,12 +53,25 @@ class VideoEntry:
     label: int
 
 
-def read_frame_list(path: PathName, num_classes: int | None = None) -> list[FrameEntry]:
-    """Read a frame list; with `num_classes`, a label beyond the last class is an error too."""
-    return read_records(path, lambda line: _parse_frame_line(line, num_classes), lambda entry: entry.frame_dir)
+def read_frame_list(path: PathName, num_classes: int | None = None, allow_absolute: bool = False) -> list[FrameEntry]:
+    """Read a frame list; with `num_classes`, a label beyond the last class is an error too.
+
+    Args:
+        path: The list.
+        num_classes: Labels must be below it; None = any label.
+        allow_absolute: Whether a clip may stand there by its absolute path.
+
+    Raises:
+        AnnotationError: If a line breaks a rule; with its place.
+    """
+
+    def parse(line: str) -> FrameEntry:
+        return _parse_frame_line(line, num_classes, allow_absolute)
+
+    return read_records(path, parse, lambda entry: entry.frame_dir)
 
 
-def frame_list_blocks(path: PathName) -> Iterator[list[tuple[str, str, str]]]:
+def frame_list_blocks(path: PathName, allow_absolute: bool = False) -> Iterator[list[tuple[str, str, str]]]:
     """The lines of a frame list, some thousands at a time, for lists of millions of clips.
 
     What `read_frame_list` checks in a line is checked here too. What it checks beyond that, that a clip stands
@@ -75,18 +84,21 @@ def frame_list_blocks(path: PathName) -> Iterator[list[tuple[str, str, str]]]:
         AnnotationError: If a line breaks a rule; without the place.
         UnicodeDecodeError: If the file is not UTF-8 text.
     """
+    plain = _plain_line(_FRAMES_AND_LABEL, allow_absolute)
     for block in _blocks(path):
-        yield _plain_records(_PLAIN_FRAME_LINE, block) or [
+        yield _plain_records(plain, block) or [
             (entry.frame_dir, str(entry.total_frames), str(entry.label))
-            for entry in map(_parse_frame_line, _filled_lines(block))
+            for entry in (_parse_frame_line(line, None, allow_absolute) for line in _filled_lines(block))
         ]
 
 
-def video_list_blocks(path: PathName) -> Iterator[list[tuple[str, str]]]:
+def video_list_blocks(path: PathName, allow_absolute: bool = False) -> Iterator[list[tuple[str, str]]]:
     """As `frame_list_blocks`, of a video list: `(video file, digits of the label)` of each line."""
+    plain = _plain_line(_LABEL, allow_absolute)
     for block in _blocks(path):
-        yield _plain_records(_PLAIN_VIDEO_LINE, block) or [
-            (entry.filename, str(entry.label)) for entry in map(_parse_video_line, _filled_lines(block))
+        yield _plain_records(plain, block) or [
+            (entry.filename, str(entry.label))
+            for entry in (_parse_video_line(line, None, allow_absolute) for line in _filled_lines(block))
         ]
 
 
@@ -95,9 +107,13 @@ def write_frame_list(path: PathName, entries: Iterable[FrameEntry]) -> None:
     write_records(path, entries, lambda e: f'{e.frame_dir} {e.total_frames} {e.label}', _parse_frame_line)
 
 
-def read_video_list(path: PathName, num_classes: int | None = None) -> list[VideoEntry]:
-    """Read a video list; with `num_classes`, a label beyond the last class is an error too."""
-    return read_records(path, lambda line: _parse_video_line(line, num_classes), lambda entry: entry.filename)
+def read_video_list(path: PathName, num_classes: int | None = None, allow_absolute: bool = False) -> list[VideoEntry]:
+    """As `read_frame_list`, of a video list."""
+
+    def parse(line: str) -> VideoEntry:
+        return _parse_video_line(line, num_classes, allow_absolute)
+
+    return read_records(path, parse, lambda entry: entry.filename)
 
 
 def write_video_list(path: PathName, entries: Iterable[VideoEntry]) -> None:
@@ -121,9 +137,7 @@ def parse_relative_path(text: str) -> str:
     Raises:
         AnnotationError: If it is absolute, or holds '..', a backslash or a NUL.
     """
-    drive = text[1:2] == ':'
-    absolute = drive or text.startswith(('/', '~'))
-    if absolute or '\\' in text or '\0' in text or '..' in text.split('/'):
+    if is_absolute(text) or text.startswith('~') or _strays(text):
         raise AnnotationError(
             f"path {text!r} is absolute, holds '..' or a backslash",
             'Write it relative to the data folder, with forward slashes',
@@ -131,7 +145,28 @@ def parse_relative_path(text: str) -> str:
     return text
 
 
-def _parse_listed_path(text: str) -> str:
+def is_absolute(text: str) -> bool:
+    """Whether a path begins at the root, or at a drive, of any system."""
+    return text.startswith('/') or text[1:2] == ':'
+
+
+def _strays(text: str) -> bool:
+    return '\\' in text or '\0' in text or '..' in text.split('/')
+
+
+def _parse_absolute_path(text: str, is_allowed: bool) -> str:
+    if not is_allowed:
+        raise AnnotationError(
+            f'path {text!r} is absolute',
+            'Write it relative to the data folder, or set allow_absolute=True in the dataset (--allow-absolute of '
+            'check_dataset)',
+        )
+    if _strays(text):
+        raise AnnotationError(f"path {text!r} holds '..' or a backslash", 'Write it with forward slashes, without ..')
+    return text
+
+
+def _parse_listed_path(text: str, allow_absolute: bool) -> str:
     # 'clip 24' is not a name with a blank in it, but the start of a line of another kind of list.
     *others, last = text.rsplit(maxsplit=1)
     if others and _WHOLE_NUMBER.fullmatch(last):
@@ -139,22 +174,22 @@ def _parse_listed_path(text: str) -> str:
             f'path {text!r} ends in a blank and a number',
             'Name a list of the kind that the dataset reads, without offsets and with one label; or rename the clip',
         )
-    return parse_relative_path(text)
+    return _parse_absolute_path(text, allow_absolute) if is_absolute(text) else parse_relative_path(text)
 
 
-def _parse_frame_line(line: str, num_classes: int | None = None) -> FrameEntry:
+def _parse_frame_line(line: str, num_classes: int | None = None, allow_absolute: bool = False) -> FrameEntry:
     parts = line.strip().rsplit(maxsplit=2)
     if len(parts) != 3:
         raise AnnotationError(f'{len(parts)} parts, expected 3', 'Write <frame folder> <number of frames> <label>')
     total_frames = parse_number(parts[1], 'number of frames', minimum=1)
-    return FrameEntry(_parse_listed_path(parts[0]), total_frames, _parse_label(parts[2], num_classes))
+    return FrameEntry(_parse_listed_path(parts[0], allow_absolute), total_frames, _parse_label(parts[2], num_classes))
 
 
-def _parse_video_line(line: str, num_classes: int | None = None) -> VideoEntry:
+def _parse_video_line(line: str, num_classes: int | None = None, allow_absolute: bool = False) -> VideoEntry:
     parts = line.strip().rsplit(maxsplit=1)
     if len(parts) != 2:
         raise AnnotationError(f'{len(parts)} parts, expected 2', 'Write <video file> <label>')
-    return VideoEntry(_parse_listed_path(parts[0]), _parse_label(parts[1], num_classes))
+    return VideoEntry(_parse_listed_path(parts[0], allow_absolute), _parse_label(parts[1], num_classes))
 
 
 def _blocks(path: PathName) -> Iterator[str]:
@@ -167,6 +202,13 @@ def _blocks(path: PathName) -> Iterator[str]:
 
 def _filled_lines(block: str) -> Iterator[str]:
     return (line for line in block.split('\n') if line.strip())
+
+
+@cache
+def _plain_line(numbers: str, allow_absolute: bool) -> re.Pattern[str]:
+    """A plain line whose path is followed by `numbers`."""
+    other = '(?!~)' if allow_absolute else '(?![/~])(?!.:)'
+    return re.compile(rf'^[ \t]*({other}\S+){numbers}[ \t]*\n', re.M)
 
 
 def _plain_records(plain: re.Pattern[str], block: str) -> list[Any] | None:

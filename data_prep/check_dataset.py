@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError('--decord needs decord, which is not installed. Install it, or check with PyAV alone')
         if args.json is not None:
             check_writable(args.json)
-        lists = read_lists(args.lists, SOURCES if args.source == 'both' else (args.source,))
+        sources = SOURCES if args.source == 'both' else (args.source,)
+        lists = read_lists(args.lists, sources, args.allow_absolute)
         videos = args.videos or clips_folder(args.data_root)
         jobs = make_jobs(lists, {'frames': args.frames or frames_folder(args.data_root), 'videos': videos})
         settings = Settings(args.full, args.samples, args.seed, args.decord)
@@ -134,6 +135,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--videos',
         type=Path,
         help='folder that video lists are relative to (default: cropped_clips/ or video_clips/cropped_clips/)',
+    )
+    add(
+        '--allow-absolute',
+        action='store_true',
+        help='let lists name clips by absolute paths, as allow_absolute=True of the datasets does',
     )
     add('--source', choices=(*SOURCES, 'both'), default='both', help='which lists (default: those that are there)')
     add('--full', action='store_true', help='read every frame')

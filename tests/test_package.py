@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 import tomllib
@@ -31,6 +32,48 @@ def test_every_registered_class_is_an_attribute_of_the_package(name):
 def test_an_unknown_attribute_is_named():
     with pytest.raises(AttributeError, match='CDBLos'):
         _ = cdb_video.CDBLos
+
+
+def test_dir_and_the_list_of_names_show_what_there_is():
+    assert {*cdb_video._REGISTERED, '__version__', '__all__'} - {'__all__'} <= set(dir(cdb_video))
+    assert set(cdb_video.__all__) == {*cdb_video._REGISTERED, '__version__'}
+
+
+STAR = """
+import sys
+for name in {absent!r}:
+    sys.modules[name] = None
+from cdb_video import *
+print(sorted(name for name in globals() if not name.startswith('_') and name not in ('sys', 'name')))
+import cdb_video
+print(len(dir(cdb_video)) > 20)
+"""
+
+
+@pytest.mark.parametrize(
+    ('absent', 'there', 'not_there'),
+    [
+        ([], {'CDBLoss', 'ClassDifficultyHook', 'VideoListDataset'}, set()),
+        (['mmaction'], {'CDBLoss', 'ClassDifficultyHook'}, {'VideoListDataset'}),
+        (['mmengine'], {'CDBLoss', 'CDBSampler'}, {'ClassDifficultyHook', 'VideoListDataset'}),
+    ],
+)
+def test_a_star_import_has_what_can_be_had(repository, absent, there, not_there):
+    code = STAR.format(absent=absent)
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names, many = done.stdout.splitlines()
+    assert there <= set(ast.literal_eval(names))
+    assert not not_there & set(ast.literal_eval(names))
+    assert many == 'True'
+
+
+def test_the_extra_for_fresh_environments_brings_the_page(project):
+    extras = project['optional-dependencies']
+    assert 'cdb-video[host,report]' in extras['mmaction']
+    assert {line.partition('>')[0] for line in extras['report']} >= {'jinja2', 'plotly', 'matplotlib', 'scipy'}
 
 
 def test_without_mmengine_the_pure_modules_import_and_load_no_torch(repository):

@@ -117,32 +117,34 @@ def listed_name(path: str, folder: str) -> str:
     return path.removeprefix(os.path.join(folder, '')) if folder else path
 
 
-def read_frame_table(path: _PathLike, num_classes: int | None, folder: str) -> ClipTable:
+def read_frame_table(path: _PathLike, num_classes: int | None, folder: str, allow_absolute: bool = False) -> ClipTable:
     """Read a frame list as `read_frame_list` does, errors and all, into a table.
 
     Args:
         path: The list.
         num_classes: Labels must be below it; None = any label.
-        folder: Goes before the frame folders.
+        folder: Goes before the frame folders, but for absolute paths.
+        allow_absolute: Whether there may be some.
 
     Raises:
         AnnotationError: If a line breaks a rule; with its place.
     """
 
     def by_line() -> _Records:
-        return [(entry.frame_dir, entry.total_frames, entry.label) for entry in read_frame_list(path, num_classes)]
+        entries = read_frame_list(path, num_classes, allow_absolute)
+        return [(entry.frame_dir, entry.total_frames, entry.label) for entry in entries]
 
-    names, ends, (total_frames, labels) = _read(frame_list_blocks(path), by_line, num_classes)
+    names, ends, (total_frames, labels) = _read(frame_list_blocks(path, allow_absolute), by_line, num_classes)
     return ClipTable(names, ends, labels, total_frames, folder)
 
 
-def read_video_table(path: _PathLike, num_classes: int | None, folder: str) -> ClipTable:
+def read_video_table(path: _PathLike, num_classes: int | None, folder: str, allow_absolute: bool = False) -> ClipTable:
     """As `read_frame_table`, of a video list."""
 
     def by_line() -> _Records:
-        return [(entry.filename, entry.label) for entry in read_video_list(path, num_classes)]
+        return [(entry.filename, entry.label) for entry in read_video_list(path, num_classes, allow_absolute)]
 
-    names, ends, (labels,) = _read(video_list_blocks(path), by_line, num_classes)
+    names, ends, (labels,) = _read(video_list_blocks(path, allow_absolute), by_line, num_classes)
     return ClipTable(names, ends, labels, None, folder)
 
 

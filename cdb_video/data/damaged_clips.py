@@ -85,6 +85,7 @@ class Replacing:
     """
 
     clip_reader: ClassVar[ClipReader]
+    allow_absolute = False
     ann_file: str
     data_prefix: dict[str, str]
     data_root: str | None
@@ -172,17 +173,20 @@ class Replacing:
     def _remedy(self, other: str = '') -> str:
         """What to do about a damaged clip, with the command that finds all of them."""
         ways = ['Mend or replace the file', 'take it off the list', *filter(None, [other])]
-        command = check_command(self.ann_file, self.data_root, self.data_prefix)
+        command = check_command(self.ann_file, self.data_root, self.data_prefix, self.allow_absolute)
         return f'{", ".join(ways[:-1])}, or {ways[-1]}' + (f'. To find all such files: {command}' if command else '')
 
 
-def check_command(ann_file: str, data_root: str | None, data_prefix: Mapping[str, str]) -> str | None:
+def check_command(
+    ann_file: str, data_root: str | None, data_prefix: Mapping[str, str], allow_absolute: bool = False
+) -> str | None:
     """The command that looks for damaged clips in a list and those beside it.
 
     Args:
         ann_file: The list.
         data_root: That it is relative to.
         data_prefix: Folder of the clips as 'video', or of frames or packs as 'img'.
+        allow_absolute: Whether clips may stand in it by absolute paths.
 
     Returns:
         The command; None where the list has a name that the command does not look for.
@@ -194,4 +198,5 @@ def check_command(ann_file: str, data_root: str | None, data_prefix: Mapping[str
     folders = {'--data-root': data_root, '--lists': folder, f'--{source}': data_prefix[key]}
     # Absolute, for the command runs from the repository, and training need not.
     options = [word for option, place in folders.items() for word in (option, os.path.abspath(place or '.'))]
+    options += ['--allow-absolute'] if allow_absolute else []
     return shlex.join(['python', 'data_prep/check_dataset.py', '--source', source, *options, '--full'])

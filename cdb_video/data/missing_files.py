@@ -32,6 +32,24 @@ class Fault:
         return self.name.removesuffix(PACK_SUFFIX)
 
 
+def check_file(option: str, path: str | os.PathLike[str], content: str) -> None:
+    """See that a file which an option of a dataset names is there.
+
+    Args:
+        option: Its name.
+        path: The file, `data_root` included.
+        content: What the file holds, for the message.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'{option}={os.fspath(path)!r}: there is no such file, seen from {os.getcwd()}. Set {option} of the '
+            f'dataset, relative to data_root, to the file with {content}'
+        )
+
+
 def video_fault(path: str, name: str) -> Fault | None:
     """What is wrong with a video file; None = it is there and holds something."""
     if not os.path.isfile(path):

@@ -31,7 +31,10 @@ class TakesDifficulty(Protocol):
     """Derives something from the difficulty of every class."""
 
     def set_class_difficulty(self, difficulty: ArrayLike, accuracy: ArrayLike | None = None) -> None:
-        """Take a new difficulty, (C,) in [0, 1], and the accuracy behind it, (C,), NaN = not measured."""
+        """Take a new difficulty, (C,) in [0, 1], and the accuracy behind it.
+
+        The accuracy is (C,), NaN = not measured; None = 1 - difficulty.
+        """
 
 
 class TakesPrior(Protocol):
@@ -124,17 +127,19 @@ class DifficultyInput:
 
         Args:
             difficulty: (C,) float in [0, 1].
-            accuracy: (C,) float in [0, 1], NaN = not measured; for a dynamic tau.
+            accuracy: (C,) float in [0, 1], NaN = not measured; for a dynamic tau. None = 1 - difficulty.
             derive: Called once. If it raises, all stays as it was.
 
         Raises:
             ValueError: If a value is out of its range.
         """
-        exponent = self._exponent(accuracy)
+        # Copies: the caller may use his arrays for something else.
+        values = _copy(difficulty)
+        measured = np.clip(1.0 - values, 0.0, 1.0) if accuracy is None else _copy(accuracy)
+        exponent = self._exponent(measured)
         derive(difficulty, exponent)
         self.tau_ = exponent
-        # Copies: the caller may use his arrays for something else.
-        self._difficulty, self._accuracy = _copy(difficulty), None if accuracy is None else _copy(accuracy)
+        self._difficulty, self._accuracy = values, measured
 
     def assume(self, difficulty: FloatVector, derive: Derive) -> None:
         """Derive from what counts as difficulty, (C,) float in [0, 1], until the first one arrives."""

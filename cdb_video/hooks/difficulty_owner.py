@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
+from torch import nn
 
 from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.processes import from_main, is_main_process
 from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
+from cdb_video.run.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.run.handover import Handover
-from cdb_video.run.parts import RunParts
+from cdb_video.run.parts import METRIC_RECIPE, RunParts, find_sampler
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
 from cdb_video.run.reporting.live_report import LiveReport
 from cdb_video.run.reporting.log import log_difficulty
 from cdb_video.run.reporting.record import record_validation, start_history
 from cdb_video.run.reporting.reports import Reports, Validation
+
+_KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet')
+"""Packages whose hooks hand on no difficulty, but for those of `DifficultyOwner`."""
 
 
 class DifficultyOwner(Hook):
@@ -195,4 +200,36 @@ def check_alone(parts: RunParts) -> None:
     if len(owners) > 1:
         raise ValueError(
             f'custom_hooks holds {" and ".join(owners)}, and each would hand out its own difficulty: keep one'
+        )
+
+
+def check_owned(runner: Any) -> None:
+    """Check that somebody hands on the difficulty, or the frequencies, that parts of a training wait for.
+
+    Nothing is said where the run has a hook that is neither a host's nor ours: it may call `set_class_difficulty`, and
+    whoever waits in vain tells of it in the first epoch.
+
+    Args:
+        runner: mmengine's Runner or FlexibleRunner, before its hooks are asked for `before_train`.
+
+    Raises:
+        ValueError: If something is waited for, none was handed on, and no hook of the run does so.
+    """
+    owned = any(isinstance(hook, DifficultyOwner) for hook in runner.hooks)
+    others = any(type(hook).__module__.partition('.')[0] not in _KNOWN for hook in runner.hooks)
+    if owned or others or not isinstance(runner.model, nn.Module):
+        return
+    driven = waiting_for_difficulty(runner.model, find_sampler(runner.train_dataloader))
+    adjusted = waiting_for_prior(runner.model)
+    if driven:
+        raise ValueError(
+            f'{" and ".join(driven)} would be handed no class difficulty, for custom_hooks has no hook that does: '
+            "set custom_hooks=[dict(type='ClassDifficultyHook')] (a list in a child config replaces that of its base) "
+            f'with {METRIC_RECIPE}, or take a loss and a sampler without difficulty (tau=0)'
+        )
+    if adjusted:
+        raise ValueError(
+            f'{" and ".join(adjusted)} would be handed no class frequencies, for custom_hooks has no hook that does: '
+            "set custom_hooks=[dict(type='ClassDifficultyHook', observe_only=True)] (a list in a child config replaces "
+            'that of its base)'
         )

@@ -95,7 +95,8 @@ class CDBLoss(ClassLoss):
 
         Args:
             difficulty: (C,) float in [0, 1].
-            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau.
+            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau; None = 1 -
+                difficulty.
 
         Raises:
             ValueError: If the number of classes is not the one in use, or a value is out of range.

@@ -41,7 +41,7 @@ class ClassAccuracy(BaseMetric):
 
     Args:
         num_classes: Number of classes C; None = taken from the scores.
-        topk: The k of the top-k accuracies.
+        topk: The k of the top-k accuracies. With as many classes or fewer every clip is right: that is warned of.
         shot_thresholds: (few, many): a class with fewer than `few` training clips is few-shot, one with
             more than `many` is many-shot, the others are medium-shot.
         class_names: Names of the classes for messages and reports; None = the dataset's.
@@ -99,6 +99,14 @@ class ClassAccuracy(BaseMetric):
     def set_clip_counts(self, num_clips: ArrayLike) -> None:
         """Set the clips per class of the set that is evaluated, (C,) int >= 0, which no evaluation may exceed."""
         self._clip_counts = np.asarray(num_clips, dtype=np.int64)
+
+    def sure_keys(self, num_classes: int) -> list[str]:
+        """The keys of top-k accuracies that are 1 whatever the model does, since k is not below the number of classes.
+
+        Args:
+            num_classes: Number of classes C.
+        """
+        return [self._key(f'top{k}') for k in self.topk if k >= num_classes]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Reduce each clip of a batch to (label, predicted class, rank of its label, number of classes).

@@ -73,6 +73,18 @@ def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
     return _by_name(part for part in (*model.modules(), sampler) if takes_difficulty(part))
 
 
+def waiting_for_difficulty(model: nn.Module, sampler: Any) -> list[str]:
+    """What acts by a difficulty and was handed none, by name; of parts of a user's own that is not known."""
+    parts = find_difficulty_consumers(model, sampler)
+    return [name for name, part in parts.items() if getattr(part, 'tau', 0) != 0 and getattr(part, 'tau_', 0) is None]
+
+
+def waiting_for_prior(model: nn.Module) -> list[str]:
+    """The losses of ours that cannot be computed without class frequencies and were handed none, by name."""
+    parts = _by_name(part for part in find_prior_consumers(model) if getattr(part, 'needs_prior', False))
+    return [name for name, part in parts.items() if prior_array(part) is None]
+
+
 def find_class_parts(model: nn.Module, sampler: Any) -> dict[str, Any]:
     """Everything in the model and the sampler that derives something from difficulty, frequency or epoch, by name."""
     ways = (takes_difficulty, takes_prior, takes_progress, has_class_law)

@@ -38,6 +38,7 @@ def check_companions(parts: RunParts, owner: str) -> None:
         ValueError: If something cannot work; the message says what to use instead.
     """
     _refuse_sharding(parts, owner)
+    _refuse_no_step(parts)
     for host in hosts():
         host.refuse(parts.model, parts.train_set, validates=parts.loop.validates)
     check_classifier_of_loss(parts.model)
@@ -51,6 +52,12 @@ def check_companions(parts: RunParts, owner: str) -> None:
             f'{type(parts.sampler).__name__}(infinite=True) in {parts.loop.kind}: its epoch would never end. Remove '
             'infinite=True, or train by iteration: train_cfg=dict(by_epoch=False, max_iters=..., val_interval=...)'
         )
+
+
+def _refuse_no_step(parts: RunParts) -> None:
+    if parts.loop.last_step < 1:
+        key = 'max_epochs' if parts.loop.by_epoch else 'max_iters'
+        raise ValueError(f'train_cfg.{key}={parts.loop.last_step}: must be at least 1, or there is nothing to train')
 
 
 def _refuse_sharding(parts: RunParts, owner: str) -> None:
@@ -149,7 +156,7 @@ def warn_of_inaction(parts: RunParts, observe_only: bool) -> None:
         )
 
 
-def check_monitored(parts: RunParts, keys: Sequence[str]) -> None:
+def check_monitored(parts: RunParts, keys: Sequence[str], sure_keys: Sequence[str] = ()) -> None:
     """Check that what waits for a result of the validation waits for one that there will be.
 
     Looks at save_best of CheckpointHook, monitor of EarlyStoppingHook and monitor of schedulers such as
@@ -158,12 +165,19 @@ def check_monitored(parts: RunParts, keys: Sequence[str]) -> None:
     Args:
         parts: Of a run with a ClassAccuracy in its validation.
         keys: What that will return.
+        sure_keys: Those among them that will always be 1.
 
     Raises:
-        ValueError: If neither that nor another metric of the validation can return a key that is waited for.
+        ValueError: If neither that nor another metric of the validation can return a key that is waited for, or one
+            could not change.
     """
     others = [one for one in parts.val_metrics if one is not parts.metric]
     for source, key in _monitored(parts):
+        if key in sure_keys:
+            raise ValueError(
+                f'{source}={key!r}: it is 1 whatever the model does, for there are no more classes than that. Choose '
+                'another key, such as the mean class accuracy acc/mean1'
+            )
         if key in keys or any(not one.prefix or key.startswith(f'{one.prefix}/') for one in others):
             continue
         raise ValueError(f'{source}={key!r}: the validation will not return that; it returns {", ".join(keys)}')

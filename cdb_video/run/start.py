@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cdb_video.class_names import check_same_names
+from cdb_video.class_names import check_same_names, class_label, counted
 from cdb_video.data.labels import check_labels, dataset_class_names, dataset_labels, describe
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
@@ -18,6 +18,8 @@ from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.parts import RunParts
 from cdb_video.run.refusals import check_monitored
+
+_SHOWN = 5
 
 
 def starting_state(parts: RunParts) -> DifficultyState:
@@ -41,9 +43,12 @@ def starting_state(parts: RunParts) -> DifficultyState:
     val_counts = count_evaluated_clips(val_set, num_classes)
     metric.set_train_counts(counts)
     metric.set_clip_counts(val_counts)
-    check_monitored(parts, metric.result_keys(val_counts))
+    names = names_of(metric, train_set, val_set)
+    check_monitored(parts, metric.result_keys(val_counts), metric.sure_keys(num_classes))
+    _warn_of_sure_hits(parts.logger, metric, num_classes)
     _warn_of_unseen(parts.logger, counts, val_counts)
-    return DifficultyState.start(counts, names_of(metric, train_set, val_set))
+    _warn_of_one_sided(parts.logger, counts, val_counts, names)
+    return DifficultyState.start(counts, names)
 
 
 def resumed_state(parts: RunParts, entry: Mapping[str, Any] | None, start: DifficultyState) -> DifficultyState:
@@ -80,13 +85,54 @@ def resumed_state(parts: RunParts, entry: Mapping[str, Any] | None, start: Diffi
     return replace(state, train_counts=start.train_counts, class_names=start.class_names)
 
 
+def _warn_of_sure_hits(logger: logging.Logger, metric: ClassAccuracy, num_classes: int) -> None:
+    sure = metric.sure_keys(num_classes)
+    if sure:
+        logger.warning(
+            f'topk={metric.topk!r} of ClassAccuracy: with {counted(num_classes, "class", "classes")} '
+            f'{" and ".join(sure)} {"is" if len(sure) == 1 else "are"} 1 whatever the model does: set topk below the '
+            'number of classes, as topk=(1,)'
+        )
+
+
 def _warn_of_unseen(logger: logging.Logger, train_counts: IntVector, val_counts: IntVector) -> None:
     unseen = np.flatnonzero((train_counts == 0) & (val_counts == 0))
     if unseen.size:
         logger.warning(
             f'{unseen.size} of {len(train_counts)} classes have neither training nor validation clips, the first is '
-            f'{unseen[0]}: is num_classes of the head right?'
+            f'{unseen[0]}: {_why_unseen(unseen)}'
         )
+
+
+def _why_unseen(unseen: IntVector) -> str:
+    if unseen.tolist() == [0]:
+        return 'do the labels in the lists count from 1? They must count from 0'
+    return 'is num_classes of the head right?'
+
+
+def _warn_of_one_sided(
+    logger: logging.Logger, train_counts: IntVector, val_counts: IntVector, names: tuple[str, ...] | None
+) -> None:
+    """Say which classes have clips for training or for validation alone."""
+    unmeasured = np.flatnonzero((train_counts > 0) & (val_counts == 0))
+    if unmeasured.size:
+        logger.warning(
+            f'{_classes(unmeasured, len(train_counts), names)} no validation clips: their accuracy is not known, and '
+            'a difficulty measured there takes the mean of the other classes for theirs. Move some of their training '
+            'clips to the validation list'
+        )
+    untrained = np.flatnonzero((train_counts == 0) & (val_counts > 0))
+    if untrained.size:
+        logger.warning(
+            f'{_classes(untrained, len(train_counts), names)} no training clips, and validation clips: nothing can be '
+            'learnt about them. Move some of these to the training list, or take the classes out'
+        )
+
+
+def _classes(some: IntVector, total: int, names: tuple[str, ...] | None) -> str:
+    shown = ', '.join(class_label(names, index) for index in some[:_SHOWN].tolist())
+    more = f' and {len(some) - _SHOWN} more' if len(some) > _SHOWN else ''
+    return f'{len(some)} of {counted(total, "class", "classes")} ({shown}{more}) {"has" if len(some) == 1 else "have"}'
 
 
 def _blending_num_classes(model: nn.Module) -> dict[str, int]:

@@ -94,7 +94,8 @@ class CDBSampler(ClassSampler):
 
         Args:
             difficulty: (C,) float in [0, 1].
-            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau.
+            accuracy: (C,) float in [0, 1], NaN = not measured. The raw accuracies, for a dynamic tau; None = 1 -
+                difficulty.
 
         Raises:
             ValueError: If the number of classes differs from the dataset's, or a value is out of range.

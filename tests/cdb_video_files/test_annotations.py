@@ -18,8 +18,10 @@ from cdb_video_files.clip_names import ClipName, parse_clip_name
 from cdb_video_files.lists import (
     FrameEntry,
     VideoEntry,
+    frame_list_blocks,
     read_frame_list,
     read_video_list,
+    video_list_blocks,
     write_frame_list,
     write_video_list,
 )
@@ -194,6 +196,35 @@ def test_a_wrong_frame_line_is_refused(tmp_path, line, rule):
     with pytest.raises(AnnotationError, match=re.escape(rule)) as caught:
         read_frame_list(path, num_classes=19)
     assert str(caught.value).startswith(f'{path}:2: ')
+
+
+@pytest.mark.parametrize('path', ['/s/a', '/s/a b/c', 'C:/a', '//host/a'])
+def test_an_absolute_path_is_read_where_it_may_be(tmp_path, path):
+    frames, videos = tmp_path / 'train.txt', tmp_path / 'train_videos.txt'
+    frames.write_text(f's/ok 1 0\n{path} 45 1\n')
+    videos.write_text(f's/ok.mp4 0\n{path}.mp4 1\n')
+    remedy = 'is absolute. Write it relative to the data folder, or set allow_absolute=True in the dataset'
+    for read, blocks, file, name in (
+        (read_frame_list, frame_list_blocks, frames, path),
+        (read_video_list, video_list_blocks, videos, f'{path}.mp4'),
+    ):
+        with pytest.raises(AnnotationError, match=re.escape(f'path {name!r} {remedy}')):
+            read(file)
+        with pytest.raises(AnnotationError, match='is absolute'):
+            list(blocks(file))
+        (_, entry) = read(file, allow_absolute=True)
+        assert (getattr(entry, 'frame_dir', None) or entry.filename) == name
+        (records,) = blocks(file, allow_absolute=True)
+        assert [record[0] for record in records][1] == name
+
+
+@pytest.mark.parametrize('path', ['/s/../a', '~/a', 'C:\\a', '../a', '~user/a'])
+def test_a_path_that_is_no_plain_one_is_refused_where_absolute_ones_are_not(tmp_path, path):
+    (tmp_path / 'train.txt').write_text(f'{path} 45 0\n')
+    with pytest.raises(AnnotationError, match=re.escape(repr(path))):
+        read_frame_list(tmp_path / 'train.txt', allow_absolute=True)
+    with pytest.raises(AnnotationError):
+        list(frame_list_blocks(tmp_path / 'train.txt', allow_absolute=True))
 
 
 def test_a_wrong_video_line_is_refused(tmp_path):

@@ -82,10 +82,13 @@ def test_clips_that_are_not_to_be_replaced_get_no_such_advice_but_the_command_th
         build(ann_file='val_videos.txt')[1]
     with pytest.raises(ClipError, match=r'or raise max_damaged\. To find all'):
         build(ann_file='val_videos.txt', on_error='resample', max_damaged=0)[1]
-    with pytest.raises(ClipError) as caught:
+    with pytest.raises(ClipError, match=r' --full$'):
         build(ann_file='val_videos.txt', test_mode=True)[1]
+    with pytest.raises(ClipError) as caught:
+        build(ann_file='val_videos.txt', test_mode=True, allow_absolute=True)[1]
     command = shlex.split(str(caught.value).partition('To find all such files: ')[2])
     assert command[:2] == ['python', 'data_prep/check_dataset.py']
+    assert '--allow-absolute' in command
     done = subprocess.run([sys.executable, ROOT / command[1], *command[2:], '--workers', '1'], capture_output=True)
     assert done.returncode == 1
     assert all(name in done.stderr.decode() for name in ('0_1_bad.mp4', '0_3_bad.mp4', '1_4_bad.mp4'))

@@ -10,6 +10,10 @@ from cdb_video.difficulty.consumer import (
     takes_prior,
     takes_progress,
 )
+from cdb_video.difficulty.formulas import class_weights, resolve_tau
+from cdb_video.losses.cdb import CDBLoss
+from cdb_video.samplers.cdb_sampler import CDBSampler
+from tests.support.toys import LabelsOnly
 
 
 class Derived(list):
@@ -119,3 +123,40 @@ def test_consumers_are_found_by_their_methods_through_wrappers_too(part):
 
 def test_other_parts_are_no_consumers():
     assert not any(way(object()) for way in (takes_difficulty, takes_prior, takes_progress, has_class_law))
+
+
+@pytest.mark.parametrize('tau', ['dynamic', 'dynamic-egtea'])
+def test_a_difficulty_without_accuracies_has_those_that_it_says(tau):
+    difficulty = [0.9, 0.2, 0.5]
+    alone, both = DifficultyInput(tau, 0), DifficultyInput(tau, 0)
+    alone.take(difficulty, None, Derived())
+    both.take(difficulty, [1 - value for value in difficulty], Derived())
+    assert alone.tau_ == both.tau_
+    assert alone.tau_ != resolve_tau(tau)  # as if every accuracy were 0
+    derived = Derived()
+    alone.set_progress(1, 2, derived)
+    assert alone.tau_ == both.tau_
+    nothing = DifficultyInput(tau, 0)
+    nothing.take([1.0] * 3, None, Derived())
+    assert nothing.tau_ == resolve_tau(tau)
+
+
+def test_a_difficulty_that_is_none_is_refused_by_its_own_name():
+    def derive(difficulty, exponent):
+        class_weights(difficulty, exponent)
+
+    given = DifficultyInput('dynamic', 0)
+    with pytest.raises(ValueError, match=r'^difficulty: values must be'):
+        given.take([1.5, 0.2], None, derive)
+    assert given.tau_ is None
+
+
+def test_loss_and_sampler_take_a_difficulty_alone_at_a_dynamic_tau():
+    difficulty = np.array([0.9, 0.2])
+    tau = resolve_tau('dynamic', 1 - difficulty)
+    loss, sampler = CDBLoss(tau='dynamic'), CDBSampler(LabelsOnly([0, 0, 1, 1]), tau='dynamic', seed=0)
+    for part in (loss, sampler):
+        part.set_class_difficulty(difficulty)
+        assert part.tau_ == tau
+    np.testing.assert_allclose(loss.class_weight, class_weights(difficulty, tau))
+    np.testing.assert_allclose(sampler.class_probability, difficulty**tau / (difficulty**tau).sum())

@@ -157,7 +157,7 @@ def test_resume_without_a_checkpoint_says_that_it_starts_anew(run, tmp_path):
 
 
 def test_resume_from_a_checkpoint_of_a_run_without_the_hook_validates_first(run, tmp_path):
-    run(custom_hooks=[], train_cfg={'max_epochs': 1}).train()
+    run(custom_hooks=[{'type': 'OwnHook'}], train_cfg={'max_epochs': 1}).train()
     runner = run(train_cfg={'max_epochs': 2}, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
     runner.train()
     assert [entry.iteration for entry in read_history(tmp_path / 'class_history.jsonl').records] == [10, 20]
@@ -387,7 +387,9 @@ def test_test_of_a_checkpoint_that_is_loaded_after_training_is_that_checkpoints(
     assert [row['difficulty'] for row in sorted(document['classes'], key=lambda row: row['label'])] == saved
 
 
-@pytest.mark.parametrize('hooks', [[], [{'type': 'ClassDifficultyHook'}]], ids=['without the hook', 'with it'])
+@pytest.mark.parametrize(
+    'hooks', [[{'type': 'OwnHook'}], [{'type': 'ClassDifficultyHook'}]], ids=['without the hook', 'with it']
+)
 def test_report_of_a_test_has_the_epoch_of_the_model_not_of_its_last_validation(run, tmp_path, hooks):
     never = {'checkpoint': {'save_best': None}}
     run(custom_hooks=hooks, train_cfg={'max_epochs': 2}, default_hooks=never).train()
@@ -564,7 +566,7 @@ def test_key_of_another_metric_can_be_monitored(run, tmp_path):
 
 
 def test_metric_of_an_unknown_type_stops_before_the_first_step(run):
-    with pytest.raises(KeyError, match='ClassAccurcy is not in the mmengine::metric registry'):
+    with pytest.raises(KeyError, match="'ClassAccurcy': there is no metric of that name; did you mean 'ClassAccuracy'"):
         run(val_evaluator={'_delete_': True, 'type': 'ClassAccurcy'}).train()
 
 
@@ -701,7 +703,10 @@ def test_resume_with_other_training_clips_writes_a_new_header(run, tmp_path):
 @pytest.mark.parametrize(
     ('hooks', 'expected'),
     [
-        ([], ['CDBLoss has been handed no class difficulty', 'CDBSampler has been handed no class difficulty']),
+        (
+            [{'type': 'OwnHook'}],
+            ['CDBLoss has been handed no class difficulty', 'CDBSampler has been handed no class difficulty'],
+        ),
         ([{'type': 'ClassDifficultyHook', 'observe_only': True}], ['CDBLoss, CDBSampler will be handed no difficulty']),
         ([{'type': 'ClassDifficultyHook'}], []),
     ],
@@ -714,6 +719,48 @@ def test_parts_that_nobody_drives_say_so_once(run, tmp_path, hooks, expected):
         assert said.count(words) == 1
     if not expected:
         assert 'no class difficulty' not in said
+
+
+@pytest.mark.parametrize(
+    ('changes', 'waiting'),
+    [
+        ({}, 'CDBLoss and CDBSampler would be handed no class difficulty'),
+        ({'model': {'loss_cls': {'tau': 0}}}, 'CDBSampler would be handed no class difficulty'),
+        (
+            {'train_dataloader': {'sampler': {'type': 'ClassSampler', 'tau': ...}}},
+            'CDBLoss would be handed no class dif',
+        ),
+        (
+            {
+                'model': {'loss_cls': {'_delete_': True, 'type': 'LDAMLoss'}},
+                'train_dataloader': {'sampler': {'tau': 0}},
+            },
+            'LDAMLoss would be handed no class frequencies',
+        ),
+    ],
+)
+def test_parts_that_wait_in_a_run_without_a_hook_for_them_stop_it_before_the_first_step(run, changes, waiting):
+    runner = run(custom_hooks=[], **changes)
+    with pytest.raises(ValueError, match=f'^{waiting}.*custom_hooks=.*ClassDifficultyHook.*replaces that of its base'):
+        runner.train()
+    assert runner.model.batches == []
+
+
+def test_parts_that_wait_for_nothing_need_no_hook(run):
+    zero = {'tau': 0}
+    runner = run(
+        custom_hooks=[], model={'loss_cls': zero}, train_dataloader={'sampler': zero}, train_cfg={'max_epochs': 1}
+    )
+    runner.train()
+    assert runner.model.batches
+
+
+def test_a_difficulty_that_was_handed_on_by_hand_needs_no_hook(run):
+    runner = run(custom_hooks=[], train_cfg={'max_epochs': 1})
+    for part in (runner.model.cls_head.loss_cls, runner.train_loop.dataloader.sampler):
+        part.set_class_difficulty([0.1, 0.2, 0.3, 0.4])
+    runner.train()
+    assert runner.model.batches
 
 
 def test_validation_at_the_end_only_is_warned_about(run):

@@ -103,6 +103,19 @@ def test_a_clip_that_cannot_be_read_is_named_with_the_reason(tmp_path, name, con
     assert words in pictures.fault
 
 
+@pytest.mark.parametrize('template', ['{}.jpg', 'rgb/{}.jpg', 'rgb/frame_{:03}.JPG'])
+def test_frames_of_any_names_are_shown_in_their_order(tmp_path, template):
+    for number, content in enumerate(jpegs(12)):
+        path = tmp_path / 'a' / template.format(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (tmp_path / 'a/masks').mkdir()
+    (tmp_path / 'a/masks/0.png').write_bytes(b'text')
+    pictures = pictures_of(tmp_path, 'a')
+    assert pictures.fault is None
+    assert [int(frame.mean().round()) for frame in pictures.frames] == [40, 80, 120, 160, 200, 240]
+
+
 def test_a_folder_without_images_does_not_hide_the_pack_beside_it(tmp_path):
     (tmp_path / 'a').mkdir()
     write_pack(tmp_path / 'a.pack', [*jpegs(2), b'text'])

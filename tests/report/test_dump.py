@@ -77,6 +77,13 @@ def test_a_path_that_cannot_be_written_is_made_one_that_can(tmp_path):
     assert read_dump(write_dump(tmp_path / 'a.pkl', [sample])).clip_names == ('?b',)
 
 
+def test_folders_and_videos_in_one_dump_are_both_named(tmp_path):
+    clip = {'gt_label': torch.tensor([0]), 'pred_score': torch.tensor([1.0])}
+    samples = [clip | {'frame_dir': 'a/b'}, clip | {'filename': 'a/c.mp4'}]
+    assert read_dump(write_dump(tmp_path / 'a.pkl', samples)).clip_names == ('b', 'c')
+    assert read_dump(write_dump(tmp_path / 'b.pkl', [*samples, clip])).paths is None
+
+
 @pytest.mark.parametrize('protocol', [2, 4])
 def test_changed_bytes_give_the_documented_error_or_a_dump(tmp_path, protocol):
     whole = pickle.dumps(make_samples(3), protocol)

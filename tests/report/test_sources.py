@@ -167,8 +167,10 @@ def listed(tmp_path, samples, labels=None, frames=True):
 
 
 @pytest.mark.parametrize('frames', [True, False])
-def test_dump_of_the_listed_clips_is_known_to_be_of_the_run(tmp_path, frames):
-    work = listed(tmp_path, make_samples(), frames=frames)
+@pytest.mark.parametrize('root', ['', '/somewhere/'])
+def test_dump_of_the_listed_clips_is_known_to_be_of_the_run(tmp_path, frames, root):
+    samples = [sample | {'frame_dir': f'{root}{sample["frame_dir"]}'} for sample in make_samples()]
+    work = listed(tmp_path, samples, frames=frames)
     assert not any('predictions.pkl' in note for note in notes_of(work))
 
 

@@ -115,7 +115,7 @@ def test_weights_alone_start_a_new_run(run, history):
 
 
 def test_checkpoint_without_difficulty_is_validated_before_it_is_trained_on(run, history):
-    run(1, custom_hooks=[])
+    run(1, custom_hooks=[{'type': 'OwnHook'}])
     runner = run(2, resume=True)
     assert 'has no class difficulty' in runner.said
     assert [record.epoch for record in read_history(history).records] == [1, 2]

@@ -51,7 +51,7 @@ def test_steps_are_epochs_or_iterations(run):
     ],
 )
 def test_first_validation_is_the_first_that_the_loop_makes(run, train_cfg, expected):
-    runner = run(train_cfg=train_cfg, custom_hooks=[], default_hooks={'checkpoint': None})
+    runner = run(train_cfg=train_cfg, custom_hooks=[{'type': 'OwnHook'}], default_hooks={'checkpoint': None})
     loop = Loop(runner)
     assert loop.first_validation == expected
     made = []

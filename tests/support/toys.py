@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS
 from torch import nn
 from torch.utils.data import BatchSampler
 
@@ -95,6 +96,11 @@ class ToyMetric(BaseMetric):
 
     def compute_metrics(self, results):
         return {'acc/mean1': 0.5}
+
+
+@HOOKS.register_module(force=True)
+class OwnHook(Hook):
+    """A hook of a user's own, which may hand on a difficulty, and here does not."""
 
 
 class LabelsOnly:

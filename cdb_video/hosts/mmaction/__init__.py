@@ -28,10 +28,10 @@ class MMAction(Host):
     }
 
     def mends(self) -> list[str]:
-        """Stand in for a folder and a package that MMAction2 1.2.0 came without."""
-        from cdb_video.hosts.mmaction.mends import stub_importlib_metadata, stub_missing_drn
+        """Stand in for what MMAction2 1.2.0 came without, a folder and a package; let it keep the names of clips."""
+        from cdb_video.hosts.mmaction.mends import keep_clip_names, stub_importlib_metadata, stub_missing_drn
 
-        return [mend.__name__ for mend in (stub_missing_drn, stub_importlib_metadata) if mend()]
+        return [mend.__name__ for mend in (stub_missing_drn, stub_importlib_metadata, keep_clip_names) if mend()]
 
     def refuse(self, model: Any, train_set: Any, *, validates: bool) -> None:
         """Refuse several views of a clip where its heads give them no label, or no common score."""

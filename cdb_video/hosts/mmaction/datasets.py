@@ -24,9 +24,11 @@ from typing import Any, ClassVar
 
 from mmaction.datasets import RawframeDataset, VideoDataset
 
+from cdb_video.checks import check_flags
 from cdb_video.data.clip_table import ClipTable, listed_name, read_frame_table, read_video_table
 from cdb_video.data.damaged_clips import ClipReader, Replacing
-from cdb_video.data.missing_files import Fault, faults_message, other_form, video_fault
+from cdb_video.data.frame_names import what_is_there
+from cdb_video.data.missing_files import Fault, check_file, faults_message, other_form, video_fault
 from cdb_video.hosts.mmaction import stock_readers
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.packs import PACK_SUFFIX
@@ -56,9 +58,12 @@ class _CheckedList(Replacing):
         *args: Any,
         classes: str | os.PathLike[str] | Sequence[str] | None = None,
         check_files: bool = True,
+        allow_absolute: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_flags(check_files=check_files, allow_absolute=allow_absolute)
         self.check_files = check_files
+        self.allow_absolute = allow_absolute
         names = _class_names(classes, kwargs.get('data_root'))
         if names is not None:
             metainfo = dict(kwargs.pop('metainfo', None) or {})
@@ -125,6 +130,9 @@ class _CheckedList(Replacing):
             )
         return self.data_prefix[key]
 
+    def _check_list(self) -> None:
+        check_file('ann_file', self.ann_file, 'its list of clips')
+
     def _raise_for_missing(self, faults: Sequence[Fault], total: int, key: str, remedy: str, cause: str = '') -> None:
         folder = self._prefix(key)
         found = faults_message(faults, total, self.ann_file, folder, remedy, may_go_on=not self.test_mode)
@@ -141,10 +149,14 @@ class FrameListDataset(_CheckedList, RawframeDataset):
             (relative to `data_root`, like `ann_file`). Labels must be below their number.
         check_files: Whether the first and the last frame of every clip must exist, or its pack; of a million
             clips it takes longer to look for them than to read the list.
+        allow_absolute: Whether a line may name its clip by an absolute path, which `data_prefix` does not go before.
 
     Keyword Args:
         on_error (str): 'raise', or 'resample' to let another clip of the same class stand in for one that
             cannot be read in training: see `cdb_video.data.damaged_clips.Replacing`, as for `max_damaged`.
+
+    Frames are looked for by `filename_tmpl`, `img_{:05}.jpg`, and `start_index`, 1, as in RawframeDataset: where a
+    folder holds others, the error says which of the two to set.
 
     A `frame_dir` may stand for the pack `<frame_dir>.pack`, which `PackDecode` reads. With `multi_class` or
     `with_offset` the list has another form: it is left to RawframeDataset
@@ -160,9 +172,10 @@ class FrameListDataset(_CheckedList, RawframeDataset):
         """Read and check the list; `frame_dir`, `total_frames` and `label` of every clip."""
         if self.multi_class or self.with_offset:
             return super().load_data_list()
-        clips = read_frame_table(self.ann_file, self._num_classes(), self._prefix('img'))
+        self._check_list()
+        clips = read_frame_table(self.ann_file, self._num_classes(), self._prefix('img'), self.allow_absolute)
         if self.check_files and self.modality == 'RGB':
-            faults = [fault for info in clips if (fault := self._frame_fault(info))]
+            faults = [(info, fault) for info in clips if (fault := self._frame_fault(info))]
             if faults:
                 self._raise_for_frames(faults, len(clips))
         return self._kept(clips, FrameListDataset)
@@ -181,11 +194,17 @@ class FrameListDataset(_CheckedList, RawframeDataset):
             return Fault(name, 'missing', f'{name} (no folder, no pack)')
         return None
 
-    def _raise_for_frames(self, faults: Sequence[Fault], total: int) -> None:
+    def _raise_for_frames(self, found: Sequence[tuple[dict[str, Any], Fault]], total: int) -> None:
+        faults = [fault for _, fault in found]
         remedy, cause = _EXTRACT, other_form(faults, total, self._prefix('img'))
         if cause:
-            remedy, cause = 'Otherwise ', f'{cause}. '
-        self._raise_for_missing(faults, total, 'img', remedy, cause or '')
+            remedy = 'Otherwise '
+        elif there := [(fault.name, info) for info, fault in found if fault.kind == 'incomplete']:
+            clips = [(name, info['frame_dir'], info['total_frames']) for name, info in there]
+            known = len(there) + total - len(faults)
+            cause, is_remedy = what_is_there(clips, known, self.start_index, self.filename_tmpl)
+            remedy = 'Otherwise ' if is_remedy else _EXTRACT
+        self._raise_for_missing(faults, total, 'img', remedy, f'{cause}. ' if cause else '')
 
 
 class VideoListDataset(_CheckedList, VideoDataset):
@@ -198,6 +217,7 @@ class VideoListDataset(_CheckedList, VideoDataset):
             (relative to `data_root`, like `ann_file`). Labels must be below their number.
         check_files: Whether every video must exist and not be empty; of its name '.mp4' may be left out, as
             DecordInit and VideoInit read it.
+        allow_absolute: See FrameListDataset.
 
     Keyword Args:
         on_error (str): See FrameListDataset, as for `max_damaged`.
@@ -216,7 +236,8 @@ class VideoListDataset(_CheckedList, VideoDataset):
         """Read and check the list; `filename` and `label` of every clip."""
         if self.multi_class or self.delimiter != ' ':
             return super().load_data_list()
-        clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'))
+        self._check_list()
+        clips = read_video_table(self.ann_file, self._num_classes(), self._prefix('video'), self.allow_absolute)
         if self.check_files:
             folder = self._prefix('video')
             paths = (video_path(info['filename']) for info in clips)
@@ -232,7 +253,9 @@ def _class_names(
     if classes is None:
         return None
     if isinstance(classes, str | os.PathLike):
-        return tuple(read_class_names(Path(data_root or '', classes)))
+        path = Path(data_root or '', classes)
+        check_file('classes', path, 'the names of its classes, one a line; or give them as a list')
+        return tuple(read_class_names(path))
     if not classes:
         raise ValueError(f'classes={classes!r}: must hold at least one name, or be None')
     return tuple(classes)

@@ -5,19 +5,27 @@ Each mend looks for its fault and does nothing where the host is sound; each can
 * It was published without ``mmaction/models/localizers/drn``, which its own package imports
   (https://github.com/open-mmlab/mmaction2/issues/2714).
 * It imports ``importlib_metadata`` without declaring it.
+* Its PackActionInputs drops the name of a clip unless `meta_keys` asks for it, so dumps of `mim test` do not say whose
+  scores they hold, and reports cannot name the clips that were misclassified.
 
 What fails before this package is imported cannot be mended here: ``import mmaction`` refuses mmcv >= 2.2.
 ``tools/setup_env.sh`` checks for that.
 """
 
+import functools
 import importlib.metadata
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from cdb_video.watched_imports import when_imported
 
 DRN_MODULE = 'mmaction.models.localizers.drn'
+PACKING_MODULE = 'mmaction.datasets.transforms.formatting'
+NAME_KEYS = ('frame_dir', 'filename', 'total_frames')
+"""What tells a clip, in the samples of all datasets of MMAction2 and ours."""
 
 
 def _mmaction_folder() -> Path | None:
@@ -87,4 +95,32 @@ def stub_importlib_metadata() -> bool:
     if name in sys.modules or importlib.util.find_spec(name) or _mmaction_folder() is None:
         return False
     sys.modules[name] = importlib.metadata
+    return True
+
+
+def keep_clip_names() -> bool:
+    """Let PackActionInputs hand on the names of clips, whatever `meta_keys` it is given.
+
+    MMAction2 is not imported for it. What is packed for the model stays as it is.
+
+    Returns:
+        Whether names would have been dropped.
+    """
+    return _mmaction_folder() is not None and when_imported(PACKING_MODULE, _keep_names)
+
+
+def _keep_names(module: ModuleType) -> bool:
+    """Add `NAME_KEYS` to the keys of each PackActionInputs that is made; in workers, too, which get it ready-made."""
+    packing = module.PackActionInputs
+    create = packing.__init__
+    if hasattr(create, '__wrapped__'):
+        return False
+
+    @functools.wraps(create)
+    def create_with_names(self: Any, *args: Any, **kwargs: Any) -> None:
+        create(self, *args, **kwargs)
+        taken = {*self.meta_keys, *self.algorithm_keys}
+        self.meta_keys = (*self.meta_keys, *(key for key in NAME_KEYS if key not in taken))
+
+    packing.__init__ = create_with_names
     return True

@@ -94,7 +94,11 @@ def _of_dump(dump: Predictions) -> list[str]:
     if not dump.are_probabilities:
         notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
     if dump.clip_names is None:
-        notes.append("The dump does not name every clip: let PackActionInputs have meta_keys=('frame_dir', ...).")
+        notes.append(
+            'The dump does not name every clip, so mistakes have numbers in place of names and pictures. Test again '
+            "with custom_imports=dict(imports=['cdb_video']), which lets PackActionInputs keep the names; a packing "
+            "transform of your own must put 'filename' or 'frame_dir' into the metainfo of its data samples."
+        )
     again, shared = dump.repeated_paths, dump.shared_names
     if again:
         notes.append(

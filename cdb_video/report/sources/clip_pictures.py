@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
+from cdb_video_files.pictures import by_number, is_picture
 from cdb_video_files.video.containers import video_path
 from cdb_video_files.video.errors import first_line
 
 Image = NDArray[np.uint8]
 NUMBER = 6
 """Of frames that are shown of a clip."""
-_IMAGES = ('.jpg', '.jpeg', '.png')
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ def pictures_of(folder: Path, path: str) -> ClipPictures:
 
     Args:
         folder: The work directory.
-        path: As a dump names the clip: a folder of images, a pack with or without its suffix, or a video, of whose name
-            '.mp4' may be left out. A relative one is taken from the current folder, from the work directory, or from up
-            to four folders above it; the first of these that has the clip counts. In it a folder with images goes
-            before a pack.
+        path: As a dump names the clip: a folder of images or one above it, a pack with or without its suffix, or a
+            video, of whose name '.mp4' may be left out. A relative one is taken from the current folder, from the work
+            directory, or from up to four folders above it; the first of these that has the clip counts. In it a folder
+            with images goes before a pack.
     """
     fault = None
     for root in (Path(), folder, *list(folder.resolve().parents)[:4]):
@@ -102,15 +102,24 @@ def _read(place: Path, read: _Reader) -> ClipPictures:
 
 def _may_hold_images(folder: Path) -> bool:
     try:
-        return any(file.suffix.lower() in _IMAGES for file in folder.iterdir())
+        return bool(_files_of(folder))
     except OSError:
         return True  # `_images` says what is wrong
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The images in a folder, by number; or those in the folder below that has most: colour, say, beside masks."""
+    own = [file for file in folder.iterdir() if is_picture(file.name)]
+    if not own:
+        below = [[file for file in one.iterdir() if is_picture(file.name)] for one in folder.iterdir() if one.is_dir()]
+        own = max(below, key=len, default=[])
+    return sorted(own, key=lambda file: by_number(file.name))
 
 
 def _images(folder: Path) -> Iterator[Image | str]:
     import cv2
 
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _IMAGES)
+    files = _files_of(folder)
     if not files:
         yield f'{folder} holds no image'
     for place in _spread(len(files)):

@@ -234,11 +234,11 @@ def _numbers(sample: Mapping[str, Any], key: str, where: str) -> NDArray[Any]:
 
 
 def _paths(samples: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
-    for key in _PATH_KEYS:
-        if all(isinstance(sample.get(key), str) for sample in samples):
-            # Halves of a surrogate pair, which a pickle can hold, cannot be written into a file.
-            return tuple(sample[key].encode('utf-8', 'replace').decode() for sample in samples)
-    return None
+    paths = [next((path for key in _PATH_KEYS if isinstance(path := sample.get(key), str)), None) for sample in samples]
+    if any(path is None for path in paths):
+        return None
+    # Halves of a surrogate pair, which a pickle can hold, cannot be written into a file.
+    return tuple(path.encode('utf-8', 'replace').decode() for path in paths if path is not None)
 
 
 def _num_frames(samples: Sequence[Mapping[str, Any]]) -> tuple[int, ...] | None:

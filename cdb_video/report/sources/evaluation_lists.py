@@ -39,13 +39,13 @@ def _read(path: Path) -> Listed | None:
     """The clips of a list of frame folders or of videos; None if it is neither."""
     listed: Listed = {}
     try:
-        for frames in read_frame_list(path):
+        for frames in read_frame_list(path, allow_absolute=True):
             listed.setdefault(clip_name(frames.frame_dir), set()).add(frames.label)
         return listed
     except (AnnotationError, OSError):
         listed.clear()
     try:
-        for video in read_video_list(path):
+        for video in read_video_list(path, allow_absolute=True):
             listed.setdefault(clip_name(video.filename), set()).add(video.label)
     except (AnnotationError, OSError):
         return None

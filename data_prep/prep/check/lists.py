@@ -59,8 +59,13 @@ class Lists:
     findings: list[Finding] = field(default_factory=list)
 
 
-def read_lists(folder: Path, sources: Sequence[str] = SOURCES) -> Lists:
+def read_lists(folder: Path, sources: Sequence[str] = SOURCES, allow_absolute: bool = False) -> Lists:
     """Read what there is of a folder of lists.
+
+    Args:
+        folder: That holds them.
+        sources: Which of them.
+        allow_absolute: Whether clips may stand there by absolute paths.
 
     Raises:
         ValueError: If it holds no list of these sources.
@@ -80,7 +85,7 @@ def read_lists(folder: Path, sources: Sequence[str] = SOURCES) -> Lists:
         )
     for (part, source), path in present.items():
         try:
-            lists.entries[part, source] = list(_read_list(path, source))
+            lists.entries[part, source] = list(_read_list(path, source, allow_absolute))
         except AnnotationError as error:
             lists.findings.append(Finding('list', path.name, '', str(error)))
     try:
@@ -93,11 +98,13 @@ def read_lists(folder: Path, sources: Sequence[str] = SOURCES) -> Lists:
     return lists
 
 
-def _read_list(path: Path, source: str) -> Iterator[Entry]:
+def _read_list(path: Path, source: str, allow_absolute: bool) -> Iterator[Entry]:
     if source == 'frames':
-        yield from (Entry(line.frame_dir, line.label, line.total_frames) for line in read_frame_list(path))
+        lines = read_frame_list(path, allow_absolute=allow_absolute)
+        yield from (Entry(line.frame_dir, line.label, line.total_frames) for line in lines)
     else:
-        yield from (Entry(line.filename, line.label) for line in read_video_list(path))
+        videos = read_video_list(path, allow_absolute=allow_absolute)
+        yield from (Entry(video.filename, video.label) for video in videos)
 
 
 def _read_summary(path: Path, lists: Lists) -> None:

@@ -1,16 +1,20 @@
 """Checked datasets: what they read is what mmaction2 reads; what is wrong stops before training."""
 
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
 
+import cv2
+import numpy as np
 import pytest
 from mmengine.registry import DATASETS, DefaultScope
 
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video_files.class_lists import write_class_names
 from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, write_video_list
+from cdb_video_files.packs import PackWriter
 from cdb_video_files.records import AnnotationError
 from tests.support.clips import write_clip
 
@@ -152,6 +156,88 @@ def test_a_line_may_stand_for_a_pack(root, suffix):
     pack.unlink()
     with pytest.raises(FileNotFoundError, match='1 of the 3 clips'):
         build(root)
+
+
+def write_frames(root, template, first, frames=3):
+    """Frames of one clip, called by a template; its list is there."""
+    for number in range(first, first + frames):
+        path = root / 'frames/other' / template.format(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((16, 16, 3), 40 * (number - first), np.uint8))
+    (root / 'lists/train.txt').write_text(f'other {frames} 0\n')
+
+
+@pytest.mark.parametrize(
+    ('template', 'first', 'settings'),
+    [
+        ('img_{:05}.jpg', 0, {'start_index': 0}),
+        ('frame_{:010}.jpg', 1, {'filename_tmpl': 'frame_{:010}.jpg'}),
+        ('{:05}.png', 0, {'filename_tmpl': '{:05}.png', 'start_index': 0}),
+        ('{}.jpg', 7, {'filename_tmpl': '{}.jpg', 'start_index': 7}),
+        ('rgb/img_{:05}.jpg', 1, {'filename_tmpl': 'rgb/img_{:05}.jpg'}),
+    ],
+)
+def test_frames_of_other_names_are_told_of_with_the_settings_that_read_them(root, template, first, settings):
+    write_frames(root, template, first)
+    with pytest.raises(FileNotFoundError) as error:
+        build(root)
+    said = str(error.value)
+    names = f'{template.format(first)} to {template.format(first + 2)} (3 frames)'
+    wanted = ' and '.join(f'{key}={value!r}' for key, value in settings.items())
+    assert said.startswith(
+        f'the frames of other have other names, {names}: set {wanted} in the dataset. 1 of the 1 clips'
+    )
+    assert 'extract_frames' not in said
+    steps = [{'type': 'SampleFrames', 'clip_len': 3, 'test_mode': True}, {'type': 'RawFrameDecode'}]
+    images = build(root, pipeline=steps, **settings)[0]['imgs']
+    assert [image.mean().round() for image in images] == [0, 40, 80]
+
+
+def test_frames_that_are_too_few_are_counted_with_what_to_do(root):
+    (root / 'frames/s1/a/img_00003.jpg').unlink()
+    (root / 'frames/s1/a/notes.txt').touch()
+    there = (
+        r'^s1/a holds img_00001.jpg to img_00002.jpg \(2 frames\), and the list says 3 frames from number 1 on. 1 of'
+    )
+    with pytest.raises(FileNotFoundError, match=rf'{there} the 3 .*Run data_prep/extract_frames.py'):
+        build(root)
+
+
+@pytest.mark.parametrize('kind', ['FrameListDataset', 'VideoListDataset'])
+def test_an_absolute_path_is_read_where_it_may_be(root, tmp_path_factory, kind):
+    other = tmp_path_factory.mktemp('other')
+    shutil.copytree(root / 'frames/s1/a', other / 'a')
+    shutil.copy(root / 'cropped_clips/s1/a.mp4', other / 'b c.mp4')
+    (root / 'lists/train.txt').write_text(f's1/b 1 2\n{other}/a 3 0\n')
+    (root / 'lists/train_videos.txt').write_text(f's1/b.mp4 2\n{other}/b c.mp4 0\n')
+    with pytest.raises(AnnotationError, match=r'train.*txt:2: .*is absolute. .*allow_absolute=True'):
+        build(root, kind)
+    dataset = build(root, kind, allow_absolute=True)
+    key, folder, names = (
+        ('filename', 'cropped_clips', ['s1/b.mp4', 'b c.mp4'])
+        if 'Video' in kind
+        else ('frame_dir', 'frames', ['s1/b', 'a'])
+    )
+    paths = [dataset.get_data_info(index)[key] for index in range(2)]
+    assert paths == [str(root / folder / names[0]), str(other / names[1])]
+    assert dataset_labels(dataset).tolist() == [2, 0]
+    shutil.rmtree(other)
+    with pytest.raises(FileNotFoundError, match=rf'1 of the 2 clips .*{re.escape(str(other))}'):
+        build(root, kind, allow_absolute=True)
+    with pytest.raises(ValueError, match="allow_absolute='yes': must be True or False"):
+        build(root, kind, allow_absolute='yes')
+
+
+def test_an_absolute_path_may_be_that_of_a_pack(root, tmp_path_factory):
+    other = tmp_path_factory.mktemp('other')
+    pack = PackWriter(other / 'a.pack')
+    for number in range(2):
+        pack.add(cv2.imencode('.jpg', np.full((16, 16, 3), 90 * number, np.uint8))[1].tobytes())
+    pack.finish({})
+    (root / 'lists/train.txt').write_text(f'{other}/a 2 0\n')
+    steps = [{'type': 'SampleFrames', 'clip_len': 2, 'test_mode': True}, {'type': 'PackDecode'}]
+    images = build(root, pipeline=steps, allow_absolute=True)[0]['imgs']
+    assert [image.mean().round() for image in images] == [0, 90]
 
 
 def test_missing_videos_stop_with_the_count_and_the_first_names(root):

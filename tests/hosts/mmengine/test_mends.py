@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import mmengine.runner.checkpoint
 import numpy as np
@@ -253,3 +254,35 @@ def test_a_real_run_resumes_from_its_checkpoint_with_its_logged_history(tmp_path
     assert epochs == '2'
     assert logged == iterations  # the history of the first epoch came back with the checkpoint
     assert kind == 'HistoryBuffer'
+
+
+class Packing:
+    """As PackActionInputs of mmaction2 is made."""
+
+    def __init__(self, collect_keys=None, meta_keys=('img_shape',), algorithm_keys=()):
+        self.meta_keys = meta_keys
+        self.algorithm_keys = algorithm_keys
+
+
+@pytest.mark.parametrize(
+    ('options', 'keys'),
+    [
+        ({}, ('img_shape', 'frame_dir', 'filename', 'total_frames')),
+        ({'meta_keys': ()}, ('frame_dir', 'filename', 'total_frames')),
+        ({'meta_keys': ['filename', 'a']}, ('filename', 'a', 'frame_dir', 'total_frames')),
+        ({'algorithm_keys': ('total_frames',)}, ('img_shape', 'frame_dir', 'filename')),
+    ],
+)
+def test_names_of_clips_are_kept_beside_the_keys_that_are_asked_for(mmaction_folder, monkeypatch, options, keys):
+    module = ModuleType(mmaction_mends.PACKING_MODULE)
+    module.PackActionInputs = type('PackActionInputs', (Packing,), {'__init__': Packing.__init__})
+    monkeypatch.setitem(sys.modules, mmaction_mends.PACKING_MODULE, module)
+    assert mmaction_mends.keep_clip_names()
+    assert not mmaction_mends.keep_clip_names()
+    assert module.PackActionInputs(**options).meta_keys == keys
+    assert Packing(**options).meta_keys == options.get('meta_keys', ('img_shape',))
+
+
+def test_no_names_are_kept_where_mmaction_is_absent(monkeypatch):
+    monkeypatch.setattr(mmaction_mends, '_mmaction_folder', lambda: None)
+    assert not mmaction_mends.keep_clip_names()

@@ -8,6 +8,7 @@ from mmengine import registry as registries
 from mmengine.registry import Registry
 from mmengine.runner import checkpoint
 
+from cdb_video.hosts.mmengine import registries as registry_names
 from cdb_video.hosts.mmengine.registries import register
 
 READ_A_CONFIG = """
@@ -73,3 +74,60 @@ def test_reading_a_config_loads_no_hooks_no_compiler_and_no_report(tmp_path, rep
     assert done.stdout.splitlines() == [str(early), "<class 'cdb_video.hooks.class_difficulty.ClassDifficultyHook'>"], (
         done.stderr
     )
+
+
+@pytest.fixture
+def named(toys, monkeypatch):
+    """The registries, with a name of ours in the parent and one of somebody else in the child."""
+    monkeypatch.setattr(registry_names, '_OURS', {})
+    parent, child = toys
+    monkeypatch.setattr(registries, 'OTHERS', Registry('other toy'), raising=False)
+    register('FrozenDict', 'TOYS', lambda: dict)
+    register('FrozenSet', 'OTHERS', lambda: frozenset)
+    child.register_module(name='FrozenDicts', module=dict)
+    return parent, child
+
+
+@pytest.mark.parametrize(
+    ('name', 'said'),
+    [
+        ('FrozenDic', "type='FrozenDic': there is no toy of that name; did you mean 'FrozenDict'.*: FrozenDict\\b"),
+        ('frozendict', "did you mean 'FrozenDict'"),
+        ('child.FrozenDictt', 'child::toy registry|did you mean'),
+        (
+            'FrozenSet',
+            "type='FrozenSet' is of the registry 'other toy', and this place .* takes one of 'toy': write it elsewhere",
+        ),
+    ],
+)
+def test_a_name_like_one_of_ours_is_told_of(named, name, said):
+    for registry in named:
+        with pytest.raises(KeyError, match=said):
+            registry.build({'type': name})
+
+
+@pytest.mark.parametrize('name', ['FrozenDictsy', 'Nothing', 'lis'])
+def test_a_name_like_none_of_ours_is_left_to_mmengine(named, name):
+    for registry in named:
+        with pytest.raises(KeyError, match=f'{name} is not in the .*toy registry'):
+            registry.build({'type': name})
+
+
+def test_what_a_class_raises_itself_passes_through(named):
+    parent, _ = named
+
+    @parent.register_module()
+    class Failing:
+        def __init__(self, part):
+            parent.build(part)
+
+    with pytest.raises(KeyError, match="type='FrozenDic': there is no toy"):
+        parent.build({'type': 'Failing', 'part': {'type': 'FrozenDic'}})
+    with pytest.raises(KeyError, match='must contain the key "type"'):
+        parent.build({})
+    with pytest.raises(TypeError, match='cfg should be a dict'):
+        parent.build('FrozenDic')
+
+
+def test_registries_are_told_once():
+    assert not registry_names.name_the_nearest()
