@@ -16,8 +16,9 @@ from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
+from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample
+from cdb_video.run.monitored import check_monitored
 from cdb_video.run.parts import RunParts
-from cdb_video.run.refusals import check_monitored
 
 
 def starting_state(parts: RunParts) -> DifficultyState:
@@ -34,6 +35,8 @@ def starting_state(parts: RunParts) -> DifficultyState:
     num_classes = agreed_num_classes(parts.model, metric, train_set, counts)
     counts = np.pad(counts, (0, num_classes - len(counts)))
     if metric is None:
+        if parts.loop.first_validation is not None:
+            _check_validation(parts, None)
         return DifficultyState.start(counts, dataset_class_names(train_set))
     check_same_names(
         dataset_class_names(train_set), dataset_class_names(val_set), 'the training set', 'the validation set'
@@ -41,7 +44,7 @@ def starting_state(parts: RunParts) -> DifficultyState:
     val_counts = count_evaluated_clips(val_set, num_classes)
     metric.set_train_counts(counts)
     metric.set_clip_counts(val_counts)
-    check_monitored(parts, metric.result_keys(val_counts))
+    _check_validation(parts, val_counts)
     _warn_of_unseen(parts.logger, counts, val_counts)
     return DifficultyState.start(counts, names_of(metric, train_set, val_set))
 
@@ -78,6 +81,12 @@ def resumed_state(parts: RunParts, entry: Mapping[str, Any] | None, start: Diffi
         )
     check_same_names(state.class_names, start.class_names, 'the checkpoint', 'this run, which resumes it,')
     return replace(state, train_counts=start.train_counts, class_names=start.class_names)
+
+
+def _check_validation(parts: RunParts, num_clips: IntVector | None) -> None:
+    """Check what would fail in the first validation, after the first epoch, or when its results are at hand."""
+    check_monitored(parts, check_evaluation('val_evaluator', parts.val_metrics, num_clips))
+    check_first_sample(parts.val_set)
 
 
 def _warn_of_unseen(logger: logging.Logger, train_counts: IntVector, val_counts: IntVector) -> None:
