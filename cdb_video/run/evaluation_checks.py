@@ -51,7 +51,7 @@ def check_loader(loader: Any, name: str) -> None:
     Raises:
         ValueError: If a pass over it has none.
     """
-    dataset = getattr(loader, 'dataset', None)
+    dataset: Any = getattr(loader, 'dataset', None)
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, '__len__'):
         return
     if len(loader) or not len(dataset):  # of an empty list others have more to say
