@@ -30,6 +30,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
 from cdb_video.processes import check_all_see, from_main
+from cdb_video_files.noted_paths import lies_in, namesake_in
 
 
 def train() -> None:
@@ -192,11 +193,14 @@ def _take_names_from_slurm() -> None:
 def newest_checkpoint(work_dir: Path) -> str | None:
     """What to resume from: the file that ``last_checkpoint`` names, else the last of epoch_*.pth or iter_*.pth.
 
-    mmengine writes ``last_checkpoint`` in place, so a kill can leave it empty.
+    mmengine writes ``last_checkpoint`` in place, so a kill can leave it empty. It names a whole path: where the folder
+    has a file of that name itself, that one is taken.
     """
     note = work_dir / 'last_checkpoint'
     if note.is_file():
         named = note.read_text(encoding='utf-8').strip()
+        if not lies_in(named, [work_dir]):  # the folder may have been moved or copied since
+            named = namesake_in(named, [work_dir]) or named
         # A checkpoint can be a folder (DeepSpeed's), but not any: a note that was cut off may name one above it.
         whole = Path(named).is_file() or (Path(named).is_dir() and Path(named).name.startswith(('epoch_', 'iter_')))
         if named and whole:

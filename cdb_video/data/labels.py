@@ -87,10 +87,15 @@ def describe(dataset: Any) -> str:
     return type(dataset).__name__ + (f' ({ann_file})' if ann_file else '')
 
 
+def sample_path(info: Mapping[str, Any]) -> str | None:
+    """The file or folder of a sample, from its entry in a dataset; None = the entry names none."""
+    return next((path for reader in _READERS if (path := reader.sample_path(info))), None)
+
+
 def name_sample(dataset: Any, index: int) -> str:
     """A sample by number, and by the name of its clip where its entry has one, for messages."""
     info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
-    name = next((path for reader in _READERS if (path := reader.sample_path(info))), None)
+    name = sample_path(info)
     return f'sample {index}' + (f' ({name})' if name else '')
 
 

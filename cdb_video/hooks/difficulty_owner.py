@@ -11,8 +11,10 @@ from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.processes import from_main, is_main_process
 from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
+from cdb_video.run.clip_lists import clip_lists, say_changes
 from cdb_video.run.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.run.handover import Handover
+from cdb_video.run.own_checkpoints import keep_own_checkpoints, mend_last_checkpoint
 from cdb_video.run.parts import METRIC_RECIPE, RunParts, find_sampler
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
 from cdb_video.run.reporting.live_report import LiveReport
@@ -68,6 +70,10 @@ class DifficultyOwner(Hook):
         return None if self._handover is None else self._handover.agreement
 
     # Checkpoints
+
+    def before_run(self, runner: Any) -> None:
+        """Let a folder that was moved or copied be resumed from its own file."""
+        mend_last_checkpoint(runner)
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the entry for later: whether it is resumed from or only loaded is not known yet."""
@@ -127,8 +133,12 @@ class DifficultyOwner(Hook):
 
     # For those who derive from it
 
-    def _share_entry(self) -> CheckpointEntry:
-        """Begin a training with what the main process has read in the checkpoint; returns what this one has."""
+    def _share_entry(self, runner: Any) -> CheckpointEntry:
+        """Begin a training with what the main process has read in the checkpoint; returns what this one has.
+
+        CheckpointHook, whose turn comes later, then finds no files of other runs.
+        """
+        keep_own_checkpoints(runner)
         own, self._handover = self._entry, None
         self._entry = own.of_main_process().in_training()
         return own
@@ -143,6 +153,9 @@ class DifficultyOwner(Hook):
         self._handover = handover
         self._reports = Reports(handover.parts.metric, self.source)
         handover.check_start(own_entry.content)
+        handover.lists = from_main(lambda: clip_lists(handover.parts))
+        if handover.parts.loop.is_resumed:
+            say_changes(handover.parts, self._entry.lists, handover.lists)
         handover.hand_on()
 
     def _begin_training(self, handover: Handover, validated_at: int | None = None) -> None:

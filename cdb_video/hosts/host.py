@@ -79,17 +79,29 @@ class Host:
         module = self.classes[name][0]
         return self._stand_in(name, module) if self.fault else getattr(import_module(f'cdb_video.{module}'), name)
 
-    def refuse(self, model: Any, train_set: Any, *, validates: bool) -> None:
+    def refuse(self, model: Any, train_set: Any, val_set: Any) -> None:
         """Refuse what class difficulty cannot work with, before the first step.
 
         Args:
             model: That is trained.
             train_set: The dataset that it is trained on.
-            validates: Whether the run has a validation.
+            val_set: That of its validation; None = there is none.
 
         Raises:
             ValueError: If there is such a thing; the message says what to use instead.
         """
+
+    def results_of(self, metric: Any, *, has_one_score: bool) -> Mapping[str, Any] | None:
+        """What a metric of this host will return, by name without prefix; None = none of this host, or not known.
+
+        Args:
+            metric: That is to evaluate samples with one label each.
+            has_one_score: Whether the model is known to give one score vector a sample.
+
+        Raises:
+            ValueError: If it cannot evaluate them.
+        """
+        return None
 
     def labels(self, dataset: Any) -> IntVector | None:
         """The label of every sample where the host keeps them at hand, (N,) int64; None = no dataset of this host."""

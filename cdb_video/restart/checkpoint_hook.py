@@ -15,6 +15,7 @@ from typing import Any
 from mmengine.hooks import CheckpointHook
 
 from cdb_video.processes import is_main_process
+from cdb_video.run.own_checkpoints import keep_own_checkpoints, mend_last_checkpoint
 from cdb_video_files.atomic import write_atomically
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -30,6 +31,8 @@ class EnduringCheckpointHook(CheckpointHook):
       last that there is.
     - If a checkpoint cannot be written, the run goes on with a warning, and the earlier ones stay. If that of the
       last epoch (or iteration) still cannot be written when training ends, the run ends with that error.
+    - A run that is resumed from another folder, or from a copy, deletes nothing there: see
+      `cdb_video.run.own_checkpoints`.
 
     Args:
         **kwargs: Those of mmengine's CheckpointHook.
@@ -45,6 +48,15 @@ class EnduringCheckpointHook(CheckpointHook):
         super().__init__(**{'backend_args': {'backend': 'atomic'}, **kwargs})
         self._unsaved: tuple[int, dict[str, Any]] | None = None
         self._replaced_best: dict[str, str | None] = {}
+
+    def before_run(self, runner: Any) -> None:
+        """Let a folder that was moved or copied be resumed from its own file."""
+        mend_last_checkpoint(runner)
+
+    def before_train(self, runner: Any) -> None:
+        """Begin with the files of this run, not with those of the one whose checkpoint it is resumed from."""
+        keep_own_checkpoints(runner)
+        super().before_train(runner)
 
     def after_train(self, runner: Any) -> None:
         """Try once more where the last checkpoint could not be written.

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
+from cdb_video.run.generators import kept_generators
+
 _SAMPLE, _MODEL = 0, 1  # so that no sample has the stream of the model
 
 
@@ -124,18 +126,6 @@ def seed_model(seed: int, epoch: int, rank: int) -> None:
         rank: Of this process: ranks drop out different units.
     """
     torch.manual_seed(_seed_generators(seed, _MODEL, epoch, rank))
-
-
-@contextlib.contextmanager
-def kept_generators() -> Iterator[None]:
-    """Put the generators of Python, numpy and torch (CPU) back to where they were."""
-    of_python, of_numpy, of_torch = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(of_python)
-        np.random.set_state(of_numpy)
-        torch.default_generator.set_state(of_torch)
 
 
 def _seed_generators(seed: int, *key: int) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor
 from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.processes import from_main
+from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.handover import Handover
 from cdb_video.run.reporting.reports import Reports
 
@@ -74,6 +75,13 @@ class CheckpointEntry:
         return str(self._report.get('source', 'val'))
 
     @property
+    def lists(self) -> dict[str, ClipList]:
+        """The sets of clips of the run that saved it, by 'train' and 'val', as far as it says."""
+        saved = self._report.get('lists')
+        named = saved.items() if isinstance(saved, Mapping) else ()
+        return {role: found for role, one in named if (found := ClipList.from_dict(one)) is not None}
+
+    @property
     def validated_at(self) -> int | None:
         """Iterations at the last validation; those of earlier versions have that of the difficulty."""
         found: int | None = self._report.get('validated_at', (self.content or {}).get('iteration'))
@@ -92,6 +100,7 @@ def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
         'metrics': dict(handover.metrics),
         'validated_at': reports.validated_at,
         'source': reports.source,
+        'lists': {role: one.to_dict() for role, one in handover.lists.items()},
     }
     return handover.state.to_checkpoint() | {'report': report}
 

@@ -10,6 +10,7 @@ from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.processes import get_world_size, together
 from cdb_video.run.agreement import check_agreement, start_prints, state_prints
+from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.consumers import consumer_vectors, hand_on_prior, hand_on_progress
 from cdb_video.run.fingerprints import Print
 from cdb_video.run.parts import CONSUMER_RECIPE, RunParts
@@ -26,6 +27,7 @@ class Handover:
         metrics: What the validation behind it returned, in plain Python types.
         agreement: With several processes, the hash (16 hexadecimal digits) of what all of them were found to have
             alike when something was handed on last; None in one process.
+        lists: The sets of clips of the run, by 'train' and 'val', for its checkpoints.
     """
 
     parts: RunParts
@@ -33,6 +35,7 @@ class Handover:
     state: DifficultyState
     metrics: Mapping[str, Any] = field(default_factory=dict)
     agreement: str | None = None
+    lists: Mapping[str, ClipList] = field(default_factory=dict)
 
     @property
     def vectors(self) -> dict[str, Derived]:

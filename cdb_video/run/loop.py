@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop, IterBasedTrainLoop
+from mmengine.runner import BaseLoop, IterBasedTrainLoop, find_latest_checkpoint
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Loop:
         return int(self.runner.train_loop.val_interval)
 
     @property
+    def stated_val_interval(self) -> Any:
+        """`val_interval` as it was given, which need not be a number of steps."""
+        return self.runner.train_loop.val_interval
+
+    @property
     def is_over(self) -> bool:
         """Whether the last step is done."""
         return self.step >= self.last_step
@@ -109,6 +114,16 @@ class Loop:
         """The checkpoint that the run was told to load, as it was told."""
         path: str | Path | None = self.runner._load_from
         return path
+
+    @property
+    def resumed_from(self) -> str | None:
+        """The checkpoint that the run goes on with; None = with none."""
+        if not self.is_resumed:
+            return None
+        if self.load_from is not None:
+            return str(self.load_from)
+        found: str | None = find_latest_checkpoint(str(self.runner.work_dir))
+        return found
 
     @property
     def has_given_seed(self) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-
-from mmengine.hooks import CheckpointHook, EarlyStoppingHook, SyncBuffersHook
+from mmengine.hooks import SyncBuffersHook
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -12,6 +10,8 @@ from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.hosts.host import hosts
 from cdb_video.processes import get_world_size
+from cdb_video.run.loop_checks import check_loop
+from cdb_video.run.monitored import warn_of_waiting_in_vain
 from cdb_video.run.parts import METRIC_RECIPE, RunParts
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
@@ -38,9 +38,9 @@ def check_companions(parts: RunParts, owner: str) -> None:
         ValueError: If something cannot work; the message says what to use instead.
     """
     _refuse_sharding(parts, owner)
-    _refuse_no_step(parts)
+    check_loop(parts)
     for host in hosts():
-        host.refuse(parts.model, parts.train_set, validates=parts.loop.validates)
+        host.refuse(parts.model, parts.train_set, parts.val_set)
     check_classifier_of_loss(parts.model)
     if parts.loop.validates:
         _warn_of_own_statistics(parts)
@@ -52,12 +52,8 @@ def check_companions(parts: RunParts, owner: str) -> None:
             f'{type(parts.sampler).__name__}(infinite=True) in {parts.loop.kind}: its epoch would never end. Remove '
             'infinite=True, or train by iteration: train_cfg=dict(by_epoch=False, max_iters=..., val_interval=...)'
         )
-
-
-def _refuse_no_step(parts: RunParts) -> None:
-    if parts.loop.last_step < 1:
-        key = 'max_epochs' if parts.loop.by_epoch else 'max_iters'
-        raise ValueError(f'train_cfg.{key}={parts.loop.last_step}: must be at least 1, or there is nothing to train')
+    if parts.loop.first_validation is None:
+        warn_of_waiting_in_vain(parts)
 
 
 def _refuse_sharding(parts: RunParts, owner: str) -> None:
@@ -154,45 +150,3 @@ def warn_of_inaction(parts: RunParts, observe_only: bool) -> None:
             f'{loop.val_interval}, {loop.max_epochs} epochs), so no difficulty will act: validate earlier '
             '(train_cfg.val_interval=1) or train longer'
         )
-
-
-def check_monitored(parts: RunParts, keys: Sequence[str], sure_keys: Sequence[str] = ()) -> None:
-    """Check that what waits for a result of the validation waits for one that there will be.
-
-    Looks at save_best of CheckpointHook, monitor of EarlyStoppingHook and monitor of schedulers such as
-    ReduceOnPlateauLR; mmengine itself finds a misspelt key only after the first validation.
-
-    Args:
-        parts: Of a run with a ClassAccuracy in its validation.
-        keys: What that will return.
-        sure_keys: Those among them that will always be 1.
-
-    Raises:
-        ValueError: If neither that nor another metric of the validation can return a key that is waited for, or one
-            could not change.
-    """
-    others = [one for one in parts.val_metrics if one is not parts.metric]
-    for source, key in _monitored(parts):
-        if key in sure_keys:
-            raise ValueError(
-                f'{source}={key!r}: it is 1 whatever the model does, for there are no more classes than that. Choose '
-                'another key, such as the mean class accuracy acc/mean1'
-            )
-        if key in keys or any(not one.prefix or key.startswith(f'{one.prefix}/') for one in others):
-            continue
-        raise ValueError(f'{source}={key!r}: the validation will not return that; it returns {", ".join(keys)}')
-
-
-def _monitored(parts: RunParts) -> Iterator[tuple[str, str]]:
-    """Who waits for which key of the validation's results."""
-    for hook in parts.hooks:
-        if isinstance(hook, CheckpointHook):
-            yield from (('save_best of CheckpointHook', key) for key in hook.save_best or () if key != 'auto')
-        elif isinstance(hook, EarlyStoppingHook):
-            yield 'monitor of EarlyStoppingHook', hook.monitor
-    schedulers = parts.schedulers
-    if isinstance(schedulers, Mapping):
-        schedulers = [one for group in schedulers.values() for one in group]
-    for scheduler in schedulers:
-        if getattr(scheduler, 'need_val_args', False) and scheduler.by_epoch:
-            yield f'monitor of {type(scheduler).__name__}', scheduler.monitor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,9 @@ from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
+from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample
+from cdb_video.run.monitored import check_monitored
 from cdb_video.run.parts import RunParts
-from cdb_video.run.refusals import check_monitored
 
 _SHOWN = 5
 
@@ -36,6 +37,8 @@ def starting_state(parts: RunParts) -> DifficultyState:
     num_classes = agreed_num_classes(parts.model, metric, train_set, counts)
     counts = np.pad(counts, (0, num_classes - len(counts)))
     if metric is None:
+        if parts.loop.first_validation is not None:
+            _check_validation(parts, None)
         return DifficultyState.start(counts, dataset_class_names(train_set))
     check_same_names(
         dataset_class_names(train_set), dataset_class_names(val_set), 'the training set', 'the validation set'
@@ -44,7 +47,7 @@ def starting_state(parts: RunParts) -> DifficultyState:
     metric.set_train_counts(counts)
     metric.set_clip_counts(val_counts)
     names = names_of(metric, train_set, val_set)
-    check_monitored(parts, metric.result_keys(val_counts), metric.sure_keys(num_classes))
+    _check_validation(parts, val_counts, metric.sure_keys(num_classes))
     _warn_of_sure_hits(parts.logger, metric, num_classes)
     _warn_of_unseen(parts.logger, counts, val_counts)
     _warn_of_one_sided(parts.logger, counts, val_counts, names)
@@ -93,6 +96,12 @@ def _warn_of_sure_hits(logger: logging.Logger, metric: ClassAccuracy, num_classe
             f'{" and ".join(sure)} {"is" if len(sure) == 1 else "are"} 1 whatever the model does: set topk below the '
             'number of classes, as topk=(1,)'
         )
+
+
+def _check_validation(parts: RunParts, num_clips: IntVector | None, sure_keys: Sequence[str]) -> None:
+    """Check what would fail in the first validation, after the first epoch, or when its results are at hand."""
+    check_monitored(parts, check_evaluation('val_evaluator', parts.val_metrics, num_clips), sure_keys)
+    check_first_sample(parts.val_set)
 
 
 def _warn_of_unseen(logger: logging.Logger, train_counts: IntVector, val_counts: IntVector) -> None:

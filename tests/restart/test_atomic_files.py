@@ -55,3 +55,13 @@ def test_newest_checkpoint_survives_a_torn_note(tmp_path):
     for torn in ('', str(tmp_path / 'epoch_1.pth'), str(tmp_path)):
         (tmp_path / 'last_checkpoint').write_text(torn)
         assert newest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')
+
+
+def test_newest_checkpoint_of_a_copied_folder_is_its_own(tmp_path):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'epoch_3.pth').touch()
+    (tmp_path / 'b/last_checkpoint').write_text(str(tmp_path / 'a/epoch_3.pth'))
+    assert newest_checkpoint(tmp_path / 'b') == str(tmp_path / 'b/epoch_3.pth')
+    (tmp_path / 'b/epoch_3.pth').unlink()  # kept elsewhere, as by out_dir
+    assert newest_checkpoint(tmp_path / 'b') == str(tmp_path / 'a/epoch_3.pth')

@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from cdb_video.restart.sample_seed_hook import number_and_seed
-from cdb_video.restart.seeded_samples import Draw, NumberedBatches, SeededDataset, kept_generators, seed_model
+from cdb_video.restart.seeded_samples import Draw, NumberedBatches, SeededDataset, seed_model
+from cdb_video.run.generators import kept_generators
 
 
 def take():

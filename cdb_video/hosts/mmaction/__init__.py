@@ -33,13 +33,23 @@ class MMAction(Host):
 
         return [mend.__name__ for mend in (stub_missing_drn, stub_importlib_metadata, keep_clip_names) if mend()]
 
-    def refuse(self, model: Any, train_set: Any, *, validates: bool) -> None:
-        """Refuse several views of a clip where its heads give them no label, or no common score."""
-        from cdb_video.hosts.mmaction.refusals import refuse_training_views, refuse_unaveraged_views
+    def refuse(self, model: Any, train_set: Any, val_set: Any) -> None:
+        """Refuse several views of a clip where its heads give them no label, or no common score; and mistaken steps."""
+        from cdb_video.hosts.mmaction import refusals
 
-        refuse_training_views(model, train_set)
-        if validates:
-            refuse_unaveraged_views(model)
+        refusals.refuse_training_views(model, train_set)
+        for dataset in (train_set, val_set):
+            refusals.refuse_mistaken_steps(model, dataset)
+        if val_set is not None:
+            refusals.refuse_unaveraged_views(model)
+
+    def results_of(self, metric: Any, *, has_one_score: bool) -> Mapping[str, Any] | None:
+        """The results of AccMetric and ConfusionMatrix."""
+        if 'mmaction.evaluation' not in sys.modules:  # then it is none of them
+            return None
+        from cdb_video.hosts.mmaction.evaluation import results_of
+
+        return results_of(metric, has_one_score=has_one_score)
 
     def labels(self, dataset: Any) -> IntVector | None:
         """The labels in the entries that RawframeDataset and VideoDataset keep; both leave them as they are."""

@@ -18,7 +18,7 @@ is kept in arrays, not in dictionaries, and shared by the loader's workers: see 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +30,7 @@ from cdb_video.data.damaged_clips import ClipReader, Replacing
 from cdb_video.data.frame_names import what_is_there
 from cdb_video.data.missing_files import Fault, check_file, faults_message, other_form, video_fault
 from cdb_video.hosts.mmaction import stock_readers
+from cdb_video.hosts.mmaction.step_rules import build_step, check_options
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.packs import PACK_SUFFIX
 from cdb_video_files.video.containers import video_path
@@ -74,7 +75,14 @@ class _CheckedList(Replacing):
                     f'{len(known)} and they differ. Give one of the two'
                 )
             kwargs['metainfo'] = metainfo
-        super().__init__(ann_file, pipeline, *args, **kwargs)
+        try:
+            super().__init__(ann_file, pipeline, *args, **kwargs)
+        except AssertionError:
+            for settings in pipeline:
+                if isinstance(settings, Mapping):
+                    build_step(settings)  # says which it is, and what of it
+            raise
+        check_options(getattr(self.pipeline, 'transforms', ()))
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """The label of clip `idx` as a list, for mmengine's ClassBalancedDataset."""

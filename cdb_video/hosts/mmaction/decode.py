@@ -100,7 +100,7 @@ class _Decode(BaseTransform):
                 size = converter.shown_size(frame)
                 results['original_shape'] = (size[1], size[0])
                 steps = self.fused.draw(results, size)
-                width, height = stepped_size(size, steps)
+                width, height = _stepped_size(path, size, steps)
                 images = np.empty((total, height, width, 3), np.uint8)
             elif (now := converter.shown_size(frame)) != size:
                 raise ClipError(path, f'its frames change their size, from {size} to {now}')
@@ -259,6 +259,13 @@ class VideoDecode(_Decode):
             video.close()
         results['video_reader'] = None
         return results
+
+
+def _stepped_size(path: str, size: tuple[int, int], steps: Sequence[Step]) -> tuple[int, int]:
+    try:
+        return stepped_size(size, steps)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
 
 
 def _jpegs(pack: PackReader, path: str, numbers: Sequence[int]) -> Iterator[Image]:

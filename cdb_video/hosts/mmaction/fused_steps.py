@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 
+from cdb_video.hosts.mmaction.step_rules import build_step, check_options, check_step, raise_in_words
 from cdb_video_files.video.pixels import Crop, Flip, Resize, Step
 
 _INTERPOLATIONS = {
@@ -36,19 +37,18 @@ class FusedSteps:
         transforms: The transforms, built.
 
     Raises:
-        ValueError: If there is another one among them, or one with `lazy=True`.
+        ValueError: If there is another one among them, one with `lazy=True`, or one whose options cannot work.
     """
 
     def __init__(self, transforms: Sequence[dict[str, Any]] = ()) -> None:
-        from mmaction.registry import TRANSFORMS
-
         for settings in transforms:
             kind = str(settings.get('type')).rsplit('.', maxsplit=1)[-1]
             if kind not in _KNOWN:
                 raise ValueError(f'fused: {kind} cannot be fused, only {", ".join(_KNOWN)}. Put it behind the decoder')
             if settings.get('lazy'):
                 raise ValueError(f'fused: {kind} with lazy=True. Leave lazy out; nothing is done twice here')
-        self.transforms = [TRANSFORMS.build(settings) for settings in transforms]
+        self.transforms = [build_step(settings) for settings in transforms]
+        check_options(self.transforms)
 
     def draw(self, results: dict[str, Any], size: tuple[int, int]) -> list[Step]:
         """What is to be done to each frame of a clip; `results` gets the keys that the transforms add.
@@ -56,11 +56,14 @@ class FusedSteps:
         Args:
             results: The sample, without `imgs`.
             size: Width and height of the frames.
+
+        Raises:
+            ValueError: If a transform cannot be done to frames of that size.
         """
         results['img_shape'] = (size[1], size[0])
         steps: list[Step] = []
         for transform in self.transforms:
-            transform(results)
+            _run(transform, results)
             kind = type(transform).__name__
             if kind in _RESIZES:
                 height, width = results['img_shape']
@@ -73,3 +76,11 @@ class FusedSteps:
 
     def __repr__(self) -> str:
         return repr(self.transforms)
+
+
+def _run(transform: Any, results: dict[str, Any]) -> None:
+    check_step(transform, results)
+    try:
+        transform(results)
+    except AssertionError as error:
+        raise_in_words(transform, results, error)

@@ -6,6 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from cdb_video.hosts.mmaction.step_rules import check_options, is_of_host
+
+_FORMATS = ('NCHW', 'NCTHW')
+
 
 def refuse_unaveraged_views(model: nn.Module) -> None:
     """A head of mmaction2 with `average_clips` None returns scores that no metric can count, at validation only."""
@@ -28,6 +32,31 @@ def refuse_training_views(model: nn.Module, train_set: Any) -> None:
                 f'{type(transform).__name__}(num_clips={transform.num_clips}) in the training pipeline: Recognizer3D '
                 'scores every clip by itself, and mmaction2 gives it one label a video. Set num_clips=1 (each epoch '
                 'takes another clip of the video anyway); test pipelines may have several'
+            )
+
+
+def refuse_mistaken_steps(model: nn.Module, dataset: Any) -> None:
+    """Options of transforms that can never work, and frames in another order than the preprocessor takes them in."""
+    steps = _transforms(dataset)
+    if any(is_of_host(step) for step in steps):
+        check_options(steps)
+        for step in steps:
+            _refuse_other_format(model, step)
+
+
+def _refuse_other_format(model: nn.Module, step: Any) -> None:
+    """A mean for each colour, laid along the frames of a clip: a size error in the first step, or none at all."""
+    given = getattr(step, 'input_format', None) if type(step).__name__ == 'FormatShape' else None
+    if given not in _FORMATS:
+        return
+    for name, module in model.named_modules():
+        if type(module).__name__ != 'ActionDataPreprocessor' or getattr(module, 'mean', None) is None:
+            continue
+        if module.format_shape in _FORMATS and module.format_shape != given:
+            raise ValueError(
+                f'{name}: ActionDataPreprocessor(format_shape={module.format_shape!r}) cannot normalise what '
+                f'FormatShape(input_format={given!r}) gives: set model=dict(data_preprocessor=dict(format_shape='
+                f'{given!r}))'
             )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from mmengine.dataset import Compose
 from mmengine.fileio import FileClient
 
+from cdb_video.hosts.mmaction.step_rules import check_step, is_of_host, raise_in_words
 from cdb_video_files.video.announced_length import reaches_end
 from cdb_video_files.video.errors import ClipError, first_line, raise_for_the_file
 
@@ -34,13 +35,20 @@ def read(pipeline: Any, sample: _Sample) -> Any:
 
     Raises:
         ClipError: If a reader finds the clip missing, or cannot read or decode it.
+        ValueError: If a step of mmaction2 cannot do what it is there for, such as a crop larger than the frames.
     """
     if type(pipeline) is not Compose:
         return pipeline(sample)
     result: Any = sample
     for step in pipeline.transforms:
         watched = _WATCHED.get(step.__class__.__name__) if _is_stock(step) else None
-        result = step(result) if watched is None else watched(step, result)
+        check_step(step, result)
+        try:
+            result = step(result) if watched is None else watched(step, result)
+        except AssertionError as error:
+            if not is_of_host(step):
+                raise
+            raise_in_words(step, result, error)
         if result is None:
             return None
     return result

@@ -12,10 +12,12 @@ from torch import nn
 from cdb_video.class_names import check_same_names
 from cdb_video.data.labels import dataset_class_names, describe
 from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import together
 from cdb_video.run.checkpoint_entry import CheckpointEntry
+from cdb_video.run.evaluation_checks import check_evaluation, check_loader
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import find_metric
 from cdb_video.run.reporting.record import Evaluation, Vectors, report_classes
@@ -56,18 +58,24 @@ class EvaluatedModel:
         """
         return cls(entry.state(), entry.epoch, entry.iteration, entry.consumers, entry.source)
 
-    def prepare(self, metric: ClassAccuracy, model: nn.Module, dataset: Any) -> None:
+    def prepare(self, metric: ClassAccuracy, model: nn.Module, dataset: Any) -> IntVector | None:
         """Check the class lists of a test, and give its metric the training counts, for the accuracies by shot.
+
+        Returns:
+            (C,) int64, the clips of each class in the test set; None = the number of classes is not known.
 
         Raises:
             ValueError: If the test set, the model, the metric and the checkpoint have different classes.
         """
+        counts = None
         stated = stated_num_classes(model, metric, dataset, 'test')
         if stated:
-            metric.set_clip_counts(count_evaluated_clips(dataset, next(iter(stated.values()))))
+            counts = count_evaluated_clips(dataset, next(iter(stated.values())))
+            metric.set_clip_counts(counts)
         if self.state is not None:
             check_same_names(dataset_class_names(dataset), self.state.class_names, describe(dataset), 'the checkpoint')
             metric.set_train_counts(self.state.train_counts)
+        return counts
 
     def evaluation(
         self, counts: ClassCounts, class_names: tuple[str, ...] | None, metrics: Mapping[str, Any]
@@ -91,18 +99,25 @@ class EvaluatedModel:
 
 
 def prepare_test(runner: Any, find_model: Callable[[], EvaluatedModel]) -> None:
-    """Prepare the ClassAccuracy of a test, if it has one, in all processes together.
+    """Check a test before its first batch, and prepare its ClassAccuracy, if it has one, in all processes together.
 
     Args:
         runner: mmengine's Runner or FlexibleRunner, before the test.
         find_model: Finds the model; called only if there is a metric.
 
     Raises:
-        ValueError: If the test set, the model, the metric and the checkpoint have different classes.
+        ValueError: If the test set, the model, the metric and the checkpoint have different classes, or results of
+            the metrics clash, or cannot be written.
     """
-    metric = find_metric(runner.test_loop.evaluator)
-    if metric is not None:
-        together(lambda: find_model().prepare(metric, runner.model, runner.test_dataloader.dataset))
+    together(lambda: _prepare(runner, find_model))
+
+
+def _prepare(runner: Any, find_model: Callable[[], EvaluatedModel]) -> None:
+    evaluator, loader = runner.test_loop.evaluator, runner.test_dataloader
+    check_loader(loader, 'test_dataloader')
+    metric = find_metric(evaluator)
+    counts = None if metric is None else find_model().prepare(metric, runner.model, loader.dataset)
+    check_evaluation('test_evaluator', evaluator.metrics, counts)
 
 
 def report_test(runner: Any, find_model: Callable[[], EvaluatedModel], metrics: Mapping[str, Any]) -> None:

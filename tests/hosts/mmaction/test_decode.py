@@ -251,7 +251,7 @@ def test_what_cannot_be_fused_or_read_is_refused_by_name(clip):
     with pytest.raises(ValueError, match=r"backends=\['gif'\]: must be some of 'pyav'"):
         TRANSFORMS.build({'type': 'VideoInit', 'backends': ['gif']})
     crop = [{'type': 'CenterCrop', 'crop_size': 100}]
-    with pytest.raises(ValueError, match=r'rows -2\.\.98 does not lie in a frame of 128x96'):
+    with pytest.raises(ValueError, match='a crop of 100x100 does not lie in a frame of 128x96'):
         run(sample(clip, 'pack'), *pipeline(OURS['pack'], fused=crop))
     with pytest.raises(ValueError, match='gt_bboxes'):
         run(sample(clip, 'pack') | {'gt_bboxes': np.zeros((1, 4))}, *pipeline(OURS['pack']))

@@ -252,8 +252,11 @@ def test_what_the_machine_lacks_is_no_fault_of_a_clip(frames, monkeypatch):
         dataset[0]
     monkeypatch.undo()
     pipeline = [SAMPLING, {'type': 'RawFrameDecode', 'decoding_backend': 'no such'}]
-    with pytest.raises(AssertionError):
+    with pytest.raises(
+        ValueError, match=r'RawFrameDecode.*decoding_backend=no such.*assert backend in supported'
+    ) as met:
         build(frames, 'frames', pipeline, on_error='resample')[0]
+    assert type(met.value) is ValueError
 
 
 @pytest.mark.parametrize(

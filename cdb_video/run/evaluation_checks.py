@@ -1,0 +1,117 @@
+"""What would end an evaluation at its first batch, or when its results are at hand; found before, also in a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.evaluator import DumpResults
+from torch.utils.data import IterableDataset
+
+from cdb_video.data.labels import describe, name_sample
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.processes import get_world_size
+from cdb_video.run.expected_results import ExpectedResults, expected_results
+from cdb_video.run.generators import kept_generators
+from cdb_video.run.parts import find_sampler
+from cdb_video_files.video.errors import ClipError
+
+
+def check_evaluation(evaluator: str, metrics: Sequence[Any], num_clips: IntVector | None) -> ExpectedResults:
+    """Check the metrics of an evaluation against each other and against the disk.
+
+    Args:
+        evaluator: 'val_evaluator' or 'test_evaluator', for messages.
+        metrics: All of them, in their order.
+        num_clips: (C,) int >= 0, clips of each class in the evaluated set; None = not known.
+
+    Returns:
+        What the evaluation will return, as far as it is known.
+
+    Raises:
+        ValueError: If two results have one key, or what a metric writes cannot be written, or would delete files.
+    """
+    for metric in metrics:
+        name = f'{evaluator}: {type(metric).__name__}'
+        if isinstance(metric, DumpResults):
+            check_writable(metric.out_file_path, f'{name}(out_file_path={metric.out_file_path!r})')
+        _check_collect_dir(getattr(metric, 'collect_dir', None), name)
+    return expected_results(evaluator, metrics, num_clips)
+
+
+def check_loader(loader: Any, name: str) -> None:
+    """Check that a dataloader has a batch.
+
+    Args:
+        loader: `torch.utils.data.DataLoader`.
+        name: As the config calls it.
+
+    Raises:
+        ValueError: If a pass over it has none.
+    """
+    dataset: Any = getattr(loader, 'dataset', None)
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, '__len__'):
+        return
+    if len(loader) or not len(dataset):  # of an empty list others have more to say
+        return
+    size, number = getattr(loader, 'batch_size', None), len(find_sampler(loader))
+    raise ValueError(
+        f'{name} has no batch: drop_last=True leaves out the last one, and '
+        f'the {number} samples of a pass do not fill one of '
+        f'batch_size={size}. Lower batch_size, or leave drop_last out'
+    )
+
+
+def check_first_sample(dataset: Any) -> None:
+    """Read the first sample of the validation set: a step of its pipeline that fails would end the first epoch.
+
+    The random numbers of the training stay what they are.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, '__getitem__'):
+        return
+    try:
+        with kept_generators():
+            dataset[0]
+    except ClipError:  # it says which file, and what to do
+        raise
+    except Exception as error:
+        raise ValueError(
+            f'the first validation would fail, after the first epoch: {name_sample(dataset, 0)} of {describe(dataset)} '
+            f'cannot be read ({type(error).__name__}: {error}). Mend the pipeline of val_dataloader.dataset'
+        ) from error
+
+
+def check_writable(path: str | os.PathLike[str], what: str) -> None:
+    """Check that a file can be written, as far as its folder tells; addresses with '://' are not looked at.
+
+    Args:
+        path: Of the file; folders above it need not be there yet.
+        what: The option that names it, for the message.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    written = os.fspath(path)
+    if '://' in written:
+        return
+    file = Path(written).absolute()
+    if file.is_dir():
+        raise ValueError(f'{what}: that is a folder. Name a file in it')
+    folder = next(one for one in file.parents if one.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        why = 'may not be written to' if folder.is_dir() else 'is no folder'
+        raise ValueError(f'{what}: {folder} {why}, so the file could not be written. Name a place that can be')
+
+
+def _check_collect_dir(folder: str | None, name: str) -> None:
+    """Mmengine deletes the folder by which processes exchange their results, with all that is in it."""
+    if folder is not None and get_world_size() > 1 and os.path.isdir(folder) and os.listdir(folder):
+        raise ValueError(
+            f'{name}(collect_dir={folder!r}): that folder is not empty, and mmengine deletes it after each evaluation. '
+            'Name one that is not there yet, on a disk that all processes share'
+        )

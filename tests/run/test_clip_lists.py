@@ -1,0 +1,83 @@
+"""What is said of training and validation sets that are not those of the checkpoint."""
+
+import uuid
+from unittest import mock
+
+import pytest
+import torch
+
+import cdb_video  # noqa: F401  (registers the classes)
+from cdb_video.run.clip_lists import ClipList
+from tests.support.runs import CLASS_NAMES, make_runner
+
+
+class Clips:
+    """Clips of a video list."""
+
+    def __init__(self, folder, clips):
+        self.clips = [(f'{folder}/{name}', label) for name, label in clips]
+
+    def __len__(self):
+        return len(self.clips)
+
+    def get_data_info(self, index):
+        name, label = self.clips[index]
+        return {'filename': name, 'label': label}
+
+
+ONE = [('s1/a.mp4', 0), ('s1/b.mp4', 2), ('s2/c.mp4', 2)]
+
+
+def test_same_clips_in_another_order_and_another_folder_are_the_same_list():
+    assert ClipList.of(Clips('/data', ONE)) == ClipList.of(Clips('/mnt/copy', ONE[::-1]))
+    assert ClipList.of(Clips('/data', ONE)).changes(ClipList.of(Clips('/other', ONE)), None) is None
+
+
+@pytest.mark.parametrize(
+    ('clips', 'said'),
+    [
+        ([*ONE[:2], ('s2/d.mp4', 2)], 'as many clips of every class, but not the same ones'),
+        ([('s1/a.mp4', 2), ('s1/b.mp4', 0), ONE[2]], 'as many clips of every class, but not the same ones'),
+        ([*ONE, ('s2/d.mp4', 0)], '4 clips in place of 3: 2 in place of 1 of lift'),
+        (
+            [(f's1/{number}.mp4', number % 4) for number in range(20)],
+            '20 clips in place of 3: 5 in place of 1 of lift, 5 in place of 0 of cut, 5 in place of 2 of wash, and '
+            'other numbers of 1 more classes',
+        ),
+    ],
+)
+def test_what_differs_is_told_by_class(clips, said):
+    found = ClipList.of(Clips('/data', ONE)).changes(ClipList.of(Clips('/data', clips)), CLASS_NAMES)
+    assert found.startswith(said)
+
+
+def test_list_in_a_checkpoint_is_read_back_and_nonsense_is_none():
+    one = ClipList.of(Clips('/data', ONE))
+    assert ClipList.from_dict(one.to_dict()) == one
+    for nonsense in (None, [], {'digest': 3, 'per_class': [1]}, {'digest': 'a'}, {'digest': 'a', 'per_class': ['1']}):
+        assert ClipList.from_dict(nonsense) is None
+
+
+@pytest.mark.training
+def test_scores_of_another_validation_set_are_not_compared(tmp_path):
+    def run(epochs, counts, **changes):
+        data = {'dataset': {'counts': counts}}
+        return make_runner(tmp_path, uuid.uuid4().hex, train_cfg={'max_epochs': epochs}, val_dataloader=data, **changes)
+
+    run(1, [9, 8, 7, 6]).train()
+    checkpoint = torch.load(tmp_path / 'epoch_1.pth')
+    checkpoint['message_hub']['runtime_info']['best_score'] = 2.0  # that no score can beat
+    torch.save(checkpoint, tmp_path / 'epoch_1.pth')
+    resumed = run(2, [9, 8, 7, 5], resume=True)
+    with mock.patch.object(resumed.logger, 'warning', wraps=resumed.logger.warning) as warning:
+        resumed.train()
+    (said,) = [str(call.args[0]) for call in warning.call_args_list if 'is not that of the checkpoint' in str(call)]
+    assert said.startswith('the validation set is not that of the checkpoint that is resumed: 29 clips in place of 30')
+    assert said.endswith(f'{tmp_path}/best_acc_mean1_epoch_1.pth stays as it is')
+    assert sorted(path.name for path in tmp_path.glob('best_*')) == [
+        f'best_acc_mean1_epoch_{number}.pth' for number in (1, 2)
+    ]
+    same = run(3, [9, 8, 7, 5], resume=True)
+    with mock.patch.object(same.logger, 'warning') as warning:
+        same.train()
+    assert not [call for call in warning.call_args_list if 'is not that of the checkpoint' in str(call)]
