@@ -216,7 +216,8 @@ def test_a_csv_that_is_not_utf_8_or_empty_is_refused(root, capsys):
         (lambda video: video.write_bytes(b''), 'the video is empty'),
         (lambda video: video.write_text('no film'), 'not a readable video file'),
         (write_audio, 'the file holds no video stream'),
-        (lambda video: (video.unlink(), video.symlink_to('nowhere.mp4')), 'no video'),
+        (lambda video: (video.unlink(), video.symlink_to('nowhere.mp4')), 'no video: a link that leads nowhere'),
+        (lambda video: (video.unlink(), video.mkdir()), 'no video: not a regular file'),
     ],
 )
 def test_a_video_that_cannot_be_used_is_an_error_or_listed_with_its_reason(root, capsys, harm, reason):

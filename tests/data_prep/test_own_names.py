@@ -171,6 +171,8 @@ def test_a_named_column_of_ids_is_a_column_of_names(root, one):
         ('a/clip.avi', 'a/clip.mp4'),
         (unicodedata.normalize('NFD', 'a/café.mp4'), 'a/café.mp4'),
         ('a/one\u00a0two.mp4', 'a/one two.mp4'),
+        ('a/clip.mp4', 'cropped_clips/a/clip.mp4'),
+        ('a/clip.mp4', 'clip.mp4'),
     ],
 )
 def test_a_video_that_is_there_under_nearly_the_name_is_named(root, one, capsys, there, wanted):

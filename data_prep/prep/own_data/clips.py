@@ -77,9 +77,9 @@ def check_names(lines: Sequence[OwnLine]) -> None:
         try:
             check_listed_name(line.clip.path)
         except AnnotationError as error:
-            problems.append(f'{_printable(line.where)}: {error}')
+            problems.append(f'{_printable(line.where)}: {error.rule}')
     if problems:
-        raise OwnClipsError(first_few(problems))
+        raise OwnClipsError(f'{first_few(problems)}. Rename the files, or their folders')
 
 
 def _printable(where: str) -> str:

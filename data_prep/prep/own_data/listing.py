@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -86,7 +87,7 @@ def look_for_files(lines: Sequence[OwnLine], stored: StoredVideos, frames: Path 
         if why is None and manifest is not None and manifest.source.name != video.name:
             why = f'its frames were made from {manifest.source.name}'
         if why is not None:
-            found.missing[clip] = why if video.is_file() else f'{why}{_meant(clip, stored)}'
+            found.missing[clip] = why if video.is_file() else f'{why}{_more(clip, stored)}'
             continue
         if manifest is not None:
             found.manifests[clip] = manifest
@@ -97,8 +98,11 @@ def look_for_files(lines: Sequence[OwnLine], stored: StoredVideos, frames: Path 
     return found
 
 
-def _meant(clip: OwnClip, stored: StoredVideos) -> str:
-    """What to add of a video that is not there: that no ending helps, or what is nearly called so."""
+def _more(clip: OwnClip, stored: StoredVideos) -> str:
+    """What to add of a video that is not there: what is in its place, that no ending helps, or what may be meant."""
+    place = stored.folder / clip.path
+    if os.path.lexists(place):
+        return ': a link that leads nowhere' if place.is_symlink() else ': not a regular file'
     if not is_video(clip.path):
         return ' of that name, with any ending'
     nearly = stored.nearly(clip.path)

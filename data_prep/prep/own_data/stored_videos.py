@@ -51,8 +51,18 @@ class StoredVideos:
         return found[0] if found else path
 
     def nearly(self, path: str) -> str | None:
-        """A video whose path differs in case, blanks, Unicode form or ending alone; None = there is none."""
-        return next(iter(self._of_key.get(spelling_key(clip_of_video(path)), ())), None)
+        """Another video that may be meant by a path; None = there is none.
+
+        Its path differs in case, blanks, Unicode form or ending alone, or begins with fewer folders; or it is the one
+        video of that name, in another folder.
+        """
+        tail = path
+        while tail:
+            if found := [other for other in self._of_key.get(spelling_key(clip_of_video(tail)), ()) if other != path]:
+                return found[0]
+            tail = tail.partition('/')[2]
+        same = self._of_stem.get(clip_of_video(path.rpartition('/')[2]), [])
+        return same[0] if len(same) == 1 and same[0] != path else None
 
     @cached_property
     def _paths(self) -> list[str]:
