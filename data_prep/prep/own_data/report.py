@@ -7,6 +7,7 @@ from typing import Any
 
 from prep.command import first_few
 from prep.frames.video_tree import counted
+from prep.lists.report import test_warnings
 from prep.lists.split_clips import FEW_CLIPS, PARTS
 from prep.own_data.clips import OwnClip, OwnLine
 from prep.own_data.spelling import alike, shown
@@ -38,7 +39,7 @@ def own_warnings(summary: Mapping[str, Any], lines: Sequence[OwnLine]) -> list[s
         *_groups_alike(lines),
         *_shared_groups(lines),
         *_validation_warnings(summary),
-        *_test_warnings(summary),
+        *test_warnings(summary),
     ]
 
 
@@ -97,10 +98,3 @@ def _validation_warnings(summary: Mapping[str, Any]) -> list[str]:
             'prior_count or momentum of ClassDifficultyHook, or give a larger --val-share.'
         )
     return found
-
-
-def _test_warnings(summary: Mapping[str, Any]) -> list[str]:
-    absent = [entry['name'] for entry in summary['classes'] if entry.get('test') == 0]
-    if not absent:
-        return []
-    return [f'no test clip: {", ".join(absent)}. A test says nothing of them, and its mean is that of the others.']
