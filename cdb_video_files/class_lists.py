@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdb_video_files.records import AnnotationError, PathName, read_lines, write_lines
+from cdb_video_files.records import AnnotationError, PathName, is_text, read_lines, write_lines
 
 
 def read_class_names(path: PathName) -> list[str]:
@@ -29,6 +29,11 @@ def read_class_names(path: PathName) -> list[str]:
     return names
 
 
+def is_class_name(name: str) -> bool:
+    """Whether a line of a file of class names can hold a name and gives it back."""
+    return bool(name) and name == ' '.join(name.split()) and name[0] != '\ufeff' and is_text(name)
+
+
 def check_class_names(names: Sequence[str]) -> None:
     """See that the names can be written as a file of class names.
 
@@ -36,9 +41,9 @@ def check_class_names(names: Sequence[str]) -> None:
         AnnotationError: If one is empty, a repetition or oddly spaced; without a place in a file.
     """
     for label, name in enumerate(names):
-        if not name or name != ' '.join(name.split()) or name in names[:label]:
+        if name in names[:label] or not is_class_name(name):
             raise AnnotationError(
-                f'class name {name!r} of label {label} is empty, a repetition, or '
+                f'class name {name!r} of label {label} is empty, a repetition, no UTF-8, or '
                 'holds blanks other than single spaces between words',
                 'Give every class a name of its own, on one line',
             )

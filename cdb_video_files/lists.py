@@ -9,10 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cdb_video_files.packs import PACK_SUFFIX
 from cdb_video_files.records import (
     _WHOLE_NUMBER,
     AnnotationError,
     PathName,
+    is_text,
     parse_number,
     read_records,
     write_records,
@@ -131,6 +133,60 @@ def _parse_label(text: str, num_classes: int | None) -> int:
     return label
 
 
+def check_listed_name(name: str) -> str:
+    """Return the name of a video or of frames as it is; a line of a list can hold it, and gives it back.
+
+    Raises:
+        AnnotationError: If none can; without a place, for those who have the files.
+    """
+    why = _why_unlisted(name)
+    if why is None:
+        try:
+            return parse_relative_path(name)
+        except AnnotationError as error:
+            why = error.rule
+    raise AnnotationError(f'no list can hold the name {name!a}: {why}', 'Rename the file or its folder')
+
+
+def is_listed_name(name: str) -> bool:
+    """Whether a line of a list can hold a name."""
+    try:
+        return bool(check_listed_name(name))
+    except AnnotationError:
+        return False
+
+
+def packed_name(clip: str) -> str:
+    """The name of a pack that a frame list can hold where it cannot hold the clip's: 'take 2.pack' of 'take 2'.
+
+    'take 2 24 0' could as well be the clip 'take', its offset 2 and 24 frames.
+    """
+    return f'{clip}{PACK_SUFFIX}'
+
+
+def slashed_name(clip: str) -> str:
+    """As `packed_name`, of a folder of frames: 'take 2/'."""
+    return f'{clip}/'
+
+
+def _why_unlisted(name: str) -> str | None:
+    """Why a line would not give a name back, whether or not it is a path that is allowed."""
+    if name != name.strip() or not name:
+        return 'it begins or ends with a blank' if name else 'it is empty'
+    if '\n' in name or '\r' in name:
+        return 'it holds a line break'
+    if name.startswith('\ufeff'):
+        return 'it begins with a byte order mark'
+    if not is_text(name):
+        return 'it is not UTF-8'
+    return 'it ends in a blank and a number' if _ends_in_number(name) else None
+
+
+def _ends_in_number(name: str) -> bool:
+    *others, last = name.rsplit(maxsplit=1)
+    return bool(others) and _WHOLE_NUMBER.fullmatch(last) is not None
+
+
 def parse_relative_path(text: str) -> str:
     """Return a path as it is; it can never leave the folder that it is relative to, on any system.
 
@@ -168,8 +224,7 @@ def _parse_absolute_path(text: str, is_allowed: bool) -> str:
 
 def _parse_listed_path(text: str, allow_absolute: bool) -> str:
     # 'clip 24' is not a name with a blank in it, but the start of a line of another kind of list.
-    *others, last = text.rsplit(maxsplit=1)
-    if others and _WHOLE_NUMBER.fullmatch(last):
+    if _ends_in_number(text):
         raise AnnotationError(
             f'path {text!r} ends in a blank and a number',
             'Name a list of the kind that the dataset reads, without offsets and with one label; or rename the clip',

@@ -135,12 +135,26 @@ def write_records(
     lines = []
     for record in records:
         line = formatter(record)
-        if '\n' in line or parse(line) != record:
-            raise AnnotationError(f'{record!r} cannot be written as one line', 'Rename it').at(path)
+        if (why := _why_lost(line, record, parse)) is not None:
+            raise AnnotationError(f'{record!a} cannot be written as one line{why}', 'Rename it').at(path)
         lines.append(line)
     if len(lines) == 0:
         raise AnnotationError('nothing to write', 'Leave the file out').at(path)
     write_lines(path, lines)
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be written as UTF-8: the name of a file may hold bytes that are none."""
+    return text.encode('utf-8', 'replace').decode() == text
+
+
+def _why_lost(line: str, record: _Record, parse: Callable[[str], _Record]) -> str | None:
+    """Why a reader would not give a record back, as far as there is more to say; None = it would."""
+    try:
+        is_kept = not set(line) & {'\n', '\r'} and line[:1] != '\ufeff' and is_text(line) and parse(line) == record
+        return None if is_kept else ''
+    except AnnotationError as error:
+        return f': {error.rule}'
 
 
 def write_lines(path: PathName, lines: Iterable[str]) -> None:

@@ -21,12 +21,9 @@ from typing import Any
 from prep.command import whole_number
 from prep.frames.data_root import CLIPS, OTHER_CLIPS, clips_folder
 from prep.lists.egtea import ANNOTATIONS, LISTS, Divided, Wanted, divide, read_names, write_lists
-from prep.lists.folder import PLOT, write_folder
+from prep.lists.folder import PLOT, check_folder, write_folder
 from prep.lists.report import count_warnings, counts_table, held_out, length_warnings
-from prep.lists.split_clips import (
-    LABELS,
-    summarise,
-)
+from prep.lists.split_clips import LABELS, parse_hold_out, summarise
 
 _FORMAT = 2
 
@@ -48,9 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build(wanted: Wanted, *, overwrite: bool, plot: bool) -> None:
     names = read_names(wanted.annotations / f'{wanted.label}_idx.txt')
+    suffix = parse_hold_out(wanted.hold_out, wanted.seed).suffix
+    folder = wanted.root / LISTS / f'{wanted.label}_split{wanted.split}{suffix}'
+    check_folder(folder)
     divided = divide(wanted, list(names))
     media, summary = divided.media, _summary(wanted, divided, names)
-    folder = wanted.root / LISTS / f'{wanted.label}_split{wanted.split}{divided.hold_out.suffix}'
 
     def write(partial: Path) -> None:
         write_lists(partial, divided.parts, media.lengths, wanted.source)

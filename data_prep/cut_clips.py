@@ -25,21 +25,21 @@ from prep.command import whole_number
 from prep.cut.session import CutOutcome, Recording, cut_recording
 from prep.cut.writer import PART_SUFFIX, CutOptions
 from prep.folders import lock_folder
-from prep.frames.data_root import CLIPS, clips_folder
+from prep.frames.data_root import CLIPS, CUT_RECORD, clips_folder
+from prep.frames.video_tree import read_video_tree
 from prep.workers.pool import Lost, PoolError, run_tasks
 from prep.workers.signals import count_cores, sigterm_as_ctrl_c
 from tqdm import tqdm
 
 ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'
-RECORD = 'cut_clips.json'
 _FORMAT = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     # Imported here, since each worker process imports this file anew, and this brings torch.
-    from prep.cut.plan import find_recordings, is_there, plan_cuts, wanted_clips
+    from prep.cut.plan import find_recordings, is_there, plan_cuts, unused_note, wanted_clips
 
     args = _parse(argv)
     options = CutOptions(args.short_side, args.crf)
@@ -47,12 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         clips = wanted_clips(root, args.labels or root / RAW, args.all)
-        videos = find_recordings(args.recordings)
+        videos, notes = find_recordings(args.recordings)
         folder = clips_folder(root)
         with sigterm_as_ctrl_c(), lock_folder(folder):
             _claim(folder, options)
             missing = [clip for clip in clips if not is_there(folder / f'{clip.path}.mp4')]
             recordings, without = plan_cuts(folder, missing, videos, options)
+            for note in [*notes, *unused_note(without, clips, videos)]:
+                print(f'warning: {note}', file=sys.stderr)
             outcomes = _cut(recordings, args.workers)
     except KeyboardInterrupt:
         print('\nStopped. The finished clips stay; run again to go on.', file=sys.stderr)
@@ -65,14 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _claim(clips: Path, options: CutOptions) -> None:
     """Write down how the clips are made; refuse a folder whose clips were made otherwise."""
-    record = clips / RECORD
+    record = clips / CUT_RECORD
     wanted = {'format': _FORMAT, **asdict(options)}
     if record.exists():
         if (found := json.loads(record.read_text(encoding='utf-8'))) != wanted:
             raise ValueError(
                 f'{clips} holds clips that were cut with {found}, not {wanted}. Use those options, or move it'
             )
-    elif any(clips.rglob('*.mp4')):
+    elif read_video_tree(clips).videos:
         raise ValueError(
             f'{clips} holds clips that cut_clips did not make, and would be mixed with its own. Move them away'
         )

@@ -46,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         layout, folder = layout_of(args)
-        tasks, unreadable = find_clips(args.data_root, folder, layout, args.shard)
+        clips = find_clips(args.data_root, folder, layout, args.shard)
+        tasks = clips.tasks
+        for note in clips.notes:
+            print(f'warning: {note}', file=sys.stderr)
         with sigterm_as_ctrl_c():
             if args.verify:
                 return _verify(tasks, args)
@@ -62,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _name_faults(outcomes)
         print(f'extract_frames: {error}.', file=sys.stderr)
         return 2
-    return _report([*outcomes, *unreadable], plan.kept, time.monotonic() - started)
+    return _report([*outcomes, *clips.unreadable], plan.kept, time.monotonic() - started)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ extract_frames has made frames, train.txt and so on beside them.
     python data_prep/list_videos.py --videos data/mine/videos --csv data/mine/labels.csv --out data/mine/lists
     python data_prep/list_videos.py --videos data/mine/videos --out data/mine/lists
 
-The CSV has the columns path (relative to --videos) and label; perhaps split (train, val or test) and
-group, subject or session. The folders are <class>/<video>, or <train|val|test>/<class>/<video>.
+The CSV has the columns path (relative to --videos, its ending may be left out) and label; perhaps split
+(train, val or test) and group, subject or session. Or it is one of Kinetics, with youtube_id, time_start and
+time_end in place of path. The folders are <class>/<video>, or <train|val|test>/<class>/<video>.
 
 Exit code: 0 the lists are there; 2 they are not, for the reason given; 130 Ctrl-C.
 """
@@ -21,13 +22,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prep.frames.data_root import videos_below
-from prep.lists.folder import write_folder
+from prep.frames.video_tree import hidden_note, read_video_tree
+from prep.lists.folder import check_folder, write_folder
 from prep.lists.report import counts_table
 from prep.lists.split_clips import summarise
-from prep.own_data.clips import OwnClipsError, OwnLine, class_names, read_class_folders
+from prep.own_data.class_folders import class_folder_notes, read_class_folders
+from prep.own_data.clips import OwnClipsError, OwnLine, check_names
 from prep.own_data.csv_lines import Columns, read_csv
-from prep.own_data.listing import Division, check_missing, divided, look_for_videos, parts_of, write_lists
-from prep.own_data.report import own_warnings
+from prep.own_data.labels import class_names, label_notes
+from prep.own_data.listing import (
+    Division,
+    Found,
+    check_missing,
+    divided,
+    look_for_files,
+    open_videos,
+    parts_of,
+    write_lists,
+)
+from prep.own_data.report import own_warnings, same_file_warnings
+from prep.own_data.stored_videos import StoredVideos
 
 from cdb_video_files.class_lists import read_class_names
 
@@ -53,12 +67,15 @@ def _list(args: argparse.Namespace) -> None:
     videos: Path = videos_below(args.videos)
     if not videos.is_dir():
         raise OwnClipsError(f'{videos} is not a folder. Name the folder of your videos with --videos')
-    lines = _read_folders(videos, args.out) if args.csv is None else read_csv(args.csv, _columns(args))
+    stored = StoredVideos(videos)
+    lines, notes = _read_folders(videos, args.out) if args.csv is None else (_read_csv(args, stored), [])
+    # What does not fit is said before ten thousand files are opened.
+    check_names(lines)
     names = class_names(lines, read_class_names(args.classes) if args.classes else None)
     division = Division(args.val_share, args.test_share, args.seed)
-    divided(lines, division)  # what does not fit is said before ten thousand files are opened
-    found = look_for_videos(lines, videos, args.frames)
-    check_missing(found, lines, args.allow_missing)
+    divided(lines, division)
+    check_folder(args.out)
+    found = _found(args, lines, stored)
     lines, hold_out = divided([line for line in lines if line.clip not in found.missing], division)
     parts, with_frames = parts_of(lines, names), args.frames is not None
     summary = {
@@ -75,28 +92,38 @@ def _list(args: argparse.Namespace) -> None:
         summary['subjects'] = {part: [] for part in parts}
 
     def write(folder: Path) -> None:
-        write_lists(folder, parts, found.lengths, with_frames=with_frames)
+        write_lists(folder, parts, found.lengths, args.frames)
 
     news = write_folder(args.out, write, names, summary, args.overwrite)
     print(counts_table(summary, 'decoded' if with_frames else 'as the headers state'))
     print(f'held out: {hold_out}\nvideos: relative to {videos}\n{args.out}: {news}')
-    warnings = own_warnings(summary, lines)
+    warnings = [*notes, *label_notes(names), *same_file_warnings(found.twice), *own_warnings(summary, lines)]
     if found.unbounded:
         warnings.append(f'{found.unbounded} clips announce no frame count and no duration; a cut cannot be seen')
     for warning in warnings:
         print(f'warning: {warning}', file=sys.stderr)
 
 
-def _columns(args: argparse.Namespace) -> Columns:
-    return Columns(args.path_column, args.label_column, args.split_column, args.group_column)
+def _found(args: argparse.Namespace, lines: Sequence[OwnLine], stored: StoredVideos) -> Found:
+    found = look_for_files(lines, stored, args.frames)
+    check_missing(found, lines, args.allow_missing)
+    open_videos(lines, stored.folder, found)
+    check_missing(found, lines, args.allow_missing)
+    return found
 
 
-def _read_folders(videos: Path, out: Path) -> list[OwnLine]:
+def _read_csv(args: argparse.Namespace, stored: StoredVideos) -> list[OwnLine]:
+    columns = Columns(args.path_column, args.label_column, args.split_column, args.group_column)
+    return read_csv(args.csv, columns, stored)
+
+
+def _read_folders(videos: Path, out: Path) -> tuple[list[OwnLine], list[str]]:
     if out.resolve().is_relative_to(videos.resolve()):
         raise OwnClipsError(
             f'--out {out} lies in --videos {videos}, where every folder is a class. Put the lists elsewhere'
         )
-    return read_class_folders(videos)
+    tree = read_video_tree(videos)
+    return read_class_folders(videos, tree), [*class_folder_notes(tree), *hidden_note(videos, tree.hidden)]
 
 
 def _share(text: str) -> float:

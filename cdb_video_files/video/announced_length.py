@@ -1,7 +1,8 @@
 """How long a video ought to be by its container, and whether it ends before that, where a number of frames cannot tell.
 
-Matroska and WebM state a duration and the bytes that they hold, but no frames; AVI counts frames that are not there. Of
-other containers, such as MPEG-TS, the duration is worked out from what is there, so it tells nothing about what is not.
+Matroska and WebM state a duration and the bytes that they hold, but no frames; AVI counts frames that are not there;
+GIF marks its end. Of other containers, such as MPEG-TS, the duration is worked out from what is there, so it tells
+nothing about what is not.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from cdb_video_files.video.container_parts import avi_chunks, matroska_end
+from cdb_video_files.video.container_parts import avi_chunks, gif_ends, matroska_end
 
 # Their durations are libavformat's estimates from the packets found.
-_ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg'))
+_ESTIMATED = frozenset(('mpegts', 'mpeg', 'ogg', 'gif'))
 # One frame less is let pass, as where frames are counted; times are rounded to milliseconds.
 _SLACK = 1.5
 # These state a duration for each stream.
@@ -49,12 +50,13 @@ class LengthCheck:
     def is_known(self) -> bool:
         """Whether the container announces frames, a duration or its bytes: without these a cut cannot be seen."""
         timed = self._announced is not None and bool(self._times)
-        return self._counted or timed or _announced_bytes(self._path, self._container) is not None
+        marked = _is_gif(self._container) or _announced_bytes(self._path, self._container) is not None
+        return self._counted or timed or marked
 
     @property
     def _counted(self) -> bool:
         # The header of a fragmented MP4 may count its first fragment alone.
-        frames: int = self._stream.frames
+        frames = stated_frames(self._container, self._stream)
         return frames > 0 and len(self._times) <= frames
 
     def why_short(self) -> str | None:
@@ -163,14 +165,25 @@ def _announced_bytes(path: str, container: Any) -> int | None:
 
 
 def _why_cut(path: str, container: Any) -> str | None:
-    """By how much the file is shorter than its header says; None = it is not."""
+    """By how much the file is shorter than its header says, or that it lacks its end; None = it does not."""
+    if _is_gif(container):
+        return None if gif_ends(path) else 'it lacks the end of a GIF'
     size, end = os.path.getsize(path), _announced_bytes(path, container)
     return f'it has {size} bytes, its header announces {end}' if end is not None and size < end else None
+
+
+def _is_gif(container: Any) -> bool:
+    return 'gif' in _formats(container)
 
 
 def _formats(container: Any) -> list[str]:
     names: list[str] = container.format.name.split(',')
     return names
+
+
+def stated_frames(container: Any, stream: Any) -> int:
+    """Number of frames that the header states; 0 = none. In a GIF libavformat counts those that are there."""
+    return 0 if _is_gif(container) else int(stream.frames)
 
 
 def announced_seconds(container: Any, stream: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""What parts of AVI and Matroska files say of their length, and libavformat does not tell. Standard library alone."""
+"""What parts of AVI, Matroska and GIF files say of their length and libavformat does not. Standard library alone."""
 
 from __future__ import annotations
 
@@ -57,6 +57,36 @@ def matroska_end(path: str | os.PathLike[str]) -> int | None:
                 return end
             file.seek(end)
     return None
+
+
+def gif_ends(path: str | os.PathLike[str]) -> bool:
+    """Whether the blocks of a GIF are followed by its end; a file that was cut off lacks it.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with open(path, 'rb') as file:
+        screen = file.read(13)
+        _skip_colours(file, screen[10:11])
+        while (kind := file.read(1)) in (b',', b'!', b'\0'):
+            if kind == b',':
+                _skip_colours(file, file.read(9)[8:9])
+            if kind != b'\0':  # some programs write stray zeros between blocks
+                file.seek(1, os.SEEK_CUR)
+                _skip_blocks(file)
+        return kind == b';'
+
+
+def _skip_colours(file: BinaryIO, flags: bytes) -> None:
+    """Pass over a table of 2 to 256 colours, if the flags say that there is one."""
+    if flags and flags[0] & 0x80:
+        file.seek(6 << (flags[0] & 7), os.SEEK_CUR)
+
+
+def _skip_blocks(file: BinaryIO) -> None:
+    """Pass over blocks that begin with their length, up to the one of length 0."""
+    while length := int.from_bytes(file.read(1), 'big'):
+        file.seek(length, os.SEEK_CUR)
 
 
 def _number(file: BinaryIO, with_marker: bool = False) -> int | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg'
-"""No pictures; no lists that name other files to read; no bare streams, for that is what a file with a lost header may
-be taken for, and they do not say how long they ought to be."""
+CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif'
+"""No pictures that stand still; no lists that name other files to read; no bare streams, for that is what a file with a
+lost header may be taken for, and they do not say how long they ought to be."""
 
 
 def open_container(path: str | os.PathLike[str], **options: str) -> Any:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cdb_video_files.video.announced_length import reaches_end, why_short
+from cdb_video_files.video.announced_length import reaches_end, stated_frames, why_short
 from cdb_video_files.video.containers import open_container, picture_stream
 from cdb_video_files.video.entry_points import EntryPoints
 from cdb_video_files.video.errors import ClipError
@@ -144,10 +144,11 @@ class Video:
         known = [pair for pair in zip(times, durations, strict=True) if pair[0] is not None]
         last = max(known, default=(0, 0))[1]
         file = (self.path, self._container, self._stream, times, last)
-        if len(times) < self._stream.frames and not reaches_end(*file):
-            raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {self._stream.frames}')
+        announced = stated_frames(self._container, self._stream)
+        if len(times) < announced and not reaches_end(*file):
+            raise ClipError(self.path, f'cut off: {len(times)} packets, its header announces {announced}')
         # Where the header counts frames, that is the better check; that of a fragmented file may count a part alone.
-        if len(times) > self._stream.frames and (why := why_short(*file)):
+        if len(times) > announced and (why := why_short(*file)):
             raise ClipError(self.path, why)
 
     def _demuxed(self, container: Any, stream: Any) -> Iterator[Any]:

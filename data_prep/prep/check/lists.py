@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,10 @@ from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.clip_names import ClipName, parse_clip_name
 from cdb_video_files.lists import read_frame_list, read_video_list
 from cdb_video_files.records import AnnotationError
+from cdb_video_files.video.containers import video_path
 from prep.check.job import Job
 from prep.check.report import SOURCES, Finding
+from prep.command import first_few
 from prep.frames.data_root import clip_of_frames, clip_of_video, frames_place
 from prep.lists.split_clips import PARTS
 
@@ -78,11 +81,16 @@ def read_lists(folder: Path, sources: Sequence[str] = SOURCES, allow_absolute: b
         for source in sources
     }
     present = {key: path for key, path in paths.items() if path.exists()}
+    others = _other_lists(folder)
     if not present:
         raise ValueError(
-            f'{folder} holds none of {", ".join(path.name for path in paths.values())}. Build the lists with '
-            'build_lists, and name their folder with --lists'
+            f'{folder} holds none of {", ".join(path.name for path in paths.values())}'
+            f'{f"; there are {first_few(others)}" if others else ""}. Build the lists with build_lists, and name their '
+            'folder with --lists'
         )
+    if others:
+        detail = f'{first_few(others)} not read: lists are called train.txt, val.txt, test.txt, or ..._videos.txt'
+        lists.findings.append(Finding('list', folder.name, '', detail, is_warning=True))
     for (part, source), path in present.items():
         try:
             lists.entries[part, source] = list(_read_list(path, source, allow_absolute))
@@ -96,6 +104,13 @@ def read_lists(folder: Path, sources: Sequence[str] = SOURCES, allow_absolute: b
         lists.findings.append(Finding('classes', CLASSES, '', str(error)))
     _read_summary(folder / SUMMARY, lists)
     return lists
+
+
+def _other_lists(folder: Path) -> list[str]:
+    """Names of text files that may be meant as lists, and are not called so."""
+    ours = {CLASSES, *(f'{part}{kind}.txt' for part in PARTS for kind in ('', '_videos'))}
+    names = os.listdir(folder) if folder.is_dir() else []
+    return sorted(name for name in names if name.endswith('.txt') and name not in ours and not name.startswith('.'))
 
 
 def _read_list(path: Path, source: str, allow_absolute: bool) -> Iterator[Entry]:
@@ -127,7 +142,7 @@ def make_jobs(lists: Lists, folders: Mapping[str, Path]) -> list[Job]:
             if source == 'frames':
                 path, frames, slack = frames_place(folders[source], entry.name), entry.frames, 0
             else:
-                path = folders[source] / entry.name
+                path = Path(video_path(str(folders[source] / entry.name)))
                 frames, slack = _expected_frames(entry.key, decoded)
             jobs.append(Job(part, source, entry.name, path, frames, slack))
     return jobs

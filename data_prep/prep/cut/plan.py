@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from cdb_video_files.annotations import read_annotations
@@ -13,11 +12,19 @@ from prep.command import first_few
 from prep.cut.raw_annotations import clip_prefix, read_raw_actions
 from prep.cut.session import Cut, Recording
 from prep.cut.writer import CutOptions
+from prep.frames.data_root import EXTENSIONS, clip_of_video
+from prep.frames.video_tree import (
+    VideoTree,
+    counted,
+    hidden_note,
+    other_files_note,
+    read_video_tree,
+    repeated_note,
+)
 
 ANNOTATIONS = 'action_annotation'
 # About three minutes of an EGTEA recording.
 _CUTS = 16
-_ENDINGS = ('.mp4', '.avi', '.mkv', '.mov')
 
 
 class CutError(ValueError):
@@ -58,24 +65,36 @@ def wanted_clips(root: Path, labels: Path, everything: bool) -> list[ClipName]:
     return sorted(named.values())
 
 
-def find_recordings(folder: Path) -> dict[str, Path]:
-    """The videos below a folder, by session: their names without ending.
+def find_recordings(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The videos below a folder, by session: their names without ending. And sentences on what is left out.
 
     Raises:
         CutError: If there is none, or two are of one session.
+        FolderError: If a folder cannot be read.
     """
+    tree = read_video_tree(folder) if folder.is_dir() else VideoTree()
     videos: dict[str, Path] = {}
-    for parent, _, names in os.walk(folder):
-        for name in sorted(names):
-            path = Path(parent, name)
-            if name.startswith('.') or path.suffix.lower() not in _ENDINGS:
-                continue
-            if path.stem in videos:
-                raise CutError(f'{videos[path.stem]} and {path} are both of {path.stem}. Keep one')
-            videos[path.stem] = path
+    for file in tree.videos:
+        session, path = clip_of_video(file.name), folder / file
+        if session in videos:
+            raise CutError(f'{videos[session]} and {path} are both of {session}. Keep one')
+        videos[session] = path
+    others = other_files_note(folder, tree.others)
     if not videos:
-        raise CutError(f'{folder} holds no recording ({", ".join(_ENDINGS)}). Name their folder with --recordings')
-    return videos
+        more = ''.join(f' ({note})' for note in others)
+        raise CutError(
+            f'{folder} holds no recording ({", ".join(EXTENSIONS)}){more}. Name their folder with --recordings'
+        )
+    return videos, [*others, *hidden_note(folder, tree.hidden), *repeated_note(folder, tree.repeated)]
+
+
+def unused_note(sessions: Collection[str], clips: Sequence[ClipName], videos: Mapping[str, Path]) -> list[str]:
+    """Where sessions lack their recording: which recordings are of no session, for a name may be misspelt."""
+    unused = sorted(videos.keys() - {clip.session for clip in clips})
+    if not sessions or not unused:
+        return []
+    named = first_few([str(videos[name]) for name in unused])
+    return [f'{counted(len(unused), "recording")} of no session whose clips are wanted: {named}']
 
 
 def is_there(path: Path) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 import av
 
-from cdb_video_files.video.announced_length import LengthCheck
-from cdb_video_files.video.containers import picture_stream
+from cdb_video_files.video.announced_length import LengthCheck, stated_frames
+from cdb_video_files.video.containers import open_container, picture_stream
 from prep.decode.errors import VideoError
 
 
@@ -24,11 +24,11 @@ def announced_frames(path: Path) -> tuple[int, bool]:
             that it announces in place of a number of frames.
     """
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             stream = picture_stream(container)
             if stream is None:
                 raise VideoError('the file holds no video stream')
-            frames, is_bounded = stream.frames, True
+            frames, is_bounded = stated_frames(container, stream), True
             if not frames:
                 frames, is_bounded = _count_packets(container, stream)
     except (av.error.FFmpegError, OSError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from prep.command import first_few
 from prep.extract.clip import Outcome, Task
-from prep.frames.data_root import CLIPS, EXTENSIONS, OTHER_CLIPS, clip_of_video, clips_folder, is_video
+from prep.frames.data_root import CLIPS, EXTENSIONS, OTHER_CLIPS, clip_of_video, clips_folder
 from prep.frames.layouts import LAYOUTS
 from prep.frames.manifest import CutOffError, FolderError, Options
+from prep.frames.video_tree import other_files_note, read_video_tree, repeated_note
 
 
 @dataclass
@@ -34,6 +35,21 @@ class Plan:
     kept: int = 0
 
 
+@dataclass
+class Clips:
+    """What lies in the folder of the videos.
+
+    Attributes:
+        tasks: The clips.
+        unreadable: What is none or must not be touched, each with the reason.
+        notes: Sentences on whatever else is there and is left out.
+    """
+
+    tasks: list[Task]
+    unreadable: list[Outcome]
+    notes: list[str]
+
+
 @dataclass(frozen=True)
 class Shard:
     """One of `count` parts of the clips, number `index` from 1."""
@@ -50,21 +66,18 @@ class Shard:
         return number % self.count == self.index - 1
 
 
-def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[list[Task], list[Outcome]]:
+def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> Clips:
     """All clips below `data_root`/cropped_clips or video_clips/cropped_clips that belong to a shard, sorted by name.
 
     Args:
         data_root: See above.
         out: The folder that their frames go to.
         layout: A key of LAYOUTS.
-        shard: Which part of the clips.
-
-    Returns:
-        The clips, and those that are none or must not be touched, each with the reason.
+        shard: Which part of the clips, and of the files that are left out.
 
     Raises:
-        FolderError: If there are none, both folders are there, or two clips would share a place or have one
-            in the other's.
+        FolderError: If there are none, both folders are there, a folder cannot be read, or two clips would share a
+            place or have one in the other's.
     """
     clips = clips_folder(data_root)
     if not clips.is_dir():
@@ -73,8 +86,9 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
         )
     tasks: dict[Path, Task] = {}
     unreadable = []
-    for source in sorted(_walk(clips)):
-        relative = source.relative_to(clips)
+    tree = read_video_tree(clips)
+    for relative in sorted((*tree.videos, *tree.hidden)):
+        source = clips / relative
         task = Task(source, out / (clip_of_video(str(relative)) + LAYOUTS[layout].suffix), layout)
         if (why := _why_no_clip(source, relative)) is not None:
             unreadable.append(Outcome(task, damage=why))
@@ -84,27 +98,21 @@ def find_clips(data_root: Path, out: Path, layout: str, shard: Shard) -> tuple[l
         else:
             tasks[task.target] = task
     if not tasks and not unreadable:
-        raise FolderError(f'{clips} holds no video ({", ".join(EXTENSIONS)}). Put the trimmed clips into it')
+        others = ''.join(f' ({note})' for note in other_files_note(clips, tree.others))
+        raise FolderError(f'{clips} holds no video ({", ".join(EXTENSIONS)}){others}. Put the trimmed clips into it')
     _check_nesting(tasks)
 
     def is_ours(source: Path) -> bool:
         return shard.holds(source.relative_to(clips).as_posix())
 
-    return (
+    return Clips(
         [task for task in tasks.values() if is_ours(task.source)],
         [outcome for outcome in unreadable if is_ours(outcome.task.source)],
+        [
+            *other_files_note(clips, [file for file in tree.others if shard.holds(file.as_posix())]),
+            *repeated_note(clips, [pair for pair in tree.repeated if shard.holds(pair[0].as_posix())]),
+        ],
     )
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    visited: set[Path] = set()
-    # Downloads are often linked in from another disk; a link back up must not loop for ever.
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        if (real := Path(parent).resolve()) in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        yield from (Path(parent, name) for name in names if is_video(name))
 
 
 def _why_no_clip(source: Path, relative: Path) -> str | None:

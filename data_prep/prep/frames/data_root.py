@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cdb_video_files.lists import is_listed_name, packed_name, slashed_name
 from prep.frames.manifest import FolderError
 from prep.frames.pack import SUFFIX as PACK_SUFFIX
 
 # What the name of a video ends in, in any case of its letters.
-EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
+EXTENSIONS = (
+    *('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts'),
+    *('.mts', '.m2ts', '.vob', '.ogv', '.gif'),
+)
 CLIPS, FRAMES, PACKS = 'cropped_clips', 'frames', 'packs'
+# What the file browsers of macOS and Windows leave in any folder.
+SYSTEM_FILES = ('.DS_Store', 'Thumbs.db', 'desktop.ini')
+# What cut_clips leaves beside the clips that it makes.
+CUT_RECORD = 'cut_clips.json'
 # Where some downloads of EGTEA have the clips.
 OTHER_CLIPS = f'video_clips/{CLIPS}'
 
@@ -27,8 +35,8 @@ def clip_of_video(name: str) -> str:
 
 
 def clip_of_frames(name: str) -> str:
-    """The clip whose frames a name in a list stands for: a folder, or a pack with or without its suffix."""
-    return name.removesuffix(PACK_SUFFIX)
+    """The clip whose frames a name in a list stands for: a folder, with or without a slash behind it, or a pack."""
+    return name.rstrip('/').removesuffix(PACK_SUFFIX)
 
 
 def clips_folder(root: Path) -> Path:
@@ -62,6 +70,14 @@ def frames_folder(root: Path) -> Path:
     packs = root / PACKS
     there = packs.is_dir() and any(place.is_dir() or place.suffix == PACK_SUFFIX for place in packs.iterdir())
     return packs if there else root / FRAMES
+
+
+def listed_frames(frames: Path, clip: str) -> str:
+    """The name of a clip in a frame list: its own, or where a line cannot hold that with `.pack` or `/` behind it."""
+    if is_listed_name(clip):
+        return clip
+    is_pack = frames_place(frames, clip).name != Path(clip).name
+    return packed_name(clip) if is_pack else slashed_name(clip)
 
 
 def frames_place(frames: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prep.folders import partial_name
+from prep.frames.data_root import SYSTEM_FILES
 from prep.frames.manifest import FolderError, Manifest, Options, Source, manifest_from_json, manifest_to_json
 
 __all__ = [
@@ -145,9 +146,10 @@ def put_in_place(partial: Path, folder: Path) -> None:
 
 
 def foreign_names(folder: Path) -> list[str]:
-    """Names in the folder that extract_frames did not write."""
+    """Names in the folder that neither extract_frames nor a file browser wrote."""
     names = os.listdir(folder)
-    return sorted(name for name in names if name != MANIFEST_NAME and not _is_frame_name(name))
+    ours = (MANIFEST_NAME, *SYSTEM_FILES)
+    return sorted(name for name in names if name not in ours and not _is_frame_name(name))
 
 
 def _is_frame_name(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cdb_video_files.class_lists import write_class_names
 from prep.command import first_few
+from prep.frames.data_root import SYSTEM_FILES
 from prep.frames.folder import FolderError, put_in_place
 from prep.lists.split_clips import PARTS
 
@@ -56,20 +57,37 @@ def write_folder(
     return 'written'
 
 
+def check_folder(folder: Path) -> None:
+    """See that lists may be written into a folder at all, before the long work; whether they differ shows after it.
+
+    Raises:
+        FolderError: If it is a file, or holds something else.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FolderError(f'{folder} is a file. Name a folder for the lists')
+    ours = {f'{part}{kind}.txt' for part in PARTS for kind in ('', '_videos')} | {CLASSES, SUMMARY, PLOT}
+    foreign = sorted(name for name in _names(folder) if name not in ours)
+    if foreign:
+        raise FolderError(
+            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
+            'files: move these away.'
+        )
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name not in SYSTEM_FILES}
+
+
 def _same_files(folder: Path, other: Path) -> bool:
-    names = {path.name for path in folder.iterdir() if path.name != PLOT}
+    names = _names(folder) - {PLOT}
     return names == {path.name for path in other.iterdir()} and all(
         (folder / name).read_bytes() == (other / name).read_bytes() for name in names
     )
 
 
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    ours = {f'{part}{kind}.txt' for part in PARTS for kind in ('', '_videos')} | {CLASSES, SUMMARY, PLOT}
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
-    if foreign:
-        raise FolderError(
-            f'{folder} holds something else: {first_few(foreign)}. build_lists replaces only its own '
-            'files: move these away.'
-        )
+    check_folder(folder)
     if not overwrite:
         raise FolderError(f'{folder} holds other lists than these. Keep them, or replace them with --overwrite.')

@@ -76,8 +76,16 @@ def count_warnings(summary: Mapping[str, Any]) -> list[str]:
             'nothing is held out, so there is no val.txt. Class difficulty is measured on '
             'validation clips: choose a --hold-out before training with CDB.'
         )
-        return found
-    return [*found, *_validation_warnings(summary)]
+        return [*found, *test_warnings(summary)]
+    return [*found, *_validation_warnings(summary), *test_warnings(summary)]
+
+
+def test_warnings(summary: Mapping[str, Any]) -> list[str]:
+    """Warn of classes that a test says nothing of."""
+    absent = [entry['name'] for entry in summary['classes'] if entry.get('test') == 0]
+    if not absent:
+        return []
+    return [f'no test clip: {", ".join(absent)}. A test says nothing of them, and its mean is that of the others.']
 
 
 def _validation_warnings(summary: Mapping[str, Any]) -> Iterator[str]:

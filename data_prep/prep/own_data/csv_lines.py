@@ -1,6 +1,7 @@
 """A CSV of your own clips: which video has which label, and perhaps which part and group. Reads text alone.
 
-    path,label[,split][,group]          one header line, columns in any order, others are not read
+    path,label[,split][,group]                          one header line, columns in any order, others are not read
+    label,youtube_id,time_start,time_end[,split]        Kinetics: of <youtube_id>_<start, 6 digits>_<end, 6 digits>.mp4
 
 Every line that breaks a rule is named.
 """
@@ -9,33 +10,46 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cdb_video_files.class_lists import check_class_names
 from cdb_video_files.lists import parse_relative_path, read_frame_list, read_video_list
 from cdb_video_files.records import AnnotationError
 from prep.command import first_few
-from prep.frames.data_root import EXTENSIONS, is_video
-from prep.own_data.clips import PART_NAMES, OwnClip, OwnClipsError, OwnLine
+from prep.own_data.clips import OwnClip, OwnClipsError, OwnLine, part_called
+from prep.own_data.stored_videos import StoredVideos
 
 GROUP_COLUMNS = ('group', 'subject', 'session')
+KINETICS = ('youtube_id', 'time_start', 'time_end')
 _DELIMITERS = (',', ';', '\t')
+# Whole seconds; pandas may have made 12.0 of 12.
+_SECONDS = re.compile(r'([0-9]{1,6})(?:\.0*)?', re.ASCII)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns. `split` and `group` may be None: then the usual names are looked for."""
+    """Names of the columns. `split` and `group` may be None: then the usual names are looked for.
+
+    With `of_kinetics` a file is called after the columns KINETICS, and `path` is the first of them.
+    """
 
     path: str = 'path'
     label: str = 'label'
     split: str | None = None
     group: str | None = None
+    of_kinetics: bool = False
 
 
-def read_csv(path: Path, columns: Columns) -> list[OwnLine]:
+def read_csv(path: Path, columns: Columns, stored: StoredVideos) -> list[OwnLine]:
     """Read a CSV with a header line; comma, semicolon or tab; UTF-8, with or without byte order mark.
+
+    Args:
+        path: The CSV.
+        columns: What its columns are called.
+        stored: Where names without an ending are looked for.
 
     Raises:
         OwnClipsError: If a column is missing or a line breaks a rule; the first few are named.
@@ -48,7 +62,7 @@ def read_csv(path: Path, columns: Columns) -> list[OwnLine]:
     for number, cells in rows:
         where = f'{path}:{number}'
         try:
-            lines.append(_line(dict(zip(header, cells, strict=True)), columns, where))
+            lines.append(_line(dict(zip(header, cells, strict=True)), columns, where, stored))
         except AnnotationError as error:
             problems.append(f'{where}: {error}')
         except ValueError:
@@ -69,8 +83,9 @@ def _rows(path: Path, columns: Columns) -> Iterator[tuple[int, list[str]]]:
         raise OwnClipsError(f'{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8') from error
     first = text.lstrip().split('\n', 1)[0]
     # The delimiter that shows the columns which must be there; a spreadsheet writes what its language has.
-    needed = {columns.path, columns.label}
-    delimiter = next((mark for mark in _DELIMITERS if needed <= {cell.strip() for cell in _cells(first, mark)}), ',')
+    needed = ({columns.path, columns.label}, {*KINETICS, columns.label})
+    headers = {mark: {cell.strip() for cell in _cells(first, mark)} for mark in _DELIMITERS}
+    delimiter = next((mark for mark, header in headers.items() if any(names <= header for names in needed)), ',')
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True, skipinitialspace=True)
     found = False
     try:
@@ -98,19 +113,26 @@ def _found(columns: Columns, header: Sequence[str], path: Path) -> Columns:
         raise OwnClipsError(
             f'{path}:1: the columns {", ".join(groups)} could all be groups. Choose with --group-column'
         )
-    found = Columns(
-        columns.path,
-        columns.label,
-        columns.split or ('split' if 'split' in header else None),
-        columns.group or (groups[0] if groups else None),
+    found = replace(
+        _with_kinetics(columns, header),
+        split=columns.split or ('split' if 'split' in header else None),
+        group=columns.group or (groups[0] if groups else None),
     )
-    for option, name in vars(found).items():
+    for option in ('path', 'label', 'split', 'group'):
+        name = getattr(found, option)
         if name is not None and name not in header:
             raise OwnClipsError(
                 f'{path}:1: no column is called {name!r}; there are {", ".join(map(repr, header))}. '
                 f'{_finished(path) or f"Rename it, or say which one it is with --{option}-column"}'
             )
     return found
+
+
+def _with_kinetics(columns: Columns, header: Sequence[str]) -> Columns:
+    """The columns; those of Kinetics where they are there, and no column of paths was named or is called so."""
+    if columns.path != Columns.path or columns.path in header or not set(KINETICS) <= set(header):
+        return columns
+    return replace(columns, path=KINETICS[0], of_kinetics=True)
 
 
 def _finished(path: Path) -> str | None:
@@ -131,19 +153,18 @@ def _finished(path: Path) -> str | None:
     return None
 
 
-def _line(row: Mapping[str, str], columns: Columns, where: str) -> OwnLine:
+def _line(row: Mapping[str, str], columns: Columns, where: str, stored: StoredVideos) -> OwnLine:
     path = PurePosixPath(parse_relative_path(row[columns.path])).as_posix()
     if path == '.':
-        raise AnnotationError('the path is empty', 'Name a video')
-    if not is_video(path):
-        raise AnnotationError(f'{path!r} is no video by its extension', f'Known are {", ".join(EXTENSIONS)}')
+        raise AnnotationError(f'the {columns.path} is empty', 'Name a video')
+    path = stored.with_ending(_kinetics_name(row) if columns.of_kinetics else path)
     label = row[columns.label]
     if not label:
         raise AnnotationError('the label is empty', 'Name the class')
     check_class_names([label])
     part = None
     if columns.split is not None:
-        part = PART_NAMES.get(row[columns.split].lower())
+        part = part_called(row[columns.split])
         if part is None:
             raise AnnotationError(
                 f'{columns.split} {row[columns.split]!r} is not train, val or test', 'Write one of the three'
@@ -152,6 +173,18 @@ def _line(row: Mapping[str, str], columns: Columns, where: str) -> OwnLine:
     if group == '':
         raise AnnotationError(f'the {columns.group} is empty', 'Name it for every video; a name of its own will do')
     return OwnLine(OwnClip(path, group), label, part, where)
+
+
+def _kinetics_name(row: Mapping[str, str]) -> str:
+    """What those who download Kinetics call the file of a row, without its ending."""
+    name, *times = (row[column] for column in KINETICS)
+    seconds = [_SECONDS.fullmatch(text) for text in times]
+    for column, text, match in zip(KINETICS[1:], times, seconds, strict=True):
+        if match is None:
+            raise AnnotationError(
+                f'{column} {text!r} is not a whole number of seconds', 'Correct it, or name the files in a column path'
+            )
+    return '_'.join([name, *(f'{int(match[1]):06d}' for match in seconds if match is not None)])
 
 
 def _twice(lines: Sequence[OwnLine]) -> Iterator[str]:

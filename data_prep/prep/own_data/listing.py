@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,14 @@ from cdb_video_files.lists import FrameEntry, VideoEntry, write_frame_list, writ
 from prep.command import first_few
 from prep.decode.errors import VideoError
 from prep.decode.video_header import announced_frames
-from prep.frames.folder import FolderError, Manifest, Options
+from prep.frames.data_root import is_video, listed_frames
+from prep.frames.folder import FolderError, Manifest
 from prep.lists.media import check_made_alike, look_for_clip
 from prep.lists.split_clips import PARTS
 from prep.own_data.clips import OwnClip, OwnClipsError, OwnLine
 from prep.own_data.divide import divide
+from prep.own_data.spelling import shown
+from prep.own_data.stored_videos import StoredVideos
 
 _DEFAULT_SHARE = 0.15
 
@@ -38,11 +42,15 @@ class Found:
         lengths: Frames of each clip: decoded ones where there are frames, else what the header states.
         missing: Clips that cannot be used, each with the reason.
         unbounded: Clips that announce neither a number of frames nor a duration, so that a cut cannot be seen.
+        manifests: Of the frames of each clip, where they are wanted and there.
+        twice: Pairs of clips that are one file under two names.
     """
 
     lengths: dict[OwnClip, int] = field(default_factory=dict)
     missing: dict[OwnClip, str] = field(default_factory=dict)
     unbounded: int = 0
+    manifests: dict[OwnClip, Manifest] = field(default_factory=dict)
+    twice: list[tuple[OwnClip, OwnClip]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -60,43 +68,65 @@ class Division:
     seed: int
 
 
-def look_for_videos(lines: Sequence[OwnLine], videos: Path, frames: Path | None) -> Found:
-    """Open every video, and look at its frames if they are wanted.
+def look_for_files(lines: Sequence[OwnLine], stored: StoredVideos, frames: Path | None) -> Found:
+    """Look whether every video is there, and its frames if they are wanted; opens none.
 
     Args:
         lines: The clips.
-        videos: Folder of the videos.
+        stored: The folder of the videos; what else is there names what may be meant by a name that is not.
         frames: Folder of frames or packs; None = not wanted.
 
     Raises:
         FolderError: If the frames were not all extracted with the same options.
     """
     found = Found()
-    options: Counter[Options] = Counter()
-    for line in tqdm(lines, desc='opening', unit='video', leave=False, disable=None):
-        clip, video = line.clip, videos / line.clip.path
+    first: dict[tuple[int, int], OwnClip] = {}
+    for line in tqdm(lines, desc='looking', unit='video', leave=False, disable=None):
+        clip, video = line.clip, stored.folder / line.clip.path
         manifest, why = look_for_clip(video, None if frames is None else frames / clip.frame_dir)
-        try:
-            if why is None:
-                found.lengths[clip], is_bounded = _length(video, manifest)
-                found.unbounded += not is_bounded
-        except VideoError as error:
-            why = str(error)
+        if why is None and manifest is not None and manifest.source.name != video.name:
+            why = f'its frames were made from {manifest.source.name}'
         if why is not None:
-            found.missing[clip] = why
-        elif manifest is not None:
-            options[manifest.options] += 1
-    check_made_alike(options)
+            found.missing[clip] = why if video.is_file() else f'{why}{_more(clip, stored)}'
+            continue
+        if manifest is not None:
+            found.manifests[clip] = manifest
+        status = video.stat()
+        if (other := first.setdefault((status.st_dev, status.st_ino), clip)) != clip:
+            found.twice.append((other, clip))
+    check_made_alike(Counter(manifest.options for manifest in found.manifests.values()))
     return found
 
 
-def _length(video: Path, manifest: Manifest | None) -> tuple[int, bool]:
-    announced, is_bounded = announced_frames(video)
-    if manifest is None:
-        return announced, is_bounded
-    if manifest.source.name != video.name:
-        raise VideoError(f'its frames were made from {manifest.source.name}')
-    return manifest.frames, is_bounded
+def _more(clip: OwnClip, stored: StoredVideos) -> str:
+    """What to add of a video that is not there: what is in its place, that no ending helps, or what may be meant."""
+    place = stored.folder / clip.path
+    if os.path.lexists(place):
+        return ': a link that leads nowhere' if place.is_symlink() else ': not a regular file'
+    if not is_video(clip.path):
+        return ' of that name, with any ending'
+    nearly = stored.nearly(clip.path)
+    return '' if nearly is None else f', but {shown(nearly)} is there'
+
+
+def open_videos(lines: Sequence[OwnLine], videos: Path, found: Found) -> None:
+    """Open every video that is there, and complete what was found.
+
+    Args:
+        lines: The clips.
+        videos: Folder of the videos.
+        found: What `look_for_files` gave.
+    """
+    there = [line.clip for line in lines if line.clip not in found.missing]
+    for clip in tqdm(there, desc='opening', unit='video', leave=False, disable=None):
+        try:
+            announced, is_bounded = announced_frames(videos / clip.path)
+        except VideoError as error:
+            found.missing[clip] = str(error)
+            continue
+        manifest = found.manifests.get(clip)
+        found.lengths[clip] = announced if manifest is None else manifest.frames
+        found.unbounded += not is_bounded
 
 
 def check_missing(found: Found, lines: Sequence[OwnLine], allowed: bool) -> None:
@@ -159,11 +189,11 @@ def parts_of(lines: Sequence[OwnLine], names: Sequence[str]) -> dict[str, list[L
 
 
 def write_lists(
-    folder: Path, parts: Mapping[str, Sequence[Labelled]], lengths: Mapping[OwnClip, int], *, with_frames: bool
+    folder: Path, parts: Mapping[str, Sequence[Labelled]], lengths: Mapping[OwnClip, int], frames: Path | None
 ) -> None:
-    """Write the video list of every part, and its frame list if there are frames."""
+    """Write the video list of every part, and its frame list if there is a folder of frames."""
     for part, entries in parts.items():
         write_video_list(folder / f'{part}_videos.txt', [VideoEntry(e.clip.path, e.label) for e in entries])
-        if with_frames:
-            listed = [FrameEntry(e.clip.frame_dir, lengths[e.clip], e.label) for e in entries]
+        if frames is not None:
+            listed = [FrameEntry(listed_frames(frames, e.clip.frame_dir), lengths[e.clip], e.label) for e in entries]
             write_frame_list(folder / f'{part}.txt', listed)

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prep.command import first_few
+from prep.frames.video_tree import counted
+from prep.lists.report import test_warnings
 from prep.lists.split_clips import FEW_CLIPS, PARTS
-from prep.own_data.clips import OwnLine
+from prep.own_data.clips import OwnClip, OwnLine
+from prep.own_data.spelling import alike, shown
 
 
 def own_warnings(summary: Mapping[str, Any], lines: Sequence[OwnLine]) -> list[str]:
@@ -31,7 +34,35 @@ def own_warnings(summary: Mapping[str, Any], lines: Sequence[OwnLine]) -> list[s
             f'no training clip: {", ".join(summary["classes_without_training_clips"])}. A sampler that draws classes '
             'needs allow_empty=True, and nothing can be learnt about them.'
         )
-    return [*found, *_shared_groups(lines), *_validation_warnings(summary)]
+    return [
+        *found,
+        *_groups_alike(lines),
+        *_shared_groups(lines),
+        *_validation_warnings(summary),
+        *test_warnings(summary),
+    ]
+
+
+def same_file_warnings(twice: Sequence[tuple[OwnClip, OwnClip]]) -> list[str]:
+    """Warn of clips that are one file under two names."""
+    if not twice:
+        return []
+    named = first_few([f'{one.path} and {other.path}' for one, other in twice])
+    return [
+        f'{counted(len(twice), "video")} listed under two names, one file each: {named}. In two parts they make the '
+        'accuracy too good; with two labels one of them is wrong.'
+    ]
+
+
+def _groups_alike(lines: Sequence[OwnLine]) -> list[str]:
+    groups = alike(line.clip.group for line in lines if line.clip.group is not None)
+    if not groups:
+        return []
+    named = first_few([' and '.join(map(shown, group)) for group in groups])
+    return [
+        f'groups that differ in case, blanks, digits or Unicode form alone are taken for different ones: {named}. If '
+        'they are one, write one of them everywhere, or clips of one group may be in two parts.'
+    ]
 
 
 def _shared_groups(lines: Sequence[OwnLine]) -> list[str]:

@@ -6,7 +6,7 @@ import check_dataset
 import extract_frames
 import pytest
 
-from cdb_video_files.video.container_parts import avi_chunks, matroska_end
+from cdb_video_files.video.container_parts import avi_chunks, gif_ends, matroska_end
 from cdb_video_files.video.errors import ClipError
 from cdb_video_files.video.reader import Video
 from tests.support.clips import cut, write_avi
@@ -177,3 +177,25 @@ def test_matroska_of_unknown_length_is_read_as_far_as_it_goes(tmp_path):
 def test_headers_of_all_kinds(tmp_path, content, found):
     (tmp_path / 'x.mkv').write_bytes(content)
     assert matroska_end(tmp_path / 'x.mkv') == found
+
+
+SCREEN = b'GIF89a\x40\0\x30\0\x00\0\0'  # no table of colours
+COMMENT, IMAGE = b'!\xfe\x02hi\0', b',' + bytes(8) + b'\x80' + bytes(6) + b'\x02\x01x\x03;;;\0'
+
+
+@pytest.mark.parametrize(
+    ('content', 'ends'),
+    [
+        (SCREEN + COMMENT + IMAGE + b';', True),
+        (SCREEN + IMAGE + b'\0\0' + IMAGE + b';behind the end', True),
+        (SCREEN[:10] + b'\x81\0\0' + bytes(12) + IMAGE + b';', True),
+        (SCREEN + COMMENT + IMAGE, False),
+        (SCREEN + IMAGE[:-2], False),
+        (SCREEN + IMAGE[:5], False),
+        (SCREEN[:8], False),
+        (b'', False),
+    ],
+)
+def test_a_gif_ends_where_its_blocks_do(tmp_path, content, ends):
+    (tmp_path / 'x.gif').write_bytes(content)
+    assert gif_ends(tmp_path / 'x.gif') == ends
