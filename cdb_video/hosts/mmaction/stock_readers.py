@@ -39,11 +39,20 @@ def read(pipeline: Any, sample: _Sample) -> Any:
         return pipeline(sample)
     result: Any = sample
     for step in pipeline.transforms:
-        watched = _WATCHED.get(step.__class__.__name__) if _is_stock(step) else None
-        result = step(result) if watched is None else watched(step, result)
+        result = read_step(step, result)
         if result is None:
             return None
     return result
+
+
+def read_step(step: Any, sample: _Sample) -> Any:
+    """What one transform makes of `sample`.
+
+    Raises:
+        ClipError: If it is a reader, and finds the clip missing, or cannot read or decode it.
+    """
+    watched = _WATCHED.get(step.__class__.__name__) if _is_stock(step) else None
+    return step(sample) if watched is None else watched(step, sample)
 
 
 def why_not_replaced(pipeline: Any) -> str | None:
