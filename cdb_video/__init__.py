@@ -9,10 +9,13 @@ samplers with torch, the formulas, the history and the reports without.
 
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cdb_video.hosts.host import apply_mends, hosts
 from cdb_video.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from cdb_video.inference.load import load as load
 
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {
@@ -67,7 +70,9 @@ if hosts()[0].fault is None:
 
 
 def __getattr__(name: str) -> Any:
-    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on."""
+    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, and ``cdb_video.load``."""
+    if name == 'load':
+        return import_module('cdb_video.inference.load').load
     if name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
