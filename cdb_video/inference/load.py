@@ -72,7 +72,7 @@ def load(
         model=model.to(place).eval(),
         pipeline=ClipPipeline(transforms),
         class_names=names,
-        batch_size=batch_size or int(settings.get('test_dataloader', {}).get('batch_size') or 1),
+        batch_size=batch_size or int((settings.get('test_dataloader') or {}).get('batch_size') or 1),
         short_rule=_short_rule(settings, steps),
         config=config_path,
         checkpoint=chosen.path,
@@ -122,7 +122,8 @@ def _read_config(path: Path) -> Any:
 
 
 def _test_steps(settings: Any, path: Path, views: str) -> list[dict[str, Any]]:
-    dataset = _dataset(settings, 'test')
+    """The steps for a video, of the test or, where the config has none, of the validation."""
+    dataset = _dataset(settings, 'test') or _dataset(settings, 'val')
     pipeline = dataset.get('pipeline') or settings.get('test_pipeline')
     if not pipeline:
         raise ValueError(f'{path} has no test pipeline: set test_dataloader.dataset.pipeline, as for mim test')

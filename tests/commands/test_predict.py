@@ -167,3 +167,11 @@ def test_help_and_the_face_of_the_package_load_no_network(repository):
     )
     done = subprocess.run([sys.executable, '-c', code], cwd=repository, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ['False', 'False', 'False'], done.stderr
+
+
+def test_a_terminal_gets_a_bar_and_the_lines_above_it(run, clips, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    assert called(run, clips, '--topk', 1) == 0
+    printed = capsys.readouterr()
+    assert 'predicting' in printed.err
+    assert sum(line.startswith(str(clips)) for line in printed.out.splitlines()) == 3
