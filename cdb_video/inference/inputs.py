@@ -39,8 +39,10 @@ def find_inputs(named: Sequence[Path], root: Path | None = None) -> Inputs:
 
     Raises:
         FileNotFoundError: If something is not there, or of a list nothing is.
-        ValueError: If a folder or a list holds no video.
+        ValueError: If a folder or a list holds no video, or there is a `root` and no list.
     """
+    if root is not None and not any(_is_list(place) for place in named):
+        raise ValueError(f'--root {root} goes with a list (.txt), and none is named: leave it out')
     clips: dict[str, int | None] = {}
     notes: list[str] = []
     for place in named:
@@ -48,12 +50,16 @@ def find_inputs(named: Sequence[Path], root: Path | None = None) -> Inputs:
             clips |= dict.fromkeys(_videos_in(place, notes))
         elif not place.exists():
             raise FileNotFoundError(f'{place} does not exist: name a video, a folder of videos, or a list (.txt)')
-        elif place.suffix.lower() == _LIST_ENDING:
+        elif _is_list(place):
             clips |= _listed(place, place.parent if root is None else root)
         else:
             clips[str(place)] = None
     labels = {path: label for path, label in clips.items() if label is not None}
     return Inputs(tuple(clips), labels, tuple(notes))
+
+
+def _is_list(place: Path) -> bool:
+    return place.suffix.lower() == _LIST_ENDING and not place.is_dir()
 
 
 def _videos_in(folder: Path, notes: list[str]) -> list[str]:

@@ -143,7 +143,7 @@ def _built(settings: Any, steps: Sequence[Mapping[str, Any]], path: Path) -> tup
     init_default_scope(settings.get('default_scope', 'mmaction'))
     backbone = settings.model.get('backbone')
     if isinstance(backbone, dict) and backbone.get('pretrained'):
-        backbone.pretrained = None  # to be fetched for weights that are replaced at once
+        backbone['pretrained'] = None  # to be fetched for weights that are replaced at once
     try:
         model: nn.Module = MODELS.build(settings.model)
         transforms = [TRANSFORMS.build(dict(step)) for step in steps]

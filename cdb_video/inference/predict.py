@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
 
 from cdb_video.checks import check_positive
 from cdb_video.inference.reading import ClipPipeline, Read
@@ -37,7 +36,7 @@ class Predictor:
         reason: Why it is this checkpoint.
     """
 
-    model: nn.Module
+    model: Any
     pipeline: ClipPipeline
     class_names: tuple[str, ...]
     batch_size: int

@@ -84,7 +84,7 @@ class ClipPipeline:
                 sample['video_reader'] = reader
                 yield _read(sample, self._finish(sample, left), (span.first / rate, span.stop / rate))
         finally:
-            if hasattr(video, 'close'):
+            if video is not None and hasattr(video, 'close'):
                 video.close()
 
     def _sampled(self, opened: _Sample, rest: Sequence[Any], span: Span) -> tuple[_Sample, Sequence[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def find_checkpoint(work_dir: Path, named: Path | None = None) -> Chosen:
 def _recorded(best: Sequence[Path], newest: str | None, work_dir: Path) -> Path:
     from cdb_video.inference.checkpoint import read_checkpoint
 
-    known: dict[str, Any] = {} if newest is None else read_checkpoint(Path(newest)).runtime_info
+    known: Mapping[str, Any] = {} if newest is None else read_checkpoint(Path(newest)).runtime_info
     recorded = Path(str(known.get('best_ckpt', ''))).name
     for path in best:
         if path.name == recorded:

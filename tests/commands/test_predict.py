@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -103,12 +106,14 @@ def test_a_long_video_gets_a_table_and_a_page_of_windows(run, tmp_path, capsys):
     assert not (tmp_path / 'bare.html').exists()
 
 
-def test_what_was_found_is_written_when_it_is_stopped(run, clips, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_what_was_found_is_written_when_it_is_stopped(run, clips, tmp_path, monkeypatch, capsys, number):
     original = predict.Predictor.predict_all
 
     def stopped(self, paths):
         yield from original(self, list(paths)[:1])
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
+        time.sleep(30)
 
     monkeypatch.setattr(predict.Predictor, 'predict_all', stopped)
     assert called(run, clips, '--out', tmp_path / 'found.csv', '--topk', 1) == 130

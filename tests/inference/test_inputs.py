@@ -34,6 +34,8 @@ def test_paths_of_a_list_are_relative_to_the_root(folder, tmp_path):
         find_inputs([folder / 'b/list.txt'])
     with pytest.raises(FileNotFoundError, match=r'--root .*nowhere is no folder'):
         find_inputs([folder / 'b/list.txt'], folder / 'nowhere')
+    with pytest.raises(ValueError, match=r'--root .* goes with a list .*, and none is named'):
+        find_inputs([folder / 'a.mp4'], folder)
 
 
 def test_what_holds_no_video_is_refused(folder):

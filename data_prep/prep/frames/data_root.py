@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdb_video_files.video.containers import VIDEO_ENDINGS as EXTENSIONS
+from cdb_video_files.video.containers import VIDEO_ENDINGS
 from cdb_video_files.video.containers import is_video as is_video
 from prep.frames.manifest import FolderError
 from prep.frames.pack import SUFFIX as PACK_SUFFIX
 
+EXTENSIONS = VIDEO_ENDINGS
 CLIPS, FRAMES, PACKS = 'cropped_clips', 'frames', 'packs'
 # Where some downloads of EGTEA have the clips.
 OTHER_CLIPS = f'video_clips/{CLIPS}'
