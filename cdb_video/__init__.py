@@ -10,14 +10,17 @@ samplers with torch, the formulas, the history and the reports without.
 from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cdb_video.hosts.host import apply_mends, hosts
 from cdb_video.options import name_options
 from cdb_video.version import __version__ as __version__
 from cdb_video.watched_imports import when_imported
 
-_NAMES = ('__version__',)  # what there is beside the classes
+if TYPE_CHECKING:
+    from cdb_video.inference.load import load as load
+
+_NAMES = ('__version__', 'load')  # what there is beside the classes
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {
     'CDBLoss': ('losses.cdb', 'MODELS'),
@@ -87,9 +90,13 @@ if hosts()[0].fault is None:
 
 
 def __getattr__(name: str) -> Any:
-    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, and the list of those that can be had here."""
+    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, `load`, and the list of what can be had here."""
     if name == '__all__':
-        return [*_NAMES, *filter(_can_be_had, sorted(_REGISTERED))]
+        return [*filter(_can_be_had, [*_NAMES, *sorted(_REGISTERED)])]
+    if name == '__version__':
+        return __version__
+    if name == 'load':
+        return import_module('cdb_video.inference.load').load
     if name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:

@@ -9,6 +9,12 @@ CONTAINERS = 'mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif'
 """No pictures that stand still; no lists that name other files to read; no bare streams, for that is what a file with a
 lost header may be taken for, and they do not say how long they ought to be."""
 
+VIDEO_ENDINGS = (
+    '.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts',
+    '.mts', '.m2ts', '.vob', '.ogv', '.gif',
+)  # fmt: skip
+"""What the name of a video ends in, in any case of its letters."""
+
 
 def open_container(path: str | os.PathLike[str], **options: str) -> Any:
     """Open a video file with PyAV.
@@ -44,6 +50,11 @@ def picture_stream(container: Any) -> Any:
                 stream.codec_context.thread_count = 1
             return stream
     return None
+
+
+def is_video(name: str) -> bool:
+    """Whether a file is a video by its name."""
+    return name.lower().endswith(VIDEO_ENDINGS)
 
 
 def video_path(filename: str) -> str:

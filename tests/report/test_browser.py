@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cdb_video.inference.results import Timeline, Window, ranked
+from cdb_video.inference.timeline_page import render_timelines
 from cdb_video.report.compare.files import write_comparison
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods
@@ -118,6 +120,16 @@ def test_report_draws_every_picture_without_error_or_request(browser, pages):
     time.sleep(0.3)
     assert browser.execute_script('return document.querySelectorAll("script").length') == 3
     assert_clean(browser, pages / 'report.html')
+
+
+def test_timelines_are_drawn_without_error_or_request(browser, tmp_path):
+    windows = tuple(Window(at, at + 2.0, ranked([0.6, 0.4 - at / 100, at / 100], 'abc')) for at in range(9))
+    page = tmp_path / 'timeline.html'
+    page.write_bytes(render_timelines([Timeline('one.mp4', windows), Timeline('two.mp4', windows[:1])], 'a run'))
+    opened(browser, page)
+    assert len(browser.find_elements('css selector', '[data-figure]')) == 2
+    draw_all(browser)
+    assert_clean(browser, page)
 
 
 def test_a_thousand_classes_are_drawn_sorted_and_filtered_without_error_or_request(browser, tmp_path):

@@ -28,10 +28,17 @@ class MMAction(Host):
     }
 
     def mends(self) -> list[str]:
-        """Stand in for what MMAction2 1.2.0 came without, a folder and a package; let it keep the names of clips."""
-        from cdb_video.hosts.mmaction.mends import keep_clip_names, stub_importlib_metadata, stub_missing_drn
+        """Stand in for what MMAction2 1.2.0 came without; keep names of clips; let its tools know our transforms."""
+        from cdb_video.hosts.mmaction import mends
 
-        return [mend.__name__ for mend in (stub_missing_drn, stub_importlib_metadata, keep_clip_names) if mend()]
+        all_mends = (
+            mends.stub_missing_drn,
+            mends.stub_importlib_metadata,
+            mends.keep_clip_names,
+            mends.keep_fused_in_inferencer,
+            mends.read_videos_in_inference,
+        )
+        return [mend.__name__ for mend in all_mends if mend()]
 
     def refuse(self, model: Any, train_set: Any, val_set: Any) -> None:
         """Refuse several views of a clip where its heads give them no label, or no common score; and mistaken steps."""

@@ -119,7 +119,13 @@ class ClipFrames(SampleFrames):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add `frame_inds` and what belongs to it."""
-        num_frames = results['total_frames']
+        num_frames = results.get('total_frames')
+        if num_frames is None:
+            source = results.get('filename') or results.get('frame_dir')
+            raise ValueError(
+                f'nothing before ClipFrames says how many frames {source} has. A video needs VideoInit before it; with '
+                'a config of packs or frames, predict by cdb_video.load, which reads videos in their place'
+            )
         if num_frames < 1:
             source = results.get('frame_dir') or results.get('filename')
             raise ValueError(f'total_frames={num_frames} of {source}: a clip must have frames. Mend the list')

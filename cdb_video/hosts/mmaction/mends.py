@@ -7,6 +7,8 @@ Each mend looks for its fault and does nothing where the host is sound; each can
 * It imports ``importlib_metadata`` without declaring it.
 * Its PackActionInputs drops the name of a clip unless `meta_keys` asks for it, so dumps of `mim test` do not say whose
   scores they hold, and reports cannot name the clips that were misclassified.
+* Its inferencer knows transforms by name, and loses what a decoder of another name fuses;
+  ``inference_recognizer`` reads videos with pipelines of videos alone.
 
 What fails before this package is imported cannot be mended here: ``import mmaction`` refuses mmcv >= 2.2.
 ``tools/setup_env.sh`` checks for that.
@@ -20,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from cdb_video.hosts.mmaction.pipelines import composed_by_input, inferencer_steps
 from cdb_video.watched_imports import when_imported
 
 DRN_MODULE = 'mmaction.models.localizers.drn'
@@ -124,3 +127,69 @@ def _keep_names(module: ModuleType) -> bool:
 
     packing.__init__ = create_with_names
     return True
+
+
+def keep_fused_in_inferencer() -> bool:
+    """Let ``MMAction2Inferencer`` keep what stands in `fused`, and take one view whatever samples the frames.
+
+    It replaces each transform with 'Decode' in its name by one of its own, before that transform runs, and counts views
+    of SampleFrames alone. Configs without a transform of cdb_video are left to it.
+
+    Returns:
+        Whether the inferencer has the fault.
+    """
+    if "'Decode' in" not in _host_text('apis/inferencers/actionrecog_inferencer.py'):
+        return False
+    return when_imported('mmaction.apis.inferencers.actionrecog_inferencer', _mend_inferencer)
+
+
+def _mend_inferencer(module: Any) -> bool:
+    theirs = module.ActionRecogInferencer._init_pipeline
+    if hasattr(theirs, '__wrapped__'):
+        return False
+
+    @functools.wraps(theirs)
+    def init_pipeline(self: Any, cfg: Any) -> Any:
+        steps = inferencer_steps(cfg, self.input_format)
+        if steps is None:
+            return theirs(self, cfg)
+        first = {'type': 'InferencerPackInput', 'input_format': self.input_format, **self.pack_cfg}
+        return module.Compose([first, *steps])
+
+    module.ActionRecogInferencer._init_pipeline = init_pipeline
+    return True
+
+
+def read_videos_in_inference() -> bool:
+    """Let ``inference_recognizer`` read a video with a config that was trained on packs or frames.
+
+    It gives the path of a video to the config's test pipeline, whatever that reads; the sampler then misses
+    'total_frames'.
+
+    Returns:
+        Whether ``inference_recognizer`` has the fault.
+    """
+    if 'Compose(test_pipeline_cfg)' not in _host_text('apis/inference.py'):
+        return False
+    return when_imported('mmaction.apis.inference', _mend_inference)
+
+
+def _mend_inference(module: Any) -> bool:
+    theirs = module.Compose
+    if hasattr(theirs, '__wrapped__'):
+        return False
+
+    # Its own name in that module, so that those who have imported the function before have it too.
+    @functools.wraps(theirs, updated=())
+    def compose(steps: Any) -> Any:
+        return composed_by_input(theirs, steps)
+
+    module.Compose = compose
+    return True
+
+
+def _host_text(name: str) -> str:
+    """A module of MMAction2 as it stands on disk; empty where there is none."""
+    folder = _mmaction_folder()
+    path = None if folder is None else folder / name
+    return path.read_text(encoding='utf-8') if path is not None and path.is_file() else ''

@@ -41,17 +41,27 @@ def read(pipeline: Any, sample: _Sample) -> Any:
         return pipeline(sample)
     result: Any = sample
     for step in pipeline.transforms:
-        watched = _WATCHED.get(step.__class__.__name__) if _is_stock(step) else None
-        check_step(step, result)
-        try:
-            result = step(result) if watched is None else watched(step, result)
-        except AssertionError as error:
-            if not is_of_host(step):
-                raise
-            raise_in_words(step, result, error)
+        result = read_step(step, result)
         if result is None:
             return None
     return result
+
+
+def read_step(step: Any, sample: _Sample) -> Any:
+    """What one transform makes of `sample`.
+
+    Raises:
+        ClipError: If it is a reader, and finds the clip missing, or cannot read or decode it.
+        ValueError: If it is of mmaction2 and cannot do what it is there for.
+    """
+    watched = _WATCHED.get(step.__class__.__name__) if _is_stock(step) else None
+    check_step(step, sample)
+    try:
+        return step(sample) if watched is None else watched(step, sample)
+    except AssertionError as error:
+        if not is_of_host(step):
+            raise
+        raise_in_words(step, sample, error)
 
 
 def why_not_replaced(pipeline: Any) -> str | None:

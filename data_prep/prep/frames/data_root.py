@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cdb_video_files.lists import is_listed_name, packed_name, slashed_name
+from cdb_video_files.video.containers import VIDEO_ENDINGS
+from cdb_video_files.video.containers import is_video as is_video
 from prep.frames.manifest import FolderError
 from prep.frames.pack import SUFFIX as PACK_SUFFIX
 
-# What the name of a video ends in, in any case of its letters.
-EXTENSIONS = (
-    *('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts'),
-    *('.mts', '.m2ts', '.vob', '.ogv', '.gif'),
-)
+EXTENSIONS = VIDEO_ENDINGS
 CLIPS, FRAMES, PACKS = 'cropped_clips', 'frames', 'packs'
 # What the file browsers of macOS and Windows leave in any folder.
 SYSTEM_FILES = ('.DS_Store', 'Thumbs.db', 'desktop.ini')
@@ -20,11 +18,6 @@ SYSTEM_FILES = ('.DS_Store', 'Thumbs.db', 'desktop.ini')
 CUT_RECORD = 'cut_clips.json'
 # Where some downloads of EGTEA have the clips.
 OTHER_CLIPS = f'video_clips/{CLIPS}'
-
-
-def is_video(name: str) -> bool:
-    """Whether a file is a video by its name."""
-    return name.lower().endswith(EXTENSIONS)
 
 
 def clip_of_video(name: str) -> str:

@@ -262,6 +262,11 @@ def test_a_clip_without_frames_is_named(short_clips):
         ClipFrames(16, 4, short_clips=short_clips)({'total_frames': 0, 'start_index': 1, 'frame_dir': 'frames/s1/a'})
 
 
+def test_a_video_that_nobody_has_opened_is_named_with_a_remedy():
+    with pytest.raises(ValueError, match=r'how many frames a.mp4 has. A video needs VideoInit .* cdb_video.load'):
+        ClipFrames(16, 4)({'filename': 'a.mp4', 'start_index': 0})
+
+
 def test_without_mmaction_the_package_imports_and_the_name_says_what_is_missing():
     code = """
         import sys

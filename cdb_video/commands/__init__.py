@@ -1,0 +1,1 @@
+"""The commands of `cdb-video`: arguments -> parts -> print; each module has `main`."""

@@ -1,0 +1,103 @@
+"""What a user names to predict on: videos, folders of videos and lists -> the files, each once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdb_video.class_names import counted
+from cdb_video_files.records import read_lines
+from cdb_video_files.video.containers import VIDEO_ENDINGS, is_video
+
+_LIST_ENDING = '.txt'
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The clips that were named.
+
+    Attributes:
+        paths: Of the files, in order.
+        labels: Of those whose line in a list has one; from 0.
+        notes: What was passed over, in words.
+    """
+
+    paths: tuple[str, ...]
+    labels: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def find_inputs(named: Sequence[Path], root: Path | None = None) -> Inputs:
+    """The clips of videos, folders and lists.
+
+    Args:
+        named: Videos; folders, of which all videos are taken, at any depth; lists (.txt) of lines `<video>` or `<video>
+            <label>`.
+        root: Folder that relative paths of lists are relative to; None = that of the list.
+
+    Raises:
+        FileNotFoundError: If something is not there, or of a list nothing is.
+        ValueError: If a folder or a list holds no video, or there is a `root` and no list.
+    """
+    if root is not None and not any(_is_list(place) for place in named):
+        raise ValueError(f'--root {root} goes with a list (.txt), and none is named: leave it out')
+    clips: dict[str, int | None] = {}
+    notes: list[str] = []
+    for place in named:
+        if place.is_dir():
+            clips |= dict.fromkeys(_videos_in(place, notes))
+        elif not place.exists():
+            raise FileNotFoundError(f'{place} does not exist: name a video, a folder of videos, or a list (.txt)')
+        elif _is_list(place):
+            clips |= _listed(place, place.parent if root is None else root)
+        else:
+            clips[str(place)] = None
+    labels = {path: label for path, label in clips.items() if label is not None}
+    return Inputs(tuple(clips), labels, tuple(notes))
+
+
+def _is_list(place: Path) -> bool:
+    return place.suffix.lower() == _LIST_ENDING and not place.is_dir()
+
+
+def _videos_in(folder: Path, notes: list[str]) -> list[str]:
+    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    # What macOS leaves beside a.mp4 is ._a.mp4.
+    videos = [str(path) for path in files if is_video(path.name) and not path.name.startswith('._')]
+    others = Counter(path.suffix.lower() or 'no ending' for path in files if not is_video(path.name))
+    kinds = ', '.join(f'{number} of {ending}' for ending, number in others.most_common(4))
+    if not videos:
+        there = f'it holds {counted(len(files), "file")} ({kinds})' if files else 'it is empty'
+        raise ValueError(
+            f'{folder} holds no video ({", ".join(VIDEO_ENDINGS)}): {there}. Name the folder of the videos'
+        )
+    if others:
+        total = counted(sum(others.values()), 'file')
+        notes.append(f'{folder}: {total} with other endings than those of videos passed over ({kinds})')
+    return videos
+
+
+def _listed(path: Path, root: Path) -> dict[str, int | None]:
+    if not root.is_dir():
+        raise FileNotFoundError(f'--root {root} is no folder: name that which the paths of {path} are relative to')
+    clips = dict(_entries(path, root))
+    if not clips:
+        raise ValueError(f'{path} holds no entry: write a video a line, with its label behind it or not')
+    if not any(Path(clip).is_file() for clip in clips):
+        first = next(iter(clips))
+        raise FileNotFoundError(
+            f'of the {counted(len(clips), "video")} in {path} none is there, as {first}: name the folder that they '
+            'are relative to by --root, and a list of videos, not of frames'
+        )
+    return clips
+
+
+def _entries(path: Path, root: Path) -> Iterator[tuple[str, int | None]]:
+    for _, line in read_lines(path):
+        text = line.strip()
+        before, _, last = text.rpartition(' ')
+        has_label = bool(before.strip()) and last.isdecimal() and not (root / text).is_file()
+        if text:
+            yield str(root / (before.strip() if has_label else text)), int(last) if has_label else None

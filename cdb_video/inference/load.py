@@ -1,0 +1,211 @@
+"""From a work directory to a model that predicts: `cdb_video.load`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cdb_video.class_names import check_same_names
+from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.hosts.host import hosts
+from cdb_video.hosts.mmaction.pipelines import short_clip_rule, single_view, video_steps
+from cdb_video.inference.checkpoint import Checkpoint, load_weights, read_checkpoint
+from cdb_video.inference.predict import Predictor
+from cdb_video.inference.reading import ClipPipeline
+from cdb_video.inference.work_dir import check_folder, find_checkpoint, find_config
+from cdb_video.report.sources.checked_history import read_checked_history
+from cdb_video.version import __version__
+from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.video.errors import first_line
+
+VIEWS = ('test', 'single')
+_MISFITS = (KeyError, TypeError, ValueError, AttributeError, ImportError, AssertionError)
+
+
+def load(
+    work_dir: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str] | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    views: str = 'test',
+    batch_size: int | None = None,
+) -> Predictor:
+    """Make the model of a work directory ready to predict on videos.
+
+    The clips are read by the config's own test pipeline; readers of packs or frames become readers of video, and what
+    they fuse stays.
+
+    Args:
+        work_dir: Of a training.
+        checkpoint: A file, here or in `work_dir`; None = the best one, or the newest where the run kept no best.
+        config: Likewise; None = the only one in `work_dir`.
+        device: As torch names it; None = 'cuda' where there is one, else 'cpu'.
+        views: 'test' for the views of the test pipeline, 'single' for the middle crop of one clip in time.
+        batch_size: Clips that the network sees at once; None = the `batch_size` of the test.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, no config or no checkpoint.
+        ImportError: If mmaction2 cannot be imported.
+        ValueError: If an argument is outside its range, several files could be meant, the checkpoint cannot be read or
+            is of another model or class list, or the config asks for what is not there.
+    """
+    _check_arguments(views, batch_size)
+    place = check_device(device)
+    folder = Path(work_dir)
+    check_folder(folder)
+    config_path = find_config(folder, None if config is None else Path(config))
+    chosen = find_checkpoint(folder, None if checkpoint is None else Path(checkpoint))
+    settings = _read_config(config_path)
+    weights = read_checkpoint(chosen.path)
+    names = _class_names(settings, config_path, weights, folder)
+    steps = _test_steps(settings, config_path, views)
+    model, transforms = _built(settings, steps, config_path)
+    names = _checked_number(model, names, config_path)
+    load_weights(model, weights, config_path)
+    return Predictor(
+        model=model.to(place).eval(),
+        pipeline=ClipPipeline(transforms),
+        class_names=names,
+        batch_size=batch_size or int((settings.get('test_dataloader') or {}).get('batch_size') or 1),
+        short_rule=_short_rule(settings, steps),
+        config=config_path,
+        checkpoint=chosen.path,
+        reason=chosen.reason,
+    )
+
+
+def check_device(device: str | None) -> torch.device:
+    """The device of that name, which has to be there; None = a GPU where there is one.
+
+    Raises:
+        ValueError: If it is misspelt or not there.
+    """
+    if device is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place).item()
+    except (RuntimeError, NotImplementedError, AssertionError) as error:
+        gpus = torch.cuda.device_count()
+        there = "'cpu'" + ''.join(f", 'cuda:{number}'" for number in range(gpus))
+        raise ValueError(f'device={device!r} cannot be used ({first_line(error)}): here are {there}') from error
+    return place
+
+
+def _check_arguments(views: str, batch_size: int | None) -> None:
+    if views not in VIEWS:
+        raise ValueError(f'views={views!r}: must be one of {", ".join(map(repr, VIEWS))}')
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f'batch_size={batch_size!r}: must be a whole number >= 1, or None for that of the test')
+
+
+def _read_config(path: Path) -> Any:
+    """The config, with what its `custom_imports` name imported."""
+    mmaction = next(host for host in hosts() if host.package == 'mmaction')
+    if mmaction.fault is not None:
+        raise ImportError(f'prediction needs mmaction2, which cannot be imported: {mmaction.fault}. {mmaction.remedy}')
+    from mmengine.config import Config
+
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is a program
+        raise ValueError(
+            f'{path} cannot be read as a config ({type(error).__name__}: {first_line(error)}): name that of the '
+            'training by --config, and install or put on PYTHONPATH what its custom_imports name'
+        ) from error
+
+
+def _test_steps(settings: Any, path: Path, views: str) -> list[dict[str, Any]]:
+    """The steps for a video, of the test or, where the config has none, of the validation."""
+    dataset = _dataset(settings, 'test') or _dataset(settings, 'val')
+    pipeline = dataset.get('pipeline') or settings.get('test_pipeline')
+    if not pipeline:
+        raise ValueError(f'{path} has no test pipeline: set test_dataloader.dataset.pipeline, as for mim test')
+    if dataset.get('modality', 'RGB') != 'RGB':
+        raise ValueError(f'{path}: its test set has modality={dataset["modality"]!r}, and videos are read as RGB only')
+    try:
+        steps = video_steps(pipeline)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    return single_view(steps, settings.model) if views == 'single' else steps
+
+
+def _built(settings: Any, steps: Sequence[Mapping[str, Any]], path: Path) -> tuple[nn.Module, list[Any]]:
+    """The network with random weights, and the transforms."""
+    from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
+
+    init_default_scope(settings.get('default_scope', 'mmaction'))
+    backbone = settings.model.get('backbone')
+    if isinstance(backbone, dict) and backbone.get('pretrained'):
+        backbone['pretrained'] = None  # to be fetched for weights that are replaced at once
+    try:
+        model: nn.Module = MODELS.build(settings.model)
+        transforms = [TRANSFORMS.build(dict(step)) for step in steps]
+    except _MISFITS as error:
+        raise ValueError(
+            f'{path} cannot be built with cdb_video {__version__} and what is installed ({first_line(error)}): it was '
+            'trained with other versions, or its custom_imports lack a module'
+        ) from error
+    head = getattr(model, 'cls_head', None)
+    if head is not None and getattr(head, 'average_clips', 'prob') is None:
+        raise ValueError(
+            f'{path}: its head has average_clips=None, so it gives scores of each view and none of the clip: set '
+            "average_clips='prob' in model.cls_head"
+        )
+    return model, transforms
+
+
+def _class_names(settings: Any, path: Path, checkpoint: Checkpoint, folder: Path) -> tuple[str, ...] | None:
+    """The names that checkpoint and config have, which must agree; else those of the history; None = none has any."""
+    listed = _listed_names(_dataset(settings, 'test')) or _listed_names(_dataset(settings, 'train'))
+    check_same_names(checkpoint.class_names, listed, f'the checkpoint {checkpoint.path}', f'the config {path}')
+    names = checkpoint.class_names or listed
+    history = folder / HISTORY_NAME
+    return read_checked_history(history).class_names if names is None and history.is_file() else names
+
+
+def _listed_names(dataset: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names that a dataset of a config has; None where there are none, or its file has moved."""
+    classes = dataset.get('classes') or (dataset.get('metainfo') or {}).get('classes')
+    if not isinstance(classes, str):
+        return tuple(classes) if classes else None
+    file = Path(dataset.get('data_root') or '', classes)
+    return tuple(read_class_names(file)) if file.is_file() else None
+
+
+def _dataset(settings: Any, part: str) -> Mapping[str, Any]:
+    """The settings of a dataset, without what wraps it."""
+    dataset: Mapping[str, Any] = (settings.get(f'{part}_dataloader') or {}).get('dataset') or {}
+    while isinstance(inner := dataset.get('dataset') or next(iter(dataset.get('datasets') or ()), None), Mapping):
+        dataset = inner
+    return dataset
+
+
+def _checked_number(model: nn.Module, names: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:
+    number: Any = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
+    if names is None and number is None:
+        raise ValueError(f'{path}: the number of its classes is not known: set num_classes in model.cls_head')
+    if names is None:
+        return tuple(f'class {label}' for label in range(int(number)))
+    if number is not None and number != len(names):
+        raise ValueError(
+            f'the model of {path} has {number} classes, its class list {len(names)}: name config and checkpoint '
+            'of one run, by --config and --checkpoint'
+        )
+    return names
+
+
+def _short_rule(settings: Any, steps: Sequence[Mapping[str, Any]]) -> str:
+    """What happens to short clips here, and whether it did so in training."""
+    here = short_clip_rule(steps)
+    training = _dataset(settings, 'train').get('pipeline')
+    if not training:
+        return here
+    there = short_clip_rule(training)
+    return f'{here}, as in training' if there == here else f'{here}; in training {there}'

@@ -1,0 +1,105 @@
+"""What a work directory holds for inference: its config and the checkpoint to take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdb_video.launch import newest_checkpoint
+from cdb_video.report.sources.run_config import settings_of
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A checkpoint, and why it is this one.
+
+    Attributes:
+        path: The file.
+        reason: In words, for the user.
+    """
+
+    path: Path
+    reason: str
+
+
+def check_folder(work_dir: Path) -> None:
+    """See that there is such a folder.
+
+    Raises:
+        FileNotFoundError: If there is not.
+    """
+    if not work_dir.is_dir():
+        what = 'is no folder' if work_dir.exists() else 'does not exist'
+        raise FileNotFoundError(f'work directory {work_dir} {what}: name the folder that a training wrote to')
+
+
+def find_config(work_dir: Path, named: Path | None = None) -> Path:
+    """The config that mmengine left in a work directory, or the one that is named.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If there are several.
+    """
+    if named is not None:
+        return _existing(named, work_dir, 'config')
+    found = [path for path in sorted(work_dir.glob('*.py')) if 'model' in settings_of(path)]
+    if not found:
+        raise FileNotFoundError(
+            f'{work_dir} holds no config (*.py with a model), which every training leaves there: name the work '
+            'directory of a training, or its config by --config'
+        )
+    if len(found) > 1:
+        names = ', '.join(path.name for path in found)
+        raise ValueError(f'{work_dir} holds {len(found)} configs, {names}: choose one by --config')
+    return found[0]
+
+
+def find_checkpoint(work_dir: Path, named: Path | None = None) -> Chosen:
+    """The checkpoint to predict with: the one that is named, or the best, or the newest of a run that kept no best.
+
+    Of several best ones, as a run that was killed or that monitors several metrics leaves them, it is the one that the
+    newest checkpoint records as the run's best.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is not clear which of several is the best.
+    """
+    if named is not None:
+        return Chosen(_existing(named, work_dir, 'checkpoint'), 'as named')
+    best = sorted(work_dir.glob('best_*.pth'))
+    newest = newest_checkpoint(work_dir)
+    if len(best) == 1:
+        return Chosen(best[0], 'the best')
+    if best:
+        return Chosen(_recorded(best, newest, work_dir), "the best of several, by the run's own record")
+    if newest is None:
+        raise FileNotFoundError(
+            f'{work_dir} holds no checkpoint (best_*.pth, epoch_*.pth, iter_*.pth): let the training get to its first, '
+            'or name one by --checkpoint'
+        )
+    return Chosen(Path(newest), 'the newest; the run kept no best_*.pth')
+
+
+def _recorded(best: Sequence[Path], newest: str | None, work_dir: Path) -> Path:
+    from cdb_video.inference.checkpoint import read_checkpoint
+
+    known: Mapping[str, Any] = {} if newest is None else read_checkpoint(Path(newest)).runtime_info
+    recorded = Path(str(known.get('best_ckpt', ''))).name
+    for path in best:
+        if path.name == recorded:
+            return path
+    names = ', '.join(path.name for path in best)
+    raise ValueError(
+        f'{work_dir} holds {len(best)} best checkpoints, {names}, and no record of which is the one of the run: choose '
+        'one by --checkpoint'
+    )
+
+
+def _existing(named: Path, work_dir: Path, what: str) -> Path:
+    """A file as it is named, or below the work directory."""
+    for path in (named, work_dir / named):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f'{what} {named} does not exist, here or in {work_dir}: name a file that is there')
