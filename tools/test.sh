@@ -45,7 +45,7 @@ check() {
     fi
 }
 
-TYPED=(cdb_video cdb_video_files tools benchmarks noxfile.py)
+TYPED=(cdb_video cdb_video_command cdb_video_files tools benchmarks noxfile.py setup.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 # A process a core; tests of one file share what it made, so they stay together. In the order of tests/conftest.py, long
 # ones first; by itself xdist goes by the number of tests.
@@ -53,7 +53,7 @@ PARALLEL=(--numprocesses=auto --dist=loadfile --no-loadscope-reorder)
 if "$FAST"; then
     OPTIONS=("${PARALLEL[@]}" -m 'not training and not slow')
 else
-    OPTIONS=(--cov=cdb_video --cov=cdb_video_files --cov-report=term)
+    OPTIONS=(--cov=cdb_video --cov=cdb_video_command --cov=cdb_video_files --cov-report=term)
     if (($# == 0)); then OPTIONS+=("--cov-fail-under=$MINIMUM_COVERAGE" "${PARALLEL[@]}"); fi
 fi
 

@@ -1,16 +1,17 @@
 """Compare runs: mean and standard deviation over seeds, paired tests, gains and losses of every class.
 
-    python tools/compare.py RUN [RUN ...] [--baseline NAME] [--out DIR]
-    python tools/compare.py --group CE=work/ce_0,work/ce_1 --group CDB-S=work/s_0,work/s_1 --baseline CE
+    cdb-video compare RUN [RUN ...] [--baseline NAME] [--out DIR]
+    cdb-video compare --group CE=work/ce_0,work/ce_1 --group CDB-S=work/s_0,work/s_1 --baseline CE
 
-A RUN is a work directory after `mim test`, best with `--dump WORK_DIR/predictions.pkl`. Runs of one config are one
+A RUN is a work directory after a test, best with `--dump WORK_DIR/predictions.pkl`. Runs of one config are one
 method with several seeds; --group names methods in its place, and a name that is given several times gets the runs of
 all. Prints Markdown and writes compare.csv, compare_classes.csv, compare.md and compare.html to --out (default:
 compare).
 
 With two or more seeds in common, methods are compared by a paired t-test over these seeds. With one, over clips: top-1
 by McNemar's exact test, the others by a paired bootstrap over sessions; that says nothing of the spread between seeds.
-Exit code 2 if runs are missing, cannot be read, or have different classes or clips.
+Exit code 2 if runs are missing, cannot be read, or have different classes or clips. In a checkout, python
+tools/compare.py is the same command.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from cdb_video.report.compare.files import format_comparison, write_comparison
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options
-from cdb_video.report.pages.console import print_result, run, write_files
+from cdb_video.report.pages.console import print_result, write_files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,7 +71,3 @@ def _groups(texts: Sequence[str]) -> dict[str, list[Path]]:
             raise ValueError(f'--group {text!r}: write NAME=RUN,RUN')
         groups.setdefault(name, []).extend(Path(run) for run in runs.split(','))
     return groups
-
-
-if __name__ == '__main__':
-    run(main)

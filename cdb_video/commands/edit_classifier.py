@@ -1,12 +1,13 @@
 """Change the classifier of a trained model without training, and choose by how much on the validation set.
 
-    python tools/edit_classifier.py tau-norm CONFIG CHECKPOINT OUT [--values 0 0.25 0.5 0.75 1]
-    python tools/edit_classifier.py adjust-logits CONFIG CHECKPOINT OUT --values 1
+    cdb-video edit-classifier tau-norm CONFIG CHECKPOINT OUT [--values 0 0.25 0.5 0.75 1]
+    cdb-video edit-classifier adjust-logits CONFIG CHECKPOINT OUT --values 1
 
 tau-norm divides each row of the last layer by its length to the power tau, and drops the bias; adjust-logits takes
 t log(share of the class among the training clips) from its scores. With several values each is validated as CONFIG
 has it, and the best by --metric is written to OUT, the first of equal ones; with one value nothing is run. OUT is
-a checkpoint as any other: test it with tools/test.py CONFIG OUT. Exit code 2 if it cannot be made.
+a checkpoint as any other: test it with `cdb-video test CONFIG OUT`. Exit code 2 if it cannot be made. In a checkout,
+python tools/edit_classifier.py is the same command.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.classifier.edits import EDITS, edited, read_checkpoint, save, validate
 
 VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
@@ -50,9 +50,9 @@ def _check_out(checkpoint: Path, out: Path) -> None:
 
 def _scores(path: Path, made: Sequence[dict[str, object]], metric: str) -> list[float]:
     """The metric of every edited checkpoint on the validation set of a config."""
-    from mmengine.config import Config
+    from cdb_video.launch_config import read_config
 
-    config = Config.fromfile(path)
+    config = read_config(str(path))
     missing = [name for name in ('model', 'val_dataloader', 'val_evaluator') if not config.get(name)]
     if missing:
         raise ValueError(
@@ -83,7 +83,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--metric', default='acc/mean1', help='the validation result to choose by (default: acc/mean1)')
     parser.add_argument('--layer', default='cls_head.fc_cls', help='name of the classifier in the model')
     return parser
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,14 +1,14 @@
 """Print the class report of a work directory, and write it as files: accuracy, difficulty, weight by class.
 
-    python tools/report.py WORK_DIR [--dump predictions.pkl]
-    python tools/report.py class_history.jsonl
-    python tools/report.py predictions.pkl --classes classes.txt --out DIR
+    cdb-video report WORK_DIR [--dump predictions.pkl]
+    cdb-video report class_history.jsonl
+    cdb-video report predictions.pkl --classes classes.txt --out DIR
 
 Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
---out. Training writes the report for the validation set, `mim test` for the test set; with `--dump` it also says what
-is taken for what; a dump that the report there was made with is found again. A dump is a pickle: it is read without
-executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read or do not belong together,
-or the report would replace one that says more.
+--out. Training writes the report for the validation set, a test the one for the test set; with `--dump` it also says
+what is taken for what; a dump that the report there was made with is found again. A dump is a pickle: it is read
+without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read or do not belong
+together, or the report would replace one that says more. In a checkout, python tools/report.py is the same command.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from cdb_video.report import format_summary, format_table
 from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, Options, build_insight
-from cdb_video.report.pages.console import print_result, run, write_files
+from cdb_video.report.pages.console import print_result, write_files
 from cdb_video.report.pages.files import check_replaces, write_report
 from cdb_video.report.sources.source import read_run
 from cdb_video_files.class_lists import read_class_names
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--dump',
         type=Path,
-        help='predictions of mim test --dump (default: those of the last report, or predictions.pkl)',
+        help='predictions of test --dump (default: those of the last report, or predictions.pkl)',
     )
     parser.add_argument('--classes', type=Path, help='a file with one class name a line')
     parser.add_argument('--out', type=Path, help='where the files go (default: beside what is read)')
@@ -71,7 +71,3 @@ def _console(insight: Insight, path: Path) -> str:
     metrics = {name: value for name, value in insight.all_metrics.items() if name not in mute}
     lines = [title, format_summary(metrics), format_table(insight.rows)]
     return '\n'.join(lines + [f'note: {note}' for note in insight.shown_notes])
-
-
-if __name__ == '__main__':
-    run(main)

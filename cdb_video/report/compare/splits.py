@@ -1,31 +1,15 @@
-"""Average test results over splits, as published numbers on EGTEA are: mean and standard deviation.
+"""Test results of several splits -> their mean and standard deviation, by metric and by class."""
 
-    python tools/average_splits.py work_dirs/split1 work_dirs/split2 work_dirs/split3 [--out average.json]
-
-Reads `class_report.json` of each work directory, which `mim test` wrote for the test set of its split, and
-prints each metric for each split with mean and standard deviation (of the sample, n - 1) over the splits, then
-the mean accuracy of every class, hardest first. Which split it is, is read from the list of the test set in the config
-that the run left in its work directory (`.../verb_split2/test.txt`); where it cannot be told, the output says so.
-`--out` writes the same as JSON. Exit code 2 if a report is missing, is not of a test set, has other classes than the
-first, or is of the same split as another.
-"""
-
-import argparse
-import json
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from cdb_video.report.class_report.file import REPORT_NAME, read_class_report
 from cdb_video.report.class_report.metrics import is_share
 from cdb_video.report.class_report.text import markdown_text
-from cdb_video.report.pages.console import run
 from cdb_video.report.sources.run_config import tested_split
-from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import is_number
-from cdb_video_files.json_values import plain
 
 
 @dataclass(frozen=True)
@@ -133,8 +117,8 @@ def _checked_splits(work_dirs: Sequence[Path]) -> list[int | None]:
     for place, (split, path) in enumerate(zip(splits, work_dirs, strict=True)):
         if split is not None and split in splits[:place]:
             raise ReportError(
-                f'{work_dirs[splits.index(split)]} and {path} are both of split {split}: name one run a split (tools/'
-                'compare.py takes several seeds)'
+                f'{work_dirs[splits.index(split)]} and {path} are both of split {split}: name one run a split '
+                '(`cdb-video compare` takes several seeds)'
             )
     return splits
 
@@ -163,25 +147,6 @@ def format_average(result: Average) -> str:
     return '\n'.join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('work_dirs', nargs='+', type=Path, metavar='WORK_DIR')
-    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the averages as JSON')
-    args = parser.parse_args(argv)
-    try:
-        result = average(args.work_dirs)
-        if args.out:
-            write_atomically(
-                args.out, (json.dumps(plain(asdict(result)), indent=1, ensure_ascii=False) + '\n').encode()
-            )
-    except (ReportError, OSError) as error:
-        print(f'average_splits: {error}.', file=sys.stderr)
-        return 2
-    print(format_average(result))
-    return 0
-
-
 def _spread(values: list[float]) -> Spread:
     return Spread(values, statistics.fmean(values), statistics.stdev(values))
 
@@ -193,7 +158,3 @@ def _over_splits(name: str, values: list[float | None]) -> ClassAverage:
 
 def _percent(value: float | None) -> str:
     return '-' if value is None else f'{100 * value:.1f}'
-
-
-if __name__ == '__main__':
-    run(main)
