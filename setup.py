@@ -18,12 +18,19 @@ SHIPPED = ('model-index.yml', 'configs/**/*.yml', 'configs/**/*.py', 'data_prep/
 
 
 class BuildWithShippedFiles(build_py):
-    """Builds the packages, with the shipped files as data of `cdb_video`; a source distribution takes them too."""
+    """Builds the packages, with the shipped files as data of `cdb_video`: for wheels, and for source distributions."""
 
     def _get_data_files(self) -> list[tuple[str, str, str, list[str]]]:
-        """Package, folder of the source, folder of the build and files, for every package."""
+        """Package, folder of the source, folder of the build and files, for every package; what a wheel has."""
+        return [*super()._get_data_files(), self._shipped()]
+
+    def get_data_files_without_manifest(self) -> list[tuple[str, str, str, list[str]]]:
+        """The same, as the list of a source distribution is made from it."""
+        return [*super().get_data_files_without_manifest(), self._shipped()]
+
+    def _shipped(self) -> tuple[str, str, str, list[str]]:
         files = sorted(path.as_posix() for pattern in SHIPPED for path in Path().glob(pattern))
-        return [*super()._get_data_files(), ('cdb_video', '', f'{self.build_lib}/cdb_video/.mim', files)]
+        return 'cdb_video', '', f'{self.build_lib}/cdb_video/.mim', files
 
 
 def options() -> dict[str, dict[str, Any]]:

@@ -23,7 +23,7 @@ class SubCommand:
 SUB_COMMANDS = {
     'list-videos': SubCommand('list_videos', 'prep', 'your own videos -> lists to train from', True),
     'check': SubCommand('check_dataset', 'prep', 'check lists and all that they point at', True),
-    'config': SubCommand('cdb_video.commands.config', 'mmaction', 'list the configs that come along, copy one'),
+    'config': SubCommand('cdb_video_command.config', 'mmaction', 'list the configs that come along, copy one'),
     'train': SubCommand('cdb_video.commands.train', 'mmaction', 'train a config'),
     'test': SubCommand('cdb_video.commands.test', 'mmaction', 'test a checkpoint'),
     'predict': SubCommand('cdb_video.commands.predict', 'mmaction', 'name the actions in videos'),

@@ -18,7 +18,7 @@ from cdb_video_command.table import SUB_COMMANDS, SubCommand
 LIGHT = """
 import sys
 from cdb_video_command.main import main
-for words in (['--help'], ['--version'], ['list-videos', '--help'], ['check', '--help'], ['nonsense']):
+for words in (['--help'], ['--version'], ['list-videos', '--help'], ['check', '--help'], ['config'], ['nonsense']):
     try:
         main(words)
     except SystemExit:

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from cdb_video.commands.config import main
+from cdb_video_command.config import main
 from cdb_video_files.config_copies import planned_copies, write_copies
 from cdb_video_files.shipped import config_bases, config_names, find_config
 
