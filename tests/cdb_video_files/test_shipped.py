@@ -67,7 +67,7 @@ def test_the_first_sentence_of_the_first_comment_is_the_summary(tmp_path):
     path = tmp_path / 'config.py'
     for text, summary in (
         ('# One: two\n# three. Four.\nx = 1\n# Five.', 'One: two three'),
-        ('# See docs/a.md.\n', 'See docs/a.md'),
+        ('# See page.md.\n', 'See page.md'),
         ('x = 1  # One.', ''),
     ):
         path.write_text(text)
