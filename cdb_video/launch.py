@@ -1,4 +1,4 @@
-"""MMAction2's train and test commands for tools/: the same options, on GPUs and, with gloo, on CPUs.
+"""MMAction2's train and test commands for `cdb-video` and tools/: the same options, on GPUs and, with gloo, on CPUs.
 
 ``mim train`` and ``mim test`` run MMAction2's own commands. With ``--launcher pytorch`` these end in
 ``torch.cuda.set_device`` on a machine without GPU, and they take ``--resume`` at its word where there is
@@ -29,6 +29,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
+from cdb_video.launch_config import import_plugin, merge_arguments, parse_arguments, read_config
 from cdb_video.processes import check_all_see, from_main
 from cdb_video_files.noted_paths import lies_in, namesake_in
 
@@ -40,12 +41,13 @@ def train() -> None:
     none yet, training starts, and the pretrained weights of `load_from` are kept: mmengine drops them.
     """
     host = _host_tool('train')
-    args = host.parse_args()
+    args = parse_arguments(host)
     # The work directory is known once all is merged.
     find_newest = args.resume == 'auto'
     if find_newest:
         args.resume = None
-    config = host.merge_args(Config.fromfile(args.config), args)
+    config = merge_arguments(host, read_config(args.config), args)
+    import_plugin(config)
     prepare_processes(config, args.launcher)
     if find_newest or (config.get('resume') and config.get('load_from') is None):
         resume_newest(config)
@@ -73,13 +75,14 @@ def resume_newest(config: Config) -> None:
 def test() -> None:
     """Test the config and checkpoint of the command line, which is that of MMAction2's tools/test.py."""
     host = _host_tool('test')
-    args = host.parse_args()
-    config = host.merge_args(Config.fromfile(args.config), args)
+    args = parse_arguments(host)
+    config = merge_arguments(host, read_config(args.config), args)
     if args.cfg_options is not None:
         config.merge_from_dict(args.cfg_options)
     config.work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     config.launcher = args.launcher
     config.load_from = args.checkpoint
+    import_plugin(config)
     prepare_processes(config, args.launcher)
     check_all_see(config.load_from, 'checkpoint')
     if is_distributed():

@@ -2,6 +2,8 @@
 
     python data_prep/check_dataset.py --data-root data/egtea --lists data/egtea/lists/verb_split1_subjects-P20-P26
 
+Where the package is installed, `cdb-video check` is the same command.
+
 The lists: lines, labels, class names, the annotations behind them; clips, subjects and sessions on both
 sides of a split. The clips: folders or packs, numbers and sizes of frames, JPEG data; videos, their packets
 and frames. By default a few frames of every clip are decoded, with --full all of them.

@@ -7,6 +7,8 @@ extract_frames has made frames, train.txt and so on beside them.
     python data_prep/list_videos.py --videos data/mine/videos --csv data/mine/labels.csv --out data/mine/lists
     python data_prep/list_videos.py --videos data/mine/videos --out data/mine/lists
 
+Where the package is installed, `cdb-video list-videos` is the same command.
+
 The CSV has the columns path (relative to --videos, its ending may be left out) and label; perhaps split
 (train, val or test) and group, subject or session. Or it is one of Kinetics, with youtube_id, time_start and
 time_end in place of path. The folders are <class>/<video>, or <train|val|test>/<class>/<video>.

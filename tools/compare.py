@@ -1,76 +1,7 @@
-"""Compare runs: mean and standard deviation over seeds, paired tests, gains and losses of every class.
+"""Compare runs: methods, seeds, classes; see `cdb_video.commands.compare`."""
 
-    python tools/compare.py RUN [RUN ...] [--baseline NAME] [--out DIR]
-    python tools/compare.py --group CE=work/ce_0,work/ce_1 --group CDB-S=work/s_0,work/s_1 --baseline CE
-
-A RUN is a work directory after `mim test`, best with `--dump WORK_DIR/predictions.pkl`. Runs of one config are one
-method with several seeds; --group names methods in its place, and a name that is given several times gets the runs of
-all. Prints Markdown and writes compare.csv, compare_classes.csv, compare.md and compare.html to --out (default:
-compare).
-
-With two or more seeds in common, methods are compared by a paired t-test over these seeds. With one, over clips: top-1
-by McNemar's exact test, the others by a paired bootstrap over sessions; that says nothing of the spread between seeds.
-Exit code 2 if runs are missing, cannot be read, or have different classes or clips.
-"""
-
-import argparse
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-from cdb_video.report.compare.files import format_comparison, write_comparison
-from cdb_video.report.compare.methods import compare
-from cdb_video.report.compare.runs import read_methods
-from cdb_video.report.insight.insight import Options
-from cdb_video.report.pages.console import print_result, run, write_files
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; see the module docstring."""
-    arguments = _parser().parse_args(argv)
-    try:
-        groups = _groups(arguments.group)
-        if not arguments.runs and not groups:
-            raise ValueError('nothing to compare: name work directories, or use --group')
-        options = Options(head_threshold=arguments.head_threshold, repeats=0)
-        comparison = compare(read_methods(arguments.runs, groups, options), arguments.baseline)
-    except ModuleNotFoundError as error:
-        print(f"compare: {error.name} is missing: pip install 'cdb-video[report]'", file=sys.stderr)
-        return 2
-    except (OSError, ValueError) as error:
-        print(f'compare: {error}', file=sys.stderr)
-        return 2
-    written = write_files('compare', lambda: write_comparison(comparison, arguments.out, page=not arguments.no_html))
-    return print_result(format_comparison(comparison), written)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs', nargs='*', type=Path, metavar='RUN')
-    parser.add_argument(
-        '--group',
-        action='append',
-        default=[],
-        metavar='NAME=RUN,RUN',
-        help='runs of one method; a name that is given twice gets the runs of both',
-    )
-    parser.add_argument('--baseline', metavar='NAME', help='a method, or one of its runs (default: the first method)')
-    parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
-    parser.add_argument('--out', type=Path, default=Path('compare'), help='where the files go')
-    parser.add_argument('--no-html', action='store_true', help='write the tables only')
-    return parser
-
-
-def _groups(texts: Sequence[str]) -> dict[str, list[Path]]:
-    """The runs of every group; those of a name that is given several times are put together."""
-    groups: dict[str, list[Path]] = {}
-    for text in texts:
-        name, _, runs = text.partition('=')
-        if not name or not all(runs.split(',')):
-            raise ValueError(f'--group {text!r}: write NAME=RUN,RUN')
-        groups.setdefault(name, []).extend(Path(run) for run in runs.split(','))
-    return groups
-
+from cdb_video.commands.compare import main
+from cdb_video_command.ending import run
 
 if __name__ == '__main__':
     run(main)

@@ -45,7 +45,7 @@ check() {
     fi
 }
 
-TYPED=(cdb_video cdb_video_files tools benchmarks noxfile.py)
+TYPED=(cdb_video cdb_video_command cdb_video_files tools benchmarks noxfile.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 # A process a core; tests of one file share what it made, so they stay together. In the order of tests/conftest.py, long
 # ones first; by itself xdist goes by the number of tests.

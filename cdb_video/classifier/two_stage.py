@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 FIRST_STAGE = (
     'Set load_from to a checkpoint of the first stage (our configs read the environment variable CDB_FIRST_STAGE). '
-    'For configs/egtea/mini this makes one: python tools/train.py configs/egtea/mini/slowfast_ce.py --seed 0'
+    'For configs/egtea/mini this makes one: cdb-video train cdb_video::egtea/mini/slowfast_ce.py --seed 0'
 )
 
 

@@ -1,1 +1,1 @@
-"""The commands of `cdb-video`: arguments -> parts -> print; each module has `main`."""
+"""The sub-commands of `cdb-video`, arguments -> parts -> print; tools/ has scripts that call them too."""

@@ -196,7 +196,7 @@ def check_command(
     if name not in _LISTS[source] or key not in data_prefix:
         return None
     folders = {'--data-root': data_root, '--lists': folder, f'--{source}': data_prefix[key]}
-    # Absolute, for the command runs from the repository, and training need not.
+    # Absolute, for the command may run elsewhere than training.
     options = [word for option, place in folders.items() for word in (option, os.path.abspath(place or '.'))]
     options += ['--allow-absolute'] if allow_absolute else []
-    return shlex.join(['python', 'data_prep/check_dataset.py', '--source', source, *options, '--full'])
+    return shlex.join(['cdb-video', 'check', '--source', source, *options, '--full'])

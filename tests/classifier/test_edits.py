@@ -2,7 +2,6 @@
 
 import copy
 import datetime
-import importlib.util
 import io
 import math
 import uuid
@@ -14,6 +13,7 @@ import torch
 from mmengine.config import Config
 
 from cdb_video.classifier.edits import adjust_bias, edited, normalize_rows
+from cdb_video.commands.edit_classifier import main
 from tests.support.marks import needs_safe_loading
 from tests.support.runs import BASE, make_runner, merged
 
@@ -23,15 +23,6 @@ OBSERVED = {
     'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
     'custom_hooks': [{'type': 'ClassDifficultyHook', 'observe_only': True}],
 }
-
-
-@pytest.fixture(scope='module')
-def command():
-    path = Path(__file__).resolve().parents[2] / 'tools/edit_classifier.py'
-    spec = importlib.util.spec_from_file_location('tools_edit_classifier', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope='module')
@@ -83,12 +74,12 @@ def test_rows_are_divided_by_their_length_to_the_power_tau():
 
 
 @pytest.mark.parametrize('kind', ['tau-norm', 'adjust-logits'])
-def test_command_validates_every_value_and_writes_the_first_best(kind, command, trained, tmp_path, capsys):
+def test_command_validates_every_value_and_writes_the_first_best(kind, trained, tmp_path, capsys):
     config, checkpoint = trained
     values = [0, 0.25, 0.5, 1, 2]
     options = ['--layer', 'cls_head.fc', '--values', *map(str, values)]
     out = tmp_path / 'edited.pth'
-    assert command.main([kind, str(config), str(checkpoint), str(out), *options]) == 0
+    assert main([kind, str(config), str(checkpoint), str(out), *options]) == 0
     first = torch.load(checkpoint)
     change = tau_normed if kind == 'tau-norm' else adjusted
     expected = [mean_class_accuracy(*validation_scores(first['state_dict'], change(value))) for value in values]
@@ -107,12 +98,12 @@ def test_command_validates_every_value_and_writes_the_first_best(kind, command, 
 
 
 @pytest.mark.parametrize(('kind', 'change'), [('tau-norm', tau_normed(0.5)), ('adjust-logits', adjusted(1))])
-def test_edited_checkpoint_is_tested_as_any_other(kind, change, command, trained, tmp_path):
+def test_edited_checkpoint_is_tested_as_any_other(kind, change, trained, tmp_path):
     config, checkpoint = trained
     out = tmp_path / 'edited.pth'
     value = '0.5' if kind == 'tau-norm' else '1'
     options = ['--layer', 'cls_head.fc', '--values', value]
-    assert command.main([kind, str(config), str(checkpoint), str(out), *options]) == 0
+    assert main([kind, str(config), str(checkpoint), str(out), *options]) == 0
     runner = make_runner(
         tmp_path,
         uuid.uuid4().hex,
@@ -135,7 +126,7 @@ def test_adjustment_by_nothing_leaves_the_classifier_as_it_was(trained):
     assert all(torch.equal(first['state_dict'][name], weight) for name, weight in same['state_dict'].items())
 
 
-def test_what_cannot_be_edited_is_refused_and_nothing_is_written(command, trained, tmp_path, capsys):
+def test_what_cannot_be_edited_is_refused_and_nothing_is_written(trained, tmp_path, capsys):
     config, checkpoint = map(str, trained)
     out = str(tmp_path / 'edited.pth')
     fc = ['--layer', 'cls_head.fc']
@@ -161,7 +152,7 @@ def test_what_cannot_be_edited_is_refused_and_nothing_is_written(command, traine
         (['tau-norm', config, str(tmp_path / 'none.pth'), out, *fc], 'none.pth'),
     ]
     for arguments, message in cases:
-        assert command.main(arguments) == 2
+        assert main(arguments) == 2
         assert message in capsys.readouterr().err
         assert not Path(out).exists()
     assert first['state_dict'].keys() == torch.load(checkpoint)['state_dict'].keys()
@@ -177,20 +168,20 @@ def test_what_cannot_be_edited_is_refused_and_nothing_is_written(command, traine
         ('listed', lambda whole: packed([1, 2]), 'listed.pth is no checkpoint of mmengine'),
     ],
 )
-def test_what_is_no_checkpoint_is_refused_by_name(name, content, message, command, trained, tmp_path, capsys):
+def test_what_is_no_checkpoint_is_refused_by_name(name, content, message, trained, tmp_path, capsys):
     config, checkpoint = trained
     path, out = tmp_path / f'{name}.pth', tmp_path / 'edited.pth'
     path.write_bytes(content(Path(checkpoint).read_bytes()))
-    assert command.main(['tau-norm', str(config), str(path), str(out), '--values', '1']) == 2
+    assert main(['tau-norm', str(config), str(path), str(out), '--values', '1']) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
 
 
 @needs_safe_loading
-def test_what_torch_refuses_is_named_without_its_advice(command, trained, tmp_path, capsys):
+def test_what_torch_refuses_is_named_without_its_advice(trained, tmp_path, capsys):
     path = tmp_path / 'strange.pth'
     path.write_bytes(packed({'state_dict': {}, 'meta': datetime.datetime(2026, 1, 1)}))
-    assert command.main(['tau-norm', str(trained[0]), str(path), str(tmp_path / 'o.pth'), '--values', '1']) == 2
+    assert main(['tau-norm', str(trained[0]), str(path), str(tmp_path / 'o.pth'), '--values', '1']) == 2
     said = capsys.readouterr().err
     assert 'Unsupported global: GLOBAL datetime.datetime' in said
     assert 'you have two options' not in said
@@ -203,22 +194,22 @@ def packed(value):
     return buffer.getvalue()
 
 
-def test_checkpoint_is_not_written_over_by_its_edit(command, trained, tmp_path, capsys):
+def test_checkpoint_is_not_written_over_by_its_edit(trained, tmp_path, capsys):
     config, checkpoint = trained
     path = tmp_path / 'first.pth'
     path.write_bytes(Path(checkpoint).read_bytes())
     same = str(tmp_path / 'folder' / '..' / 'first.pth')
     (tmp_path / 'folder').mkdir()
     options = ['--layer', 'cls_head.fc', '--values', '1']
-    assert command.main(['tau-norm', str(config), str(path), same, *options]) == 2
+    assert main(['tau-norm', str(config), str(path), same, *options]) == 2
     assert 'OUT is CHECKPOINT' in capsys.readouterr().err
     assert path.read_bytes() == Path(checkpoint).read_bytes()
 
 
-def test_config_without_a_validation_is_refused_where_one_is_needed(command, trained, tmp_path, capsys):
+def test_config_without_a_validation_is_refused_where_one_is_needed(trained, tmp_path, capsys):
     (tmp_path / 'empty.py').write_text('')
     arguments = ['tau-norm', str(tmp_path / 'empty.py'), str(trained[1]), str(tmp_path / 'o.pth')]
-    assert command.main([*arguments, '--layer', 'cls_head.fc']) == 2
+    assert main([*arguments, '--layer', 'cls_head.fc']) == 2
     assert 'has no model, val_dataloader, val_evaluator' in capsys.readouterr().err
 
 

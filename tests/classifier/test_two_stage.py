@@ -150,7 +150,7 @@ def test_second_stage_without_a_first_is_refused(tmp_path):
 
 
 def test_first_stage_that_is_not_there_is_named_with_what_makes_one(tmp_path):
-    message = r"no file '.*/epoch_18\.pth', .*CDB_FIRST_STAGE.*tools/train\.py configs/egtea/mini/slowfast_ce\.py"
+    message = r"no file '.*/epoch_18\.pth', .*CDB_FIRST_STAGE.*cdb-video train cdb_video::egtea/mini/slowfast_ce\.py"
     with pytest.raises(FileNotFoundError, match=message):
         make_runner(tmp_path, uuid.uuid4().hex, **second('crt', str(tmp_path / 'epoch_18.pth'))).train()
 

@@ -76,7 +76,7 @@ def test_clips_that_are_not_to_be_replaced_get_no_such_advice_but_the_command_th
     message = str(caught.value)
     assert 'on_error' not in message
     assert '. Mend or replace the file, or take it off the list' in message
-    assert 'check_dataset.py' not in message  # it does not look for a list of that name
+    assert 'cdb-video check' not in message  # it does not look for a list of that name
     (root / 'list.txt').rename(root / 'val_videos.txt')
     with pytest.raises(ClipError, match=r'or let the dataset replace it: on_error=.resample.\. To find all'):
         build(ann_file='val_videos.txt')[1]
@@ -87,9 +87,10 @@ def test_clips_that_are_not_to_be_replaced_get_no_such_advice_but_the_command_th
     with pytest.raises(ClipError) as caught:
         build(ann_file='val_videos.txt', test_mode=True, allow_absolute=True)[1]
     command = shlex.split(str(caught.value).partition('To find all such files: ')[2])
-    assert command[:2] == ['python', 'data_prep/check_dataset.py']
+    assert command[:2] == ['cdb-video', 'check']
     assert '--allow-absolute' in command
-    done = subprocess.run([sys.executable, ROOT / command[1], *command[2:], '--workers', '1'], capture_output=True)
+    words = [sys.executable, '-m', 'cdb_video_command', *command[1:], '--workers', '1']
+    done = subprocess.run(words, cwd=ROOT, capture_output=True)
     assert done.returncode == 1
     assert all(name in done.stderr.decode() for name in ('0_1_bad.mp4', '0_3_bad.mp4', '1_4_bad.mp4'))
 

@@ -108,7 +108,7 @@ def test_resume_looks_into_the_work_directory_of_the_options(config, tmp_path):
 )
 def test_launcher_that_did_not_launch_is_told_so(config, tmp_path, launcher, message):
     command = [sys.executable, 'tools/train.py', config, '--work-dir', tmp_path / 'work', '--launcher', launcher]
-    assert message in run(*command, status=1)
+    assert message in run(*command, status=2)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_resume_that_the_config_asks_for_is_looked_for_as_well(tmp_path):
         host.merge_args.return_value = config
         with (
             mock.patch.object(launch, '_host_tool', return_value=host),
-            mock.patch.object(launch.Config, 'fromfile'),
+            mock.patch.object(launch, 'read_config'),
             mock.patch.object(launch, '_build') as build,
         ):
             launch.train()

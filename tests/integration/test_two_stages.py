@@ -1,6 +1,5 @@
 """A first stage on EGTEA-mini, and every second stage and change of the classifier on top of it."""
 
-import importlib.util
 import uuid
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
+from cdb_video.commands.edit_classifier import main
 
 pytestmark = pytest.mark.training
 
@@ -58,12 +57,9 @@ def test_second_stage_trains_its_part_on_the_features_of_the_first(leaf, first_s
 
 @pytest.mark.parametrize('edit', ['tau-norm', 'adjust-logits'])
 def test_edited_classifier_is_chosen_by_validation_and_tested(edit, first_stage, tmp_path, capsys):
-    spec = importlib.util.spec_from_file_location('tools_edit_classifier', REPOSITORY / 'tools/edit_classifier.py')
-    command = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(command)
     config_of('slowfast_ce', tmp_path).dump(tmp_path / 'config.py')
     out = tmp_path / 'edited.pth'
-    assert command.main([edit, str(tmp_path / 'config.py'), str(first_stage), str(out), '--values', '0', '1']) == 0
+    assert main([edit, str(tmp_path / 'config.py'), str(first_stage), str(out), '--values', '0', '1']) == 0
     assert capsys.readouterr().out.count('\n| ') == 3  # a heading and two values
     results = Runner.from_cfg(config_of('slowfast_ce', tmp_path, load_from=str(out))).test()
     assert 0 <= results['acc/mean1'] <= 1

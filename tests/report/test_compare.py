@@ -1,18 +1,17 @@
 """Comparisons: numbers against scipy, and what cannot be compared."""
 
 import csv
-import importlib.util
 import json
 import re
 import statistics
 from functools import partial
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from cdb_video.commands.compare import main
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.paired_tests import mcnemar
 from cdb_video.report.compare.runs import group_of, read_methods
@@ -136,21 +135,12 @@ def test_runs_of_one_config_that_differ_by_options_are_told_apart_or_noted(make_
         read_methods([a, b, c], {}, OPTIONS)
 
 
-@pytest.fixture(scope='module')
-def tool():
-    path = Path(__file__).resolve().parents[2] / 'tools/compare.py'
-    spec = importlib.util.spec_from_file_location('tools_compare', path)
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-def test_tool_writes_tables_and_page(tool, make_run, tmp_path, capsys):
+def test_tool_writes_tables_and_page(make_run, tmp_path, capsys):
     pytest.importorskip('plotly', reason="needs the extra 'report'")
     a, b = make_run('a', 'a', scores=1, seed=0), make_run('b', 'b', scores=2, seed=0)
     out = tmp_path / 'out'
     arguments = ['--group', f'<b>base={a}', '--group', f'new={b}', '--baseline', str(a), '--out', str(out)]
-    assert tool.main(arguments) == 0
+    assert main(arguments) == 0
     assert '| new | 1 |' in capsys.readouterr().out
     page = (out / 'compare.html').read_text()
     assert '<b>base' not in page
@@ -167,18 +157,18 @@ def test_tool_writes_tables_and_page(tool, make_run, tmp_path, capsys):
     assert row['test'].startswith("one seed: McNemar's")
 
 
-def test_a_group_that_is_given_twice_has_the_runs_of_both(tool, make_run, tmp_path, capsys):
+def test_a_group_that_is_given_twice_has_the_runs_of_both(make_run, tmp_path, capsys):
     a, b, c = (str(make_run(name, name, scores=place, seed=place)) for place, name in enumerate('abc'))
     out = ['--no-html', '--out', str(tmp_path / 'out')]
-    assert tool.main(['--group', f'CE={a}', '--group', f'new={c}', '--group', f'CE={b}', *out]) == 0
+    assert main(['--group', f'CE={a}', '--group', f'new={c}', '--group', f'CE={b}', *out]) == 0
     assert '| CE | 2 |' in capsys.readouterr().out
-    assert tool.main(['--group', f'CE={a}', '--group', f'CE={a}', *out]) == 2
+    assert main(['--group', f'CE={a}', '--group', f'CE={a}', *out]) == 2
     assert 'a run is given twice' in capsys.readouterr().err
 
 
-def test_a_comparison_that_cannot_be_written_is_printed_all_the_same(tool, make_run, tmp_path, capsys):
+def test_a_comparison_that_cannot_be_written_is_printed_all_the_same(make_run, tmp_path, capsys):
     (tmp_path / 'out').write_text('a file')
-    assert tool.main([str(make_run('a', 'a')), '--out', str(tmp_path / 'out')]) == 2
+    assert main([str(make_run('a', 'a')), '--out', str(tmp_path / 'out')]) == 2
     printed = capsys.readouterr()
     assert '| a | 1 |' in printed.out
     assert 'out' in printed.err
@@ -193,9 +183,9 @@ def test_a_comparison_that_cannot_be_written_is_printed_all_the_same(tool, make_
         (['nowhere'], 'does not exist'),
     ],
 )
-def test_tool_says_what_is_wrong(tool, tmp_path, monkeypatch, capsys, arguments, message):
+def test_tool_says_what_is_wrong(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
-    assert tool.main(arguments) == 2
+    assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
@@ -245,18 +235,18 @@ def test_clips_that_come_twice_in_one_run_only_are_refused(make_run):
         read_methods(paths, {}, OPTIONS)
 
 
-def test_full_disk_is_said_with_the_file_and_the_remedy(tool, make_run, tmp_path, capsys):
+def test_full_disk_is_said_with_the_file_and_the_remedy(make_run, tmp_path, capsys):
     run = make_run('a', 'a')
     with mock.patch('os.fsync', side_effect=OSError(28, 'No space left on device')):
-        assert tool.main([str(run), '--out', str(tmp_path / 'out'), '--no-html']) == 2
+        assert main([str(run), '--out', str(tmp_path / 'out'), '--no-html']) == 2
     error = capsys.readouterr().err
     assert f'{tmp_path}/out/compare.csv could not be written (No space left on device): free disk space' in error
 
 
 @pytest.mark.parametrize('content', [b'', b'PK\x03\x04', b'some text\n'])
-def test_files_that_are_no_dump_are_named_by_the_tool(tool, tmp_path, capsys, content):
+def test_files_that_are_no_dump_are_named_by_the_tool(tmp_path, capsys, content):
     (tmp_path / 'predictions.pkl').write_bytes(content)
-    assert tool.main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 2
+    assert main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 2
     assert f'{tmp_path}/predictions.pkl' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 

@@ -24,10 +24,10 @@ class MMEngine(Host):
         import_module('mmengine.logging')
 
     def mends(self) -> list[str]:
-        """Let torch load the checkpoints that mmengine writes."""
-        from cdb_video.hosts.mmengine.mends import allow_mmengine_checkpoints
+        """Let torch load the checkpoints that mmengine writes, and configs have bases of this package."""
+        from cdb_video.hosts.mmengine.mends import allow_mmengine_checkpoints, find_shipped_bases
 
-        return [mend.__name__ for mend in (allow_mmengine_checkpoints,) if mend()]
+        return [mend.__name__ for mend in (allow_mmengine_checkpoints, find_shipped_bases) if mend()]
 
     def labels(self, dataset: Any) -> IntVector | None:
         """The labels in the entries that a BaseDataset keeps, through ConcatDataset and RepeatDataset."""

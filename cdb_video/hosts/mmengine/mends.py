@@ -7,6 +7,9 @@ Each mend looks for its fault and does nothing where the host is sound; each can
   logged scalars beside the weights. The usual advice is to switch that safety off. Here it stays
   on, and what those checkpoints hold is allowed. onedl-mmengine, a fork, allows more by itself and, with a
   warning, loads what torch refuses all the same; the first is narrowed, the second is left as it is.
+* `_base_ = 'PACKAGE::NAME'` serves packages of OpenMMLab alone: the names are in a table of mmengine, an editable
+  installation is not looked into, and all that such a base has is taken to be of a registry scope of that name. Here
+  ``cdb_video::`` names the configs that come with this package, and they keep the scope that they state.
 
 What fails before this package is imported cannot be mended here: ``mim`` and configs with an ``mmaction::`` base need
 ``pkg_resources``, which setuptools 82 dropped. ``tools/setup_env.sh`` checks for that.
@@ -25,9 +28,12 @@ from typing import Any
 import mmengine
 import numpy as np
 import torch
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
 
 from cdb_video.hosts.mmengine.safe_checkpoint import allowed_globals
+from cdb_video_files.shipped import PACKAGE, SCOPE, find_config
 
 _CHECKPOINT = 'mmengine.runner.checkpoint'
 
@@ -48,6 +54,33 @@ def allow_mmengine_checkpoints() -> bool:
         return False
     torch.serialization.add_safe_globals(allowed_globals())
     _narrow_list_of_fork()
+    return True
+
+
+def find_shipped_bases() -> bool:
+    """Let configs have bases that come with this package: ``_base_ = 'cdb_video::egtea/slowfast_cdbs.py'``.
+
+    They are found in a wheel and in a checkout. What they hold gets no `_scope_` of this package, which has no
+    registries of its own: its classes are in the root registries, and the configs state `default_scope`.
+
+    Nothing is done where mmengine knows the package by itself, or after an earlier call of this function.
+
+    Returns:
+        Whether the bases were not found before.
+    """
+    if PACKAGE in MODULE2PACKAGE or not hasattr(Config, '_get_cfg_path'):
+        return False
+    MODULE2PACKAGE[PACKAGE] = PACKAGE
+    theirs = Config._get_cfg_path
+
+    @functools.wraps(theirs)
+    def find(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(SCOPE):
+            return str(find_config(cfg_path)), None
+        found: tuple[str, str | None] = theirs(cfg_path, filename)
+        return found
+
+    Config._get_cfg_path = staticmethod(find)
     return True
 
 

@@ -79,8 +79,6 @@ def _logged(runner: Any, write: Callable[[], list[Path]]) -> None:
     except MissingPackagesError as error:
         runner.logger.warning(f'no page: {error}')
     except Exception:
-        runner.logger.exception(
-            f'{PAGE_NAME} could not be written; python tools/report.py {runner.work_dir} tries again'
-        )
+        runner.logger.exception(f'{PAGE_NAME} could not be written; cdb-video report {runner.work_dir} tries again')
     else:
         runner.logger.info(f'report: {paths[-1]}')

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from tools.average_splits import main
+from cdb_video.commands.average_splits import main
 
 
 @pytest.fixture

@@ -1,28 +1,17 @@
-"""tools/report.py: its output, and what it says where there is no report."""
+"""The command report: its output, and what it says where there is no report."""
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 from unittest import mock
 
 import pytest
 import torch
 
+from cdb_video.commands import report
 from cdb_video.difficulty.records import Derived, Header
 from cdb_video.report import class_rows, format_table, write_class_report
 from cdb_video.report.class_report.file import ClassReport
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history, write_report
-
-
-@pytest.fixture(scope='module')
-def report():
-    path = Path(__file__).resolve().parents[2] / 'tools/report.py'
-    spec = importlib.util.spec_from_file_location('tools_report', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 ROWS = class_rows(
     [4, 2, 0],
@@ -55,7 +44,7 @@ def test_table_leaves_out_columns_of_which_nothing_is_known():
     assert bare.splitlines()[-1].split() == ['0', 'class', '0', '1', '0.0']
 
 
-def test_newest_report_is_printed(report, tmp_path, capsys):
+def test_newest_report_is_printed(tmp_path, capsys):
     metrics = {'acc/top1': 0.8333, 'acc/mean1': 0.75}
     write_class_report(tmp_path, ClassReport('test', epoch=3, iteration=30, metrics=metrics, rows=ROWS))
     assert report.main([str(tmp_path)]) == 0
@@ -69,14 +58,14 @@ def test_newest_report_is_printed(report, tmp_path, capsys):
     ('content', 'message'),
     [(None, 'does not exist'), ('{"split', 'cannot be read'), ('{}', 'cannot be read'), ('[]', 'cannot be read')],
 )
-def test_missing_or_torn_report_is_an_error(report, tmp_path, capsys, content, message):
+def test_missing_or_torn_report_is_an_error(tmp_path, capsys, content, message):
     if content is not None:
         (tmp_path / 'class_report.json').write_text(content)
     assert report.main([str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_files_are_written_beside_the_work_dir_or_to_out(report, tmp_path, capsys):
+def test_files_are_written_beside_the_work_dir_or_to_out(tmp_path, capsys):
     write_report(tmp_path / 'class_report.json', make_samples())
     assert report.main([str(tmp_path), '--no-html']) == 0
     assert (tmp_path / 'class_report.md').exists()
@@ -93,7 +82,7 @@ def test_files_are_written_beside_the_work_dir_or_to_out(report, tmp_path, capsy
     assert 'wash' in capsys.readouterr().out
 
 
-def test_history_of_a_run_that_was_killed_is_reported(report, tmp_path, capsys):
+def test_history_of_a_run_that_was_killed_is_reported(tmp_path, capsys):
     history = write_history(tmp_path / 'class_history.jsonl')
     with history.open('a') as file:
         file.write('{"kind": "val')
@@ -103,7 +92,7 @@ def test_history_of_a_run_that_was_killed_is_reported(report, tmp_path, capsys):
     assert 'note: class_history.jsonl: left out 1 torn line.' in printed
 
 
-def test_a_report_is_made_again_with_the_dump_that_it_was_made_with(report, tmp_path, capsys):
+def test_a_report_is_made_again_with_the_dump_that_it_was_made_with(tmp_path, capsys):
     work, dump = tmp_path / 'work', tmp_path / 'elsewhere.pkl'
     work.mkdir()
     samples = make_samples()
@@ -120,7 +109,7 @@ def test_a_report_is_made_again_with_the_dump_that_it_was_made_with(report, tmp_
     assert json.loads((work / 'class_report.json').read_text())['dump'] == 'inside.pkl'
 
 
-def test_a_report_that_says_more_is_not_replaced(report, tmp_path, capsys):
+def test_a_report_that_says_more_is_not_replaced(tmp_path, capsys):
     work = tmp_path / 'work'
     work.mkdir()
     samples = make_samples()
@@ -146,7 +135,7 @@ def test_a_report_that_says_more_is_not_replaced(report, tmp_path, capsys):
     assert f'The dump that class_report.json was made with, {dump}, is gone.' in capsys.readouterr().out
 
 
-def test_missing_packages_leave_the_tables_and_say_the_remedy(report, tmp_path, capsys):
+def test_missing_packages_leave_the_tables_and_say_the_remedy(tmp_path, capsys):
     write_history(tmp_path / 'class_history.jsonl')
     with mock.patch('cdb_video.report.pages.page.find_spec', return_value=None):
         assert report.main([str(tmp_path)]) == 0
@@ -163,7 +152,7 @@ def test_missing_packages_leave_the_tables_and_say_the_remedy(report, tmp_path, 
         (['--classes', 'two.txt'], 'the list of class names has 2'),
     ],
 )
-def test_what_does_not_fit_is_an_error(report, tmp_path, capsys, monkeypatch, arguments, message):
+def test_what_does_not_fit_is_an_error(tmp_path, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     write_history(tmp_path / 'class_history.jsonl')
     write_dump(tmp_path / 'other.pkl', make_samples(num_classes=4))
@@ -196,7 +185,7 @@ OTHER_FILES = {
 
 @pytest.mark.parametrize('inside', [False, True], ids=['file', 'folder'])
 @pytest.mark.parametrize('kind', OTHER_FILES)
-def test_files_that_say_nothing_of_a_run_are_named_with_what_to_do(report, tmp_path, capsys, kind, inside):
+def test_files_that_say_nothing_of_a_run_are_named_with_what_to_do(tmp_path, capsys, kind, inside):
     name, write, message = OTHER_FILES[kind]
     if inside and kind in ('page', 'checkpoint'):
         message = 'Train with ClassDifficultyHook, or run mim test, first'  # they are not looked at
@@ -210,12 +199,12 @@ def test_files_that_say_nothing_of_a_run_are_named_with_what_to_do(report, tmp_p
 
 
 @pytest.mark.parametrize('name', ['some.pickle', 'dump'])
-def test_a_dump_is_known_by_its_name_or_by_how_it_begins(report, tmp_path, name):
+def test_a_dump_is_known_by_its_name_or_by_how_it_begins(tmp_path, name):
     assert report.main([str(write_dump(tmp_path / name, make_samples())), '--no-html', '--bootstrap', '0']) == 0
     assert json.loads((tmp_path / 'class_report.json').read_text())['split'] == 'dump'
 
 
-def test_a_history_without_a_validation_beside_a_dump_is_not_said_to_be_missing(report, tmp_path, capsys):
+def test_a_history_without_a_validation_beside_a_dump_is_not_said_to_be_missing(tmp_path, capsys):
     header_alone(tmp_path / 'class_history.jsonl')
     write_dump(tmp_path / 'predictions.pkl', make_samples())
     assert report.main([str(tmp_path), '--no-html', '--bootstrap', '0']) == 0
@@ -225,14 +214,14 @@ def test_a_history_without_a_validation_beside_a_dump_is_not_said_to_be_missing(
     assert 'no class_history.jsonl' not in printed
 
 
-def test_a_torn_history_costs_nothing_but_itself(report, tmp_path, capsys):
+def test_a_torn_history_costs_nothing_but_itself(tmp_path, capsys):
     (tmp_path / 'class_history.jsonl').write_text('{"kind": "head')
     write_dump(tmp_path / 'predictions.pkl', make_samples())
     assert report.main([str(tmp_path), '--no-html', '--bootstrap', '0']) == 0
     assert 'holds 1 line of which none is of a class_history.jsonl' in capsys.readouterr().out
 
 
-def test_a_full_disk_is_said_with_the_file_and_the_remedy(report, tmp_path, capsys):
+def test_a_full_disk_is_said_with_the_file_and_the_remedy(tmp_path, capsys):
     write_history(tmp_path / 'class_history.jsonl')
     with mock.patch('os.fsync', side_effect=OSError(28, 'No space left on device')):
         assert report.main([str(tmp_path), '--no-html']) == 2
@@ -243,21 +232,21 @@ def test_a_full_disk_is_said_with_the_file_and_the_remedy(report, tmp_path, caps
     assert [path.name for path in tmp_path.iterdir()] == ['class_history.jsonl']
 
 
-def test_a_folder_that_cannot_be_made_is_said_with_the_remedy(report, tmp_path, capsys):
+def test_a_folder_that_cannot_be_made_is_said_with_the_remedy(tmp_path, capsys):
     write_history(tmp_path / 'class_history.jsonl')
     (tmp_path / 'taken').touch()
     assert report.main([str(tmp_path), '--no-html', '--out', str(tmp_path / 'taken')]) == 2
     assert f'{tmp_path}/taken could not be written' in capsys.readouterr().err
 
 
-def test_names_that_contradict_those_of_the_run_are_an_error(report, tmp_path, capsys):
+def test_names_that_contradict_those_of_the_run_are_an_error(tmp_path, capsys):
     write_history(tmp_path / 'class_history.jsonl')
     (tmp_path / 'names.txt').write_text('\n'.join((NAMES[1], NAMES[0], *NAMES[2:])))
     assert report.main([str(tmp_path), '--classes', str(tmp_path / 'names.txt')]) == 2
     assert "'lift' in the run" in capsys.readouterr().err
 
 
-def test_training_batches_are_not_called_a_validation(report, tmp_path, capsys):
+def test_training_batches_are_not_called_a_validation(tmp_path, capsys):
     write_history(tmp_path / 'class_history.jsonl', sources=['train'] * 3)
     assert report.main([str(tmp_path), '--no-html']) == 0
     printed = capsys.readouterr().out

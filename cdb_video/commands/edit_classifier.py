@@ -1,0 +1,85 @@
+"""Change the classifier of a trained model without training, and choose by how much on the validation set.
+
+    cdb-video edit-classifier tau-norm CONFIG CHECKPOINT OUT [--values 0 0.25 0.5 0.75 1]
+    cdb-video edit-classifier adjust-logits CONFIG CHECKPOINT OUT --values 1
+
+tau-norm divides each row of the last layer by its length to the power tau, and drops the bias; adjust-logits takes
+t log(share of the class among the training clips) from its scores. With several values each is validated as CONFIG
+has it, and the best by --metric is written to OUT, the first of equal ones; with one value nothing is run. OUT is
+a checkpoint as any other: test it with `cdb-video test CONFIG OUT`. Exit code 2 if it cannot be made. In a checkout,
+python tools/edit_classifier.py is the same command.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cdb_video.classifier.edits import EDITS, edited, read_checkpoint, save, validate
+
+VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    arguments = _parser().parse_args(argv)
+    try:
+        _check_out(arguments.checkpoint, arguments.out)
+        checkpoint = read_checkpoint(arguments.checkpoint)
+        values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
+        made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
+        best = 0
+        if len(made) > 1:
+            scores = _scores(arguments.config, made, arguments.metric)
+            best = max(range(len(scores)), key=scores.__getitem__)
+            print(_table('tau' if arguments.edit == 'tau-norm' else 't', values, arguments.metric, scores))
+        save(made[best], arguments.out)
+    except (OSError, ValueError) as error:
+        print(f'edit_classifier: {error}', file=sys.stderr)
+        return 2
+    print(f'wrote {arguments.out}: {arguments.edit} with {values[best]:g}')
+    return 0
+
+
+def _check_out(checkpoint: Path, out: Path) -> None:
+    """See that OUT is not CHECKPOINT: an edited one cannot be edited again or resumed from."""
+    if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
+        raise ValueError(f'OUT is CHECKPOINT, {checkpoint}, which would be lost: name another file')
+
+
+def _scores(path: Path, made: Sequence[dict[str, object]], metric: str) -> list[float]:
+    """The metric of every edited checkpoint on the validation set of a config."""
+    from cdb_video.launch_config import read_config
+
+    config = read_config(str(path))
+    missing = [name for name in ('model', 'val_dataloader', 'val_evaluator') if not config.get(name)]
+    if missing:
+        raise ValueError(
+            f'{path} has no {", ".join(missing)}, so several values cannot be compared: give the config of '
+            'the run, or one value with --values'
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        config.work_dir = folder
+        results = validate(config, made)
+    if metric not in results[0]:
+        raise ValueError(f'--metric {metric}: the validation returns {", ".join(results[0])}')
+    return [result[metric] for result in results]
+
+
+def _table(name: str, values: Sequence[float], metric: str, scores: Sequence[float]) -> str:
+    """Value and score of every edit, in Markdown."""
+    lines = [f'| {value:g} | {score:.4f} |' for value, score in zip(values, scores, strict=True)]
+    return '\n'.join([f'| {name} | {metric} |', '|---|---|', *lines])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('edit', choices=sorted(EDITS))
+    parser.add_argument('config', type=Path, metavar='CONFIG', help='of the run, for model and validation set')
+    parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
+    parser.add_argument('out', type=Path, metavar='OUT', help='the checkpoint to write')
+    parser.add_argument('--values', type=float, nargs='+', help='of tau (default: 0 to 1 by 0.1) or t (default: 1)')
+    parser.add_argument('--metric', default='acc/mean1', help='the validation result to choose by (default: acc/mean1)')
+    parser.add_argument('--layer', default='cls_head.fc_cls', help='name of the classifier in the model')
+    return parser

@@ -1,0 +1,77 @@
+"""A command of MMAction2 in this process: the words it takes, and what is said last if it fails."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+
+from cdb_video.launch import end_process
+from cdb_video_files.shipped import PACKAGE
+
+
+def run_host_command(name: str, work: Callable[[], None], argv: Sequence[str] | None) -> int:
+    """Run a command of the host, which takes its words from `sys.argv`.
+
+    A failure ends with its own sentence, as 'train: ValueError: ...', behind what Python prints of it. What this
+    package refuses needs no more than the sentence.
+
+    Args:
+        name: Of the command, for messages.
+        work: Does it.
+        argv: The words behind the name; None = those of this process.
+
+    Returns:
+        The exit status: 0; 2 if something was refused; 1 if something else failed. One of several processes that has
+        done its work ends in here.
+    """
+    outer = sys.argv
+    if argv is not None:
+        sys.argv = [outer[0], *argv]
+    try:
+        work()
+    except Exception as error:
+        return say_failure(name, error)
+    finally:
+        sys.argv = outer
+    end_process()
+    return 0
+
+
+def say_failure(name: str, error: Exception) -> int:
+    """Print what went wrong, the sentence last.
+
+    Returns:
+        The exit status: 2 if this package refused something, else 1.
+    """
+    if any(map(_was_refused, _chain(error))):
+        print(f'{name}: {_sentence(error)}', file=sys.stderr)
+        return 2
+    traceback.print_exception(error)
+    print(f'\n{name}: {type(error).__name__}: {_sentence(error)}', file=sys.stderr)
+    return 1
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it came of: hosts wrap an error of what they build in one of their own."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Whether a line of this package raised the error on purpose, and not something that the line called."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames:
+        return False
+    frame, line = frames[-1]
+    is_ours = str(frame.f_globals.get('__name__')).partition('.')[0] in (PACKAGE, f'{PACKAGE}_files')
+    return is_ours and linecache.getline(frame.f_code.co_filename, line, frame.f_globals).lstrip().startswith('raise ')
+
+
+def _sentence(error: Exception) -> str:
+    """The message; of a KeyError without the quotes that Python puts around it."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return text.strip() or 'it says no more; what Python prints of it is above'

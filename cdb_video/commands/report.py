@@ -1,0 +1,73 @@
+"""Print the class report of a work directory, and write it as files: accuracy, difficulty, weight by class.
+
+    cdb-video report WORK_DIR [--dump predictions.pkl]
+    cdb-video report class_history.jsonl
+    cdb-video report predictions.pkl --classes classes.txt --out DIR
+
+Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
+--out. Training writes the report for the validation set, a test the one for the test set; with `--dump` it also says
+what is taken for what; a dump that the report there was made with is found again. A dump is a pickle: it is read
+without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read or do not belong
+together, or the report would replace one that says more. In a checkout, python tools/report.py is the same command.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cdb_video.report import format_summary, format_table
+from cdb_video.report.class_report.file import REPORT_NAME
+from cdb_video.report.insight.insight import Insight, Options, build_insight
+from cdb_video.report.pages.console import print_result, write_files
+from cdb_video.report.pages.files import check_replaces, write_report
+from cdb_video.report.sources.source import read_run
+from cdb_video_files.class_lists import read_class_names
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; see the module docstring."""
+    arguments = _parser().parse_args(argv)
+    path: Path = arguments.path
+    try:
+        names = None if arguments.classes is None else read_class_names(arguments.classes)
+        data = read_run(path, arguments.dump, names)
+        shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
+        options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
+        insight = build_insight(data, options)
+        out = arguments.out or data.folder
+        check_replaces(insight, out)
+    except (OSError, ValueError) as error:
+        print(f'report: {error}', file=sys.stderr)
+        return 2
+    written = write_files('report', lambda: write_report(insight, out, page=not arguments.no_html))
+    return print_result(_console(insight, path) + ('\n' if written.lines else ''), written)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('path', type=Path, metavar='WORK_DIR', help='or a class_history.jsonl, or a dump (.pkl)')
+    parser.add_argument(
+        '--dump',
+        type=Path,
+        help='predictions of test --dump (default: those of the last report, or predictions.pkl)',
+    )
+    parser.add_argument('--classes', type=Path, help='a file with one class name a line')
+    parser.add_argument('--out', type=Path, help='where the files go (default: beside what is read)')
+    parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
+    parser.add_argument('--shot-thresholds', type=int, nargs=2, metavar=('FEW', 'MANY'), help='default: 20 100')
+    parser.add_argument('--bootstrap', type=int, default=1000, metavar='N', help='draws for the intervals; 0 = none')
+    parser.add_argument('--no-html', action='store_true', help='write the tables only')
+    parser.add_argument('--no-thumbnails', action='store_true', help='put no frames of the data into the page')
+    return parser
+
+
+def _console(insight: Insight, path: Path) -> str:
+    """What is printed: where it comes from, the metrics, the classes, what is missing."""
+    place = path / REPORT_NAME if insight.run.report is not None else path
+    what = f'{insight.split} set' if insight.split in ('val', 'test') else insight.evaluated_on
+    title = f'{place} ({what}, {insight.moment})'
+    mute = {f'acc/{name}' for name in insight.mute_groups}
+    metrics = {name: value for name, value in insight.all_metrics.items() if name not in mute}
+    lines = [title, format_summary(metrics), format_table(insight.rows)]
+    return '\n'.join(lines + [f'note: {note}' for note in insight.shown_notes])

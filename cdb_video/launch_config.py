@@ -1,0 +1,111 @@
+"""The words of a command line of MMAction2 and the config that they name -> the config to run.
+
+What the host asserts of the words, or fails at while it reads the config, is said here with the word and the remedy.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from argparse import Namespace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mmengine.config import Config
+
+from cdb_video_files.shipped import PACKAGE, SCOPE, find_config
+
+_ENDINGS = ('.py', '.yml', '.yaml', '.json')
+_SEEDS = 2**32
+
+
+def parse_arguments(host: ModuleType) -> Namespace:
+    """What a command of the host makes of the words in `sys.argv`; the name of a shipped config becomes its path.
+
+    Raises:
+        ValueError: If a word of --cfg-options is no KEY=VALUE, or --seed cannot be one.
+        FileNotFoundError: If no config of that name was shipped.
+    """
+    try:
+        args: Namespace = host.parse_args()
+    except ValueError as error:  # argparse itself exits
+        words = [word for word in _words_of('--cfg-options') if '=' not in word] or _words_of('--cfg-options')
+        raise ValueError(
+            f'--cfg-options {" ".join(words)}: each word must be KEY=VALUE, as train_cfg.max_epochs=2 ({error})'
+        ) from error
+    seed = getattr(args, 'seed', None)
+    if isinstance(seed, int) and not 0 <= seed < _SEEDS:
+        raise ValueError(f'--seed {seed}: must be from 0 to {_SEEDS - 1}')
+    if args.config.startswith(SCOPE):
+        args.config = str(find_config(args.config))
+    return args
+
+
+def read_config(name: str) -> Config:
+    """Read a config file.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it cannot be read as a config; the message has the file and the line at which that ended.
+    """
+    path = Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'there is no config {name}: name a file, or a config that comes with cdb-video as '
+            f'{SCOPE}egtea/slowfast_cdbs.py; `cdb-video config` lists them'
+        )
+    if path.suffix not in _ENDINGS:
+        raise ValueError(f'{name} is no config: its name must end in {", ".join(_ENDINGS)}')
+    try:
+        return Config.fromfile(name)
+    except Exception as error:
+        raise ValueError(f'{_place(error, name)}: {type(error).__name__}: {error}') from error
+
+
+def merge_arguments(host: ModuleType, config: Config, args: Namespace) -> Config:
+    """The config with the options of the command line in it, as the host merges them.
+
+    Raises:
+        ValueError: If an option asks for what the config lacks, or is not what it must be.
+    """
+    try:
+        merged: Config = host.merge_args(config, args)
+    except AttributeError as error:
+        lacking = str(error).split("'")[-2]
+        raise ValueError(
+            f'the config and the options of {" ".join(sys.argv[1:])} do not go together: it has no {lacking}, to which '
+            'one of them belongs'
+        ) from error
+    except AssertionError as error:
+        raise ValueError(f'{" ".join(sys.argv[1:])}: {error}') from error
+    return merged
+
+
+def import_plugin(config: Config) -> None:
+    """Let a config import this package, if it does not: what a run dumps can then be trained by any command."""
+    settings: dict[str, Any] = dict(config.get('custom_imports') or {})
+    given = settings.get('imports') or []
+    names = [given] if isinstance(given, str) else list(given)
+    if not any(name.partition('.')[0] == PACKAGE for name in names):
+        config.custom_imports = {'allow_failed_imports': False, **settings, 'imports': [*names, PACKAGE]}
+
+
+def _words_of(option: str) -> list[str]:
+    """The words behind an option of the command line, up to the next option."""
+    words: list[str] = []
+    for word in sys.argv[sys.argv.index(option) + 1 :] if option in sys.argv else ():
+        if word.startswith('-'):
+            break
+        words.append(word)
+    return words
+
+
+def _place(error: BaseException, name: str) -> str:
+    """The file and line of a config, this one or a base, that raised an error; the file alone if it raised none."""
+    lines = [
+        f'{frame.filename}, line {frame.lineno}'
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.name == '<module>' and frame.filename.endswith('.py')
+    ]
+    return lines[-1] if lines else name
