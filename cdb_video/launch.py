@@ -29,9 +29,11 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
+from cdb_video.failure_note import leaves_note
 from cdb_video.processes import check_all_see, from_main
 
 
+@leaves_note
 def train() -> None:
     """Train the config of the command line, which is that of MMAction2's tools/train.py.
 
@@ -69,6 +71,7 @@ def resume_newest(config: Config) -> None:
         print_log(f'--resume: there is no checkpoint in {config.work_dir} yet, so training starts', logger='current')
 
 
+@leaves_note
 def test() -> None:
     """Test the config and checkpoint of the command line, which is that of MMAction2's tools/test.py."""
     host = _host_tool('test')
