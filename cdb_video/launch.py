@@ -29,11 +29,13 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
+from cdb_video.failure_note import leaves_note
 from cdb_video.launch_config import import_plugin, merge_arguments, parse_arguments, read_config
 from cdb_video.processes import check_all_see, from_main
 from cdb_video_files.noted_paths import lies_in, namesake_in
 
 
+@leaves_note
 def train() -> None:
     """Train the config of the command line, which is that of MMAction2's tools/train.py.
 
@@ -72,6 +74,7 @@ def resume_newest(config: Config) -> None:
         print_log(f'--resume: there is no checkpoint in {config.work_dir} yet, so training starts', logger='current')
 
 
+@leaves_note
 def test() -> None:
     """Test the config and checkpoint of the command line, which is that of MMAction2's tools/test.py."""
     host = _host_tool('test')

@@ -145,16 +145,6 @@ def test_pages_that_code_and_comments_name_are_there():
             assert (ROOT / path).exists(), f'{name_of(file)}: {path}'
 
 
-def test_the_lines_to_add_are_those_of_the_readme():
-    blocks = [
-        re.findall(r'```python\n(.*?)```', page.read_text(encoding='utf-8'), flags=re.DOTALL)
-        for page in (ROOT / 'README.md', ROOT / 'docs/use/your_config.md')
-    ]
-    recipe, repeated = ([block for block in page if 'custom_imports' in block] for page in blocks)
-    assert recipe == repeated
-    assert len(recipe) == 1
-
-
 def test_the_api_pages_have_all_that_is_registered():
     documented = [
         name

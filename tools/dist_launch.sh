@@ -18,7 +18,8 @@ launch() {
     }
     # torchrun would set this itself, with a warning; more threads than cores make every process slow.
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-    exec python -m torch.distributed.run \
+    # -P: this folder has files with names of modules.
+    exec python -P "$TOOLS/torchrun.py" \
         --nnodes="${NNODES:-1}" --node-rank="${NODE_RANK:-0}" --nproc-per-node="$processes" \
         --master-addr="${MASTER_ADDR:-127.0.0.1}" --master-port="${PORT:-29500}" \
         --max-restarts="${MAX_RESTARTS:-0}" \

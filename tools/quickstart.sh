@@ -119,8 +119,7 @@ counterpart() {
 next_steps() {
     local other folder pair seed=''
     cat <<END
-
-In the table, 'acc %' is of the test clips and 'difficulty' what training measured on other clips.
+In the table above, 'acc %' is of the test clips and 'difficulty' what training measured on other clips.
 Look next at the page with the pictures, confusions and surest mistakes (docs/use/report.md explains it):
     $(cd -- "$WORK_DIR" && pwd)/report.html
 END
@@ -165,5 +164,4 @@ predictions  $WORK_DIR/predictions.pkl
 report       $WORK_DIR/report.html, class_report.csv, .json and .md
 
 END
-python tools/report.py "$WORK_DIR"
 next_steps

@@ -17,6 +17,7 @@ from cdb_video.run.refusals import (
     check_metric,
     check_trained_by_epoch,
     check_unmeasured,
+    warn_of_acting_twice,
     warn_of_inaction,
 )
 from cdb_video.run.reporting.reports import Validation
@@ -164,5 +165,9 @@ class ClassDifficultyHook(DifficultyOwner):
 
     def _find_consumers(self, parts: RunParts) -> Mapping[str, Any]:
         """Who gets the difficulty; an error if nobody does, and somebody should."""
+        if self.observe_only:
+            return {}
         remedy = '; or set observe_only=True to measure and report only'
-        return {} if self.observe_only else needed_consumers(parts, type(self).__name__, remedy)
+        consumers = needed_consumers(parts, type(self).__name__, remedy)
+        warn_of_acting_twice(parts)
+        return consumers

@@ -13,7 +13,7 @@ from cdb_video.processes import from_main, together
 from cdb_video.run.handover import Handover, needed_consumers
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
-from cdb_video.run.refusals import check_companions
+from cdb_video.run.refusals import check_companions, warn_of_acting_twice
 from cdb_video.run.replay import Replay, check_replayed_classes, epochs_aligned
 from cdb_video.run.start import resumed_state, starting_state
 
@@ -106,6 +106,7 @@ class DifficultyReplayHook(DifficultyOwner):
         """Check what takes part, and find the state that training starts from; nothing is handed on yet."""
         check_companions(parts, type(self).__name__)
         consumers = needed_consumers(parts, type(self).__name__)
+        warn_of_acting_twice(parts)
         start = starting_state(parts)
         check_replayed_classes(schedule, start, self.history)
         stretch = self.stretch

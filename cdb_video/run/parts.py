@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from cdb_video.advice import CDB_S, LOSS, loss_line, sampler_line
 from cdb_video.difficulty.consumer import TakesPrior, TakesProgress
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.consumers import (
@@ -21,10 +22,7 @@ from cdb_video.run.consumers import (
 )
 from cdb_video.run.loop import Loop
 
-CONSUMER_RECIPE = (
-    "model=dict(cls_head=dict(loss_cls=dict(type='CDBLoss'))) for CDB-W, or "
-    "train_dataloader=dict(sampler=dict(type='CDBSampler')) for CDB-S"
-)
+CONSUMER_RECIPE = f'{loss_line(LOSS)}, which we advise, or {sampler_line(CDB_S)} for CDB-S'
 METRIC_RECIPE = "val_evaluator=dict(type='ClassAccuracy')"
 
 

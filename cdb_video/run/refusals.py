@@ -6,6 +6,7 @@ from mmengine.hooks import SyncBuffersHook
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from cdb_video.advice import VERDICT, remedy
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.hosts.host import hosts
@@ -149,4 +150,18 @@ def warn_of_inaction(parts: RunParts, observe_only: bool) -> None:
             f'the only validation is at the end of training (val_begin={loop.val_begin}, val_interval='
             f'{loop.val_interval}, {loop.max_epochs} epochs), so no difficulty will act: validate earlier '
             '(train_cfg.val_interval=1) or train longer'
+        )
+
+
+def warn_of_acting_twice(parts: RunParts) -> None:
+    """Say that the difficulty acts both in the loss and in the sampling, and what we advise instead.
+
+    The papers have the two as alternatives; together each makes up for what the other has made up for already.
+    """
+    acting = {name: part for name, part in parts.consumers.items() if getattr(part, 'tau', 0) != 0}
+    if len(acting) > 1 and any(part is parts.sampler for part in acting.values()):
+        named = ' and '.join(f'{name}(tau={part.tau!r})' for name, part in acting.items())
+        parts.logger.warning(
+            f'{named}: the difficulty acts twice, on the loss and on the sampling. We advise {VERDICT}: {remedy()}. '
+            'For CDB-W or CDB-S as in the papers, keep one of them; docs/methods/which_method.md has the evidence'
         )

@@ -138,3 +138,13 @@ def test_slurm_script_asks_srun_for_what_is_needed(tmp_path):
     tail = words[words.index('c.py') :]
     assert tail[:8] == ['c.py', '--work-dir', 'work', '--resume', '--launcher', 'slurm', '--seed', '0']
     assert '--gres=gpu:8' not in run('tools/slurm_train.sh', 'p', 'j', 'c.py', 'w', **options, GPUS_PER_NODE='0')
+
+
+def test_the_sentence_of_the_process_that_failed_first_is_the_last_line(config, tmp_path):
+    work = tmp_path / 'work'
+    hook = "custom_hooks.append(dict(type='RaiseOnce', iteration=2, rank=1, sentence='the second clip is torn'))\n"
+    with config.open('a') as file:
+        file.write(f"custom_imports['imports'].append('tests.support.deadly_hook')\n{hook}")
+    said = run('tools/dist_train.sh', config, 2, '--work-dir', work, '--seed', '5', status=1)
+    assert said.splitlines()[-1] == 'error: process 1 failed first: RuntimeError: the second clip is torn'
+    assert 'in before_train_iter' in said

@@ -103,7 +103,7 @@ def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page
     history = read_history(work / 'class_history.jsonl')
     assert history.header.class_names == tuple(names)
     assert history.header.train_counts == [counts['train'][name] for name in names]
-    assert [set(record.consumers) for record in history.records] == [{'CDBLoss', 'CDBSampler'}] * 2
+    assert [set(record.consumers) for record in history.records] == [{'CDBLoss'}] * 2
     assert [dict(zip(names, record.num_clips, strict=True)) for record in history.records] == [counts['val']] * 2
 
     rows = list(csv.DictReader((work / 'class_report.csv').read_text().splitlines()))

@@ -16,6 +16,8 @@ from mmengine.config import Config
 from mmengine.registry import DATA_SAMPLERS, METRICS, MODELS
 from mmengine.runner import Runner
 
+from cdb_video import advice
+from cdb_video.difficulty.formulas import class_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.samplers.cdb_sampler import CDBSampler
@@ -104,7 +106,7 @@ def own_lines(repository):
     """What the page on other bases has for MViT, as it prints it."""
     blocks = re.findall(r'```python\n(.*?)```', (repository / 'docs/use/other_bases.md').read_text(), flags=re.DOTALL)
     (block,) = [block for block in blocks if 'MixupBlending' in block]
-    return f"{block}train_dataloader['dataset'] = dict(pipeline=train_pipeline)\n"
+    return block
 
 
 @pytest.fixture
@@ -124,9 +126,9 @@ def load(tmp_path, recipe):
 def runner_of(load, own_lines, clips, tmp_path):
     """A runner of a shipped config with the recipe, cut down, on the clips."""
 
-    def build(name, lines=own_lines):
+    def build(name, lines=own_lines, more=''):
         shipped = SHIPPED[name]
-        config = load(shipped, lines if shipped.has_own_lines else '')
+        config = load(shipped, f'{more}\n{lines if shipped.has_own_lines else ""}')
         config.merge_from_dict(
             {
                 'work_dir': str(tmp_path / 'work'),
@@ -136,7 +138,6 @@ def runner_of(load, own_lines, clips, tmp_path):
                 'model.cls_head.in_channels': shipped.in_channels,
                 'train_cfg.max_epochs': 1,
                 'train_cfg.val_interval': 1,
-                'train_dataloader.sampler.num_samples': 4,
                 'default_hooks.checkpoint.save_optimizer': False,
                 **shipped.settings,
             }
@@ -168,15 +169,17 @@ def shrink(dataloader, clips):
 @pytest.mark.parametrize('name', SHIPPED)
 def test_the_recipe_merges_with_a_shipped_config_into_what_it_says(load, name):
     config = load(SHIPPED[name])
-    assert config.train_dataloader.sampler.type == 'CDBSampler'
+    assert config.train_dataloader.sampler.type == 'DefaultSampler'
     assert config.train_dataloader.sampler.shuffle is True
     assert config.val_dataloader.sampler.type == 'DefaultSampler'
     assert config.val_evaluator.type == config.test_evaluator.type == 'ClassAccuracy'
-    assert config.model.cls_head.loss_cls == {'type': 'CDBLoss'}
+    assert config.model.cls_head.loss_cls == dict(advice.LOSS)
     assert config.model.cls_head.num_classes == 400
     assert config.model.backbone
     assert [hook.type for hook in config.custom_hooks] == ['ClassDifficultyHook']
     assert config.train_dataloader.dataset.pipeline[0].type == 'DecordInit'
+    sampler = load(SHIPPED[name], advice.sampler_line(advice.CDB_S)).train_dataloader.sampler
+    assert (sampler.type, sampler.tau, sampler.shuffle) == ('CDBSampler', advice.CDB_S['tau'], True)
 
 
 @pytest.mark.parametrize('name', SHIPPED)
@@ -184,19 +187,29 @@ def test_a_shipped_config_with_the_recipe_trains_validates_and_hands_the_difficu
     runner = runner_of(name)
     before = runner.model.cls_head.fc_cls.weight.detach().clone()
     runner.train()
-    assert runner.iter == 2
+    assert runner.iter == 4
     head = runner.model.cls_head
     assert isinstance(head.loss_cls, CDBLoss)
-    assert isinstance(runner.train_dataloader.sampler, CDBSampler)
     assert not torch.equal(before, head.fc_cls.weight)
     (record,) = read_history(tmp_path / 'work/class_history.jsonl').records
     assert record.num_clips == [2, 2, 2, 2]
-    assert head.loss_cls.tau_ == runner.train_dataloader.sampler.tau_ == 1.0
-    difficulty = np.asarray(record.difficulty)
-    torch.testing.assert_close(head.loss_cls.class_weight.numpy(), difficulty / difficulty.mean())
-    torch.testing.assert_close(runner.train_dataloader.sampler.class_probability, difficulty / difficulty.sum())
+    assert head.loss_cls.tau_ == advice.LOSS['tau']
+    expected = class_weights(record.difficulty, advice.LOSS['tau'])
+    torch.testing.assert_close(head.loss_cls.class_weight.numpy(), expected)
     assert (tmp_path / 'work/class_report.csv').exists()
     assert list((tmp_path / 'work').glob('best_acc_top1_*.pth'))
+
+
+def test_the_sampler_of_the_papers_draws_for_a_shipped_config(runner_of, tmp_path):
+    runner = runner_of('tsn', more=advice.sampler_line({**advice.CDB_S, 'num_samples': 4}))
+    runner.train()
+    assert runner.iter == 2
+    sampler = runner.train_dataloader.sampler
+    assert isinstance(sampler, CDBSampler)
+    (record,) = read_history(tmp_path / 'work/class_history.jsonl').records
+    difficulty = np.asarray(record.difficulty)
+    assert sampler.tau_ == 1.0
+    torch.testing.assert_close(sampler.class_probability, difficulty / difficulty.sum())
 
 
 @pytest.mark.parametrize('name', SHIPPED)
@@ -214,6 +227,7 @@ def test_the_class_weights_act_in_the_loss_of_a_shipped_model(runner_of, name):
 
     model.train()
     cdb = model.cls_head.loss_cls
+    cdb.set_class_prior([1, 1, 1, 1])
     cdb.set_class_difficulty([1.0, 1.0, 1.0, 1.0])
     at_unit = loss()
     cdb.set_class_difficulty([1.0, 0.5, 0.25, 0.125])
@@ -247,7 +261,7 @@ def child_of(tmp_path, recipe):
 
     def load(more='', recipe=recipe):
         (tmp_path / 'parent.py').write_text(PARENT.format(more=more))
-        (tmp_path / 'child.py').write_text(f"_base_ = 'parent.py'\n{recipe}")
+        (tmp_path / 'child.py').write_text(f"_base_ = 'parent.py'\n{recipe}{advice.sampler_line(advice.CDB_S)}\n")
         return Config.fromfile(tmp_path / 'child.py')
 
     return load
@@ -270,6 +284,6 @@ def test_an_argument_that_the_loss_has_not_is_refused_by_name_and_dropped_with_d
         MODELS.build(config.model.cls_head.loss_cls)
     config = child_of(
         more=', class_weight=[1.0] * 400',
-        recipe=recipe.replace("loss_cls=dict(type='CDBLoss')", "loss_cls=dict(_delete_=True, type='CDBLoss')"),
+        recipe=recipe.replace("loss_cls=dict(type='CDBLoss'", "loss_cls=dict(_delete_=True, type='CDBLoss'"),
     )
     assert isinstance(MODELS.build(config.model.cls_head.loss_cls), CDBLoss)

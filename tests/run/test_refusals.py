@@ -1,6 +1,7 @@
-"""Ways of training that cut the model into shards are refused before the first step; the others run."""
+"""Models in shards are refused before the first step; a difficulty that acts twice is warned of; the others run."""
 
 import uuid
+from unittest import mock
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mmengine.registry import STRATEGIES
 from mmengine.runner import FlexibleRunner
 from torch import nn
 
+from cdb_video import advice
 from tests.support.runs import BASE, hook_of, make_runner, merged
 
 pytestmark = pytest.mark.training
@@ -108,3 +110,45 @@ def test_flexible_runner_on_one_device_trains_and_resumes(tmp_path):
     for runner in (straight, resumed):
         torch.testing.assert_close(runner.model.state_dict(), ordinary.model.state_dict(), rtol=0, atol=0)
         assert hook_of(runner).state_.num_correct.tolist() == hook_of(ordinary).state_.num_correct.tolist()
+
+
+CDB_W, CDB_S = {'type': 'CDBLoss', 'tau': 1.0}, {'type': 'CDBSampler', 'tau': 1.0}
+NATURAL = {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}
+
+
+def warnings_before_training(tmp_path, **changes):
+    """What a run warns of before its first step."""
+    runner = make_runner(tmp_path, uuid.uuid4().hex, **changes)
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train_loop, runner.val_loop  # noqa: B018  (builds the loops, as train() does)
+        runner.call_hook('before_train')
+    return [call.args[0] for call in warning.call_args_list]
+
+
+def test_difficulty_in_loss_and_sampler_at_once_is_warned_of_with_what_we_advise(tmp_path):
+    (text,) = warnings_before_training(tmp_path)
+    assert text.startswith('CDBLoss(tau=1.0) and CDBSampler(tau=1.0): the difficulty acts twice')
+    assert advice.as_code(advice.LOSS) in text
+    assert advice.as_code(advice.HOOK) in text
+    assert 'docs/methods/which_method.md' in text
+
+
+@pytest.mark.parametrize(
+    ('loss', 'sampler', 'observe_only'),
+    [
+        (advice.LOSS, NATURAL, False),
+        (CDB_W, NATURAL, False),
+        (CDB_W, {'tau': 0}, False),
+        ({'type': 'CDBLoss', 'tau': 0}, CDB_S, False),
+        ({'_delete_': True, 'type': 'PlainLoss'}, CDB_S, False),
+        (CDB_W, CDB_S, True),
+    ],
+)
+def test_what_acts_once_or_not_at_all_is_not_warned_of(tmp_path, loss, sampler, observe_only):
+    said = warnings_before_training(
+        tmp_path,
+        model={'loss_cls': dict(loss)},
+        train_dataloader={'sampler': dict(sampler)},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': observe_only}],
+    )
+    assert not any('acts twice' in text for text in said)

@@ -34,6 +34,18 @@ class SignalOnce(Hook):
 
 
 @HOOKS.register_module(force=True)
+class RaiseOnce(Hook):
+    """Before iteration `iteration`, process `rank` raises an error with this sentence."""
+
+    def __init__(self, iteration, rank, sentence):
+        self.iteration, self.rank, self.sentence = iteration, rank, sentence
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == self.iteration and get_rank() == self.rank:
+            raise RuntimeError(self.sentence)
+
+
+@HOOKS.register_module(force=True)
 class NoteOrder(Hook):
     """Appends to ``order_<rank>.txt`` what every iteration trains on."""
 
