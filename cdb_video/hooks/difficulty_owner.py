@@ -71,15 +71,12 @@ class DifficultyOwner(Hook):
         """The hash of what all processes have alike."""
         return None if self._handover is None else self._handover.agreement
 
-    def before_run(self, runner: Any) -> None:
-        """Show a progress bar, where there is a terminal."""
-        show_progress(runner)
-
     # Checkpoints
 
     def before_run(self, runner: Any) -> None:
-        """Let a folder that was moved or copied be resumed from its own file."""
+        """Let a folder that was moved or copied be resumed from its own file; show a progress bar on terminals."""
         mend_last_checkpoint(runner)
+        show_progress(runner)
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the entry for later: whether it is resumed from or only loaded is not known yet."""
