@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.hosts.host import hosts
 from cdb_video.hosts.mmaction.pipelines import short_clip_rule, single_view, video_steps
 from cdb_video.inference.checkpoint import Checkpoint, load_weights, read_checkpoint
+from cdb_video.inference.extraction import extraction_notes
 from cdb_video.inference.predict import Predictor
 from cdb_video.inference.reading import ClipPipeline
 from cdb_video.inference.work_dir import check_folder, find_checkpoint, find_config
@@ -22,6 +24,8 @@ from cdb_video.report.sources.checked_history import read_checked_history
 from cdb_video.version import __version__
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.video.errors import first_line
+
+_LOG = logging.getLogger('cdb_video')
 
 VIEWS = ('test', 'single')
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, ImportError, AssertionError)
@@ -68,6 +72,7 @@ def load(
     model, transforms = _built(settings, steps, config_path)
     names = _checked_number(model, names, config_path)
     load_weights(model, weights, config_path)
+    _say_what_differs(settings, steps)
     return Predictor(
         model=model.to(place).eval(),
         pipeline=ClipPipeline(transforms),
@@ -134,6 +139,15 @@ def _test_steps(settings: Any, path: Path, views: str) -> list[dict[str, Any]]:
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     return single_view(steps, settings.model) if views == 'single' else steps
+
+
+def _say_what_differs(settings: Any, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Log where the frames of the training were extracted so that those of a video are others."""
+    dataset = _dataset(settings, 'train')
+    frames = (dataset.get('data_prefix') or {}).get('img')
+    if frames is not None:
+        for note in extraction_notes(Path(dataset.get('data_root') or '', frames), steps):
+            _LOG.warning(note)
 
 
 def _built(settings: Any, steps: Sequence[Mapping[str, Any]], path: Path) -> tuple[nn.Module, list[Any]]:

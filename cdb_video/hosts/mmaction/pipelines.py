@@ -137,6 +137,13 @@ def short_clip_rule(steps: Sequence[Mapping[str, Any]]) -> str:
     return f'{SHORT_CLIPS.get(value, "")} ({kind_of(sampler)}, {key}={value!r})'
 
 
+def resizes_first(steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether frames are resized before anything depends on their size."""
+    flat = [kind_of(one) for step in steps for one in (*(step.get('fused') or ()), step)]
+    geometric = [kind for kind in flat if kind in ('Resize', 'RandomRescale') or kind.endswith(('Crop', 'FormatShape'))]
+    return bool(geometric) and geometric[0] in ('Resize', 'RandomRescale')
+
+
 def _video_decoder(step: Mapping[str, Any]) -> Step:
     kept = {key: step[key] for key in ('fused', 'share_repeats') if key in step and kind_of(step) in _FUSING}
     return {'type': 'VideoDecode', **kept}

@@ -7,6 +7,7 @@ from cdb_video.hosts.mmaction.pipelines import (
     frame_steps,
     inferencer_steps,
     kind_of,
+    resizes_first,
     short_clip_rule,
     single_view,
     video_steps,
@@ -124,3 +125,11 @@ def test_the_rule_for_short_clips_is_said_in_words():
     )
     assert short_clip_rule([{'type': 'UniformSample'}]) == 'UniformSample spreads its frames, and repeats some'
     assert short_clip_rule([]) == 'the pipeline has no sampler of frames'
+
+
+def test_a_resize_counts_where_nothing_depends_on_the_size_before_it():
+    assert resizes_first(PACK)
+    assert resizes_first(video_steps([SAMPLE, {'type': 'RawFrameDecode'}, *FUSED, *BEHIND]))
+    assert not resizes_first([SAMPLE, {'type': 'PackDecode', 'fused': FUSED[::-1]}, *BEHIND])
+    assert not resizes_first([SAMPLE, {'type': 'PackDecode'}, *BEHIND])
+    assert not resizes_first([])
