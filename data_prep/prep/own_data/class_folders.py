@@ -40,7 +40,10 @@ def read_class_folders(folder: Path, tree: VideoTree) -> list[OwnLine]:
 
 def class_folder_notes(tree: VideoTree) -> list[str]:
     """What may have been meant otherwise: a folder called as a part that is taken for a class, beside others."""
-    taken = sorted(top for top in _tops(tree) if part_called(top)) if not _is_split(tree) else []
+    tops = _tops(tree)
+    taken = sorted(top for top in tops if part_called(top))
+    if len(taken) == len(tops):
+        return []
     return [f'the folder {name} is taken for a class, since not all folders beside it are parts' for name in taken]
 
 
