@@ -38,7 +38,7 @@ def starting_state(parts: RunParts) -> DifficultyState:
     counts = np.pad(counts, (0, num_classes - len(counts)))
     if metric is None:
         if parts.loop.first_validation is not None:
-            _check_validation(parts, None)
+            _check_validation(parts, None, ())
         return DifficultyState.start(counts, dataset_class_names(train_set))
     check_same_names(
         dataset_class_names(train_set), dataset_class_names(val_set), 'the training set', 'the validation set'
