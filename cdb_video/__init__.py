@@ -71,12 +71,10 @@ if hosts()[0].fault is None:
 
 def __getattr__(name: str) -> Any:
     """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, and ``cdb_video.load``."""
-    if name == 'load':
-        return import_module('cdb_video.inference.load').load
-    if name not in _REGISTERED:
+    if name != 'load' and name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
-        found = _find(name)
+        found = import_module('cdb_video.inference.load').load if name == 'load' else _find(name)
     except ModuleNotFoundError as error:
         if str(error.name).partition('.')[0] != 'mmengine':
             raise
