@@ -99,12 +99,10 @@ def __getattr__(name: str) -> Any:
         return [*filter(_can_be_had, [*_NAMES, *sorted(_REGISTERED)])]
     if name == '__version__':
         return __version__
-    if name == 'load':
-        return import_module('cdb_video.inference.load').load
-    if name not in _REGISTERED:
+    if name != 'load' and name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
-        found = _find(name)
+        found = import_module('cdb_video.inference.load').load if name == 'load' else _find(name)
     except ModuleNotFoundError as error:
         if str(error.name).partition('.')[0] != 'mmengine':
             raise

@@ -133,11 +133,10 @@ def _prepared(args: argparse.Namespace) -> _Run:
     """All that can be known to be wrong is looked for here, the cheapest first."""
     _check_arguments(args)
     from cdb_video.inference.inputs import find_inputs
-    from cdb_video.inference.load import load
-    from cdb_video.inference.work_dir import check_folder
 
-    check_folder(args.work_dir)
     inputs = find_inputs(args.inputs, args.root)
+    from cdb_video import load  # by way of the face, which says what to install
+
     predictor = load(
         args.work_dir,
         args.checkpoint,

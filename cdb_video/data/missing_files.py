@@ -28,8 +28,8 @@ class Fault:
 
     @property
     def clip(self) -> str:
-        """The name without the suffix of a pack."""
-        return self.name.removesuffix(PACK_SUFFIX)
+        """The name without the suffix of a pack, or the slash of a folder."""
+        return self.name.rstrip('/').removesuffix(PACK_SUFFIX)
 
 
 def check_file(option: str, path: str | os.PathLike[str], content: str) -> None:

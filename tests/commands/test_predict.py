@@ -157,6 +157,22 @@ def test_places_without_videos_are_refused(run, tmp_path, capsys, place):
     assert str(tmp_path / place) in capsys.readouterr().err
 
 
+def test_a_work_directory_that_is_not_there_is_refused(clips, tmp_path, capsys):
+    assert called(tmp_path / 'gone', clips) == 2
+    assert f'work directory {tmp_path / "gone"} does not exist' in capsys.readouterr().err
+
+
+def test_without_mmengine_it_says_what_to_install(clips, repository):
+    code = (
+        'import sys; sys.modules["mmengine"] = None\n'
+        'from cdb_video.commands.predict import main\n'
+        f'sys.exit(main([".", {str(clips)!r}]))'
+    )
+    done = subprocess.run([sys.executable, '-c', code], cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith('predict: cdb_video.load needs mmengine, which is not installed'), done.stderr
+
+
 def test_an_option_that_there_is_not_ends_with_2(run, clips):
     with pytest.raises(SystemExit) as ended:
         main([str(run), str(clips), '--wndow', '1'])

@@ -41,7 +41,7 @@ def test_a_training_says_what_it_is_made_of_before_the_first_step(tmp_path, caps
         'CDBLoss(tau=0.5, logit_adjustment=1.0); DefaultSampler; ClassDifficultyHook(momentum=0.8)'
     )
     assert facts['length'] == '1 epoch of 10 steps'
-    assert facts['batch'] == '8 clips in each of 1 process'
+    assert facts['batch'] == '8 clips in 1 process'
     assert (facts['device'], facts['seed']) == ('cpu', '7')
     assert f'cdb_video {cdb_video.__version__}, Python 3' in facts['versions']
     assert facts['mended']
@@ -63,3 +63,4 @@ def test_a_loss_that_is_not_ours_and_a_seed_that_was_drawn_are_named_as_such(tmp
 def test_a_part_is_described_by_what_is_not_the_default():
     sampler = ClassSampler(LabelsOnly([0, 1]), frequency_power=0.5)
     assert described(sampler) == 'ClassSampler(frequency_power=0.5)'
+    assert described([0, 1]) == 'list'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def described(part: Any) -> str:
     """A part of a run by its class, its tau, and those arguments that are not the default."""
     settings = {
         name: getattr(part, name)
-        for name, parameter in inspect.signature(type(part)).parameters.items()
+        for name, parameter in _parameters(part).items()
         # What is None by default is found out by the part itself.
         if parameter.default is not None and isinstance(getattr(part, name, None), _SCALARS)
         if name == 'tau' or getattr(part, name) != parameter.default
@@ -44,6 +44,14 @@ def described(part: Any) -> str:
     settings |= {name: value for name, value in getattr(part, 'smoothing', {}).items() if value}
     given = ', '.join(f'{name}={value if isinstance(value, Path) else repr(value)}' for name, value in settings.items())
     return f'{type(part).__name__}({given})' if given else type(part).__name__
+
+
+def _parameters(part: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of its class, by name; none where that is not written in Python."""
+    try:
+        return inspect.signature(type(part)).parameters
+    except ValueError:
+        return {}
 
 
 def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
@@ -55,7 +63,7 @@ def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
     yield 'data', f'{len(counts)} classes; {counts.sum()} clips to train on{validated}'
     yield 'method', '; '.join(map(described, (*_losses(parts), parts.sampler, hook)))
     yield 'length', _length(parts)
-    yield 'batch', f'{_batch_size(parts)} clips in each of {counted(get_world_size(), "process", "processes")}'
+    yield 'batch', f'{_batch_size(parts)} clips in {counted(get_world_size(), "process", "processes each")}'
     yield 'device', _device(parts)
     yield 'seed', f'{getattr(runner, "seed", None)}{"" if parts.loop.has_given_seed else ", drawn: none was given"}'
     yield 'versions', ', '.join(_versions())
