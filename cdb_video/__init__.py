@@ -20,7 +20,7 @@ from cdb_video.watched_imports import when_imported
 if TYPE_CHECKING:
     from cdb_video.inference.load import load as load
 
-_NAMES = ('__version__', 'load')  # what there is beside the classes
+_NAMES = ('load',)  # what there is beside the classes
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {
     'CDBLoss': ('losses.cdb', 'MODELS'),
@@ -96,9 +96,7 @@ if hosts()[0].fault is None:
 def __getattr__(name: str) -> Any:
     """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, `load`, and the list of what can be had here."""
     if name == '__all__':
-        return [*filter(_can_be_had, [*_NAMES, *sorted(_REGISTERED)])]
-    if name == '__version__':
-        return __version__
+        return ['__version__', *filter(_can_be_had, [*_NAMES, *sorted(_REGISTERED)])]
     if name != 'load' and name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
