@@ -49,11 +49,15 @@ def _register() -> None:
     from mmengine.fileio import register_backend
 
     from cdb_video.data.labels import add_reader
+    from cdb_video.hosts.mmengine.console import shorten_consoles
     from cdb_video.hosts.mmengine.log import join_log
     from cdb_video.hosts.mmengine.registries import register
+    from cdb_video.hosts.mmengine.repeated_warnings import say_warnings_once
 
     apply_mends()
     join_log()
+    shorten_consoles()
+    say_warnings_once()
     atomic_files = import_module('cdb_video.restart.atomic_files')
     register_backend('atomic', atomic_files.AtomicLocalBackend, force=True)
     for name, (_, registry) in _REGISTERED.items():

@@ -8,11 +8,13 @@ from mmengine.hooks import Hook
 
 from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.hooks.progress_bar import show_progress
 from cdb_video.processes import from_main, is_main_process
 from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import RunParts
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
+from cdb_video.run.reporting.facts import log_facts
 from cdb_video.run.reporting.live_report import LiveReport
 from cdb_video.run.reporting.log import log_difficulty
 from cdb_video.run.reporting.record import record_validation, start_history
@@ -61,6 +63,10 @@ class DifficultyOwner(Hook):
     def agreement_(self) -> str | None:
         """The hash of what all processes have alike."""
         return None if self._handover is None else self._handover.agreement
+
+    def before_run(self, runner: Any) -> None:
+        """Show a progress bar, where there is a terminal."""
+        show_progress(runner)
 
     # Checkpoints
 
@@ -139,6 +145,7 @@ class DifficultyOwner(Hook):
         self._reports = Reports(handover.parts.metric, self.source)
         handover.check_start(own_entry.content)
         handover.hand_on()
+        log_facts(handover, self)
 
     def _begin_training(self, handover: Handover, validated_at: int | None = None) -> None:
         """Start the history, and see whether a validation was due where the run resumes.
@@ -174,9 +181,13 @@ class DifficultyOwner(Hook):
         """Add the state to the history, the visualizer and the log; on the main process only."""
         parts, state, vectors = handover.parts, handover.state, handover.vectors
         record_validation(parts, state, vectors, handover.metrics, self.source)
-        log_difficulty(parts, state, vectors, step, self.log_classes)
+        log_difficulty(parts, state, vectors, step, self.log_classes, self._is_reported_next(handover))
         if self.live_report is not None:
             self.live_report.update(parts)
+
+    def _is_reported_next(self, handover: Handover) -> bool:
+        """Whether the class report of this validation comes at once, with the same table."""
+        return self.report and self._reports.is_training and handover.parts.loop.is_over
 
     def _evaluated(self) -> EvaluatedModel:
         """The model as it is now: that of a training in this process, unless a checkpoint was loaded after it."""

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Protocol
 from cdb_video.difficulty.formulas import IntVector
 
 _LOG = logging.getLogger('cdb_video')
+_APPLIED: list[str] = []
 
 
 class StandIn(Protocol):
@@ -121,4 +122,11 @@ def apply_mends() -> list[str]:
     Returns:
         The names of the mends that found their fault, for a log or a bug report.
     """
-    return [name for host in hosts() for name in host.mends()]
+    found = [name for host in hosts() for name in host.mends()]
+    _APPLIED.extend(found)
+    return found
+
+
+def applied_mends() -> tuple[str, ...]:
+    """The names of all mends that found their fault in this process."""
+    return tuple(dict.fromkeys(_APPLIED))

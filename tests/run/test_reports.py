@@ -1,5 +1,6 @@
 """`Reports`: the last validation of a training, and whether it is reported."""
 
+import uuid
 from types import SimpleNamespace
 from unittest import mock
 
@@ -10,6 +11,7 @@ from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.run.reporting import reports as reports_module
 from cdb_video.run.reporting.reports import Reports
+from tests.support.runs import make_runner
 
 START = DifficultyState.start(np.array([9, 5]), None)
 MEASURED = START.updated(np.array([4, 2]), np.array([3, 2]), epoch=1, iteration=10)
@@ -144,3 +146,13 @@ def test_training_ends():
     reports.begin(loop(), None)
     reports.end()
     assert not reports.is_training
+
+
+@pytest.mark.training
+def test_the_table_of_the_last_validation_is_shown_once_and_kept_twice(tmp_path, capsys):
+    runner = make_runner(tmp_path, uuid.uuid4().hex, train_cfg={'max_epochs': 2})
+    runner.train()
+    shown, kept = capsys.readouterr().out, next(tmp_path.glob('*/*.log')).read_text()
+    assert [text.count('hardest and easiest classes') for text in (shown, kept)] == [1, 2]
+    assert [text.count('class report (val)') for text in (shown, kept)] == [1, 1]
+    assert [text.count('label  class') for text in (shown, kept)] == [2, 3]

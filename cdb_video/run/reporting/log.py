@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.visualization import LocalVisBackend
 
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.hosts.mmengine.console import FILE_ONLY
 from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
 from cdb_video.run.loop import vis_backends
@@ -15,11 +16,16 @@ from cdb_video.run.parts import RunParts
 from cdb_video.run.reporting.record import Vectors, state_rows, try_writing
 
 
-def log_difficulty(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int, number: int) -> None:
-    """Give a new difficulty to the visualizer at `step`, and the `number` hardest and easiest classes to the log."""
+def log_difficulty(
+    parts: RunParts, state: DifficultyState, consumers: Vectors, step: int, number: int, is_reported_next: bool
+) -> None:
+    """Give a new difficulty to the visualizer at `step`, and the `number` hardest and easiest classes to the log.
+
+    Where the class report comes next, the console leaves them to it.
+    """
     log_scalars(parts, state, consumers, step)
     log_class_image(parts, state, consumers, step)
-    log_classes(parts, state, consumers, number)
+    log_classes(parts, state, consumers, number, is_reported_next)
 
 
 def log_scalars(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int) -> None:
@@ -37,7 +43,9 @@ def log_scalars(parts: RunParts, state: DifficultyState, consumers: Vectors, ste
     try_writing(parts.logger, 'scalars of the difficulty', lambda: parts.visualizer.add_scalars(scalars, step=step))
 
 
-def log_classes(parts: RunParts, state: DifficultyState, consumers: Vectors, number: int) -> None:
+def log_classes(
+    parts: RunParts, state: DifficultyState, consumers: Vectors, number: int, for_file_only: bool = False
+) -> None:
     """Log a table of the `number` hardest and the `number` easiest classes."""
     if number == 0:
         return
@@ -50,7 +58,8 @@ def log_classes(parts: RunParts, state: DifficultyState, consumers: Vectors, num
         # Two lines of heading, then the hardest.
         lines.insert(2 + number, f'... {hidden} more')
     parts.logger.info(
-        f'class difficulty, mean {state.difficulty.mean():.3f}, hardest and easiest classes\n' + '\n'.join(lines)
+        f'class difficulty, mean {state.difficulty.mean():.3f}, hardest and easiest classes\n' + '\n'.join(lines),
+        extra=FILE_ONLY if for_file_only else None,
     )
 
 

@@ -1,0 +1,76 @@
+"""Python's warnings of libraries once on the console: what was said already is in the log file alone.
+
+Python itself says a warning once for each place in the code; the hosts say some from several places, and every process
+of several says them all. As in mmengine's log, the first process speaks for the others. Warnings of this package and of
+the user's code are never held back, nor is anything where the whole console is asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sysconfig
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import MMLogger
+
+from cdb_video.hosts.mmengine.console import VARIABLE
+from cdb_video.processes import is_main_process
+
+Show = Callable[..., None]
+_LIBRARIES = tuple(f'{sysconfig.get_path(kind)}{os.sep}' for kind in ('stdlib', 'purelib', 'platlib'))
+_PACKAGES = Path(__file__).resolve().parents[3]
+_OURS = tuple(f'{_PACKAGES / name}{os.sep}' for name in ('cdb_video', 'cdb_video_files'))
+
+
+def say_warnings_once() -> None:
+    """Let Python show warnings so from now on; once however often called."""
+    if not getattr(warnings.showwarning, 'says_once', False):
+        warnings.showwarning = saying_once(warnings.showwarning)
+
+
+def saying_once(show: Show) -> Show:
+    """A function like ``warnings.showwarning`` that shows what is new, and hands on to the log file what is not.
+
+    Args:
+        show: Shows a warning on the console.
+    """
+    said: set[tuple[type[Warning], str]] = set()
+
+    @functools.wraps(show)
+    def show_once(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+    ) -> None:
+        key = (category, str(message))
+        is_repeated = key in said or not _speaks_for_all()
+        said.add(key)
+        if file is None and is_repeated and _is_of_a_library(filename) and os.environ.get(VARIABLE) != 'full':
+            _write_to_log_file(warnings.formatwarning(message, category, filename, lineno, line))
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    show_once.says_once = True  # type: ignore[attr-defined]
+    return show_once
+
+
+def _is_of_a_library(filename: str) -> bool:
+    return filename.startswith(_LIBRARIES) and not filename.startswith(_OURS)
+
+
+def _speaks_for_all() -> bool:
+    """Whether this is the first process; torchrun says so before there is a process group."""
+    return is_main_process() and ('TORCHELASTIC_RUN_ID' not in os.environ or os.environ.get('RANK', '0') == '0')
+
+
+def _write_to_log_file(text: str) -> None:
+    """Give a warning to the file of the current log, if there is one."""
+    if not MMLogger._instance_dict:
+        return
+    record = logging.makeLogRecord({'name': 'mmengine', 'msg': text.strip(), 'levelno': logging.WARNING})
+    for handler in MMLogger.get_current_instance().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)

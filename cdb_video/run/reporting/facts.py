@@ -1,0 +1,103 @@
+"""The facts of a training in about ten lines, in the log before the first step."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cdb_video.class_names import counted
+from cdb_video.hosts.host import applied_mends, hosts
+from cdb_video.processes import get_world_size
+from cdb_video.run.handover import Handover
+from cdb_video.run.parts import RunParts
+from cdb_video.version import __version__
+
+_SCALARS = (bool, int, float, str, tuple, Path)
+
+
+def log_facts(handover: Handover, hook: Any) -> None:
+    """Log what a training is made of.
+
+    Args:
+        handover: Of the training, with the state that it starts from.
+        hook: The one that owns the difficulty.
+    """
+    lines = [f'  {name:<10}{fact}' for name, fact in _facts(handover, hook)]
+    handover.parts.logger.info('\n'.join(['this training', *lines]))
+
+
+def described(part: Any) -> str:
+    """A part of a run by its class, its tau, and those arguments that are not the default."""
+    settings = {
+        name: getattr(part, name)
+        for name, parameter in _parameters(part).items()
+        # What is None by default is found out by the part itself.
+        if parameter.default is not None and isinstance(getattr(part, name, None), _SCALARS)
+        if name == 'tau' or getattr(part, name) != parameter.default
+    }
+    settings |= {name: value for name, value in getattr(part, 'smoothing', {}).items() if value}
+    given = ', '.join(f'{name}={value if isinstance(value, Path) else repr(value)}' for name, value in settings.items())
+    return f'{type(part).__name__}({given})' if given else type(part).__name__
+
+
+def _parameters(part: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of its class, by name; none where that is not written in Python."""
+    try:
+        return inspect.signature(type(part)).parameters
+    except ValueError:
+        return {}
+
+
+def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
+    parts, counts = handover.parts, handover.state.train_counts
+    runner = parts.loop.runner
+    yield 'config', getattr(runner.cfg, 'filename', None) or 'not from a file'
+    yield 'writes to', str(parts.work_dir)
+    validated = '' if parts.val_set is None else f', {len(parts.val_set)} to validate on'
+    yield 'data', f'{len(counts)} classes; {counts.sum()} clips to train on{validated}'
+    yield 'method', '; '.join(map(described, (*_losses(parts), parts.sampler, hook)))
+    yield 'length', _length(parts)
+    yield 'batch', f'{_batch_size(parts)} clips in {counted(get_world_size(), "process", "processes each")}'
+    yield 'device', _device(parts)
+    yield 'seed', f'{getattr(runner, "seed", None)}{"" if parts.loop.has_given_seed else ", drawn: none was given"}'
+    yield 'versions', ', '.join(_versions())
+    yield 'mended', ', '.join(name.replace('_', ' ') for name in applied_mends()) or 'nothing'
+
+
+def _losses(parts: RunParts) -> list[Any]:
+    """The losses that know of classes, else the ones that the model calls so."""
+    ours = [part for part in parts.class_parts.values() if part is not parts.sampler]
+    return ours or [module for name, module in parts.model.named_modules() if name.endswith('loss_cls')]
+
+
+def _length(parts: RunParts) -> str:
+    loop = parts.loop
+    batches = counted(len(parts.train_loader), 'step')
+    steps = f'{counted(loop.max_epochs, "epoch")} of {batches}' if loop.by_epoch else counted(loop.last_step, 'step')
+    return f'{steps}, of which {loop.step} are done' if loop.step else steps
+
+
+def _batch_size(parts: RunParts) -> Any:
+    """Of one process; batch samplers of users need not tell."""
+    size = parts.train_loader.batch_size
+    return getattr(parts.train_loader.batch_sampler, 'batch_size', '?') if size is None else size
+
+
+def _device(parts: RunParts) -> str:
+    device = next((one.device for one in parts.model.parameters()), torch.device('cpu'))
+    return f'{device} ({torch.cuda.get_device_name(device)})' if device.type == 'cuda' else str(device)
+
+
+def _versions() -> Iterator[str]:
+    yield f'cdb_video {__version__}'
+    yield f'Python {platform.python_version()}'
+    yield f'torch {torch.__version__}'
+    for host in hosts():
+        if host.package in sys.modules:
+            yield f'{host.name} {getattr(sys.modules[host.package], "__version__", "?")}'

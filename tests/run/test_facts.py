@@ -1,0 +1,66 @@
+"""A training says in ten lines what it is made of, in the log and on the console."""
+
+import uuid
+
+import pytest
+
+import cdb_video
+from cdb_video.run.reporting.facts import described
+from cdb_video.samplers.class_sampler import ClassSampler
+from tests.support.runs import make_runner
+from tests.support.toys import LabelsOnly
+
+pytestmark = pytest.mark.training
+
+
+def facts_of(text):
+    """The lines below the title, by name."""
+    lines = text.partition('this training\n')[2].splitlines()
+    return {line[2:12].strip(): line[12:] for line in lines[:10]}
+
+
+def test_a_training_says_what_it_is_made_of_before_the_first_step(tmp_path, capsys):
+    loss = {'type': 'CDBLoss', 'tau': 0.5, 'logit_adjustment': 1.0}
+    runner = make_runner(
+        tmp_path,
+        uuid.uuid4().hex,
+        model={'loss_cls': loss},
+        train_dataloader={'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'momentum': 0.8}],
+        train_cfg={'max_epochs': 1},
+    )
+    runner.train()
+    text = next(tmp_path.glob('*/*.log')).read_text()
+    facts = facts_of(text)
+    assert facts == facts_of(capsys.readouterr().out)
+    assert text.index('this training') < text.index('Epoch(train)')
+    assert facts['config'] == 'not from a file'
+    assert facts['writes to'] == str(tmp_path)
+    assert facts['data'] == '4 classes; 75 clips to train on, 30 to validate on'
+    assert facts['method'] == (
+        'CDBLoss(tau=0.5, logit_adjustment=1.0); DefaultSampler; ClassDifficultyHook(momentum=0.8)'
+    )
+    assert facts['length'] == '1 epoch of 10 steps'
+    assert facts['batch'] == '8 clips in 1 process'
+    assert (facts['device'], facts['seed']) == ('cpu', '7')
+    assert f'cdb_video {cdb_video.__version__}, Python 3' in facts['versions']
+    assert facts['mended']
+
+
+def test_a_loss_that_is_not_ours_and_a_seed_that_was_drawn_are_named_as_such(tmp_path, capsys):
+    runner = make_runner(
+        tmp_path, uuid.uuid4().hex, model={'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}}, randomness=...
+    )
+    runner.call_hook('before_run')
+    runner.train_loop  # noqa: B018  (builds the loop, as train() does)
+    runner.val_loop  # noqa: B018
+    runner.call_hook('before_train')
+    facts = facts_of(capsys.readouterr().out)
+    assert facts['method'].startswith('PlainLoss; CDBSampler(tau=1.0')
+    assert facts['seed'] == f'{runner.seed}, drawn: none was given'
+
+
+def test_a_part_is_described_by_what_is_not_the_default():
+    sampler = ClassSampler(LabelsOnly([0, 1]), frequency_power=0.5)
+    assert described(sampler) == 'ClassSampler(frequency_power=0.5)'
+    assert described([0, 1]) == 'list'
