@@ -71,10 +71,6 @@ class DifficultyOwner(Hook):
         """The hash of what all processes have alike."""
         return None if self._handover is None else self._handover.agreement
 
-    def before_run(self, runner: Any) -> None:
-        """Show a progress bar, where there is a terminal."""
-        show_progress(runner)
-
     # Checkpoints
 
     def before_run(self, runner: Any) -> None:
