@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from cdb_video_files.records import AnnotationError, PathName, is_text, read_lines, write_lines
 
 
 def read_class_names(path: PathName) -> list[str]:
-    """Read class names; the position in the list is the label."""
+    """Read class names; the position in the list is the label.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        AnnotationError: If it is not one name a line, each once.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no class list {path}: name a file with one class name a line')
     names: list[str] = []
     gap: int | None = None
     for number, line in read_lines(path):

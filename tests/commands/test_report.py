@@ -264,3 +264,9 @@ def test_training_batches_are_not_called_a_validation(tmp_path, capsys):
     write_report(tmp_path / 'class_report.json', make_samples())
     assert report.main([str(tmp_path / 'class_history.jsonl'), '--no-html']) == 2
     assert 'the evaluation on the test set' in capsys.readouterr().err
+
+
+def test_a_class_list_that_is_not_there_is_named_with_the_remedy(tmp_path, capsys):
+    write_history(tmp_path / 'class_history.jsonl')
+    assert report.main([str(tmp_path), '--classes', str(tmp_path / 'gone.txt')]) == 2
+    assert f'report: there is no class list {tmp_path}/gone.txt: name a file with' in capsys.readouterr().err
