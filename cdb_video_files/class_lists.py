@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from cdb_video_files.records import AnnotationError, PathName, is_text, read_lines, write_lines
 
@@ -15,11 +14,9 @@ def read_class_names(path: PathName) -> list[str]:
         FileNotFoundError: If there is no such file.
         AnnotationError: If it is not one name a line, each once.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no class list {path}: name a file with one class name a line')
     names: list[str] = []
     gap: int | None = None
-    for number, line in read_lines(path):
+    for number, line in _lines(path):
         if not line.strip():
             gap = gap or number
             continue
@@ -35,6 +32,14 @@ def read_class_names(path: PathName) -> list[str]:
     if not names:
         raise AnnotationError('no class name in the file', 'Write one name a line').at(path)
     return names
+
+
+def _lines(path: PathName) -> Iterator[tuple[int, str]]:
+    try:
+        yield from read_lines(path)
+    except FileNotFoundError as error:
+        message = f'there is no class list {path}: name a file with one class name a line'
+        raise FileNotFoundError(message) from error
 
 
 def is_class_name(name: str) -> bool:

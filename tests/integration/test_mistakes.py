@@ -122,7 +122,7 @@ ERRORS = {
         f'{HOOK} needs a validation .*: set val_dataloader',
     ),
     'a validation after the end': ({'train_cfg': {'val_begin': 9}}, 'let val_begin be at most the length of training'),
-    'no epoch': ({'train_cfg': {'max_epochs': 0}}, r'train_cfg.max_epochs=0: must be at least 1'),
+    'no epoch': ({'train_cfg': {'max_epochs': 0}}, r'train_cfg: max_epochs=0: must be a whole number of at least 1'),
     'a sampler without end, by epoch': (sampler(infinite=True), 'infinite=True.*would never end. Remove'),
     'a history that is not there': (
         {'custom_hooks': [{'type': 'DifficultyReplayHook', 'history': 'no/class_history.jsonl'}]},

@@ -140,7 +140,8 @@ def keep_fused_in_inferencer() -> bool:
     """
     if "'Decode' in" not in _host_text('apis/inferencers/actionrecog_inferencer.py'):
         return False
-    return when_imported('mmaction.apis.inferencers.actionrecog_inferencer', _mend_inferencer)
+    when_imported('mmaction.apis.inferencers.actionrecog_inferencer', _mend_inferencer)
+    return True
 
 
 def _mend_inferencer(module: Any) -> bool:
@@ -171,7 +172,8 @@ def read_videos_in_inference() -> bool:
     """
     if 'Compose(test_pipeline_cfg)' not in _host_text('apis/inference.py'):
         return False
-    return when_imported('mmaction.apis.inference', _mend_inference)
+    when_imported('mmaction.apis.inference', _mend_inference)
+    return True
 
 
 def _mend_inference(module: Any) -> bool:
