@@ -17,14 +17,19 @@ class _Watch(MetaPathFinder):
 
     def __init__(self) -> None:
         self.awaited: dict[str, list[Act]] = {}
+        self._asked: set[str] = set()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in self.awaited:
+        if fullname not in self.awaited or fullname in self._asked:
             return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        spec = next((found for other in others if (found := other.find_spec(fullname, path, target))), None)
+        self._asked.add(fullname)  # others may ask all finders, too
+        try:
+            others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, 'find_spec')]
+            spec = next((found for other in others if (found := other.find_spec(fullname, path, target))), None)
+        finally:
+            self._asked.discard(fullname)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 

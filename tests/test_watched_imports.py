@@ -54,3 +54,22 @@ def test_a_module_that_cannot_be_imported_raises_what_it_would_have(module, tmp_
     assert when_imported('no_such_module_of_anybody', seen.append)
     with pytest.raises(ModuleNotFoundError, match='no_such_module_of_anybody'):
         importlib.import_module('no_such_module_of_anybody')
+
+
+class Asking:
+    """A finder that asks all others, as the one of a coverage tool does; and one of the old kind, that cannot be asked."""
+
+    @staticmethod
+    def find_spec(fullname, path, target=None):
+        others = [finder for finder in sys.meta_path if finder is not Asking and hasattr(finder, 'find_spec')]
+        return next((found for other in others if (found := other.find_spec(fullname, path, target))), None)
+
+
+@pytest.mark.parametrize('place', [0, 1, None], ids=['before', 'behind', 'last'])
+def test_other_finders_may_ask_all_finders_too(module, monkeypatch, place):
+    seen = []
+    assert when_imported(module, seen.append)
+    finders = list(sys.meta_path)
+    finders.insert(len(finders) if place is None else place, Asking)
+    monkeypatch.setattr(sys, 'meta_path', [*finders, object()])
+    assert seen == [importlib.import_module(module)]
