@@ -2,9 +2,11 @@
 
 import importlib
 import sys
+from importlib.machinery import PathFinder
 
 import pytest
 
+from cdb_video import watched_imports
 from cdb_video.watched_imports import when_imported
 
 
@@ -57,19 +59,21 @@ def test_a_module_that_cannot_be_imported_raises_what_it_would_have(module, tmp_
 
 
 class Asking:
-    """A finder that asks all others, as the one of a coverage tool does; and one of the old kind, that cannot be asked."""
+    """A finder that asks all others, as the one of a coverage tool does."""
 
     @staticmethod
     def find_spec(fullname, path, target=None):
-        others = [finder for finder in sys.meta_path if finder is not Asking and hasattr(finder, 'find_spec')]
+        others = [finder for finder in sys.meta_path if hasattr(finder, 'find_spec') and finder is not Asking]
         return next((found for other in others if (found := other.find_spec(fullname, path, target))), None)
 
 
-@pytest.mark.parametrize('place', [0, 1, None], ids=['before', 'behind', 'last'])
-def test_other_finders_may_ask_all_finders_too(module, monkeypatch, place):
+@pytest.mark.parametrize('place', [0, 1, 2], ids=['before', 'between', 'last'])
+def test_other_finders_may_ask_all_finders_too_or_be_of_the_kind_that_cannot_be_asked(module, monkeypatch, place):
+    finders = [watched_imports._WATCH, PathFinder]
+    finders.insert(place, Asking)
+    monkeypatch.setattr(sys, 'meta_path', [*finders, object()])
     seen = []
     assert when_imported(module, seen.append)
-    finders = list(sys.meta_path)
-    finders.insert(len(finders) if place is None else place, Asking)
-    monkeypatch.setattr(sys, 'meta_path', [*finders, object()])
-    assert seen == [importlib.import_module(module)]
+    assert seen == []
+    found = importlib.import_module(module)
+    assert seen == [found]

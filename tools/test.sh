@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all checks: style, types, spelling, directions of imports, documentation, tests with coverage. Makes or
-# reuses .venv first, see setup_env.sh for its settings. Arguments go to pytest, and then the coverage of the part that
-# was chosen is not judged:  tools/test.sh tests/losses/test_cdb.py -k focal
+# reuses .venv first, see setup_env.sh for its settings. Arguments go to pytest, and then no coverage is measured:
+#   tools/test.sh tests/losses/test_cdb.py -k focal
 # Before all others:
 # --fast    without the tests that train (the marks `training` and `slow`): what to run while you write
 # --hosts   the second lane instead, forks and the oldest and newest versions in environments of their own; they are
@@ -50,16 +50,8 @@ if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 # A process a core; tests of one file share what it made, so they stay together. In the order of tests/conftest.py, long
 # ones first; by itself xdist goes by the number of tests.
 PARALLEL=(--numprocesses=auto --dist=loadfile --no-loadscope-reorder)
-PYTEST=(python -m pytest)
 # slipcover, since coverage's tracer makes Python 3.11 run the tests at half the speed.
 MEASURED=(python -m slipcover --json --out .coverage.json -m pytest)
-if "$FAST"; then
-    PYTEST+=("${PARALLEL[@]}" -m 'not training and not slow')
-elif (($# == 0)); then
-    PYTEST=("${MEASURED[@]}" "${PARALLEL[@]}")
-else
-    PYTEST=("${MEASURED[@]}")
-fi
 
 check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
@@ -67,12 +59,16 @@ check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
 check 'directions' lint-imports --no-logo
 check 'docs' env NO_MKDOCS_2_WARNING=1 python -m mkdocs build # as tools/docs.sh, without setting up again
-rm -f -- .coverage.json
-check 'pytest' "${PYTEST[@]}" "$@"
-if ! "$FAST"; then
-    JUDGED=(--out .coverage.json)
-    if (($# == 0)); then JUDGED+=(--fail-under "$MINIMUM_COVERAGE"); fi
-    check 'coverage' python -m slipcover --merge .coverage.json "${JUDGED[@]}"
+if "$FAST"; then
+    check 'pytest' python -m pytest "${PARALLEL[@]}" -m 'not training and not slow' "$@"
+elif (($# > 0)); then
+    check 'pytest' python -m pytest "$@"
+else
+    rm -f -- .coverage.json
+    check 'pytest' "${MEASURED[@]}" "${PARALLEL[@]}" -m 'not uncovered'
+    mapfile -t UNCOVERED < <(grep -rl --include='test_*.py' 'mark\.uncovered' tests)
+    check 'pytest without coverage' python -m pytest "${PARALLEL[@]}" -m uncovered "${UNCOVERED[@]}"
+    check 'coverage' python -m slipcover --merge .coverage.json --out .coverage.json --fail-under "$MINIMUM_COVERAGE"
 fi
 
 if ((${#FAILED[@]})); then

@@ -196,6 +196,7 @@ def test_drw_of_probabilities_is_refused_when_they_come_not_when_they_act():
         loss.set_class_prior([0.7, 0.3])
 
 
+@pytest.mark.uncovered
 @needs_compile
 @pytest.mark.parametrize('name', ['cb', 'ldam_drw', 'eql_softmax'])
 def test_compiled_loss_gives_the_same(name):

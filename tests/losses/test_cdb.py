@@ -315,6 +315,7 @@ def test_new_difficulty_reaches_a_loss_that_was_used_before():
     torch.testing.assert_close(loss(scores, labels), expected)
 
 
+@pytest.mark.uncovered
 @needs_compile
 def test_compiled_loss_follows_a_new_difficulty():
     scores, labels = batch(dtype=torch.float32)

@@ -225,6 +225,7 @@ def test_clipped_gradient_bounds_the_step_whatever_the_class_weight(run):
     assert clipped <= 0.1 + 1e-5 < free
 
 
+@pytest.mark.uncovered
 @needs_compile
 def test_compiled_loss_is_not_compiled_again_for_each_difficulty():
     torch.compiler.reset()
@@ -240,6 +241,7 @@ def test_compiled_loss_is_not_compiled_again_for_each_difficulty():
 
 
 # torch: dynamo looks at the scores where a graph begins anew, as after the toy model's record of its labels.
+@pytest.mark.uncovered
 @needs_compile
 @pytest.mark.filterwarnings('ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning')
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def checkout(tmp_path, repository):
     (root / 'configs' / 'egtea' / 'mini').mkdir(parents=True)
     for name in ('slowfast_cdbs', 'slowfast_ce', 'i3d_ce'):
         (root / 'configs' / 'egtea' / 'mini' / f'{name}.py').touch()
+    (root / 'tests').mkdir()
+    (root / 'tests' / 'test_compiled.py').write_text('@pytest.mark.uncovered')
     programs = root / '.venv' / 'bin'
     programs.mkdir(parents=True)
     stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN}
@@ -169,7 +171,9 @@ def test_the_test_script_runs_every_check(checkout):
     bash(checkout, 'tools/test.sh', CI='true')
     noted = calls(checkout)
     named = ' '.join(line.split()[0] for line in noted)
-    assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest slipcover'
+    assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest pytest slipcover'
+    assert noted[-3].endswith('-m not uncovered')
+    assert noted[-2].endswith('-m uncovered tests/test_compiled.py')
     assert noted[-1].endswith('--fail-under 95')
 
 
@@ -180,9 +184,7 @@ def test_the_site_is_built_as_the_test_script_does(checkout):
 
 def test_the_test_script_hands_arguments_to_pytest(checkout):
     bash(checkout, 'tools/test.sh tests/test_x.py -k "one two"')
-    *_, tested, judged = calls(checkout)
-    assert tested.endswith('tests/test_x.py -k one two')
-    assert 'fail-under' not in judged
+    assert calls(checkout)[-1] == 'pytest tests/test_x.py -k one two'
 
 
 def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
@@ -209,7 +211,7 @@ def test_newest_is_for_the_set_up(checkout, command, last):
 def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout, environment):
     output = bash(checkout, 'tools/test.sh', status=1, **environment)
     assert 'error: failed: ' in output
-    assert [line.split()[0] for line in calls(checkout)[-2:]] == ['pytest', 'slipcover']
+    assert [line.split()[0] for line in calls(checkout)[-3:]] == ['pytest', 'pytest', 'slipcover']
 
 
 def test_set_up_stops_at_a_python_that_does_not_fit(checkout, tmp_path):

@@ -212,6 +212,7 @@ def test_ten_views_in_three_crops_decode_each_frame_once(clip, kind, monkeypatch
         np.testing.assert_array_equal(fused['imgs'], theirs['imgs'])
 
 
+@pytest.mark.uncovered
 def test_no_decoded_frame_waits_for_the_garbage_collector(clip):
     import av
 

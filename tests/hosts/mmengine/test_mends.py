@@ -202,6 +202,7 @@ def test_a_function_stays_as_it_is_where_torch_has_no_compiler(monkeypatch):
     assert torch_compat.leave_uncompiled(len) is len
 
 
+@pytest.mark.uncovered
 @needs_compile
 @pytest.mark.parametrize('has_lazy_mark', [True, False])
 def test_the_compiler_does_not_look_into_a_function_that_is_to_be_left_alone(has_lazy_mark, monkeypatch):
