@@ -199,13 +199,14 @@ def _take_names_from_slurm() -> None:
 def newest_checkpoint(work_dir: Path) -> str | None:
     """What to resume from: the file that ``last_checkpoint`` names, else the last of epoch_*.pth or iter_*.pth.
 
-    mmengine writes ``last_checkpoint`` in place, so a kill can leave it empty. It names a whole path: where the folder
-    has a file of that name itself, that one is taken.
+    mmengine writes ``last_checkpoint`` in place, so a kill can leave it empty. It names a whole path. The folder's own
+    file of that name is taken instead if the named one is gone, or lies in another work directory, which has a
+    ``last_checkpoint`` of its own: then this folder was moved or copied. What lies elsewhere, as by `out_dir`, holds.
     """
     note = work_dir / 'last_checkpoint'
     if note.is_file():
         named = note.read_text(encoding='utf-8').strip()
-        if not lies_in(named, [work_dir]):  # the folder may have been moved or copied since
+        if not lies_in(named, [work_dir]) and not _is_kept_elsewhere(Path(named)):
             named = namesake_in(named, [work_dir]) or named
         # A checkpoint can be a folder (DeepSpeed's), but not any: a note that was cut off may name one above it.
         whole = Path(named).is_file() or (Path(named).is_dir() and Path(named).name.startswith(('epoch_', 'iter_')))
@@ -216,6 +217,11 @@ def newest_checkpoint(work_dir: Path) -> str | None:
         if numbers:
             return str(work_dir / f'{kind}_{max(numbers)}.pth')
     return None
+
+
+def _is_kept_elsewhere(path: Path) -> bool:
+    """Whether a file is there, and in no work directory."""
+    return path.exists() and not (path.parent / 'last_checkpoint').is_file()
 
 
 def _host_tool(name: str) -> ModuleType:

@@ -61,7 +61,18 @@ def test_newest_checkpoint_of_a_copied_folder_is_its_own(tmp_path):
     for name in ('a', 'b'):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'epoch_3.pth').touch()
-    (tmp_path / 'b/last_checkpoint').write_text(str(tmp_path / 'a/epoch_3.pth'))
+        (tmp_path / name / 'last_checkpoint').write_text(str(tmp_path / 'a/epoch_3.pth'))
     assert newest_checkpoint(tmp_path / 'b') == str(tmp_path / 'b/epoch_3.pth')
     (tmp_path / 'b/epoch_3.pth').unlink()  # kept elsewhere, as by out_dir
     assert newest_checkpoint(tmp_path / 'b') == str(tmp_path / 'a/epoch_3.pth')
+
+
+def test_newest_checkpoint_in_out_dir_goes_before_an_older_namesake_in_the_work_directory(tmp_path):
+    work_dir, kept = tmp_path / 'exp', tmp_path / 'ckpts/exp'
+    for folder in (work_dir, kept):
+        folder.mkdir(parents=True)
+        (folder / 'epoch_2.pth').touch()
+    (work_dir / 'last_checkpoint').write_text(str(kept / 'epoch_2.pth'))
+    assert newest_checkpoint(work_dir) == str(kept / 'epoch_2.pth')
+    (kept / 'epoch_2.pth').unlink()
+    assert newest_checkpoint(work_dir) == str(work_dir / 'epoch_2.pth')
