@@ -100,6 +100,11 @@ class Loop:
         return bool(self.runner._resume)
 
     @property
+    def has_strategy(self) -> bool:
+        """Whether the runner is mmengine's FlexibleRunner, which loads before it asks any hook."""
+        return hasattr(self.runner, 'strategy')
+
+    @property
     def has_loaded(self) -> bool:
         """Whether a checkpoint was loaded."""
         return bool(self.runner._has_loaded)

@@ -97,10 +97,11 @@ def forget_best(runner: Any) -> list[str]:
 def mend_last_checkpoint(runner: Any) -> None:
     """Let ``last_checkpoint`` of a folder that was moved or copied name the folder's own file, before it is read.
 
-    mmengine notes a whole path. It would resume from the folder of before, or fail if that is gone.
+    mmengine notes a whole path. It would resume from the folder of before, or fail if that is gone. FlexibleRunner has
+    read the note before its hooks are asked for `before_run`, so there it stays as it is.
     """
     loop = Loop(runner)
-    if loop.asked_to_resume and loop.load_from is None:
+    if loop.asked_to_resume and loop.load_from is None and not loop.has_strategy:
         mended = from_main(lambda: _mend_note(Path(runner.work_dir, 'last_checkpoint'), own_folders(runner)))
         if mended is not None:
             old, new = mended

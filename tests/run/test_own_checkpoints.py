@@ -133,6 +133,17 @@ def test_note_of_a_copied_folder_comes_to_name_its_own_checkpoint(folders, caplo
     assert 'this one was moved or copied' in caplog.text
 
 
+def test_note_that_flexible_runner_has_read_already_stays_without_a_word(folders, caplog):
+    note = folders / 'b/last_checkpoint'
+    note.write_text(f'{folders}/a/epoch_1.pth')
+    runner = resumed(folders / 'b', '', folders / 'a')
+    runner._load_from, runner.strategy = None, object()
+    with caplog.at_level('WARNING'):
+        mend_last_checkpoint(runner)
+    assert note.read_text() == f'{folders}/a/epoch_1.pth'
+    assert not caplog.records
+
+
 @pytest.mark.parametrize('named', ['b/epoch_1.pth', 'a/epoch_2.pth', ''])
 def test_note_that_names_what_only_it_can_mean_stays(folders, named):
     note = folders / 'b/last_checkpoint'
