@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from cdb_video.launch import end_process
 from cdb_video_files.shipped import PACKAGE
 
+_OURS = (PACKAGE, f'{PACKAGE}_files')
+_HOSTS = ('mmengine', 'mmaction', 'mmcv')
+
 
 def run_host_command(name: str, work: Callable[[], None], argv: Sequence[str] | None) -> int:
     """Run a command of the host, which takes its words from `sys.argv`.
@@ -45,7 +48,7 @@ def say_failure(name: str, error: Exception) -> int:
     Returns:
         The exit status: 2 if this package refused something, else 1.
     """
-    if any(map(_was_refused, _chain(error))):
+    if any(_was_raised_by(_OURS, link) for link in _chain(error)):
         print(f'{name}: {_sentence(error)}', file=sys.stderr)
         return 2
     traceback.print_exception(error)
@@ -54,21 +57,26 @@ def say_failure(name: str, error: Exception) -> int:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it came of: hosts wrap an error of what they build in one of their own."""
+    """The error, and those that it is said to come of.
+
+    Hosts wrap an error of what they build in one of their own, without `from`. Whoever else fails while an error is
+    handled has a fault of his own.
+    """
     link: BaseException | None = error
     while link is not None:
         yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        is_wrapper = not link.__suppress_context__ and _was_raised_by(_HOSTS, link)
+        link = link.__cause__ or (link.__context__ if is_wrapper else None)
 
 
-def _was_refused(error: BaseException) -> bool:
-    """Whether a line of this package raised the error on purpose, and not something that the line called."""
+def _was_raised_by(packages: Sequence[str], error: BaseException) -> bool:
+    """Whether a line of these packages raised the error on purpose, and not something that the line called."""
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:
         return False
     frame, line = frames[-1]
-    is_ours = str(frame.f_globals.get('__name__')).partition('.')[0] in (PACKAGE, f'{PACKAGE}_files')
-    return is_ours and linecache.getline(frame.f_code.co_filename, line, frame.f_globals).lstrip().startswith('raise ')
+    is_theirs = str(frame.f_globals.get('__name__')).partition('.')[0] in packages
+    return is_theirs and linecache.getline(frame.f_code.co_filename, line, frame.f_globals).lstrip().startswith('raise ')
 
 
 def _sentence(error: Exception) -> str:

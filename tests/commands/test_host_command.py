@@ -39,17 +39,41 @@ def test_what_this_package_refuses_is_said_in_a_sentence_alone(capsys):
     assert lines == [f'train: {error}']
 
 
-def test_a_refusal_that_a_host_wraps_in_an_error_of_its_own_stays_one(capsys):
-    def build():
-        try:
-            cdb_video.CDBLoss(tau=-1)
-        except ValueError as error:
-            raise ValueError(f'class `CDBLoss`: {error}')  # noqa: B904  (as hosts do it)
+def builder(module, path):
+    """A function of a module that wraps the error of what it builds, as hosts do: without `from`."""
+    path.write_text(
+        'def build(make):\n'
+        '    try:\n'
+        '        make(tau=-1)\n'
+        '    except ValueError as error:\n'
+        "        raise ValueError(f'class `CDBLoss`: {error}')\n"
+    )
+    names = {'__name__': module}
+    exec(compile(path.read_text(), path, 'exec'), names)
+    return names['build']
 
-    status, lines = lines_of(failure(build), capsys)
+
+def test_a_refusal_that_a_host_wraps_in_an_error_of_its_own_stays_one(capsys, tmp_path):
+    build = builder('mmengine.registry.build_functions', tmp_path / 'host.py')
+    status, lines = lines_of(failure(lambda: build(cdb_video.CDBLoss)), capsys)
     assert status == 2
     assert len(lines) == 1
     assert lines[0].startswith('train: class `CDBLoss`: tau=-1: must be')
+
+
+def test_a_user_s_own_fault_while_a_refusal_is_handled_keeps_its_traceback(capsys, tmp_path):
+    build = builder('my_project', tmp_path / 'own.py')
+    status, lines = lines_of(failure(lambda: build(cdb_video.CDBLoss)), capsys)
+    assert status == 1
+    assert lines[0] == 'Traceback (most recent call last):'
+
+    def chosen():
+        try:
+            cdb_video.CDBLoss(tau=-1)
+        except ValueError as error:
+            raise RuntimeError('my loss') from error
+
+    assert lines_of(failure(chosen), capsys) == (2, ['train: my loss'])
 
 
 def test_any_other_failure_is_printed_whole_and_its_sentence_last(capsys):
