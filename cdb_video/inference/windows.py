@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_ROUNDING = 1e-6  # of a frame: 1/29.97 s at 29.97 frames a second is one
+
 
 @dataclass(frozen=True)
 class Span:
@@ -36,13 +38,13 @@ def window_spans(total_frames: int, rate: float, window: float, stride: float) -
     """
     length = round(window * rate)
     for name, value in (('window', window), ('stride', stride)):
-        if round(value * rate) < 1:
+        if value * rate < 1 - _ROUNDING:
             raise ValueError(f'{name}={value:g} s is less than a frame at {rate:g} frames a second: give at least one')
     if length >= total_frames:
         return [Span(0, total_frames)]
     last = total_frames - length
     starts = [round(number * stride * rate) for number in range(int(last / (stride * rate)) + 2)]
-    starts = [start for start in starts if start <= last]
+    starts = [start for start in dict.fromkeys(starts) if start <= last]
     if starts[-1] < last:
         starts.append(last)
     return [Span(start, start + length) for start in starts]
