@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdb_video.class_names import counted
 from cdb_video_files.records import read_lines
-from cdb_video_files.video.containers import VIDEO_ENDINGS, is_video
+from cdb_video_files.video.containers import VIDEO_ENDINGS, is_video, video_path
 
 _LIST_ENDING = '.txt'
 
@@ -34,7 +34,7 @@ def find_inputs(named: Sequence[Path], root: Path | None = None) -> Inputs:
 
     Args:
         named: Videos; folders, of which all videos are taken, at any depth; lists (.txt) of lines `<video>` or `<video>
-            <label>`.
+            <label>`, where '.mp4' may be left out as in training.
         root: Folder that relative paths of lists are relative to; None = that of the list.
 
     Raises:
@@ -47,15 +47,23 @@ def find_inputs(named: Sequence[Path], root: Path | None = None) -> Inputs:
     notes: list[str] = []
     for place in named:
         if place.is_dir():
-            clips |= dict.fromkeys(_videos_in(place, notes))
+            _add(clips, dict.fromkeys(_videos_in(place, notes)))
         elif not place.exists():
             raise FileNotFoundError(f'{place} does not exist: name a video, a folder of videos, or a list (.txt)')
         elif _is_list(place):
-            clips |= _listed(place, place.parent if root is None else root)
+            _add(clips, _listed(place, place.parent if root is None else root))
         else:
-            clips[str(place)] = None
+            _add(clips, {str(place): None})
     labels = {path: label for path, label in clips.items() if label is not None}
     return Inputs(tuple(clips), labels, tuple(notes))
+
+
+def _add(clips: dict[str, int | None], more: Mapping[str, int | None]) -> None:
+    """Whoever names a clip again without a label leaves it the one that it has."""
+    for path, label in more.items():
+        clips.setdefault(path, None)
+        if label is not None:
+            clips[path] = label
 
 
 def _is_list(place: Path) -> bool:
@@ -100,4 +108,5 @@ def _entries(path: Path, root: Path) -> Iterator[tuple[str, int | None]]:
         before, _, last = text.rpartition(' ')
         has_label = bool(before.strip()) and last.isdecimal() and not (root / text).is_file()
         if text:
-            yield str(root / (before.strip() if has_label else text)), int(last) if has_label else None
+            name = before.strip() if has_label else text
+            yield video_path(str(root / name)), int(last) if has_label else None

@@ -56,3 +56,17 @@ def test_what_holds_no_video_is_refused(folder):
 
 def test_a_file_with_an_unknown_ending_that_is_named_is_tried(folder):
     assert find_inputs([folder / 'e.jpg']).paths == (str(folder / 'e.jpg'),)
+
+
+def test_an_ending_may_be_left_out_in_a_list_as_in_training(folder):
+    (folder / 'list.txt').write_text('a 2\nb/d 12.mp4 0\n')
+    found = find_inputs([folder / 'list.txt'])
+    assert found.labels == {str(folder / 'a.mp4'): 2, str(folder / 'b/d 12.mp4'): 0}
+
+
+def test_a_label_stays_whatever_names_the_clip_again(folder):
+    (folder / 'list.txt').write_text('a.mp4 3\nb/c.MKV 0\n')
+    (folder / 'bare.txt').write_text('a.mp4\n')
+    places = [folder / name for name in ('list.txt', 'a.mp4', 'b', 'bare.txt')]
+    for named in (places, places[::-1]):
+        assert find_inputs(named).labels == {str(folder / 'a.mp4'): 3, str(folder / 'b/c.MKV'): 0}
