@@ -75,8 +75,9 @@ def _was_raised_by(packages: Sequence[str], error: BaseException) -> bool:
     if not frames:
         return False
     frame, line = frames[-1]
-    is_theirs = str(frame.f_globals.get('__name__')).partition('.')[0] in packages
-    return is_theirs and linecache.getline(frame.f_code.co_filename, line, frame.f_globals).lstrip().startswith('raise ')
+    if str(frame.f_globals.get('__name__')).partition('.')[0] not in packages:
+        return False
+    return linecache.getline(frame.f_code.co_filename, line, frame.f_globals).lstrip().startswith('raise ')
 
 
 def _sentence(error: Exception) -> str:

@@ -35,7 +35,7 @@ def test_less_than_a_frame_is_refused(window, stride, name):
 
 
 def test_a_stride_that_rounding_would_make_a_frame_is_refused_and_no_window_comes_twice():
-    with pytest.raises(ValueError, match='stride=0.02 s is less than a frame at 30 frames a second'):
+    with pytest.raises(ValueError, match=r'stride=0\.02 s is less than a frame at 30 frames a second'):
         window_spans(20, 30, 0.2, 0.02)
     for rate, stride in ((29.97, 1 / 29.97), (10, 0.15), (30, 0.05)):
         starts = [first for first, _ in spans(200, rate, 0.5, stride)]
