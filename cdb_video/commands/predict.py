@@ -182,7 +182,7 @@ def _timeline(predictor: Predictor, path: str, window: float, stride: float | No
 
     try:
         return predictor.timeline(path, window, stride)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # whatever it is, it is said with the video, and the next one is read
         return Failure(path, cause_of(error, path))
 
 

@@ -54,6 +54,23 @@ def test_a_folder_gives_names_with_scores_and_a_table(run, clips, tmp_path, caps
     assert f'wrote {out}' in printed
 
 
+def test_a_long_video_that_fails_in_any_way_costs_the_others_nothing(run, clips, tmp_path, capsys, monkeypatch):
+    whole = predict.Predictor.timeline
+
+    def timeline(self, path, *arguments):
+        if path.endswith('0.mp4'):
+            raise KeyError('no such step')
+        return whole(self, path, *arguments)
+
+    monkeypatch.setattr(predict.Predictor, 'timeline', timeline)
+    out = tmp_path / 'found.csv'
+    assert called(run, clips / '0.mp4', clips / '1.mp4', '--window', 10, '--out', out, '--no-html') == 1
+    assert "0.mp4: KeyError: 'no such step'" in capsys.readouterr().err
+    rows = rows_of(out)
+    assert [row['error'] for row in rows if row['path'].endswith('0.mp4')] == ["KeyError: 'no such step'"]
+    assert [row['class'] for row in rows if row['path'].endswith('1.mp4')]
+
+
 def test_json_says_of_which_model_it_is(run, clips, tmp_path):
     assert called(run, clips / '0.mp4', '--out', tmp_path / 'found.json', '--views', 'single') == 0
     found = json.loads((tmp_path / 'found.json').read_text())
