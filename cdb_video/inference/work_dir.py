@@ -59,12 +59,12 @@ def find_config(work_dir: Path, named: Path | None = None) -> Path:
 def find_checkpoint(work_dir: Path, named: Path | None = None) -> Chosen:
     """The checkpoint to predict with: the one that is named, or the best, or the newest of a run that kept no best.
 
-    Of several best ones, as a run that was killed or that monitors several metrics leaves them, it is the one that the
-    newest checkpoint records as the run's best.
+    Of several best ones, as a run that was killed leaves them, it is the one that the newest checkpoint records as the
+    run's best. A run that monitors several metrics records one for each: none of them is the best.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If it is not clear which of several is the best.
+        ValueError: If there are several best ones, and the run has not recorded exactly one of them.
     """
     if named is not None:
         return Chosen(_existing(named, work_dir, 'checkpoint'), 'as named')
@@ -86,15 +86,19 @@ def _recorded(best: Sequence[Path], newest: str | None, work_dir: Path) -> Path:
     from cdb_video.inference.checkpoint import read_checkpoint
 
     known: Mapping[str, Any] = {} if newest is None else read_checkpoint(Path(newest)).runtime_info
-    recorded = Path(str(known.get('best_ckpt', ''))).name
-    for path in best:
-        if path.name == recorded:
-            return path
+    # 'best_ckpt', or 'best_ckpt_acc/top1' and the like where several metrics are monitored.
+    recorded = {Path(str(path)).name for entry, path in known.items() if entry.startswith('best_ckpt') if path}
+    if len(recorded) == 1:
+        for path in best:
+            if path.name in recorded:
+                return path
     names = ', '.join(path.name for path in best)
-    raise ValueError(
-        f'{work_dir} holds {len(best)} best checkpoints, {names}, and no record of which is the one of the run: choose '
-        'one by --checkpoint'
+    why = (
+        f'and the run recorded one for each of {len(recorded)} metrics ({", ".join(sorted(recorded))})'
+        if len(recorded) > 1
+        else 'and no record of which is the one of the run'
     )
+    raise ValueError(f'{work_dir} holds {len(best)} best checkpoints, {names}, {why}: choose one by --checkpoint')
 
 
 def _existing(named: Path, work_dir: Path, what: str) -> Path:

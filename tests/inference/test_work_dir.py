@@ -52,10 +52,20 @@ def test_of_several_best_ones_the_record_of_the_run_decides(tmp_path):
     torch.save({'state_dict': {}, 'message_hub': recorded}, tmp_path / 'epoch_4.pth')
     assert find_checkpoint(tmp_path).path.name == 'best_acc_mean1_epoch_4.pth'
     assert 'record' in find_checkpoint(tmp_path).reason
-    several = {'runtime_info': {'best_ckpt_acc/top1': str(tmp_path / 'best_acc_mean1_epoch_4.pth')}}
-    torch.save({'state_dict': {}, 'message_hub': several}, tmp_path / 'epoch_4.pth')
-    with pytest.raises(ValueError, match='holds 2 best checkpoints'):
+
+
+def test_of_the_best_ones_of_several_metrics_none_is_chosen(tmp_path):
+    names = {'acc/mean1': 'best_acc_mean1_epoch_2.pth', 'acc/top1': 'best_acc_top1_epoch_4.pth'}
+    touch(tmp_path, *names.values())
+    several = {'best_ckpt': None} | {f'best_ckpt_{key}': str(tmp_path / name) for key, name in names.items()}
+    torch.save({'state_dict': {}, 'message_hub': {'runtime_info': several}}, tmp_path / 'epoch_4.pth')
+    recorded = r'one for each of 2 metrics \(best_acc_mean1_epoch_2\.pth, best_acc_top1_epoch_4\.pth\): choose one by'
+    with pytest.raises(ValueError, match=recorded):
         find_checkpoint(tmp_path)
+    assert find_checkpoint(tmp_path, tmp_path / names['acc/top1']).reason == 'as named'
+    del several['best_ckpt_acc/top1']
+    torch.save({'state_dict': {}, 'message_hub': {'runtime_info': several}}, tmp_path / 'epoch_4.pth')
+    assert find_checkpoint(tmp_path).path.name == names['acc/mean1']
 
 
 def refused(folder, words, kind=ValueError, **arguments):
