@@ -26,6 +26,9 @@ _LABEL = rf'[ \t]+({_WHOLE_NUMBER.pattern})'
 _FRAMES_AND_LABEL = rf'[ \t]+([1-9][0-9]{{0,17}}){_LABEL}'
 
 
+_DRIVE = re.compile(r'[A-Za-z]:[/\\]')
+
+
 _NEEDS_A_LOOK = ('\\', '\0', '..')
 
 
@@ -191,8 +194,9 @@ def parse_relative_path(text: str) -> str:
     """Return a path as it is; it can never leave the folder that it is relative to, on any system.
 
     Raises:
-        AnnotationError: If it is absolute, or holds '..', a backslash or a NUL.
+        AnnotationError: If it is absolute, has a colon second, or holds '..', a backslash or a NUL.
     """
+    _refuse_colon_second(text)
     if is_absolute(text) or text.startswith('~') or _strays(text):
         raise AnnotationError(
             f"path {text!r} is absolute, holds '..' or a backslash",
@@ -206,12 +210,21 @@ def is_absolute(text: str) -> bool:
     return text.startswith('/') or text[1:2] == ':'
 
 
+def _refuse_colon_second(text: str) -> None:
+    """'1:02.mp4' would be a path of a drive on Windows alone; 'C:/a.mp4' is meant as one."""
+    if text[1:2] == ':' and text[0] != '/' and not _DRIVE.match(text):
+        raise AnnotationError(
+            f'path {text!r} has a colon second, which Windows takes for a drive', 'Rename the file or its folder'
+        )
+
+
 def _strays(text: str) -> bool:
     return '\\' in text or '\0' in text or '..' in text.split('/')
 
 
 def _parse_absolute_path(text: str, is_allowed: bool) -> str:
     if not is_allowed:
+        _refuse_colon_second(text)
         raise AnnotationError(
             f'path {text!r} is absolute',
             'Write it relative to the data folder, or set allow_absolute=True in the dataset (--allow-absolute of '

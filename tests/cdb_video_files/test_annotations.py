@@ -188,6 +188,8 @@ def test_frame_and_video_lists_are_read_as_they_were_written(tmp_path):
         ('s/../../a 45 0', "holds '..'"),
         ('..\\a 45 0', 'backslash'),
         ('C:/a 45 0', 'is absolute'),
+        ('1:02 45 0', "path '1:02' has a colon second, which Windows takes for a drive. Rename the file"),
+        ('C:a 45 0', 'has a colon second'),
     ],
 )
 def test_a_wrong_frame_line_is_refused(tmp_path, line, rule):

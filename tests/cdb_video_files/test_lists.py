@@ -38,6 +38,7 @@ NOT_UTF_8 = os.fsdecode(b'cut/\xff.mp4')
         ('/a.mp4', 'is absolute'),
         ('~a.mp4', 'is absolute'),
         ('a\\b.mp4', 'a backslash'),
+        ('1:02.mp4', 'has a colon second'),
     ],
 )
 def test_a_name_that_no_list_can_hold_is_refused_with_the_remedy_of_who_has_the_file(tmp_path, name, why):
