@@ -3,12 +3,14 @@
 import json
 import shutil
 from collections import Counter
+from unittest import mock
 
 import check_dataset
 import extract_frames
 import list_videos
 import numpy as np
 import pytest
+from prep.frames.manifest import FolderError
 from prep.own_data import clips, csv_lines
 from prep.own_data.stored_videos import StoredVideos
 
@@ -182,6 +184,15 @@ def test_a_wrong_line_is_refused_with_file_and_line(root, capsys, header, line, 
     assert message in error
     assert 'Traceback' not in error
     assert not (root / 'lists').exists()
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_read_once(root, capsys):
+    write_csv(root, '0,cut', '1,cut')
+    denied = FolderError('locked cannot be read (Permission denied)')
+    with mock.patch('prep.own_data.stored_videos.read_video_tree', side_effect=denied) as read:
+        assert run(root) == 2
+    assert capsys.readouterr().err == f'list_videos: {denied}\n'
+    assert read.call_count == 1
 
 
 def test_all_wrong_lines_are_counted_and_the_first_are_named(root, capsys):

@@ -53,6 +53,7 @@ def read_csv(path: Path, columns: Columns, stored: StoredVideos) -> list[OwnLine
 
     Raises:
         OwnClipsError: If a column is missing or a line breaks a rule; the first few are named.
+        FolderError: If a name has no ending, and a folder of the videos cannot be read.
     """
     rows = _rows(path, columns)
     _, header = next(rows)
@@ -61,12 +62,13 @@ def read_csv(path: Path, columns: Columns, stored: StoredVideos) -> list[OwnLine
     problems: list[str] = []
     for number, cells in rows:
         where = f'{path}:{number}'
+        if len(cells) != len(header):
+            problems.append(f'{where}: {len(cells)} cells, the header has {len(header)}. Quote cells that hold a comma')
+            continue
         try:
             lines.append(_line(dict(zip(header, cells, strict=True)), columns, where, stored))
         except AnnotationError as error:
             problems.append(f'{where}: {error}')
-        except ValueError:
-            problems.append(f'{where}: {len(cells)} cells, the header has {len(header)}. Quote cells that hold a comma')
     problems += _twice(lines)
     if problems:
         raise OwnClipsError(first_few(problems))
