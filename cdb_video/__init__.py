@@ -123,5 +123,8 @@ def _can_be_had(name: str) -> bool:
 
 
 def __dir__() -> list[str]:
-    """What the module holds and the registered classes, none of which is imported for it."""
-    return sorted({*globals(), *_NAMES, *_REGISTERED})
+    """What the module holds and the registered classes that can be had; none is imported where mmengine is there."""
+    if hosts()[0].fault is not None:
+        return sorted({*globals(), *__getattr__('__all__')})
+    absent = {name for host in hosts() if host.fault is not None for name in host.classes}
+    return sorted({*globals(), *_NAMES, *_REGISTERED} - absent)

@@ -50,7 +50,7 @@ def when_imported(name: str, act: Act) -> bool:
 
     Args:
         name: Of the module.
-        act: Called with it, once for each import; a second request to do the same is none.
+        act: Called with it once, after its first import; a second request to do the same is none.
 
     Returns:
         What `act` tells; of a module that is not imported, whether this is the first request.

@@ -56,6 +56,7 @@ def desk(tmp_path, repository, page):
     (tmp_path / 'data/mine_frames').mkdir()
     shutil.copytree(tmp_path / 'data/mine/by_class', tmp_path / 'data/mine/videos')
     shutil.copytree(tmp_path / 'data/mine/by_class', tmp_path / 'data/mine_frames/cropped_clips')
+    shutil.copy(tmp_path / 'data/mine/videos' / rows[0][0], tmp_path / 'new_clip.mp4')
     lines = [f'{path},{label},person {number % 7}' for number, (path, label) in enumerate(rows)]
     (tmp_path / 'data/mine/labels.csv').write_text('\n'.join(['path,label,subject', *lines]) + '\n')
     (config,) = [block for block in blocks(page, 'python') if block.startswith('_base_')]
@@ -113,4 +114,7 @@ def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page
     assert report['split'] == 'test'
     correct = sum(int(row['num_correct']) for row in rows)
     assert report['metrics']['acc/top1'] == pytest.approx(correct / counts['test'].total())
-    assert all(name in said[-1] for name in names)
+    *_, reported, predicted = said
+    assert all(name in reported for name in names)
+    assert all(name in predicted for name in names)
+    assert 'new_clip.mp4: ' in predicted

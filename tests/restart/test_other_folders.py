@@ -19,7 +19,7 @@ HOOKS = {
     'ours': {'default_hooks': {'checkpoint': {'type': 'EnduringCheckpointHook', 'max_keep_ckpts': 1}}},
     'ours alone': {
         'default_hooks': {'checkpoint': {'type': 'EnduringCheckpointHook', 'max_keep_ckpts': 1}},
-        'custom_hooks': [],
+        'custom_hooks': [{'type': 'OwnHook'}],
     },
     'replay': {
         'default_hooks': {'checkpoint': {'type': 'CheckpointHook', 'max_keep_ckpts': 1}},

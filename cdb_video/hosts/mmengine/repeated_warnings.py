@@ -1,8 +1,9 @@
 """Python's warnings of libraries once on the console: what was said already is in the log file alone.
 
 Python itself says a warning once for each place in the code; the hosts say some from several places, and every process
-of several says them all. As in mmengine's log, the first process speaks for the others. Warnings of this package and of
-the user's code are never held back, nor is anything where the whole console is asked for.
+of several says them all. Where there is no log file, a repeated warning is shown again. As with mmengine's own
+messages, the first process speaks for the others. Warnings of this package and of the user's code are never held back,
+nor is anything where the whole console is asked for.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ def saying_once(show: Show) -> Show:
         message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
     ) -> None:
         key = (category, str(message))
-        is_repeated = key in said or not _speaks_for_all()
+        may_be_held_back = file is None and _is_of_a_library(filename) and os.environ.get(VARIABLE) != 'full'
+        is_repeated, is_of_another = key in said, not _speaks_for_all()
         said.add(key)
-        if file is None and is_repeated and _is_of_a_library(filename) and os.environ.get(VARIABLE) != 'full':
-            _write_to_log_file(warnings.formatwarning(message, category, filename, lineno, line))
-        else:
-            show(message, category, filename, lineno, file, line)
+        if may_be_held_back and (is_repeated or is_of_another):
+            text = warnings.formatwarning(message, category, filename, lineno, line)
+            if _write_to_log_file(text) or is_of_another:
+                return
+        show(message, category, filename, lineno, file, line)
 
     show_once.says_once = True  # type: ignore[attr-defined]
     return show_once
@@ -66,11 +69,12 @@ def _speaks_for_all() -> bool:
     return is_main_process() and ('TORCHELASTIC_RUN_ID' not in os.environ or os.environ.get('RANK', '0') == '0')
 
 
-def _write_to_log_file(text: str) -> None:
-    """Give a warning to the file of the current log, if there is one."""
+def _write_to_log_file(text: str) -> bool:
+    """Give a warning to the file of the current log; tells whether there is one."""
     if not MMLogger._instance_dict:
-        return
+        return False
+    files = [one for one in MMLogger.get_current_instance().handlers if isinstance(one, logging.FileHandler)]
     record = logging.makeLogRecord({'name': 'mmengine', 'msg': text.strip(), 'levelno': logging.WARNING})
-    for handler in MMLogger.get_current_instance().handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.handle(record)
+    for handler in files:
+        handler.handle(record)
+    return bool(files)

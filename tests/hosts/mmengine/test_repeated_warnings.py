@@ -34,6 +34,14 @@ def test_a_library_is_heard_once_from_wherever_it_says_the_same(show, tmp_path):
     assert f'{mmengine.__file__}:3' in kept
 
 
+def test_where_there_is_no_log_file_a_repeated_warning_is_shown_again(show, monkeypatch):
+    monkeypatch.setattr(MMLogger, '_instance_dict', {})
+    once = saying_once(show)
+    for _ in range(3):
+        warn(once)
+    assert show.call_count == 3
+
+
 @pytest.mark.parametrize('filename', [cdb_video.__file__, '/home/me/my_head.py'])
 def test_what_we_or_the_user_say_is_never_held_back(show, filename):
     once = saying_once(show)
