@@ -56,7 +56,8 @@ def check_loader(loader: Any, name: str) -> None:
         return
     if len(loader) or not len(dataset):  # of an empty list others have more to say
         return
-    size, number = getattr(loader, 'batch_size', None), len(find_sampler(loader))
+    sampler = find_sampler(loader)
+    size, number = getattr(loader, 'batch_size', None), len(dataset if sampler is None else sampler)
     raise ValueError(
         f'{name} has no batch: drop_last=True leaves out the last one, and '
         f'the {number} samples of a pass do not fill one of '
@@ -77,7 +78,11 @@ def check_first_sample(loader: Any) -> None:
         ValueError: If it cannot be read.
     """
     dataset = getattr(loader, 'dataset', None)
-    if not isinstance(loader, DataLoader) or isinstance(dataset, IterableDataset) or not hasattr(dataset, '__getitem__'):
+    if (
+        not isinstance(loader, DataLoader)
+        or isinstance(dataset, IterableDataset)
+        or not hasattr(dataset, '__getitem__')
+    ):
         return
     try:
         with kept_generators():
