@@ -150,6 +150,16 @@ def check_all_see(path: str | None, purpose: str, remedy: str = '') -> None:
         )
 
 
+def portable(error: Exception) -> Exception:
+    """An error that survives pickling: the same, or a RuntimeError that says what it was."""
+    try:
+        copy = pickle.loads(pickle.dumps(error))
+        survives = type(copy) is type(error) and str(copy) == str(error)
+    except Exception:  # an exception can do anything when it is pickled
+        survives = False
+    return error if survives else RuntimeError(f'{type(error).__name__}: {error}')
+
+
 def _has_group() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
@@ -170,14 +180,7 @@ def _attempt(make: Callable[[], T]) -> tuple[Exception | None, T | None]:
 def _portable(outcome: tuple[Exception | None, Any]) -> tuple[Exception | None, Any]:
     """The outcome with an error that survives pickling."""
     error, result = outcome
-    if error is None:
-        return outcome
-    try:
-        copy = pickle.loads(pickle.dumps(error))
-        survives = type(copy) is type(error) and str(copy) == str(error)
-    except Exception:  # an exception can do anything when it is pickled
-        survives = False
-    return (error if survives else RuntimeError(f'{type(error).__name__}: {error}')), result
+    return (None if error is None else portable(error)), result
 
 
 def _raise_of(rank: int, failure: Exception, own: Exception | None) -> None:

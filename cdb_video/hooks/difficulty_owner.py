@@ -24,8 +24,8 @@ from cdb_video.run.reporting.log import log_difficulty
 from cdb_video.run.reporting.record import record_validation, start_history
 from cdb_video.run.reporting.reports import Reports, Validation
 
-_KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet')
-"""Packages whose hooks hand on no difficulty, but for those of `DifficultyOwner`."""
+_KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet', 'torch')
+"""Packages whose classes hand on no difficulty, but for hooks that are a `DifficultyOwner`."""
 
 
 class DifficultyOwner(Hook):
@@ -227,8 +227,8 @@ def check_alone(parts: RunParts) -> None:
 def check_owned(runner: Any) -> None:
     """Check that somebody hands on the difficulty, or the frequencies, that parts of a training wait for.
 
-    Nothing is said where the run has a hook that is neither a host's nor ours: it may call `set_class_difficulty`, and
-    whoever waits in vain tells of it in the first epoch.
+    Nothing is said where the run has a hook, a loop, a runner or a module around others in its model that is neither a
+    host's nor ours: it may call `set_class_difficulty`, and whoever waits in vain tells of it in the first epoch.
 
     Args:
         runner: mmengine's Runner or FlexibleRunner, before its hooks are asked for `before_train`.
@@ -237,10 +237,9 @@ def check_owned(runner: Any) -> None:
         ValueError: If something is waited for, none was handed on, and no hook of the run does so.
     """
     owned = any(isinstance(hook, DifficultyOwner) for hook in runner.hooks)
-    others = any(type(hook).__module__.partition('.')[0] not in _KNOWN for hook in runner.hooks)
-    if owned or others or not isinstance(runner.model, nn.Module):
+    if owned or not isinstance(runner.model, nn.Module) or _may_be_handed_on(runner):
         return
-    driven = waiting_for_difficulty(runner.model, find_sampler(runner.train_dataloader))
+    driven = waiting_for_difficulty(runner.model, find_sampler(getattr(runner, 'train_dataloader', None)))
     adjusted = waiting_for_prior(runner.model)
     if driven:
         raise ValueError(
@@ -254,3 +253,10 @@ def check_owned(runner: Any) -> None:
             "set custom_hooks=[dict(type='ClassDifficultyHook', observe_only=True)] (a list in a child config replaces "
             'that of its base)'
         )
+
+
+def _may_be_handed_on(runner: Any) -> bool:
+    """Whether a part of a user's own, or of a package that is not known, can reach what waits for a difficulty."""
+    holders = [module for module in runner.model.modules() if next(module.children(), None) is not None]
+    parts = [runner, runner.train_loop, *runner.hooks, *holders]
+    return any(type(part).__module__.partition('.')[0] not in _KNOWN for part in parts)

@@ -21,6 +21,7 @@ from cdb_video.run.parts import RunParts
 from cdb_video.samplers.class_sampler import ClassSampler
 from cdb_video.version import __version__
 
+_ROLES = {'train': 'training', 'val': 'validation'}
 _SAME_FILE = (
     'The processes have loaded different files, or not all of them one: let the work directory and load_from lie in a '
     'folder that all machines share, or copy the file from the machine of process 0'
@@ -101,10 +102,9 @@ def start_prints(parts: RunParts, loaded: Any) -> Iterator[Print]:
     """
     yield Print('the class difficulty in the checkpoint', digest_of(*_flat(loaded)), _SAME_FILE)
     yield Print('the parameters and buffers of the model', model_digest(parts.model), _SAME_FILE)
-    for role, dataset in (('training', parts.train_set), ('validation', parts.val_set)):
-        if dataset is not None:
-            labels = digest_of(dataset_labels(dataset), dataset_class_names(dataset))
-            yield Print(f'the labels of the {role} clips', labels, _SAME_LIST)
+    for role, dataset in parts.counted_sets.items():
+        labels = digest_of(dataset_labels(dataset), dataset_class_names(dataset))
+        yield Print(f'the labels of the {_ROLES[role]} clips', labels, _SAME_LIST)
     # Slicing samplers of mmengine have one rank's draws in num_samples, ours those of all.
     draws = getattr(parts.sampler, 'num_samples', None) if isinstance(parts.sampler, ClassSampler) else None
     yield Print('the steps in an epoch', digest_of(len(parts.train_loader), draws), _SAME_LENGTH)

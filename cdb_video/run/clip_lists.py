@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,9 +73,12 @@ class ClipList:
 
 
 def clip_lists(parts: RunParts) -> dict[str, ClipList]:
-    """The sets of a run, by 'train' and 'val'."""
-    sets = {'train': parts.train_set, 'val': parts.val_set}
-    return {role: ClipList.of(dataset) for role, dataset in sets.items() if dataset is not None}
+    """The sets of a run that it counts, by 'train' and 'val'; one whose labels cannot be read is left out."""
+    lists = {}
+    for role, dataset in parts.counted_sets.items():
+        with contextlib.suppress(TypeError, ValueError):  # whoever needs the labels has said so before
+            lists[role] = ClipList.of(dataset)
+    return lists
 
 
 def say_changes(parts: RunParts, before: Mapping[str, ClipList], now: Mapping[str, ClipList]) -> None:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import traceback
 from pathlib import Path
 from typing import Any
 
 from mmengine.evaluator import DumpResults
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from cdb_video.data.labels import describe, name_sample
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.processes import get_world_size
-from cdb_video.run.expected_results import ExpectedResults, expected_results
+from cdb_video.processes import get_world_size, portable
+from cdb_video.run.expected_results import ExpectedResults, expected_results, joins_results
 from cdb_video.run.generators import kept_generators
 from cdb_video.run.parts import find_sampler
 from cdb_video_files.video.errors import ClipError
 
 
-def check_evaluation(evaluator: str, metrics: Sequence[Any], num_clips: IntVector | None) -> ExpectedResults:
+def check_evaluation(role: str, evaluator: Any, num_clips: IntVector | None) -> ExpectedResults:
     """Check the metrics of an evaluation against each other and against the disk.
 
     Args:
-        evaluator: 'val_evaluator' or 'test_evaluator', for messages.
-        metrics: All of them, in their order.
+        role: 'val_evaluator' or 'test_evaluator', for messages.
+        evaluator: The one of mmengine, or one derived from it.
         num_clips: (C,) int >= 0, clips of each class in the evaluated set; None = not known.
 
     Returns:
@@ -33,12 +33,12 @@ def check_evaluation(evaluator: str, metrics: Sequence[Any], num_clips: IntVecto
     Raises:
         ValueError: If two results have one key, or what a metric writes cannot be written, or would delete files.
     """
-    for metric in metrics:
-        name = f'{evaluator}: {type(metric).__name__}'
+    for metric in evaluator.metrics:
+        name = f'{role}: {type(metric).__name__}'
         if isinstance(metric, DumpResults):
             check_writable(metric.out_file_path, f'{name}(out_file_path={metric.out_file_path!r})')
         _check_collect_dir(getattr(metric, 'collect_dir', None), name)
-    return expected_results(evaluator, metrics, num_clips)
+    return expected_results(role, evaluator.metrics, num_clips, is_joined=joins_results(evaluator))
 
 
 def check_loader(loader: Any, name: str) -> None:
@@ -56,7 +56,8 @@ def check_loader(loader: Any, name: str) -> None:
         return
     if len(loader) or not len(dataset):  # of an empty list others have more to say
         return
-    size, number = getattr(loader, 'batch_size', None), len(find_sampler(loader))
+    sampler = find_sampler(loader)
+    size, number = getattr(loader, 'batch_size', None), len(dataset if sampler is None else sampler)
     raise ValueError(
         f'{name} has no batch: drop_last=True leaves out the last one, and '
         f'the {number} samples of a pass do not fill one of '
@@ -64,26 +65,69 @@ def check_loader(loader: Any, name: str) -> None:
     )
 
 
-def check_first_sample(dataset: Any) -> None:
+def check_first_sample(loader: Any) -> None:
     """Read the first sample of the validation set: a step of its pipeline that fails would end the first epoch.
 
-    The random numbers of the training stay what they are.
+    The random numbers of the training stay what they are. Where the loader has workers, one reads it: what a dataset
+    opens with its first sample, forked workers of later would share. Loaders that are not of torch are left alone.
+
+    Args:
+        loader: `torch.utils.data.DataLoader` of the validation.
 
     Raises:
         ValueError: If it cannot be read.
     """
-    if isinstance(dataset, IterableDataset) or not hasattr(dataset, '__getitem__'):
+    dataset = getattr(loader, 'dataset', None)
+    if (
+        not isinstance(loader, DataLoader)
+        or isinstance(dataset, IterableDataset)
+        or not hasattr(dataset, '__getitem__')
+    ):
         return
     try:
         with kept_generators():
-            dataset[0]
-    except ClipError:  # it says which file, and what to do
-        raise
-    except Exception as error:
-        raise ValueError(
-            f'the first validation would fail, after the first epoch: {name_sample(dataset, 0)} of {describe(dataset)} '
-            f'cannot be read ({type(error).__name__}: {error}). Mend the pipeline of val_dataloader.dataset'
-        ) from error
+            error = _read_in_worker(loader) if loader.num_workers else _FirstSample(dataset)[0]
+    except Exception as of_worker:  # it died, or could not be started
+        error = of_worker
+    if error is None:
+        return
+    if isinstance(error, ClipError):  # it says which file, and what to do
+        raise error
+    raise ValueError(
+        f'the first validation would fail, after the first epoch: {name_sample(dataset, 0)} of {describe(dataset)} '
+        f'cannot be read ({type(error).__name__}: {error}). Mend the pipeline of val_dataloader.dataset'
+    ) from error
+
+
+class _FirstSample(Dataset[Exception | None]):
+    """What reading the first sample of a dataset raises, as the only sample; None = nothing."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Exception | None:
+        try:
+            self.dataset[index]
+        except Exception as error:  # whatever it is, the validation would end with it
+            return error
+        return None
+
+
+def _read_in_worker(loader: DataLoader[Any]) -> Exception | None:
+    """The same from a worker that is like those of the loader."""
+    options = {'worker_init_fn': loader.worker_init_fn, 'multiprocessing_context': loader.multiprocessing_context}
+    (error,) = DataLoader(_FirstSample(loader.dataset), None, num_workers=1, collate_fn=_carried, **options)
+    return error
+
+
+def _carried(error: Exception | None) -> Exception | None:
+    """What a worker sends: the error, with where it was raised as a note."""
+    if error is not None:
+        error.add_note(''.join(traceback.format_exception(error)))
+    return None if error is None else portable(error)
 
 
 def check_writable(path: str | os.PathLike[str], what: str) -> None:

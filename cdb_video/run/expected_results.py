@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from mmengine.evaluator import DumpResults
+from mmengine.evaluator import BaseMetric, DumpResults, Evaluator
 
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.hosts.host import hosts
@@ -44,7 +44,9 @@ class ExpectedResults:
         return [key for key in self.values if self.is_number(key)]
 
 
-def expected_results(evaluator: str, metrics: Sequence[Any], num_clips: IntVector | None) -> ExpectedResults:
+def expected_results(
+    evaluator: str, metrics: Sequence[Any], num_clips: IntVector | None, *, is_joined: bool = True
+) -> ExpectedResults:
     """Find out what an evaluation will return.
 
     What ClassAccuracy returns is known. Hosts know their own metrics, some of them by trying these on made-up samples.
@@ -54,17 +56,20 @@ def expected_results(evaluator: str, metrics: Sequence[Any], num_clips: IntVecto
         evaluator: 'val_evaluator' or 'test_evaluator', for messages.
         metrics: All of them, in their order.
         num_clips: (C,) int >= 0, clips of each class in the evaluated set; None = not known.
+        is_joined: Whether the results are those of the metrics, joined; see `joins_results`.
 
     Raises:
         ValueError: If two metrics return a result of the same key, which mmengine finds after the last batch.
     """
+    if not is_joined:
+        return ExpectedResults(unknown=[None])
     # A model with several score vectors a sample, by which results are named, does not go with ClassAccuracy.
     has_one_score = any(isinstance(metric, ClassAccuracy) for metric in metrics)
     expected = ExpectedResults()
     for metric in metrics:
         found = _results(metric, num_clips, has_one_score)
         if found is None:
-            expected.unknown.append(metric.prefix or None)
+            expected.unknown.append(metric.prefix or None if _joins_prefix(metric) else None)
             continue
         for key, value in found.items():
             if key in expected.values:
@@ -75,12 +80,25 @@ def expected_results(evaluator: str, metrics: Sequence[Any], num_clips: IntVecto
     return expected
 
 
+def joins_results(evaluator: Any) -> bool:
+    """Whether an evaluator returns the results of its metrics as mmengine's does; another may rename them."""
+    return getattr(type(evaluator), 'evaluate', None) is Evaluator.evaluate
+
+
+def _joins_prefix(metric: Any) -> bool:
+    """Whether a metric names its results by its prefix; one with an `evaluate` of its own need not."""
+    return getattr(type(metric), 'evaluate', None) in (BaseMetric.evaluate, ClassAccuracy.evaluate)
+
+
 def _results(metric: Any, num_clips: IntVector | None, has_one_score: bool) -> Mapping[str, Any] | None:
     """What a metric will return, by key; None = not known."""
-    if isinstance(metric, ClassAccuracy):
-        return None if num_clips is None else dict.fromkeys(metric.result_keys(num_clips), 0.0)
     if isinstance(metric, DumpResults):
         return {}
+    if not _joins_prefix(metric):
+        return None
+    if isinstance(metric, ClassAccuracy):
+        is_known = num_clips is not None and type(metric).compute_metrics is ClassAccuracy.compute_metrics
+        return dict.fromkeys(metric.result_keys(num_clips), 0.0) if is_known else None
     for host in hosts():
         found = host.results_of(metric, has_one_score=has_one_score)
         if found is not None:

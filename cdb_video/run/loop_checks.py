@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
@@ -29,7 +28,7 @@ def check_loop(parts: RunParts) -> None:
         check_loader(parts.val_loader, 'val_dataloader')
     for hook in parts.hooks:
         if isinstance(hook, CheckpointHook):
-            _check_files(hook, parts.work_dir)
+            _check_files(hook, parts)
     if not parts.loop.by_epoch:
         _warn_of_epochs(parts)
 
@@ -40,24 +39,33 @@ def _check_lengths(parts: RunParts) -> None:
     if loop.validates:
         settings['val_interval'] = loop.stated_val_interval
     for name, value in settings.items():
-        if not isinstance(value, int) or value < 1:
+        if not _is_whole(value) or value < 1:
             raise ValueError(f'train_cfg: {name}={value!r}: must be a whole number of at least 1')
 
 
-def _check_files(hook: Any, work_dir: Path) -> None:
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number, also one that is written as 1e3."""
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _check_files(hook: Any, parts: RunParts) -> None:
     """That the checkpoints of two steps have two names, in a folder that can be written to."""
     template = hook.filename_tmpl
     try:
-        is_numbered = template.format(1) != template.format(2)
+        name: str | None = template.format(1)
+        is_numbered = name != template.format(2)
     except (IndexError, KeyError, ValueError):
-        is_numbered = False
+        name, is_numbered = None, False
     if not is_numbered:
-        raise ValueError(
-            f"filename_tmpl={template!r} of CheckpointHook: must contain '{{}}' once, for the number of the epoch or "
-            "iteration, as 'epoch_{}.pth' does"
-        )
+        said = f'filename_tmpl={template!r} of CheckpointHook'
+        rule = "must contain '{}' once, for the number of the epoch or iteration, as 'epoch_{}.pth' does"
+        if name is None:
+            raise ValueError(f'{said}: {rule}')
+        if hook.max_keep_ckpts > 0:
+            raise ValueError(f'{said}, with max_keep_ckpts={hook.max_keep_ckpts}, would delete the newest: it {rule}')
+        parts.logger.warning(f'{said}: every checkpoint takes the place of the one before. To keep all, it {rule}')
     if hook.out_dir is not None:
-        path = os.path.join(os.fspath(hook.out_dir), work_dir.name, template.format(1))
+        path = os.path.join(os.fspath(hook.out_dir), parts.work_dir.name, name)
         check_writable(path, f'out_dir={os.fspath(hook.out_dir)!r} of CheckpointHook')
 
 

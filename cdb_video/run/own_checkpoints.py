@@ -61,10 +61,11 @@ def keep_own_checkpoints(runner: Any) -> None:
     To be called before CheckpointHook reads the message hub, in all processes; to call it again changes nothing.
     """
     loop = Loop(runner)
+    known, folders, resumed = runner.message_hub.runtime_info, own_folders(runner), loop.resumed_from
+    # By all processes, resumed or not: that one of them has no checkpoint is found only later.
+    findings = from_main(lambda: _look_at(known, folders, resumed) if loop.is_resumed else _Findings())
     if not loop.is_resumed:
         return
-    known, folders, resumed = runner.message_hub.runtime_info, own_folders(runner), loop.resumed_from
-    findings = from_main(lambda: _look_at(known, folders, resumed))
     for entry, path in findings.moved.items():
         known[entry] = path
     for entry in findings.foreign:
@@ -101,14 +102,16 @@ def mend_last_checkpoint(runner: Any) -> None:
     read the note before its hooks are asked for `before_run`, so there it stays as it is.
     """
     loop = Loop(runner)
-    if loop.asked_to_resume and loop.load_from is None and not loop.has_strategy:
-        mended = from_main(lambda: _mend_note(Path(runner.work_dir, 'last_checkpoint'), own_folders(runner)))
-        if mended is not None:
-            old, new = mended
-            runner.logger.warning(
-                f'last_checkpoint in {runner.work_dir} named {old}, which lies in another folder: this one was moved '
-                f'or copied, so {new} is resumed from'
-            )
+    reads_note = loop.asked_to_resume and loop.load_from is None and not loop.has_strategy
+    note = Path(runner.work_dir, 'last_checkpoint')
+    # By all processes, also by one that was started with other options: that is found only later.
+    mended = from_main(lambda: _mend_note(note, own_folders(runner)) if reads_note else None)
+    if mended is not None:
+        old, new = mended
+        runner.logger.warning(
+            f'last_checkpoint in {runner.work_dir} named {old}, which lies in another folder: this one was moved '
+            f'or copied, so {new} is resumed from'
+        )
 
 
 def all_schedulers(schedulers: Sequence[Any] | Mapping[str, Sequence[Any]] | None) -> list[Any]:

@@ -36,9 +36,9 @@ class RunParts:
         model: With its wrapper, if it has one.
         strategy: That of FlexibleRunner; None = the run has none.
         train_loader: The dataloader of the training.
-        sampler: The one that picks the training clips.
+        sampler: The one that picks the training clips; None = the loader is not one of torch, and has none.
         val_loader: The dataloader of the validation; None = there is none.
-        val_metrics: All metrics of the validation.
+        val_evaluator: The evaluator of the validation; None = there is none.
         metric: The first ClassAccuracy among them, by which the run is measured or reported; None = there is none.
         hooks: All hooks of the run.
         schedulers: The parameter schedulers, a list or a list for each optimizer.
@@ -53,7 +53,7 @@ class RunParts:
     train_loader: Any
     sampler: Any
     val_loader: Any
-    val_metrics: Sequence[Any]
+    val_evaluator: Any
     metric: ClassAccuracy | None
     hooks: Sequence[Any]
     schedulers: Sequence[Any] | Mapping[str, Sequence[Any]]
@@ -76,7 +76,7 @@ class RunParts:
             train_loader=runner.train_dataloader,
             sampler=find_sampler(runner.train_dataloader),
             val_loader=runner.val_dataloader if loop.validates else None,
-            val_metrics=() if evaluator is None else tuple(evaluator.metrics),
+            val_evaluator=evaluator,
             metric=None if evaluator is None else find_metric(evaluator),
             hooks=tuple(runner.hooks),
             schedulers=runner.param_schedulers or (),
@@ -95,6 +95,11 @@ class RunParts:
     def val_set(self) -> Any:
         """The dataset of the validation; None = there is none."""
         return None if self.val_loader is None else self.val_loader.dataset
+
+    @property
+    def counted_sets(self) -> dict[str, Any]:
+        """The datasets whose labels the run needs, by 'train' and 'val', the second only if it is measured."""
+        return {'train': self.train_set} | ({} if self.metric is None else {'val': self.val_set})
 
     @cached_property
     def consumers(self) -> Mapping[str, Any]:
@@ -123,6 +128,6 @@ def find_metric(evaluator: Any) -> ClassAccuracy | None:
 
 
 def find_sampler(dataloader: Any) -> Any:
-    """The sampler that picks the clips: the dataloader's, or its batch sampler's."""
-    inner = getattr(dataloader.batch_sampler, 'sampler', None)
-    return dataloader.sampler if inner is None else inner
+    """The sampler that picks the clips: the dataloader's, or its batch sampler's; None = a loader that has none."""
+    inner = getattr(getattr(dataloader, 'batch_sampler', None), 'sampler', None)
+    return getattr(dataloader, 'sampler', None) if inner is None else inner

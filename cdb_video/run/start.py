@@ -16,6 +16,7 @@ from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
+from cdb_video.processes import is_main_process
 from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample
 from cdb_video.run.monitored import check_monitored
 from cdb_video.run.parts import RunParts
@@ -100,8 +101,9 @@ def _warn_of_sure_hits(logger: logging.Logger, metric: ClassAccuracy, num_classe
 
 def _check_validation(parts: RunParts, num_clips: IntVector | None, sure_keys: Sequence[str]) -> None:
     """Check what would fail in the first validation, after the first epoch, or when its results are at hand."""
-    check_monitored(parts, check_evaluation('val_evaluator', parts.val_metrics, num_clips), sure_keys)
-    check_first_sample(parts.val_set)
+    check_monitored(parts, check_evaluation('val_evaluator', parts.val_evaluator, num_clips), sure_keys)
+    if is_main_process():  # it speaks for all: they are here together
+        check_first_sample(parts.val_loader)
 
 
 def _warn_of_unseen(logger: logging.Logger, train_counts: IntVector, val_counts: IntVector) -> None:

@@ -9,15 +9,17 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
+from cdb_video.hooks import difficulty_owner
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.run.consumers import find_difficulty_consumers
 from cdb_video.run.reporting import record
 from cdb_video.run.start import agreed_num_classes
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner, merged
-from tests.support.toys import LabelsOnly, ToyModel
+from tests.support.toys import LabelsOnly, ToyHead, ToyModel
 
 pytestmark = pytest.mark.training
 
@@ -739,11 +741,67 @@ def test_parts_that_nobody_drives_say_so_once(run, tmp_path, hooks, expected):
         ),
     ],
 )
-def test_parts_that_wait_in_a_run_without_a_hook_for_them_stop_it_before_the_first_step(run, changes, waiting):
+def test_parts_that_wait_in_a_run_without_a_hook_for_them_stop_it_before_the_first_step(
+    run, monkeypatch, changes, waiting
+):
+    monkeypatch.setattr(difficulty_owner, '_KNOWN', (*difficulty_owner._KNOWN, 'tests'))
     runner = run(custom_hooks=[], **changes)
     with pytest.raises(ValueError, match=f'^{waiting}.*custom_hooks=.*ClassDifficultyHook.*replaces that of its base'):
         runner.train()
     assert runner.model.batches == []
+
+
+class OwnRunner(Runner):
+    """A runner of a user's own."""
+
+
+class OwnLoop(EpochBasedTrainLoop):
+    """A loop that hands on a difficulty."""
+
+    def run_epoch(self):
+        self.runner.model.cls_head.loss_cls.set_class_difficulty([0.1, 0.2, 0.3, 0.4])
+        super().run_epoch()
+
+
+@pytest.mark.parametrize('part', ['model', 'loop', 'runner'])
+def test_parts_of_a_users_own_may_hand_on_the_difficulty(run, monkeypatch, part):
+    runner = run(custom_hooks=[], train_cfg={'max_epochs': 1})
+    for kind in (ToyModel, ToyHead) if part != 'model' else ():
+        monkeypatch.setattr(kind, '__module__', 'mmaction.models')
+    if part == 'loop':
+        runner._train_loop = OwnLoop(runner, runner._train_dataloader, 1)
+    elif part == 'runner':
+        runner.__class__ = OwnRunner
+    runner.train()
+    assert runner.model.batches
+
+
+class OwnLoader:
+    """A loader that has no sampler."""
+
+    def __init__(self, loader):
+        self.dataset, self.loader = loader.dataset, loader
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        return iter(self.loader)
+
+
+def test_run_without_our_parts_may_have_any_loader(run):
+    natural = {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}
+    runner = run(
+        custom_hooks=[],
+        train_cfg={'max_epochs': 1},
+        model={'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
+        train_dataloader={'sampler': natural},
+    )
+    runner.train_loop.dataloader = OwnLoader(runner.train_loop.dataloader)
+    with_ours = mock.patch.object(difficulty_owner, '_may_be_handed_on', return_value=False)
+    with with_ours:
+        runner.train()
+    assert runner.model.batches
 
 
 def test_parts_that_wait_for_nothing_need_no_hook(run):

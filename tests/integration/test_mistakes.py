@@ -8,6 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.hooks import difficulty_owner
 from tests.support.runs import make_runner
 from tests.support.toys import ToyModel
 
@@ -256,7 +257,9 @@ def start(changes, folder, tmp_path):
 
 
 @pytest.mark.parametrize('mistake', ERRORS)
-def test_a_mistake_is_an_error_before_the_first_step(mistake, folder, tmp_path):
+def test_a_mistake_is_an_error_before_the_first_step(mistake, folder, tmp_path, monkeypatch):
+    # Toys stand for models of a host, which hand on no difficulty.
+    monkeypatch.setattr(difficulty_owner, '_KNOWN', (*difficulty_owner._KNOWN, 'tests'))
     changes, said = ERRORS[mistake]
     with (
         mock.patch.object(ToyModel, 'forward', side_effect=AssertionError('a step was made')) as step,

@@ -1,13 +1,14 @@
 """What is said of training and validation sets that are not those of the checkpoint."""
 
 import uuid
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 import torch
 
 import cdb_video  # noqa: F401  (registers the classes)
-from cdb_video.run.clip_lists import ClipList
+from cdb_video.run.clip_lists import ClipList, clip_lists
 from tests.support.runs import CLASS_NAMES, make_runner
 
 
@@ -81,3 +82,36 @@ def test_scores_of_another_validation_set_are_not_compared(tmp_path):
     with mock.patch.object(same.logger, 'warning') as warning:
         same.train()
     assert not [call for call in warning.call_args_list if 'is not that of the checkpoint' in str(call)]
+
+
+class Several:
+    """Clips with several labels each."""
+
+    metainfo = {}
+
+    def __len__(self):
+        return 1
+
+    def get_data_info(self, index):
+        return {'label': [0, 1]}
+
+
+def test_sets_that_are_not_counted_or_cannot_be_are_left_out():
+    clips, several = Clips('/data', ONE), Several()
+    unmeasured, unreadable = {'train': clips}, {'train': several, 'val': clips}
+    assert list(clip_lists(SimpleNamespace(counted_sets=unmeasured))) == ['train']
+    assert list(clip_lists(SimpleNamespace(counted_sets=unreadable))) == ['val']
+
+
+@pytest.mark.training
+def test_training_that_is_measured_by_itself_takes_any_validation_set(tmp_path):
+    runner = make_runner(
+        tmp_path,
+        uuid.uuid4().hex,
+        train_cfg={'max_epochs': 1},
+        custom_hooks=[{'type': 'ClassDifficultyHook', 'source': 'train'}],
+        val_evaluator={'type': 'ToyMetric', '_delete_': True},
+    )
+    with mock.patch.object(runner.val_loop.dataloader.dataset, 'get_labels', Several, create=True):
+        runner.train()
+    assert runner.iter == 10

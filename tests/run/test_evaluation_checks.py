@@ -3,7 +3,8 @@
 from unittest import mock
 
 import pytest
-from mmengine.evaluator import DumpResults
+import torch
+from mmengine.evaluator import DumpResults, Evaluator
 from torch.utils.data import DataLoader
 
 from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample, check_loader
@@ -12,7 +13,7 @@ from tests.support.toys import LabelsOnly, ToyMetric
 
 
 def check(*metrics):
-    check_evaluation('test_evaluator', metrics, None)
+    check_evaluation('test_evaluator', Evaluator(list(metrics)), None)
 
 
 @pytest.mark.parametrize(('path', 'why'), [('file/a.pkl', 'is no folder'), ('folder.pkl', 'that is a folder')])
@@ -56,13 +57,32 @@ class Failing(LabelsOnly):
         raise self.error
 
 
-def test_pipeline_that_fails_is_told_with_the_sample_and_its_set():
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_pipeline_that_fails_is_told_with_the_sample_and_its_set(num_workers):
     with pytest.raises(ValueError, match=r'after the first epoch: sample 0 of Failing cannot be read .KeyError: '):
-        check_first_sample(Failing([0]))
+        check_first_sample(DataLoader(Failing([0]), num_workers=num_workers))
 
 
-def test_damaged_clip_is_told_in_its_own_words():
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_damaged_clip_is_told_in_its_own_words(num_workers):
     dataset = Failing([0])
     dataset.error = ClipError('a.mp4', 'cut off')
     with pytest.raises(ClipError, match=r'a\.mp4: cut off'):
-        check_first_sample(dataset)
+        check_first_sample(DataLoader(dataset, num_workers=num_workers))
+
+
+class Lazy(LabelsOnly):
+    """A dataset that opens its file with the first sample."""
+
+    file = None
+
+    def __getitem__(self, index):
+        self.file = open(__file__, 'rb')
+
+
+def test_what_a_dataset_opens_with_its_first_sample_is_not_left_to_forked_workers():
+    dataset = Lazy([0])
+    state = torch.get_rng_state()
+    check_first_sample(DataLoader(dataset, num_workers=1))
+    assert dataset.file is None
+    assert torch.equal(torch.get_rng_state(), state)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.evaluator import DumpResults
+from mmengine.evaluator import DumpResults, Evaluator
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.metrics.class_accuracy import ClassAccuracy
-from cdb_video.run.expected_results import expected_results
+from cdb_video.run.expected_results import expected_results, joins_results
 from tests.support.toys import ToyMetric
 
 COUNTS = np.array([3, 2, 1])
@@ -99,3 +99,43 @@ def test_metric_that_cannot_evaluate_single_labels_is_refused(theirs):
     metric = theirs.AccMetric(prefix='m', metric_list='mean_average_precision')
     with pytest.raises(ValueError, match='AccMetric cannot evaluate clips with one label each'):
         expected(metric, ClassAccuracy())
+
+
+class Renaming(Evaluator):
+    """Of a user's own, with a name for each of its metrics."""
+
+    def evaluate(self, size):
+        return {f'set{number}/{key}': 1.0 for number, _ in enumerate(self.metrics) for key in ('a', 'b')}
+
+
+def test_of_an_evaluator_that_names_results_itself_nothing_is_known():
+    metrics = [ClassAccuracy(), ClassAccuracy()]
+    assert (joins_results(Evaluator(metrics)), joins_results(Renaming(metrics))) == (True, False)
+    known = expected_results('val_evaluator', metrics, COUNTS, is_joined=False)
+    assert known.may_have('set0/acc/mean1')
+
+
+class Counting(ClassAccuracy):
+    """With a result more."""
+
+    def compute_metrics(self, results):
+        return super().compute_metrics(results) | {'hmean': 0.5}
+
+
+class Free:
+    """A metric that is not derived from mmengine's."""
+
+
+class Unprefixed(ToyMetric):
+    """One that names its results itself."""
+
+    def evaluate(self, size):
+        return {'free': 0.5}
+
+
+@pytest.mark.parametrize(
+    ('metric', 'unknown'), [(Counting(prefix='b'), 'b'), (Free(), None), (Unprefixed(prefix='mine'), None)]
+)
+def test_metrics_with_results_of_their_own_are_not_known(metric, unknown):
+    known = expected(ClassAccuracy(), metric)
+    assert (known.unknown, known.first) == ([unknown], 'acc/top1')

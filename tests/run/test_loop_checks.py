@@ -28,7 +28,10 @@ def run(tmp_path):
         ({'train_cfg': {**BY_ITERATION, 'max_iters': 0}}, 'max_iters=0: must be'),
         ({'train_dataloader': {'batch_size': 80, 'drop_last': True}}, 'train_dataloader has no batch.*75 samples'),
         ({'val_dataloader': {'batch_size': 80, 'drop_last': True}}, 'val_dataloader has no batch.*30 samples'),
-        ({'default_hooks': {'checkpoint': {'filename_tmpl': 'last.pth'}}}, r"tmpl='last.pth'.*'epoch_\{\}.pth'"),
+        (
+            {'default_hooks': {'checkpoint': {'filename_tmpl': 'last.pth', 'max_keep_ckpts': 1}}},
+            r"tmpl='last.pth'.*'epoch_\{\}.pth'",
+        ),
         ({'default_hooks': {'checkpoint': {'filename_tmpl': '{}_{}.pth'}}}, 'must contain .* once'),
     ],
 )
@@ -60,3 +63,15 @@ def test_what_counts_epochs_where_there_is_one_is_warned_about(run, by_epoch):
     said = '\n'.join(str(call.args[0]) for call in warning.call_args_list)
     for text in ('CheckpointHook(by_epoch=True) in IterBasedTrainLoop', 'StepLR with by_epoch=True in IterBased'):
         assert (text in said) == by_epoch
+
+
+def test_one_file_for_every_checkpoint_and_whole_numbers_with_a_point_are_taken(run, tmp_path):
+    runner = run(
+        train_cfg={**BY_ITERATION, 'max_iters': 4.0, 'val_interval': 2e0},
+        default_hooks={'checkpoint': {'by_epoch': False, 'filename_tmpl': 'latest.pth'}},
+        train_dataloader={'sampler': {'infinite': True}},
+    )
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    assert any('takes the place of the one before' in str(call) for call in warning.call_args_list)
+    assert (tmp_path / 'run/latest.pth').exists()

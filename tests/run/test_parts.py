@@ -32,7 +32,7 @@ def test_parts_are_those_of_the_run(found, tmp_path):
     assert parts.train_loader is runner.train_dataloader
     assert (parts.train_set, parts.val_set) == (runner.train_dataloader.dataset, runner.val_dataloader.dataset)
     assert parts.sampler is runner.train_dataloader.sampler
-    other, metric = parts.val_metrics
+    other, metric = parts.val_evaluator.metrics
     assert isinstance(other, ToyMetric)
     assert parts.metric is metric
     assert list(parts.hooks) == runner.hooks
@@ -50,7 +50,7 @@ def test_sampler_of_a_batch_sampler_is_the_one_that_picks_the_clips(found):
 
 def test_run_without_validation_has_no_set_and_no_metric_of_it(found):
     parts, _ = found(**NO_VALIDATION)
-    assert (parts.val_loader, parts.val_set, parts.metric, parts.val_metrics) == (None, None, None, ())
+    assert (parts.val_loader, parts.val_set, parts.metric, parts.val_evaluator) == (None, None, None, None)
 
 
 def test_consumers_are_in_the_model_and_the_sampler_and_looked_for_once(found):

@@ -52,6 +52,8 @@ def _refuse_other_format(model: nn.Module, step: Any) -> None:
     for name, module in model.named_modules():
         if type(module).__name__ != 'ActionDataPreprocessor' or getattr(module, 'mean', None) is None:
             continue
+        if module.mean.numel() == module.std.numel() == 1:  # the same for all colours, wherever they lie
+            continue
         if module.format_shape in _FORMATS and module.format_shape != given:
             raise ValueError(
                 f'{name}: ActionDataPreprocessor(format_shape={module.format_shape!r}) cannot normalise what '

@@ -117,7 +117,7 @@ def _prepare(runner: Any, find_model: Callable[[], EvaluatedModel]) -> None:
     check_loader(loader, 'test_dataloader')
     metric = find_metric(evaluator)
     counts = None if metric is None else find_model().prepare(metric, runner.model, loader.dataset)
-    check_evaluation('test_evaluator', evaluator.metrics, counts)
+    check_evaluation('test_evaluator', evaluator, counts)
 
 
 def report_test(runner: Any, find_model: Callable[[], EvaluatedModel], metrics: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ def test_clips_in_another_order_than_they_are_normalised_in_are_refused(host):
         refuse_mistaken_steps(model(host, **NORMALISED), clips)
 
 
-@pytest.mark.parametrize('options', [{}, {**NORMALISED, 'format_shape': 'NCTHW'}])
+@pytest.mark.parametrize('options', [{}, {**NORMALISED, 'format_shape': 'NCTHW'}, {'mean': [128.0], 'std': [64.0]}])
 def test_clips_that_are_normalised_as_they_come_or_not_at_all_pass(host, options):
     refuse_mistaken_steps(model(host, **options), dataset(host.transforms.FormatShape('NCTHW')))
 
