@@ -52,11 +52,13 @@ def check_loader(loader: Any, name: str) -> None:
         ValueError: If a pass over it has none.
     """
     dataset: Any = getattr(loader, 'dataset', None)
+    sampler = find_sampler(loader)
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, '__len__'):
+        return
+    if sampler is not None and not hasattr(sampler, '__len__'):  # one of a user's own, without an end
         return
     if len(loader) or not len(dataset):  # of an empty list others have more to say
         return
-    sampler = find_sampler(loader)
     size, number = getattr(loader, 'batch_size', None), len(dataset if sampler is None else sampler)
     raise ValueError(
         f'{name} has no batch: drop_last=True leaves out the last one, and '
@@ -78,11 +80,8 @@ def check_first_sample(loader: Any) -> None:
         ValueError: If it cannot be read.
     """
     dataset = getattr(loader, 'dataset', None)
-    if (
-        not isinstance(loader, DataLoader)
-        or isinstance(dataset, IterableDataset)
-        or not hasattr(dataset, '__getitem__')
-    ):
+    is_iterated = isinstance(dataset, IterableDataset) or not hasattr(dataset, '__getitem__')
+    if is_iterated or not isinstance(loader, DataLoader):
         return
     try:
         with kept_generators():
@@ -119,11 +118,13 @@ class _FirstSample(Dataset[Exception | None]):
 def _read_in_worker(loader: DataLoader[Any]) -> Exception | None:
     """The same from a worker that is like those of the loader."""
     options = {'worker_init_fn': loader.worker_init_fn, 'multiprocessing_context': loader.multiprocessing_context}
-    (error,) = DataLoader(_FirstSample(loader.dataset), None, num_workers=1, collate_fn=_carried, **options)
-    return error
+    errors: list[Exception | None] = list(
+        DataLoader(_FirstSample(loader.dataset), None, num_workers=1, collate_fn=_carried, **options)
+    )
+    return errors[0]
 
 
-def _carried(error: Exception | None) -> Exception | None:
+def _carried(error: Any) -> Exception | None:
     """What a worker sends: the error, with where it was raised as a note."""
     if error is not None:
         error.add_note(''.join(traceback.format_exception(error)))

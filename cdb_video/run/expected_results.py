@@ -97,8 +97,9 @@ def _results(metric: Any, num_clips: IntVector | None, has_one_score: bool) -> M
     if not _joins_prefix(metric):
         return None
     if isinstance(metric, ClassAccuracy):
-        is_known = num_clips is not None and type(metric).compute_metrics is ClassAccuracy.compute_metrics
-        return dict.fromkeys(metric.result_keys(num_clips), 0.0) if is_known else None
+        if num_clips is None or type(metric).compute_metrics is not ClassAccuracy.compute_metrics:
+            return None
+        return dict.fromkeys(metric.result_keys(num_clips), 0.0)
     for host in hosts():
         found = host.results_of(metric, has_one_score=has_one_score)
         if found is not None:

@@ -52,14 +52,14 @@ def _check_files(hook: Any, parts: RunParts) -> None:
     """That the checkpoints of two steps have two names, in a folder that can be written to."""
     template = hook.filename_tmpl
     try:
-        name: str | None = template.format(1)
+        name = template.format(1)
         is_numbered = name != template.format(2)
     except (IndexError, KeyError, ValueError):
-        name, is_numbered = None, False
+        name, is_numbered = '', False
     if not is_numbered:
         said = f'filename_tmpl={template!r} of CheckpointHook'
         rule = "must contain '{}' once, for the number of the epoch or iteration, as 'epoch_{}.pth' does"
-        if name is None:
+        if not name:
             raise ValueError(f'{said}: {rule}')
         if hook.max_keep_ckpts > 0:
             raise ValueError(f'{said}, with max_keep_ckpts={hook.max_keep_ckpts}, would delete the newest: it {rule}')

@@ -87,7 +87,7 @@ def test_scores_of_another_validation_set_are_not_compared(tmp_path):
 class Several:
     """Clips with several labels each."""
 
-    metainfo = {}
+    metainfo = None
 
     def __len__(self):
         return 1

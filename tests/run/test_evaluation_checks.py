@@ -1,11 +1,12 @@
 """Files that an evaluation would fail to write or would delete, sets without a batch, samples that cannot be read."""
 
+import itertools
 from unittest import mock
 
 import pytest
 import torch
 from mmengine.evaluator import DumpResults, Evaluator
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample, check_loader
 from cdb_video_files.video.errors import ClipError
@@ -77,7 +78,7 @@ class Lazy(LabelsOnly):
     file = None
 
     def __getitem__(self, index):
-        self.file = open(__file__, 'rb')
+        self.file = 'opened'
 
 
 def test_what_a_dataset_opens_with_its_first_sample_is_not_left_to_forked_workers():
@@ -86,3 +87,14 @@ def test_what_a_dataset_opens_with_its_first_sample_is_not_left_to_forked_worker
     check_first_sample(DataLoader(dataset, num_workers=1))
     assert dataset.file is None
     assert torch.equal(torch.get_rng_state(), state)
+
+
+class Endless(Sampler):
+    """A sampler of a user's own, without a length."""
+
+    def __iter__(self):
+        yield from itertools.repeat(0)
+
+
+def test_loader_without_a_length_is_left_alone():
+    check_loader(DataLoader(LabelsOnly([0]), sampler=Endless()), 'train_dataloader')

@@ -77,16 +77,16 @@ def _losses(parts: RunParts) -> list[Any]:
 
 
 def _length(parts: RunParts) -> str:
-    loop = parts.loop
-    batches = counted(len(parts.train_loader), 'step')
-    steps = f'{counted(loop.max_epochs, "epoch")} of {batches}' if loop.by_epoch else counted(loop.last_step, 'step')
+    loop, steps = parts.loop, counted(parts.loop.last_step, 'step')
+    if loop.by_epoch:  # else the loader need not have a length
+        steps = f'{counted(loop.max_epochs, "epoch")} of {counted(len(parts.train_loader), "step")}'
     return f'{steps}, of which {loop.step} are done' if loop.step else steps
 
 
 def _batch_size(parts: RunParts) -> Any:
-    """Of one process; batch samplers of users need not tell."""
-    size = parts.train_loader.batch_size
-    return getattr(parts.train_loader.batch_sampler, 'batch_size', '?') if size is None else size
+    """Of one process; loaders and batch samplers of users need not tell."""
+    size = getattr(parts.train_loader, 'batch_size', None)
+    return getattr(getattr(parts.train_loader, 'batch_sampler', None), 'batch_size', '?') if size is None else size
 
 
 def _device(parts: RunParts) -> str:
