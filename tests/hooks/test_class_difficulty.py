@@ -776,7 +776,7 @@ def test_parts_of_a_users_own_may_hand_on_the_difficulty(run, monkeypatch, part)
     assert runner.model.batches
 
 
-class OwnLoader:
+class LoaderOfAUser:
     """A loader that has no sampler."""
 
     def __init__(self, loader):
@@ -797,7 +797,7 @@ def test_run_without_our_parts_may_have_any_loader(run):
         model={'loss_cls': {'_delete_': True, 'type': 'PlainLoss'}},
         train_dataloader={'sampler': natural},
     )
-    runner.train_loop.dataloader = OwnLoader(runner.train_loop.dataloader)
+    runner.train_loop.dataloader = LoaderOfAUser(runner.train_loop.dataloader)
     with_ours = mock.patch.object(difficulty_owner, '_may_be_handed_on', return_value=False)
     with with_ours:
         runner.train()
