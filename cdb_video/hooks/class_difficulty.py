@@ -12,7 +12,7 @@ from cdb_video.metrics.training_counts import TrainingCounts
 from cdb_video.processes import together
 from cdb_video.run.handover import Handover, needed_consumers
 from cdb_video.run.parts import RunParts
-from cdb_video.run.refusals import (
+from cdb_video.run.refusals.companions import (
     check_companions,
     check_metric,
     check_trained_by_epoch,

@@ -13,7 +13,7 @@ from cdb_video.processes import from_main, together
 from cdb_video.run.handover import Handover, needed_consumers
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
-from cdb_video.run.refusals import check_companions, warn_of_acting_twice
+from cdb_video.run.refusals.companions import check_companions, warn_of_acting_twice
 from cdb_video.run.replay import Replay, check_replayed_classes, epochs_aligned
 from cdb_video.run.start import resumed_state, starting_state
 

@@ -17,9 +17,9 @@ from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import is_main_process
-from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample
-from cdb_video.run.monitored import check_monitored
 from cdb_video.run.parts import RunParts
+from cdb_video.run.refusals.evaluation import check_evaluation, check_first_sample
+from cdb_video.run.refusals.monitored import check_monitored
 
 _SHOWN = 5
 

@@ -17,9 +17,9 @@ from cdb_video.difficulty.state import DifficultyState
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import together
 from cdb_video.run.checkpoint_entry import CheckpointEntry
-from cdb_video.run.evaluation_checks import check_evaluation, check_loader
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import find_metric
+from cdb_video.run.refusals.evaluation import check_evaluation, check_loader
 from cdb_video.run.reporting.record import Evaluation, Vectors, report_classes
 from cdb_video.run.start import count_evaluated_clips, names_of, stated_num_classes
 from cdb_video_files.json_values import plain

@@ -11,9 +11,9 @@ from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.hosts.host import hosts
 from cdb_video.processes import get_world_size
-from cdb_video.run.loop_checks import check_loop
-from cdb_video.run.monitored import warn_of_waiting_in_vain
 from cdb_video.run.parts import METRIC_RECIPE, RunParts
+from cdb_video.run.refusals.loop import check_loop
+from cdb_video.run.refusals.monitored import warn_of_waiting_in_vain
 
 # Class names, looked for among the ancestors too: most of these packages cannot be imported everywhere.
 _SHARDING = {

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 
-from cdb_video.run.expected_results import ExpectedResults
 from cdb_video.run.own_checkpoints import all_schedulers
 from cdb_video.run.parts import RunParts
+from cdb_video.run.refusals.expected_results import ExpectedResults
 
 
 def check_monitored(parts: RunParts, expected: ExpectedResults, sure_keys: Sequence[str] = ()) -> None:

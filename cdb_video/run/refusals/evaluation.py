@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from cdb_video.data.labels import describe, name_sample
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.processes import get_world_size, portable
-from cdb_video.run.expected_results import ExpectedResults, expected_results, joins_results
 from cdb_video.run.generators import kept_generators
 from cdb_video.run.parts import find_sampler
+from cdb_video.run.refusals.expected_results import ExpectedResults, expected_results, joins_results
 from cdb_video_files.video.errors import ClipError
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook
 
-from cdb_video.run.evaluation_checks import check_loader, check_writable
 from cdb_video.run.own_checkpoints import all_schedulers
 from cdb_video.run.parts import RunParts
+from cdb_video.run.refusals.evaluation import check_loader, check_writable
 
 
 def check_loop(parts: RunParts) -> None:

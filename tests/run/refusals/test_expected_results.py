@@ -7,7 +7,7 @@ from mmengine.evaluator import DumpResults, Evaluator
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.metrics.class_accuracy import ClassAccuracy
-from cdb_video.run.expected_results import expected_results, joins_results
+from cdb_video.run.refusals.expected_results import expected_results, joins_results
 from tests.support.toys import ToyMetric
 
 COUNTS = np.array([3, 2, 1])

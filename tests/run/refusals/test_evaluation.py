@@ -8,7 +8,7 @@ import torch
 from mmengine.evaluator import DumpResults, Evaluator
 from torch.utils.data import DataLoader, Sampler
 
-from cdb_video.run.evaluation_checks import check_evaluation, check_first_sample, check_loader
+from cdb_video.run.refusals.evaluation import check_evaluation, check_first_sample, check_loader
 from cdb_video_files.video.errors import ClipError
 from tests.support.toys import LabelsOnly, ToyMetric
 
@@ -35,7 +35,7 @@ def test_folder_that_mmengine_would_delete_must_be_empty(tmp_path):
     check(metric)
     (tmp_path / 'thesis.txt').touch()
     check(metric)  # in one process it is not used
-    with mock.patch('cdb_video.run.evaluation_checks.get_world_size', return_value=2):
+    with mock.patch('cdb_video.run.refusals.evaluation.get_world_size', return_value=2):
         with pytest.raises(ValueError, match=r'not empty, and mmengine deletes it after each evaluation'):
             check(metric)
         check(ToyMetric(collect_dir=str(tmp_path / 'new')))
