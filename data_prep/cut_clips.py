@@ -28,8 +28,10 @@ from prep.folders import lock_folder
 from prep.frames.data_root import CLIPS, CUT_RECORD, clips_folder
 from prep.frames.video_tree import read_video_tree
 from prep.workers.pool import Lost, PoolError, run_tasks
-from prep.workers.signals import count_cores, sigterm_as_ctrl_c
+from prep.workers.signals import count_cores
 from tqdm import tqdm
+
+from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'

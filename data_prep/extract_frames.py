@@ -31,8 +31,9 @@ from prep.folders import LockedError, lock_folder, remove_leftovers
 from prep.frames.manifest import FolderError, Options
 from prep.workers.dask_pool import run_on_dask
 from prep.workers.pool import Lost, PoolError, run_tasks
-from prep.workers.signals import sigterm_as_ctrl_c
 from tqdm import tqdm
+
+from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 
 class _StoppedError(RuntimeError):

@@ -18,7 +18,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from prep.mini.clip import MAX_FRAMES, MIN_FRAMES, Options, pick_codec
-from prep.workers.signals import count_cores, sigterm_as_ctrl_c
+from prep.workers.signals import count_cores
+
+from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 
 def main(argv: Sequence[str] | None = None) -> int:

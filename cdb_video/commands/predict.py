@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from cdb_video.inference.files import Outcome
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'predict: {error}', file=sys.stderr)
         return 2
     try:
-        with _sigterm_as_ctrl_c():
+        with sigterm_as_ctrl_c():
             for outcome in _with_progress(run.outcomes(), len(run.inputs.paths)):
                 run.add(outcome)
     except KeyboardInterrupt:
@@ -205,19 +204,6 @@ def _shown(outcome: Outcome, topk: int) -> tuple[list[str], str | None]:
 
 def _scores(ranked: Sequence[Any]) -> str:
     return ', '.join(f'{score.name} {score.score:.3f}' for score in ranked)
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let the end that a queue or a system brings keep what was found, too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may take signals
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _with_progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:

@@ -24,8 +24,19 @@ class ClassScore:
     score: float
 
 
+class Ranked:
+    """What has the scores of all classes, the highest first."""
+
+    ranked: tuple[ClassScore, ...]
+
+    @property
+    def best(self) -> ClassScore:
+        """The class with the highest score."""
+        return self.ranked[0]
+
+
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Ranked):
     """What the model says of a clip.
 
     Attributes:
@@ -37,11 +48,6 @@ class Prediction:
     path: str
     ranked: tuple[ClassScore, ...]
     note: str | None = None
-
-    @property
-    def best(self) -> ClassScore:
-        """The class with the highest score."""
-        return self.ranked[0]
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Ranked):
     """What the model says of a part of a long video.
 
     Attributes:
@@ -70,11 +76,6 @@ class Window:
     start: float
     end: float
     ranked: tuple[ClassScore, ...]
-
-    @property
-    def best(self) -> ClassScore:
-        """The class with the highest score."""
-        return self.ranked[0]
 
 
 @dataclass(frozen=True)

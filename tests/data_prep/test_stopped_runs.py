@@ -12,8 +12,8 @@ import extract_frames
 import make_egtea_mini
 import pytest
 from prep import folders
-from prep.workers import signals
 
+from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 from tests.support.clips import write_clip
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX signals and locks')
@@ -75,6 +75,6 @@ def test_a_second_extraction_beside_the_first_is_refused(tmp_path, capsys):
 
 def test_a_call_leaves_the_callers_handler_of_sigterm_in_place(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    with signals.sigterm_as_ctrl_c():
+    with sigterm_as_ctrl_c():
         assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is before

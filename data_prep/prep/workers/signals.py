@@ -1,4 +1,4 @@
-"""Start and end of worker processes, and signals to them."""
+"""Start and end of worker processes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 def count_cores() -> int:
@@ -32,17 +30,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-@contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt meanwhile, so that a job scheduler's stop is an orderly one."""
-    # Only the main thread may set handlers; a caller in another one keeps its own.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
