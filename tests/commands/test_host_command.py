@@ -192,5 +192,7 @@ def test_a_toy_is_trained_and_tested_in_this_process(config, capsys):
     dumped = next(Path('work').glob('*/vis_data/config.py'))
     assert Config.fromfile(dumped).custom_imports['imports'] == ['cdb_video']
     checkpoint = str(next(Path('work').glob('best_*.pth')))
-    assert testing.main(['toy.py', checkpoint, '--work-dir', 'work', '--dump', 'work/predictions.pkl']) == 0
+    # mmengine names an experiment by the second, and refuses two of one name in a process.
+    named = ['--cfg-options', 'experiment_name=tested']
+    assert testing.main(['toy.py', checkpoint, '--work-dir', 'work', '--dump', 'work/predictions.pkl', *named]) == 0
     assert Path('work/predictions.pkl').is_file()
