@@ -33,7 +33,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cdb_video.checks import check_frequency_power, check_smoothing, check_tau
+from cdb_video.checks import MEAN, check_frequency_power, check_smoothing, check_tau
 from cdb_video.difficulty.vectors import FloatVector as FloatVector
 from cdb_video.difficulty.vectors import IntVector as IntVector
 from cdb_video.difficulty.vectors import check_classes, class_vector, unit_vector
@@ -79,8 +79,9 @@ def class_difficulty(
     *,
     total: ArrayLike | None = None,
     prior_count: float = 0.0,
-    momentum: float = 0.0,
+    momentum: float | str = 0.0,
     min_difficulty: float = 0.0,
+    num_measured: ArrayLike | None = None,
 ) -> FloatVector:
     """Difficulty d_c = 1 - accuracy_c of every class; (1) of the paper.
 
@@ -93,8 +94,11 @@ def class_difficulty(
             more clips had been seen at it: with prior_count=10 and an overall accuracy of 0.6, 0 of 2
             correct counts as (0 + 6) / (2 + 10) = 0.5.
         momentum: in [0, 1), our option. d = momentum * previous + (1 - momentum) * new, for a class
-            that was measured before; its first measurement is taken as it is.
+            that was measured before; its first measurement is taken as it is. 'mean' = the mean of all
+            measurements so far, each counted alike.
         min_difficulty: in [0, 1], our option. The floor, so that a perfect class keeps a voice.
+        num_measured: (C,) int >= 0, validations before this one that measured the class, so that `previous`
+            is the mean of so many. Needed for momentum='mean' only.
 
     Returns:
         (C,) float64 in [0, 1]. A class that was not measured keeps its `previous` value; where there
@@ -112,7 +116,12 @@ def class_difficulty(
     measured = ~np.isnan(new_accuracy)
     new = 1.0 - _shrink(new_accuracy, total, prior_count)
     blended = measured & ~np.isnan(before)
-    new[blended] = momentum * before[blended] + (1.0 - momentum) * new[blended]
+    if momentum == MEAN:
+        past = _times_measured(num_measured, like=new_accuracy)[blended]
+        new[blended] = (past * before[blended] + new[blended]) / (past + 1.0)
+    else:
+        share = float(momentum)
+        new[blended] = share * before[blended] + (1.0 - share) * new[blended]
     difficulty = np.where(measured, new, before)
 
     known = ~np.isnan(difficulty)
@@ -254,6 +263,15 @@ def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
     before = floors.astype(np.int64) + (offset < ends - floors)
     draws: IntVector = np.diff(before, prepend=0)
     return draws
+
+
+def _times_measured(num_measured: ArrayLike | None, like: FloatVector) -> FloatVector:
+    """(C,) float64, how often each class was measured before."""
+    if num_measured is None:
+        raise ValueError("momentum='mean' needs the measurements so far per class: pass num_measured=(C,)")
+    times = class_vector(num_measured, 'num_measured', like=like)
+    check_classes((times >= 0) & (times == np.floor(times)), times, 'num_measured', 'counts are whole numbers >= 0')
+    return times
 
 
 def _shrink(accuracy: FloatVector, total: ArrayLike | None, prior_count: float) -> FloatVector:

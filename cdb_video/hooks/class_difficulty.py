@@ -114,7 +114,9 @@ class ClassDifficultyHook(DifficultyOwner):
         loop = handover.parts.loop
         epoch = loop.epoch + 1  # the loop counts it later
         handover.metrics = {}  # those of an earlier validation do not belong to this record
-        state = handover.state.updated(num_clips, num_correct, epoch=epoch, iteration=loop.iteration, **self.smoothing)
+        state = handover.state.updated(
+            num_clips, num_correct, epoch=epoch, iteration=loop.iteration, smoothing=self.smoothing
+        )
         self._go_on(handover, state, epoch, epoch)
 
     def after_train(self, runner: Any) -> None:
