@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.evaluator import BaseMetric
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from cdb_video.checks import check_class_names, check_num_classes, check_shot_thresholds
 from cdb_video.class_names import class_label
-from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, label_ranks, shot_groups
+from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.metrics.clip_outcomes import check_scores, reduced
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main, get_world_size
 
 _LOG = logging.getLogger('cdb_video')
-
-NOT_A_NUMBER = -1
-"""Stands in the place of a rank where the scores of a clip hold a NaN."""
 
 
 class ClassAccuracy(BaseMetric):
@@ -123,7 +119,7 @@ class ClassAccuracy(BaseMetric):
         if not data_samples or self._error is not None:
             return
         try:
-            self.results.extend(_reduced(data_samples))
+            self.results.extend(reduced(data_samples))
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
@@ -177,7 +173,7 @@ class ClassAccuracy(BaseMetric):
             )
         labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
         num_classes = self.num_classes or int(sizes[0])
-        _check_scores(ranks, sizes, num_classes)
+        check_scores(ranks, sizes, num_classes)
         self.outcomes_ = labels, predictions
         self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes)
         if self._clip_counts is not None:
@@ -211,37 +207,6 @@ class ClassAccuracy(BaseMetric):
         return shot_groups(self._train_counts, self.shot_thresholds)
 
 
-def _reduced(data_samples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int, int, int]]:
-    """What `ClassAccuracy.process` keeps of the clips of a batch."""
-    scores, labels = _on_cpu(data_samples)
-    num_clips, num_classes = scores.shape
-    outside = (labels < 0) | (labels >= num_classes)
-    if outside.any():
-        raise ValueError(
-            f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
-            f'0..{num_classes - 1}: check the list and num_classes of the head'
-        )
-    ranks, predictions = label_ranks(scores, labels), scores.argmax(axis=1)
-    diverged = np.isnan(scores).any(axis=1)
-    ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
-    return zip(labels.tolist(), predictions.tolist(), ranks.tolist(), [num_classes] * num_clips, strict=True)
-
-
-def _check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:
-    """Refuse scores that hold NaN, or are not of `num_classes` classes."""
-    not_a_number = int((ranks == NOT_A_NUMBER).sum())
-    if not_a_number:
-        raise ValueError(
-            f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
-            'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
-        )
-    if (sizes != num_classes).any():
-        raise ValueError(
-            f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
-            f'{num_classes}: num_classes of the head and of the metric must agree'
-        )
-
-
 def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Sequence[str] | None) -> None:
     """No clip may count twice; that some are left out is the user's choice, and said."""
     if np.array_equal(expected, counts.num_clips):
@@ -261,45 +226,6 @@ def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Se
         f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
         'its dataloader, or does its sampler leave some out?'
     )
-
-
-def _on_cpu(data_samples: Sequence[dict[str, Any]]) -> tuple[np.ndarray, IntVector]:
-    """Scores (N, C) and labels (N,) of a batch; one transfer for each, since each waits for the device."""
-    scores = _stacked_scores(data_samples).detach()
-    if scores.dtype != torch.float64:  # rounded, double scores would tie
-        scores = scores.float()
-    labels = torch.cat([_one_label(sample) for sample in data_samples]).long()
-    return scores.cpu().numpy(), labels.cpu().numpy()
-
-
-def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:
-    """The scores of a batch, (N, C)."""
-    scores = [sample['pred_score'] for sample in data_samples]
-    for score in scores:
-        if isinstance(score, dict):
-            raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
-        if score.ndim != 1:
-            raise ValueError(
-                f'pred_score has shape {tuple(score.shape)}, ClassAccuracy needs (C,): set average_clips of the '
-                "head to 'prob' or 'score'"
-            )
-        if score.shape != scores[0].shape:
-            raise ValueError(
-                f'the model scores {len(scores[0])} and {len(score)} classes in one batch: ClassAccuracy needs the '
-                'same number of scores for every clip'
-            )
-    return torch.stack(scores)
-
-
-def _one_label(sample: dict[str, Any]) -> Tensor:
-    """The one label of a clip, (1,)."""
-    label: Tensor = sample['gt_label']
-    if label.numel() != 1:
-        raise ValueError(
-            f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
-            'is not supported'
-        )
-    return label.reshape(1)
 
 
 def _acc_metric_topk(metric_list: str | Sequence[str] | None, metric_options: dict[str, Any] | None) -> Any:
