@@ -101,7 +101,8 @@ class DifficultyInput:
 
     The one place for `tau` or `strength`, `begin`, the epoch, the share of the validations and the last measurement of
     `CDBLoss`, `CDBSampler` and those that detection adds. A consumer gives it a function that derives weights or a law;
-    what that function refuses changes nothing. An example, with tau (0, 2) over 3 epochs: the same difficulty acts with the exponents 0, 1 and 2.
+    what that function refuses changes nothing. An example, with tau (0, 2) over 3 epochs: the same difficulty acts with
+    the exponents 0, 1 and 2.
 
     Args:
         tau: As `CDBLoss` takes it; not read where `strength` is given.

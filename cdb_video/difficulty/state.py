@@ -44,7 +44,7 @@ class DifficultyState:
     class_names: tuple[str, ...] | None = None
     epoch: int = 0
     iteration: int = 0
-    num_measured: IntVector = field(default=None)  # type: ignore[assignment]
+    num_measured: IntVector = field(default=None)  # type: ignore[arg-type]
     mean_probability: FloatVector | None = None
     num_validations: int = 0
 

@@ -14,7 +14,7 @@ from cdb_video.checks import check_class_names, check_num_classes, check_shot_th
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.metrics.clip_outcomes import check_scores, reduced
+from cdb_video.metrics.clip_outcomes import check_scores, from_bits, reduced
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main, get_world_size
 
@@ -86,6 +86,7 @@ class ClassAccuracy(BaseMetric):
         self.outcomes_: tuple[IntVector, IntVector] | None = None
         self._train_counts: IntVector | None = None
         self._clip_counts: IntVector | None = None
+        self._keeps_probability = False
         self._error: Exception | None = None
 
     def set_train_counts(self, train_counts: ArrayLike) -> None:
@@ -95,6 +96,15 @@ class ClassAccuracy(BaseMetric):
     def set_clip_counts(self, num_clips: ArrayLike) -> None:
         """Set the clips per class of the set that is evaluated, (C,) int >= 0, which no evaluation may exceed."""
         self._clip_counts = np.asarray(num_clips, dtype=np.int64)
+
+    @property
+    def clip_counts(self) -> IntVector | None:
+        """(C,) int64, clips per class of the set that is evaluated; None = not known."""
+        return self._clip_counts
+
+    def keep_probability(self, keep: bool = True) -> None:
+        """Let `counts_` have the mean probability of the true class, and refuse scores that are no probabilities."""
+        self._keeps_probability = keep
 
     def sure_keys(self, num_classes: int) -> list[str]:
         """The keys of top-k accuracies that are 1 whatever the model does, since k is not below the number of classes.
@@ -119,7 +129,7 @@ class ClassAccuracy(BaseMetric):
         if not data_samples or self._error is not None:
             return
         try:
-            self.results.extend(reduced(data_samples))
+            self.results.extend(reduced(data_samples, with_probability=self._keeps_probability))
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
@@ -149,19 +159,21 @@ class ClassAccuracy(BaseMetric):
         return {self._key(name): value for name, value in metrics.items()}
 
     def _hand_over(self) -> Results:
-        """What this process has kept, (N, 4) int64; the next evaluation starts anew, also after an error."""
-        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, 4), self._error
+        """What this process has kept, (N, 4) int64 or (N, 5); the next evaluation starts anew, also after an error."""
+        columns = 5 if self._keeps_probability else 4
+        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, columns), self._error
         self.results.clear()
         self._error = None
         if error is not None:
             raise error
         return kept
 
-    def compute_metrics(self, results: Results | Sequence[tuple[int, int, int, int]]) -> dict[str, float]:
+    def compute_metrics(self, results: Results | Sequence[tuple[int, ...]]) -> dict[str, float]:
         """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
 
         Args:
-            results: (N, 4) int64, one (label, predicted class, rank of the label, number of classes) a clip.
+            results: (N, 4) int64, one (label, predicted class, rank of the label, number of classes) a clip; after
+                `keep_probability` with the bits of the probability as a fifth.
 
         Raises:
             ValueError: If there is no clip, a score is NaN, the numbers of classes differ, or a class has more clips
@@ -171,11 +183,12 @@ class ClassAccuracy(BaseMetric):
             raise ValueError(
                 'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
-        labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
+        labels, predictions, ranks, sizes, *bits = np.asarray(results, dtype=np.int64).T
         num_classes = self.num_classes or int(sizes[0])
         check_scores(ranks, sizes, num_classes)
         self.outcomes_ = labels, predictions
-        self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes)
+        probability = from_bits(bits[0]) if bits else None
+        self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes, probability)
         if self._clip_counts is not None:
             _check_clip_counts(self.counts_, self._clip_counts, self.class_names)
         metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}

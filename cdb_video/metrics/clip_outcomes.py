@@ -1,4 +1,4 @@
-"""What `ClassAccuracy` keeps of a batch: label, predicted class and rank of the label of every clip."""
+"""What `ClassAccuracy` keeps of a batch: label, predicted class, rank and probability of the label of every clip."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ import torch
 from torch import Tensor
 
 from cdb_video.difficulty.counts import label_ranks
-from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.formulas import FloatVector, IntVector
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
 
 
-def reduced(data_samples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int, int, int]]:
-    """What `ClassAccuracy.process` keeps of the clips of a batch."""
+def reduced(data_samples: Sequence[dict[str, Any]], *, with_probability: bool = False) -> Iterator[tuple[int, ...]]:
+    """What `ClassAccuracy.process` keeps of the clips of a batch: four integers a clip.
+
+    Args:
+        data_samples: Of the batch.
+        with_probability: Whether a fifth is kept, the bits of the probability of the true class; see `from_bits`.
+    """
     scores, labels = _on_cpu(data_samples)
     num_clips, num_classes = scores.shape
     outside = (labels < 0) | (labels >= num_classes)
@@ -29,7 +34,29 @@ def reduced(data_samples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int, 
     ranks, predictions = label_ranks(scores, labels), scores.argmax(axis=1)
     diverged = np.isnan(scores).any(axis=1)
     ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
-    return zip(labels.tolist(), predictions.tolist(), ranks.tolist(), [num_classes] * num_clips, strict=True)
+    kept = [labels.tolist(), predictions.tolist(), ranks.tolist(), [num_classes] * num_clips]
+    if with_probability:
+        _check_probabilities(scores[~diverged])
+        own = np.take_along_axis(scores, labels[:, None], axis=1)[:, 0].astype(np.float64)
+        kept.append(own.view(np.int64).tolist())
+    return zip(*kept, strict=True)
+
+
+def from_bits(column: IntVector) -> FloatVector:
+    """(N,) float64, the probabilities that `reduced` kept as integers, so that no exchange rounds them."""
+    return np.ascontiguousarray(column).view(np.float64)
+
+
+def _check_probabilities(scores: np.ndarray) -> None:
+    """Refuse scores, (N, C), that are no probabilities."""
+    fitting = (scores >= 0).all(axis=1) & (np.abs(scores.sum(axis=1) - 1) < 0.01)
+    if not fitting.all():
+        one = scores[~fitting][0]
+        raise ValueError(
+            f"measure='probability' needs probabilities, and the scores of a clip are {one.min():g} to {one.max():g} "
+            f"with the sum {one.sum():g}: let the head return probabilities (average_clips='prob'), or measure by "
+            "'accuracy'"
+        )
 
 
 def check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:

@@ -30,6 +30,7 @@ class Handover:
             alike when something was handed on last; None in one process.
         lists: The sets of clips of the run, by 'train' and 'val', for its checkpoints.
         planned_validations: How many validations the whole run makes, or measurements of another kind, >= 1.
+        settings: What the difficulty is, as `cdb_video.difficulty.records.Header` has it; None = not known.
     """
 
     parts: RunParts
@@ -39,6 +40,7 @@ class Handover:
     agreement: str | None = None
     lists: Mapping[str, ClipList] = field(default_factory=dict)
     planned_validations: int = 1
+    settings: Mapping[str, Any] | None = None
 
     @property
     def vectors(self) -> dict[str, Derived]:
