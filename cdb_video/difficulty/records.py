@@ -130,6 +130,11 @@ class Record:
     mean_probability: Sequence[float | None] | None = None
     missing: frozenset[str] = frozenset()
 
+    @property
+    def measure(self) -> str:
+        """What the difficulty is 1 minus: 'accuracy' or 'probability'."""
+        return 'accuracy' if self.mean_probability is None else 'probability'
+
     def to_dict(self) -> dict[str, Any]:
         """The line as the file has it."""
         entry = {

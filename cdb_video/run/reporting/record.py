@@ -100,6 +100,7 @@ def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
         metrics=evaluation.metrics,
         rows=state_rows(state, *counts, evaluation.consumers),
         difficulty_source=evaluation.source if state.measured.any() else None,
+        difficulty_measure=state.measure if state.measured.any() else None,
         **_details(evaluator, *counts),
     )
     runner.logger.info(f'class report ({split})  {format_summary(report.metrics)}\n{format_table(report.rows)}')
