@@ -61,7 +61,7 @@ class RunData:
         """What the newest difficulty that is known is 1 minus: 'accuracy' or 'probability'; None = there is none."""
         if self.records:
             return self.records[-1].measure
-        return self.report and self.report.difficulty_measure
+        return None if self.report is None else self.report.difficulty_measure
 
     @property
     def last_validation(self) -> Record | None:
