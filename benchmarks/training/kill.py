@@ -276,7 +276,8 @@ def page(args: argparse.Namespace, cases: Sequence[Case]) -> str:
     return f"""# Trainings that are killed and resumed
 
 {sum(len(case.kills) for case in cases)} kills in {len(cases)} runs of {args.epochs} epochs of {args.leaf};
-{len(cases) - bad} runs ended as the undisturbed one, bit for bit: order and clips of every step, history, metrics, difficulty, checkpoints.
+{len(cases) - bad} runs ended as the undisturbed one, bit for bit: order and clips of every
+step, history, metrics, difficulty, checkpoints.
 
 {markdown_table(['run', 'killed', 'what differs'], rows)}
 """
