@@ -1,6 +1,7 @@
 """What a report says of a run whose classes swing from validation to validation, and of one that is calm."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_where_nothing_follows_the_difficulty_the_warning_looks_elsewhere_first(
     assert ALONE in warning
     assert FOLLOWED not in warning
     assert "momentum='mean'" in warning
+
+
+def test_where_the_difficulty_is_smoothed_already_the_warning_says_what_is_left():
+    found = [
+        replace(
+            record, difficulty=[0.4, 0.4 + record.epoch / 100], consumers={'CDBLoss': Derived(weight=[1, record.epoch])}
+        )
+        for record in records(SWINGING)
+    ]
+    (warning,) = remarks(found)
+    assert 'The recorded difficulty is smoothed, and changes by 0.01 only.' in warning
+    assert "momentum='mean'" in warning
+    assert 'a later begin' in warning
 
 
 @pytest.mark.parametrize('source', ['train', 'replay'])

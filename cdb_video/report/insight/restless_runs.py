@@ -49,13 +49,18 @@ def restless_remarks(found: Restlessness | None, records: Sequence[Record]) -> l
         "ClassDifficultyHook(momentum='mean') averages all validations, and measure='probability' measures by the "
         'probability of the true class'
     )
-    if _is_followed(records):
-        why = f'A difficulty without memory feeds back with a delay: {cure}.'
-    else:
+    if not _is_followed(records):
         why = (
             'No weight or probability follows the difficulty here, so look at the learning rate first; in a run that '
             f'follows it, {cure}.'
         )
+    elif found.recorded_change < found.change / 2:
+        why = (
+            f'The recorded difficulty is smoothed, and changes by {found.recorded_change:.2f} only. {cure}; a run that '
+            'has both needs a later begin, a lower tau or a lower learning rate.'
+        )
+    else:
+        why = f'A difficulty without memory feeds back with a delay: {cure}.'
     return [
         f'The classes are restless: their accuracies change by {found.change:.2f} a validation, where counting alone '
         f'gives {found.noise:.2f}, and most of it is taken back later. {why}'
