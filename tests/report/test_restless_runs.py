@@ -60,7 +60,7 @@ def test_where_nothing_follows_the_difficulty_the_warning_looks_elsewhere_first(
 def test_where_the_difficulty_is_smoothed_already_the_warning_says_what_is_left():
     found = [
         replace(
-            record, difficulty=[0.4, 0.4 + record.epoch / 100], consumers={'CDBLoss': Derived(weight=[1, record.epoch])}
+            record, difficulty=[0.4, 0.4 + record.epoch / 50], consumers={'CDBLoss': Derived(weight=[1, record.epoch])}
         )
         for record in records(SWINGING)
     ]
