@@ -30,6 +30,7 @@ def written(folder, report):
 def test_rows_have_the_columns_of_the_format_in_their_order():
     assert list(class_rows([1], [0])[0].to_dict()) == COLUMNS
     more = ['accuracy_low', 'accuracy_high', 'precision', 'peak_difficulty', 'peak_epoch', 'confused_with']
+    more += ['signed_difficulty', 'signed_low', 'signed_high', 'finding']
     assert list(ROW.to_dict()) == COLUMNS + more
     assert ROW.to_dict()['confused_with'] == 'a (1)'
 
@@ -68,8 +69,8 @@ def test_tables_leave_out_what_is_not_known():
         ),
         (
             {'analysis': Analysis({}, None, None, ['x'])},
-            ['intervals', 'resampled', 'shot_thresholds', 'head_threshold', 'rank_correlation', 'difficulty_source',
-             'dump', 'confusions', 'notes'],
+            ['intervals', 'resampled', 'shot_thresholds', 'head_threshold', 'rank_correlation', 'restlessness',
+             'difficulty_source', 'dump', 'confusions', 'notes'],
         ),
     ],
 )  # fmt: skip

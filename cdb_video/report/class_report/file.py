@@ -80,12 +80,15 @@ class Analysis:
         resampled: 'sessions' or 'clips', what the bootstrap drew; None without it.
         rank_correlation: Of training clips and accuracy; None = not known.
         notes: What the report lacks.
+        restlessness: How much the classes change from validation to validation, see
+            `cdb_video.difficulty.restlessness`; None = not known.
     """
 
     intervals: Mapping[str, tuple[float, float]]
     resampled: str | None
     rank_correlation: float | None
     notes: Sequence[str]
+    restlessness: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,7 @@ def _summary(report: ClassReport) -> dict[str, Any]:
         'shot_thresholds': report.shot_thresholds,
         'head_threshold': report.head_threshold,
         'rank_correlation': analysis.rank_correlation,
+        'restlessness': analysis.restlessness,
         'difficulty_source': report.difficulty_source,
         'difficulty_measure': report.difficulty_measure,
         'dump': report.dump,

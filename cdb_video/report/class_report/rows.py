@@ -67,6 +67,11 @@ class DetailedRow(ClassRow):
         peak_difficulty: The highest difficulty over the training.
         peak_epoch: The epoch of its first time.
         confused_with: The classes that clips of this one are most often taken for, up to two.
+        signed_difficulty: What the class loses less what it takes, at most 1, see `cdb_video.difficulty.signed`.
+        signed_low: Lower end of its 95 % interval.
+        signed_high: Its upper end.
+        finding: What makes a class hard whose difficulty is above the mean: 'under-predicted', 'takes from others',
+            'overlap' or 'cannot be told'.
     """
 
     accuracy_low: float | None = None
@@ -75,6 +80,10 @@ class DetailedRow(ClassRow):
     peak_difficulty: float | None = None
     peak_epoch: int | None = None
     confused_with: tuple[Confused, ...] = ()
+    signed_difficulty: float | None = None
+    signed_low: float | None = None
+    signed_high: float | None = None
+    finding: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The columns in their order; the confused classes as text, 'wash (3); pour (1)'."""

@@ -38,11 +38,17 @@ _MARKDOWN_HEADINGS = {
     'precision': 'precision %',
     'difficulty': 'difficulty',
     'peak_difficulty': 'peak',
+    'signed_difficulty': 'signed',
+    'signed_low': 'from',
+    'signed_high': 'to',
+    'finding': 'finding',
     'weight': 'weight',
     'probability': 'prob %',
     'confused_with': 'most often taken for',
 }
 _PERCENT = ('accuracy', 'accuracy_low', 'accuracy_high', 'precision', 'probability')
+_SIGNED = ('signed_difficulty', 'signed_low', 'signed_high')
+_WORDS = ('name', 'finding', 'confused_with')
 
 
 def format_table(rows: Sequence[ClassRow]) -> str:
@@ -77,7 +83,7 @@ def markdown_table(rows: Sequence[DetailedRow]) -> list[str]:
     columns = [key for key in _MARKDOWN_HEADINGS if any(row[key] not in (None, '') for row in values)]
     return [
         '| ' + ' | '.join(_MARKDOWN_HEADINGS[key] for key in columns) + ' |',
-        '|' + '|'.join('---' if key in ('name', 'confused_with') else '---:' for key in columns) + '|',
+        '|' + '|'.join('---' if key in _WORDS else '---:' for key in columns) + '|',
         *('| ' + ' | '.join(_markdown_cell(row[key], key) for key in columns) + ' |' for row in values),
     ]
 
@@ -123,4 +129,6 @@ def _markdown_cell(value: Any, key: str) -> str:
         return '-'
     if key in _PERCENT:
         return f'{100 * value:.1f}'
+    if key in _SIGNED:
+        return f'{value:+.3f}'
     return f'{value:.3f}' if isinstance(value, float) else markdown_text(str(value))

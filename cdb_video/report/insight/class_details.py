@@ -11,12 +11,13 @@ from cdb_video.class_names import class_label
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.records import Derived
 from cdb_video.report.class_report.rows import ClassRow, Confused, DetailedRow, class_rows
+from cdb_video.report.insight.hard_classes import Sign, signs_of
 from cdb_video.report.insight.statistics import IntMatrix, Outcomes, ratio, wilson_interval
 from cdb_video.report.sources.run_data import RunData
 
 
 def detailed_rows(
-    run: RunData, num_clips: Sequence[int], num_correct: Sequence[int], outcomes: Outcomes | None
+    run: RunData, num_clips: Sequence[int], num_correct: Sequence[int], outcomes: Outcomes | None, repeats: int
 ) -> list[DetailedRow]:
     """One row a class, hardest first, in the order of `class_rows`.
 
@@ -25,6 +26,7 @@ def detailed_rows(
         num_clips: C clips evaluated.
         num_correct: C clips predicted correctly.
         outcomes: What came out for each clip; None = not known.
+        repeats: Draws of the bootstrap for the intervals of signed difficulty; 0 = none.
     """
     difficulty, consumers = _driven(run)
     rows = class_rows(
@@ -36,7 +38,7 @@ def detailed_rows(
         consumers=consumers,
     )
     low, high = wilson_interval([row.num_correct for row in rows], [row.num_clips for row in rows])
-    details = _Details.of(run, outcomes)
+    details = _Details.of(run, outcomes, repeats)
     return [
         details.added_to(row, (float(low[place]), float(high[place])) if row.num_clips > 0 else (None, None))
         for place, row in enumerate(rows)
@@ -51,6 +53,7 @@ class _Details:
         run: Where the names are from.
         confusion: (C, C) int64, rows are true classes.
         precision: (C,) float64.
+        signs: C signed difficulties; without values where they are not known.
         peak: (C,) float64, the highest difficulty over the records.
         when: C epochs of its first time.
     """
@@ -58,19 +61,23 @@ class _Details:
     run: RunData
     confusion: IntMatrix | None
     precision: FloatVector | None
+    signs: Sequence[Sign]
     peak: FloatVector | None
     when: Sequence[int] | None
 
     @classmethod
-    def of(cls, run: RunData, outcomes: Outcomes | None) -> _Details:
+    def of(cls, run: RunData, outcomes: Outcomes | None, repeats: int) -> _Details:
         peak, when = _peaks(run)
         if outcomes is None:
-            return cls(run, None, None, peak, when)
-        return cls(run, outcomes.confusion, ratio(outcomes.num_correct, outcomes.num_predicted), peak, when)
+            return cls(run, None, None, [Sign()] * run.num_classes, peak, when)
+        confusion = outcomes.confusion
+        precision = ratio(outcomes.num_correct, outcomes.num_predicted)
+        return cls(run, confusion, precision, signs_of(confusion, repeats), peak, when)
 
     def added_to(self, row: ClassRow, interval: tuple[float | None, float | None]) -> DetailedRow:
         """The row with the details of its class, and with this interval of the accuracy."""
         label = row.label
+        sign = self.signs[label]
         return DetailedRow(
             **row.to_dict(),
             accuracy_low=interval[0],
@@ -79,6 +86,10 @@ class _Details:
             peak_difficulty=None if self.peak is None else float(self.peak[label]),
             peak_epoch=None if self.when is None else self.when[label],
             confused_with=() if self.confusion is None else _confused_with(self.run, self.confusion, label),
+            signed_difficulty=sign.value,
+            signed_low=sign.low,
+            signed_high=sign.high,
+            finding=sign.finding,
         )
 
 

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import SHOT_GROUPS
+from cdb_video.difficulty.restlessness import Restlessness
 from cdb_video.report.class_report.metrics import METRIC_LABELS, share_key
 from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows
 from cdb_video.report.insight.evaluation import Evaluation, evaluation_of, outcomes_of
+from cdb_video.report.insight.hard_classes import sentences_on
 from cdb_video.report.insight.remarks import remarks_on
+from cdb_video.report.insight.restless_runs import restless_sentence, restlessness_of
 from cdb_video.report.insight.statistics import (
     IntMatrix,
     Outcomes,
@@ -82,6 +85,7 @@ class Insight:
         confusion: (C, C) int64, rows are true classes; None = not known.
         confusions: The most frequent mistakes: (true, predicted, clips).
         correlation: Rank correlation of training clips and accuracy; None = not known.
+        restlessness: How much the classes change from validation to validation; None = not known.
         notes: What the report lacks.
     """
 
@@ -100,6 +104,7 @@ class Insight:
     confusion: IntMatrix | None
     confusions: tuple[tuple[int, int, int], ...]
     correlation: float | None
+    restlessness: Restlessness | None
     notes: tuple[str, ...]
 
     @property
@@ -119,6 +124,16 @@ class Insight:
     def shown_notes(self) -> list[str]:
         """The notes, and which groups are not shown."""
         return [*self.notes, *notes_on_mute(self.mute_groups)]
+
+    @property
+    def sentences_on_classes(self) -> list[str]:
+        """What makes the hard classes hard, a sentence each, the hardest first."""
+        return sentences_on(self.rows)
+
+    @property
+    def sentence_on_restlessness(self) -> str | None:
+        """How restless the run is; None = not known."""
+        return None if self.restlessness is None else restless_sentence(self.restlessness)
 
     @property
     def iteration(self) -> int | None:
@@ -162,13 +177,14 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     options = _checked(options or Options())
     outcomes = outcomes_of(run)
     found = evaluation_of(run, outcomes)
-    rows = detailed_rows(run, found.num_clips, found.num_correct, outcomes)
+    rows = detailed_rows(run, found.num_clips, found.num_correct, outcomes, options.repeats)
     thresholds = _shot_thresholds(run, options)
     groups = class_groups(run.train_counts, thresholds, options.head_threshold)
     metrics = _metrics(found, _stale_groups(run, options), outcomes, groups)
     intervals, resampled = _intervals(outcomes, groups, options.repeats, metrics)
     confusion = None if outcomes is None else outcomes.confusion
     unseen = [row.name for row in rows if row.num_clips == 0]
+    restlessness = restlessness_of(run.records)
     return Insight(
         run=run,
         options=options,
@@ -185,7 +201,8 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         confusion=confusion,
         confusions=() if confusion is None else tuple(top_confusions(confusion, 50)),
         correlation=_correlation(run, rows),
-        notes=(*run.notes, *remarks_on(run, found.split, outcomes, unseen)),
+        restlessness=restlessness,
+        notes=(*run.notes, *remarks_on(run, found.split, outcomes, unseen, restlessness)),
     )
 
 

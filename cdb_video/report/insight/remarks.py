@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.difficulty.restlessness import Restlessness
+from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
 from cdb_video.report.sources.run_data import RunData
@@ -21,7 +23,13 @@ _NOT_MEASURED_HERE = {
 }
 
 
-def remarks_on(run: RunData, split: str, outcomes: Outcomes | None, unseen: Sequence[str]) -> list[str]:
+def remarks_on(
+    run: RunData,
+    split: str,
+    outcomes: Outcomes | None,
+    unseen: Sequence[str],
+    restlessness: Restlessness | None = None,
+) -> list[str]:
     """What a reader must know of the numbers, and what the report cannot say, with what would let it.
 
     Args:
@@ -29,8 +37,14 @@ def remarks_on(run: RunData, split: str, outcomes: Outcomes | None, unseen: Sequ
         split: What was evaluated, see `Insight`.
         outcomes: What came out for each clip; None = not known.
         unseen: The names of the classes without evaluated clips.
+        restlessness: How much the classes change from validation to validation; None = not known.
     """
-    notes = _of_difficulty(run) + _of_evaluation(split, outcomes) + _of_course(run)
+    notes = (
+        restless_remarks(restlessness, run.records)
+        + _of_difficulty(run)
+        + _of_evaluation(split, outcomes)
+        + _of_course(run)
+    )
     if run.predictions is not None:
         notes += _of_dump(run.predictions)
     elif outcomes is not None:

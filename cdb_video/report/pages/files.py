@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,9 @@ def class_report_of(insight: Insight, directory: Path) -> ClassReport:
             resampled=insight.resampled,
             rank_correlation=insight.correlation,
             notes=insight.notes,
+            restlessness=None
+            if insight.restlessness is None
+            else asdict(insight.restlessness) | {'is_restless': insight.restlessness.is_restless},
         ),
     )
 
@@ -129,7 +133,12 @@ def markdown(insight: Insight) -> str:
         lines += [f'Intervals: bootstrap over {insight.resampled}; of single classes: Wilson.', '']
     if insight.correlation is not None:
         lines += [f'Rank correlation of training clips and accuracy (Spearman): {insight.correlation:+.2f}', '']
+    if insight.sentence_on_restlessness:
+        lines += [insight.sentence_on_restlessness, '']
     lines += markdown_table(insight.rows)
+    if insight.sentences_on_classes:
+        lines += ['', 'Classes whose difficulty is above the mean, the hardest first:', '']
+        lines += [f'- {markdown_text(sentence)}' for sentence in insight.sentences_on_classes]
     if insight.shown_notes:
-        lines += ['', *(f'- {markdown_text(note)}' for note in insight.shown_notes)]
+        lines += ['', 'Notes:', '', *(f'- {markdown_text(note)}' for note in insight.shown_notes)]
     return '\n'.join(lines) + '\n'

@@ -71,6 +71,8 @@ def render_page(insight: Insight) -> bytes:
         overall=_tiles(insight, _OVERALL),
         groups=_tiles(insight, _GROUPS),
         rows=_table(insight),
+        sentences=insight.sentences_on_classes,
+        has_signs=bool(_known_columns(insight, ('signed_difficulty',))),
         has_driver=_known_columns(insight, ('weight', 'probability')),
         consumers=[name for name in figures if name.startswith(('weight-', 'probability-'))],
         constant_taus=_constant_taus(insight),
@@ -125,6 +127,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters['percent'] = lambda value, digits=1: _NOTHING if value is None else f'{100 * value:.{digits}f}'
+    environment.filters['signed'] = lambda value: _NOTHING if value is None else f'{value:+.2f}'
     environment.filters['number'] = lambda value, digits=3: _NOTHING if value is None else f'{value:.{digits}f}'
     return environment
 
