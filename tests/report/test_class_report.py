@@ -62,15 +62,15 @@ def test_tables_leave_out_what_is_not_known():
 @pytest.mark.parametrize(
     ('changes', 'keys'),
     [
-        ({}, ['difficulty_source']),
+        ({}, ['difficulty_source', 'difficulty_measure']),
         (
             {'confusions': [[0, 0, 4], [1, 1, 1], [1, 2, 1]], 'shot_thresholds': (9, 30)},
-            ['difficulty_source', 'confusions', 'shot_thresholds'],
+            ['difficulty_source', 'difficulty_measure', 'confusions', 'shot_thresholds'],
         ),
         (
             {'analysis': Analysis({}, None, None, ['x'])},
             ['intervals', 'resampled', 'shot_thresholds', 'head_threshold', 'rank_correlation', 'restlessness',
-             'difficulty_source', 'dump', 'confusions', 'notes'],
+             'difficulty_source', 'difficulty_measure', 'dump', 'confusions', 'notes'],
         ),
     ],
 )  # fmt: skip
