@@ -147,8 +147,7 @@ def _direction(curvature: Matrix, gradient: FloatVector) -> FloatVector:
         except np.linalg.LinAlgError:
             added = max(2 * added, 1e-3 / size)
             continue
-        solved: FloatVector = np.linalg.solve(damped, gradient)
-        return solved
+        return np.asarray(np.linalg.solve(damped, gradient), dtype=np.float64)
 
 
 def _climb(
