@@ -22,7 +22,7 @@ from benchmarks.methods import page, paired_tests, studies, tuning
 from benchmarks.methods import run as runs_of_methods
 from benchmarks.methods.catalogue import BUDGET, LOSS, METHODS
 from benchmarks.methods.data import Place, keep_frames
-from benchmarks.methods.results import end_last_line, read_results
+from benchmarks.methods.results import end_last_line, metric, read_results
 from benchmarks.methods.training import CONFIGS, Run, build_config
 
 pytestmark = pytest.mark.training
@@ -279,6 +279,13 @@ def made_up(method, seed, gain, data='digits', **changes):
         'commit': 'abc',
         'machine': {'cores': 2, 'processor': 'CPU', 'torch': '2'},
     } | changes
+
+
+def test_harmonic_mean_and_worst_class_of_a_run_come_from_its_counts():
+    entry = made_up('ce', 0, 0.0, num_correct=[30, 25, 10])
+    assert metric(entry, 'hmean') == pytest.approx(3 / (51 / 30.5 + 51 / 25.5 + 51 / 10.5))
+    assert metric(entry, 'worst') == 0.2
+    assert metric(entry, 'mean1') == entry['metrics']['mean1']
 
 
 def test_the_page_says_what_the_runs_say(tmp_path, monkeypatch):
