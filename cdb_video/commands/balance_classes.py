@@ -18,7 +18,7 @@ from cdb_video.classifier.class_bias import FEW_CLIPS, ClassBias, biased_probabi
 from cdb_video.classifier.edits import check_takes_bias, linear_layer, with_class_bias
 from cdb_video.classifier.validation import ValidationDump, missing_parts
 from cdb_video.data.labels import dataset_class_names, dataset_labels, describe
-from cdb_video.difficulty.counts import ClassCounts
+from cdb_video.difficulty.counts import ClassCounts, accuracy_numbers
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.report.sources.dump import Predictions, read_dump
 
@@ -144,11 +144,8 @@ def _check_answers(
 
 def _lines(before: Predictions, after: Predictions, fitted: ClassBias, names: Sequence[str] | None) -> list[str]:
     """What the edit did, in Markdown."""
-    accuracies = [_accuracy(one.labels, one.predicted, one.num_classes) for one in (before, after)]
-    rows = [
-        f'| {name} | {" | ".join(f"{value(accuracy):.4f}" for accuracy in accuracies)} |'
-        for name, value in (('acc/mean1', np.nanmean), ('acc/worst', np.nanmin))
-    ]
+    numbers = [_numbers(one.labels, one.predicted, one.num_classes) for one in (before, after)]
+    rows = [f'| acc/{name} | {" | ".join(f"{one[name]:.4f}" for one in numbers)} |' for name in numbers[0]]
     low, high = int(fitted.bias.argmin()), int(fitted.bias.argmax())
     how = '' if fitted.penalty is None else f', lambda {fitted.penalty:g}'
     return [
@@ -161,8 +158,9 @@ def _lines(before: Predictions, after: Predictions, fitted: ClassBias, names: Se
     ]
 
 
-def _accuracy(labels: IntVector, predicted: IntVector, num_classes: int) -> Any:
-    return ClassCounts.of(labels, predicted, labels == predicted, num_classes).accuracy
+def _numbers(labels: IntVector, predicted: IntVector, num_classes: int) -> dict[str, float]:
+    counts = ClassCounts.of(labels, predicted, labels == predicted, num_classes)
+    return accuracy_numbers(counts.num_clips, counts.num_correct)
 
 
 def _warnings(fitted: ClassBias, names: Sequence[str] | None) -> list[str]:
