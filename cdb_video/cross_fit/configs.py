@@ -36,6 +36,7 @@ def check_config(config: Config, name: str) -> None:
     if missing:
         raise ValueError(f'{name} has no {", ".join(missing)}: give the config of a training')
     listed_settings(config)
+    trained_length(config)
     parts = list(_typed(config.model))
     losses = [part for part in parts if 'logit_adjustment' in part or kind_of(part) == 'CDBLoss']
     if not any(_number(loss.get('logit_adjustment')) for loss in losses):
@@ -87,12 +88,17 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
     return made
 
 
-def trained_length(config: Config) -> tuple[str, int] | None:
-    """('epoch', epochs) or ('iter', iterations) of the training; None = the config does not say."""
-    settings = config.train_cfg
-    if _by_epoch(config):
-        return ('epoch', int(settings['max_epochs'])) if 'max_epochs' in settings else None
-    return ('iter', int(settings['max_iters'])) if 'max_iters' in settings else None
+def trained_length(config: Config) -> tuple[str, int]:
+    """('epoch', epochs) or ('iteration', iterations) of the training.
+
+    Raises:
+        ValueError: If the config does not say.
+    """
+    key, unit = ('max_epochs', 'epoch') if _by_epoch(config) else ('max_iters', 'iteration')
+    length = config.train_cfg.get(key)
+    if not isinstance(length, int) or length < 1:
+        raise ValueError(f'train_cfg.{key}={length!r}: must be a whole number >= 1, the length of the training')
+    return unit, length
 
 
 def _scoring_loader(config: Config, settings: Mapping[str, Any], scored_list: str) -> dict[str, Any]:
