@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'cross-fit: {error}', file=sys.stderr)
         return 2 if error.status == 2 else 1
     except OSError as error:
-        print(f'cross-fit: {error}', file=sys.stderr)
-        return 2
+        return _refuse(error)
     except Exception as error:
         return say_failure('cross-fit', error)
 
@@ -108,21 +107,19 @@ def _say(line: str) -> None:
     print(f'cross-fit: {line}', flush=True)
 
 
+def _refuse(fault: object) -> int:
+    print(f'cross-fit: {fault}', file=sys.stderr)
+    return 2
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace | int:
     """The arguments; an exit status if they cannot be followed."""
     try:
         args = _parser().parse_args(argv)
     except ValueError as error:  # argparse itself exits
-        print(
-            f'cross-fit: --cfg-options: each word must be KEY=VALUE, as train_cfg.max_epochs=2 ({error})',
-            file=sys.stderr,
-        )
-        return 2
+        return _refuse(f'--cfg-options: each word must be KEY=VALUE, as train_cfg.max_epochs=2 ({error})')
     fault = _fault(args)
-    if fault:
-        print(f'cross-fit: {fault}', file=sys.stderr)
-        return 2
-    return args
+    return _refuse(fault) if fault else args
 
 
 def _fault(args: argparse.Namespace) -> str | None:
@@ -153,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         '--group',
         metavar='session|subject|FILE',
-        help='what no two folds may share (default: clips are divided freely)',
+        help='what no two folds share (default: nothing but classes)',
     )
     add('--work-dir', type=Path, metavar='DIR', help='where all files go')
     add('--seed', type=int, default=0, help='of the division and of the trainings (default: 0)')

@@ -29,8 +29,8 @@ def check_config(config: Config, name: str) -> None:
         name: How the user calls it.
 
     Raises:
-        ValueError: If its loss has no logit adjustment, difficulty acts in it, or it goes on from a first stage that has
-            seen the clips.
+        ValueError: If its loss has no logit adjustment, difficulty acts in it, or it goes on from a first stage, which
+            has seen the clips.
     """
     missing = [key for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper') if not config.get(key)]
     if missing:
