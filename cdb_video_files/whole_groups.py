@@ -1,7 +1,7 @@
 """Division of groups of clips, such as subjects or sessions, among parts of a list; no group is divided.
 
-Pure: counts in, the part of every group out. Data preparation divides training, validation and test by it, cross-fitting
-its folds.
+Pure: counts in, the part of every group out. Data preparation divides training, validation and test by it,
+cross-fitting its folds.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ def _cross_fit(args: argparse.Namespace) -> int:
 def _table(insight: Any) -> list[str]:
     from cdb_video.report import format_summary, format_table
 
-    metrics = {name: value for name, value in insight.all_metrics.items() if name not in insight.mute_groups}
+    mute = {f'acc/{name}' for name in insight.mute_groups}
+    metrics = {name: value for name, value in insight.all_metrics.items() if name not in mute}
     return [format_summary(metrics), format_table(insight.rows)]
 
 
@@ -97,7 +98,7 @@ def _advise(history: Path) -> int:
     print(
         'hand it to a training on all clips, with weights that grow:\n'
         f"    custom_hooks = [dict(type='DifficultyReplayHook', history={str(history)!r})]\n"
-        "    model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', law='accumulated', strength=3, "
+        "    model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=None, law='accumulated', strength=3, "
         'logit_adjustment=1.0)))'
     )
     return 0

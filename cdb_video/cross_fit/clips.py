@@ -35,7 +35,8 @@ class ListedClips:
         names: N names: paths as they stand in the list, each once.
         labels: (N,) int64.
         class_names: C names; None = the dataset has none.
-        path_key: Under which key the dataset has the path of a clip: 'filename' or 'frame_dir'; None = it has none.
+        paths: N files or folders, as the dataset has them; None = it names none.
+        path_key: Under which key it has them: 'filename' or 'frame_dir'; None = under another one, or none.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class ListedClips:
     names: tuple[str, ...]
     labels: IntVector
     class_names: tuple[str, ...] | None
+    paths: tuple[str, ...] | None
     path_key: str | None
 
     def __len__(self) -> int:
@@ -84,14 +86,16 @@ def read_training_clips(config: Any) -> ListedClips:
                 'score it: keep one line a clip'
             )
         seen.add(name)
-    info = dataset.get_data_info(0)
+    infos = [dataset.get_data_info(place) for place in range(len(dataset))]
+    paths = [sample_path(info) for info in infos]
     return ListedClips(
         path,
         tuple(lines),
         names,
         dataset_labels(dataset),
         dataset_class_names(dataset),
-        next((key for key in PATH_KEYS if key in info), None),
+        None if None in paths else tuple(map(str, paths)),
+        next((key for key in PATH_KEYS if key in infos[0]), None),
     )
 
 

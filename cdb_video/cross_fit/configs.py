@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 
 from cdb_video.cross_fit.clips import listed_settings
 from cdb_video.hosts.mmaction.pipelines import kind_of, single_view
@@ -70,6 +71,7 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
     Raises:
         ValueError: If the config has no test or validation pipeline by which clips could be scored.
     """
+    init_default_scope(config.get('default_scope') or 'mmengine')
     made = copy.deepcopy(config)
     settings = listed_settings(made)
     made.train_dataloader.dataset.ann_file = train_list
@@ -103,7 +105,8 @@ def trained_length(config: Config) -> tuple[str, int]:
 
 def _scoring_loader(config: Config, settings: Mapping[str, Any], scored_list: str) -> dict[str, Any]:
     """The loader of a fold's clips: the dataset of the training, read by the test pipeline, one view of each clip."""
-    found = next((config.get(f'{role}_dataloader') for role in ('test', 'val') if config.get(f'{role}_dataloader')), {})
+    loaders = (config.get(f'{role}_dataloader') for role in ('test', 'val'))
+    found: Any = next((loader for loader in loaders if loader), {})
     evaluated = found.get('dataset') if isinstance(found, Mapping) else None
     evaluated = evaluated if isinstance(evaluated, Mapping) else {}
     dataset = {key: copy.deepcopy(value) for key, value in settings.items() if key not in _OF_TRAINING}
@@ -157,8 +160,13 @@ def _by_epoch(config: Config) -> bool:
 def _average_views(model: Any) -> None:
     """Let the head give one probability a class for a clip; without that a head of MMAction2 gives one a view."""
     head = model.get('cls_head')
-    if isinstance(head, Mapping) and 'average_clips' in head:
+    if isinstance(head, dict) and ('average_clips' in head or _is_of_host(head)):
         head['average_clips'] = 'prob'
+
+
+def _is_of_host(head: Mapping[str, Any]) -> bool:
+    kind = MODELS.get(head['type']) if isinstance(head.get('type'), str) else head.get('type')
+    return any(ancestor.__name__ == 'BaseHead' for ancestor in getattr(kind, '__mro__', ()))
 
 
 def _refuse_difficulty(part: Mapping[str, Any], name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -148,7 +148,8 @@ class Job:
             ValueError: If a dump or a list is not what it was.
         """
         dumps = [check_dump(files.dump, self.clips, self._places(n), files.scored_list) for n, files in self._numbered]
-        trained, scored = [], []
+        trained: list[Sequence[str]] = []
+        scored: list[Sequence[str]] = []
         for _, files in self._numbered:
             made = self._config(files)
             for loader, names in (('train', trained), ('test', scored)):
@@ -169,8 +170,8 @@ class Job:
         return places
 
     def _config(self, files: FoldFiles) -> Config:
-        lists = (str(path.absolute()) for path in (files.train_list, files.scored_list))
-        return fold_config(self.config, *lists, self.plan.seed)
+        trained, scored = (str(path.absolute()) for path in (files.train_list, files.scored_list))
+        return fold_config(self.config, trained, scored, self.plan.seed)
 
     def _check_folder(self) -> str | None:
         path = self.folder / PLAN_NAME
@@ -196,9 +197,8 @@ class Job:
         if not isinstance(start, str) or not Path(start).is_file():
             return
         seen = _lists_of(start).get('train')
-        if seen is not None and seen == ClipList.of(
-            build_dataset(self.config, self.config.train_dataloader['dataset'])
-        ):
+        whole = build_dataset(self.config, self.config.train_dataloader['dataset'])
+        if seen is not None and seen == ClipList.of(whole):
             raise ValueError(
                 f'load_from={start!r} was trained on this very list, so every model would have seen the clips that it '
                 'is to score: start from weights of other data, or from none (load_from=None)'

@@ -1,7 +1,7 @@
 """What a cross-fit is to do, and the file that says so: settings, clips, groups and folds.
 
-``cross_fit.json`` lies in the folder of the cross-fit. It is written before the first training, and whoever goes on with
-that folder must be about to do the same.
+``cross_fit.json`` lies in the folder of the cross-fit. It is written before the first training, and whoever goes on
+with that folder must be about to do the same.
 """
 
 from __future__ import annotations

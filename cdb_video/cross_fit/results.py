@@ -37,14 +37,12 @@ class Scored:
         clips: The training list.
         folds: (N,) int64 in 0..K-1.
         scores: (N, C) float.
-        paths: N paths of clips, as the dumps name them; None = they do not, as for the next one.
-        num_frames: (N,) int64, frames of each clip.
+        num_frames: (N,) int64, frames of each clip; None = the dumps do not say.
     """
 
     clips: ListedClips
     folds: IntVector
     scores: NDArray[np.floating[Any]]
-    paths: tuple[str, ...] | None
     num_frames: IntVector | None
 
     @classmethod
@@ -58,13 +56,11 @@ class Scored:
         """
         order = np.concatenate([np.flatnonzero(folds == fold) for fold in range(len(dumps))])
         back = np.argsort(order)
-        paths = [path for dump in dumps for path in dump.paths or ()]
         frames = [number for dump in dumps for number in dump.num_frames or ()]
         return cls(
             clips,
             folds,
             np.concatenate([dump.scores for dump in dumps])[back],
-            tuple(paths[place] for place in back.tolist()) if len(paths) == len(clips) else None,
             np.asarray(frames, np.int64)[back] if len(frames) == len(clips) else None,
         )
 
@@ -82,10 +78,10 @@ def check_dump(path: Path, clips: ListedClips, places: Sequence[int], list_path:
         ValueError: If the dump cannot be read, or has other clips or labels.
     """
     found = read_dump(path)
-    expected = [clip_name(clips.names[place]) for place in places]
+    expected = [] if clips.paths is None else [clip_name(clips.paths[place]) for place in places]
     if not np.array_equal(found.labels, clips.labels[places]):
         fault = f'{len(found.labels)} clips with other labels'
-    elif found.clip_names is not None and clips.path_key is not None and list(found.clip_names) != expected:
+    elif found.clip_names is not None and clips.paths is not None and list(found.clip_names) != expected:
         fault = 'other clips'
     else:
         return found
@@ -93,7 +89,7 @@ def check_dump(path: Path, clips: ListedClips, places: Sequence[int], list_path:
 
 
 def check_nothing_seen(plan: Plan, trained: Sequence[Sequence[str]], scored: Sequence[Sequence[str]]) -> None:
-    """See that no clip was scored by a model that was trained on it or on a clip of its group, and that all were scored.
+    """See that all clips were scored, and none by a model that was trained on it or on a clip of its group.
 
     Args:
         plan: Says the groups.
@@ -163,9 +159,8 @@ def write_results(scored: Scored, found: CrossFit, folder: Path) -> list[Path]:
     )
     # Of one measurement the mean is that one.
     settings = {'measure': 'accuracy', 'momentum': 'mean', 'prior_count': PRIOR_CLIPS, 'min_difficulty': 0.0}
-    run_id = hashlib.sha256(repr(record).encode()).hexdigest()[
-        :32
-    ]  # the same for the same: a cross-fit can be repeated
+    # The same for the same, since a cross-fit can be repeated.
+    run_id = hashlib.sha256(repr(record).encode()).hexdigest()[:32]
     header = Header(run_id, counts.num_classes, scored.clips.class_names, train_counts.tolist(), settings)
     history, unfinished = folder / HISTORY_NAME, folder / f'{HISTORY_NAME}.unfinished'
     unfinished.unlink(missing_ok=True)
@@ -181,7 +176,7 @@ def report_on(folder: Path) -> Insight:
 def remarks_on(found: CrossFit, class_names: Sequence[str] | None) -> list[str]:
     """What whoever reads the difficulties must know, in sentences."""
     lines = [
-        f'mean difficulty {found.mean_difficulty:.3f}, with which every class is counted {PRIOR_CLIPS:g} times more',
+        f'every class is counted with {PRIOR_CLIPS:g} more clips of the mean difficulty, {found.mean_difficulty:.3f}',
     ]
     if found.unmeasured.size:
         names = ', '.join(class_label(class_names, label) for label in found.unmeasured[:_SHOWN].tolist())
@@ -190,7 +185,7 @@ def remarks_on(found: CrossFit, class_names: Sequence[str] | None) -> list[str]:
         left_out = int((~found.is_counted).sum())
         lines.append(
             f'{who} not measured, for all clips of such a class are in one fold, and the model that scores them never '
-            f'saw one: {names}{more}. They take the mean difficulty, and {counted(left_out, "clip")} are left out'
+            f'saw one: {names}{more}. They take the mean difficulty, and {counted(left_out, "clip is", "clips are")} left out'
         )
     return lines
 
@@ -198,11 +193,14 @@ def remarks_on(found: CrossFit, class_names: Sequence[str] | None) -> list[str]:
 def _dump(scored: Scored, places: IntVector) -> bytes:
     """The scores of the clips at these places, in the form of `mim test --dump`."""
     clips, rows = scored.clips, torch.from_numpy(scored.scores)
-    samples: list[dict[str, Any]] = []
+    samples = []
     for place in places.tolist():
-        sample = {'pred_score': rows[place].clone(), 'gt_label': torch.tensor([int(clips.labels[place])])}
-        if scored.paths is not None:
-            sample[clips.path_key or 'filename'] = scored.paths[place]
+        sample: dict[str, Any] = {
+            'pred_score': rows[place].clone(),
+            'gt_label': torch.tensor([int(clips.labels[place])]),
+        }
+        if clips.paths is not None:
+            sample[clips.path_key or 'filename'] = clips.paths[place]
         if scored.num_frames is not None:
             sample['total_frames'] = int(scored.num_frames[place])
         samples.append(sample)

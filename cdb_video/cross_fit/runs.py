@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import IO
 
 _VISIBLE = 'CUDA_VISIBLE_DEVICES'
 _PATIENCE = 10.0
@@ -221,7 +222,7 @@ class _Shared:
 
 
 def start_process(
-    words: Sequence[str], environ: dict[str, str], output: object, handed_on: Sequence[int]
+    words: Sequence[str], environ: dict[str, str], output: IO[bytes] | None, handed_on: Sequence[int]
 ) -> subprocess.Popen[bytes]:
     """Start a process.
 
@@ -236,7 +237,7 @@ def start_process(
         list(words),
         env=environ,
         stdin=subprocess.DEVNULL,
-        stdout=output,  # type: ignore[arg-type]
+        stdout=output,
         stderr=error,
         pass_fds=tuple(handed_on) if os.name == 'posix' else (),
     )

@@ -68,8 +68,8 @@ class Insight:
     Attributes:
         run: Where it comes from.
         options: What the reader chose.
-        split: 'val', 'test', 'cross-fit' or 'dump'; where nothing was evaluated 'train' if the training batches were counted, with
-            the accuracy in them, else 'none'.
+        split: 'val', 'test', 'cross-fit' or 'dump'; where nothing was evaluated 'train' if the training batches were
+            counted, with the accuracy in them, else 'none'.
         epoch: Of the model that was evaluated; None = not known.
         metrics: Name -> value in [0, 1].
         intervals: Name -> 95 % interval.

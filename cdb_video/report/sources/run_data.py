@@ -70,5 +70,5 @@ class RunData:
 
     @property
     def last_evaluation(self) -> Record | None:
-        """The newest record of clips that no model had seen: of a validation, or of a cross-fit; None = there is none."""
+        """The newest record of clips that no model had seen, of a validation or a cross-fit; None = there is none."""
         return next((record for record in reversed(self.records) if record.source in ('val', 'cross-fit')), None)
