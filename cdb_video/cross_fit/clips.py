@@ -27,11 +27,11 @@ PATH_KEYS = ('filename', 'frame_dir')
 
 @dataclass(frozen=True, eq=False)
 class ListedClips:
-    """The clips of a training list, in its order.
+    """The clips of a training list, sorted by name, so that the order of the list does not matter.
 
     Attributes:
         path: The list.
-        lines: N lines as they stand there, without their ends.
+        lines: N lines as they stand in the list, without their ends.
         names: N names: paths as they stand in the list, each once.
         labels: (N,) int64.
         class_names: C names; None = the dataset has none.
@@ -87,12 +87,13 @@ def read_training_clips(config: Any) -> ListedClips:
             )
         seen.add(name)
     infos = [dataset.get_data_info(place) for place in range(len(dataset))]
-    paths = [sample_path(info) for info in infos]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    paths = [sample_path(infos[place]) for place in order]
     return ListedClips(
         path,
-        tuple(lines),
-        names,
-        dataset_labels(dataset),
+        tuple(lines[place] for place in order),
+        tuple(names[place] for place in order),
+        dataset_labels(dataset)[order],
         dataset_class_names(dataset),
         None if None in paths else tuple(map(str, paths)),
         next((key for key in PATH_KEYS if key in infos[0]), None),

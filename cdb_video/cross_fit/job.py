@@ -99,12 +99,6 @@ class Job:
         """The files of every fold."""
         return [FoldFiles(self.folder, number + 1) for number in range(self.plan.num_folds)]
 
-    @property
-    def folds(self) -> np.ndarray:
-        """(N,) int64 in 0..K-1, the fold of every clip, in the order of the list."""
-        fold_of = self.plan.fold_of
-        return np.array([fold_of[name] for name in self.clips.names], np.int64)
-
     def begin(self) -> str | None:
         """Write plan, lists and configs, and see that the trainings and scorings can begin or go on.
 
@@ -157,7 +151,7 @@ class Job:
                 listed = files.train_list if loader == 'train' else files.scored_list
                 names.append(clip_names(dataset, listed.read_text(encoding='utf-8').splitlines()))
         check_nothing_seen(self.plan, trained, scored)
-        return Scored.joined(self.clips, self.folds, dumps)
+        return Scored.joined(self.clips, self.plan.folds, dumps)
 
     @property
     def _numbered(self) -> list[tuple[int, FoldFiles]]:
@@ -165,7 +159,7 @@ class Job:
 
     def _places(self, fold: int, scored: bool = True) -> list[int]:
         """Where the clips that a fold scores, or that its model is trained on, stand in the list."""
-        chosen = self.folds == fold
+        chosen = self.plan.folds == fold
         places: list[int] = np.flatnonzero(chosen if scored else ~chosen).tolist()
         return places
 
@@ -212,9 +206,9 @@ class Job:
             say(f'{name}: done already')
             return
         if self._trained(files) is None:
-            say(f'{name}: training on {len(self.clips) - len(places)} clips')
+            begins = f'{name}: training on {len(self.clips) - len(places)} clips'
             words = ['train', str(files.config), '--work-dir', str(files.work_dir), '--resume']
-            runner.run(Step(f'the training of {name}', words, files.output))
+            runner.run(Step(f'the training of {name}', begins, words, files.output, say))
         checkpoint = self._trained(files)
         if checkpoint is None:
             raise ValueError(
@@ -222,9 +216,10 @@ class Job:
                 'default_hooks.checkpoint save one, and give the same command again'
             )
         self._check_trained_on(checkpoint, listed, files)
-        say(f'{name}: scoring {len(places)} clips')
         words = ['test', str(files.config), checkpoint, '--work-dir', str(files.work_dir)]
-        runner.run(Step(f'the scoring of {name}', [*words, '--dump', str(files.unfinished_dump)], files.output))
+        words += ['--dump', str(files.unfinished_dump)]
+        begins = f'{name}: scoring {len(places)} clips'
+        runner.run(Step(f'the scoring of {name}', begins, words, files.output, say))
         check_dump(files.unfinished_dump, self.clips, places, files.scored_list)
         files.unfinished_dump.replace(files.dump)
 

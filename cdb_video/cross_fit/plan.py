@@ -78,11 +78,6 @@ class Plan:
     seed: int
     processes: int
 
-    @property
-    def fold_of(self) -> dict[str, int]:
-        """Fold by clip."""
-        return dict(zip(self.clips, self.folds.tolist(), strict=True))
-
     def differences(self, other: Plan) -> list[str]:
         """What another plan does otherwise, in words; empty = nothing."""
         found = [
@@ -134,29 +129,25 @@ def make_plan(
     seed: int,
     processes: int,
 ) -> Plan:
-    """Divide the clips of a list; its order does not matter.
+    """Divide the clips of a list.
 
     Args:
         clips: To be divided.
         settings: Of the training, see `training_settings`.
         num_folds: K >= 2.
         group: By what the clips are grouped; None = by nothing.
-        groups: The group of every clip, in the order of the list; None = there are none.
+        groups: The group of every clip; None = there are none.
         seed: Whole number >= 0.
         processes: Of each training.
 
     Raises:
         ValueError: If there are fewer clips, or groups, than folds.
     """
-    order = sorted(range(len(clips)), key=clips.names.__getitem__)
-    labels = clips.labels[order]
-    sorted_groups = None if groups is None else tuple(groups[place] for place in order)
-    if sorted_groups is None:
-        folds = divide_by_clips(labels, num_folds, seed)
+    if groups is None:
+        folds = divide_by_clips(clips.labels, num_folds, seed)
     else:
-        folds = divide_by_groups(labels, sorted_groups, num_folds, seed)
-    names = tuple(clips.names[place] for place in order)
-    return Plan(settings, names, labels, sorted_groups, folds, num_folds, group, seed, processes)
+        folds = divide_by_groups(clips.labels, groups, num_folds, seed)
+    return Plan(settings, clips.names, clips.labels, groups, folds, num_folds, group, seed, processes)
 
 
 def training_settings(config: Any) -> dict[str, str]:

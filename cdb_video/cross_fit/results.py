@@ -20,6 +20,7 @@ from cdb_video.difficulty.cross_fit import PRIOR_CLIPS, CrossFit, cross_fit
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines
 from cdb_video.difficulty.records import Header, Record
+from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, build_insight
 from cdb_video.report.sources.dump import Predictions, clip_name, read_dump
 from cdb_video.report.sources.run_files import DUMP_NAME
@@ -31,7 +32,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The scores of all training clips, each of the model that was trained without it; in the order of the list.
+    """The scores of all training clips, each of the model that was trained without it.
 
     Attributes:
         clips: The training list.
@@ -47,12 +48,12 @@ class Scored:
 
     @classmethod
     def joined(cls, clips: ListedClips, folds: IntVector, dumps: Sequence[Predictions]) -> Scored:
-        """Bring the scores of all folds into the order of the list.
+        """Bring the scores of all folds into the order of the clips.
 
         Args:
             clips: The training list.
             folds: (N,) int64 in 0..K-1.
-            dumps: Of every fold, its clips in the order of the list.
+            dumps: Of every fold, its clips in the same order.
         """
         order = np.concatenate([np.flatnonzero(folds == fold) for fold in range(len(dumps))])
         back = np.argsort(order)
@@ -71,7 +72,7 @@ def check_dump(path: Path, clips: ListedClips, places: Sequence[int], list_path:
     Args:
         path: The dump.
         clips: The training list.
-        places: Where the clips of the fold stand in it.
+        places: Which of its clips are of the fold.
         list_path: The list of the fold, for the message.
 
     Raises:
@@ -162,6 +163,7 @@ def write_results(scored: Scored, found: CrossFit, folder: Path) -> list[Path]:
     # The same for the same, since a cross-fit can be repeated.
     run_id = hashlib.sha256(repr(record).encode()).hexdigest()[:32]
     header = Header(run_id, counts.num_classes, scored.clips.class_names, train_counts.tolist(), settings)
+    (folder / REPORT_NAME).unlink(missing_ok=True)  # of an earlier result, if there is one; it is written anew
     history, unfinished = folder / HISTORY_NAME, folder / f'{HISTORY_NAME}.unfinished'
     unfinished.unlink(missing_ok=True)
     append_lines(unfinished, header, record)
@@ -182,10 +184,10 @@ def remarks_on(found: CrossFit, class_names: Sequence[str] | None) -> list[str]:
         names = ', '.join(class_label(class_names, label) for label in found.unmeasured[:_SHOWN].tolist())
         more = f' and {found.unmeasured.size - _SHOWN} more' if found.unmeasured.size > _SHOWN else ''
         who = counted(int(found.unmeasured.size), 'class is', 'classes are')
-        left_out = int((~found.is_counted).sum())
+        left_out = counted(int((~found.is_counted).sum()), 'clip is', 'clips are')
         lines.append(
             f'{who} not measured, for all clips of such a class are in one fold, and the model that scores them never '
-            f'saw one: {names}{more}. They take the mean difficulty, and {counted(left_out, "clip is", "clips are")} left out'
+            f'saw one: {names}{more}. They take the mean difficulty, and {left_out} left out'
         )
     return lines
 

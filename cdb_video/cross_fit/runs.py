@@ -38,13 +38,17 @@ class Step:
 
     Attributes:
         name: For messages: 'the training of fold 1'.
+        begins: What the user is told when it begins.
         words: Of the command line, behind `cdb-video`.
         output: Where it prints to if it is not alone.
+        say: Tells the user.
     """
 
     name: str
+    begins: str
     words: Sequence[str]
     output: Path
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ def run_all(folds: Sequence[Callable[[Runner], None]], machine: Machine) -> None
         slot = slots.get()
         try:
             fold(runner.on(slot))
+        except BaseException:
+            runner.halt()  # before this thread goes on to the next fold
+            raise
         finally:
             slots.put(slot)
 
@@ -187,6 +194,10 @@ class Runner:
                 status,
             )
 
+    def halt(self) -> None:
+        """Let no process begin any more."""
+        self._shared.stopped.set()
+
     def stop(self) -> None:
         """End all processes, and let none begin."""
         self._shared.stop()
@@ -204,6 +215,7 @@ class _Shared:
         with self._lock:
             if self.stopped.is_set():
                 raise _StoppedError(f'{step.name} was not begun', 1)
+            step.say(step.begins)
             process = begin()
             self.processes.add(process)
             return process
