@@ -49,6 +49,7 @@ _TRAINING = (
 # How fast a loader is, and what a run shows, changes nothing in what comes out.
 _NO_MATTER = {'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor'}
 _SHOWN = {'logger', 'visualization', 'timer', 'runtime_info'}
+_OPTIONS = {'folds': 'num_folds', 'group': 'group', 'seed': 'seed', 'processes': 'processes'}
 _DIGITS = 16
 
 
@@ -81,8 +82,8 @@ class Plan:
     def differences(self, other: Plan) -> list[str]:
         """What another plan does otherwise, in words; empty = nothing."""
         found = [
-            f'{name} ({getattr(other, name)!r} there, {getattr(self, name)!r} now)'
-            for name in ('num_folds', 'group', 'seed', 'processes')
+            f'--{option} ({getattr(other, name)!r} there, {getattr(self, name)!r} now)'
+            for option, name in _OPTIONS.items()
             if getattr(self, name) != getattr(other, name)
         ]
         names = {**other.settings, **self.settings}

@@ -222,10 +222,10 @@ def test_what_another_cross_fit_has_begun_is_not_gone_on_with(desk, finished, ca
     for words, what in (
         (['--cfg-options', 'train_cfg.max_epochs=1'], 'train_cfg of the config'),
         (['--cfg-options', 'optim_wrapper.optimizer.lr=0.1'], 'optim_wrapper of the config'),
-        (['--seed', '1'], r'seed (0 there, 1 now)'),
-        (['--folds', '3'], r'num_folds (2 there, 3 now)'),
-        (['--group', 'subject'], "group (None there, 'subject' now)"),
-        (['--processes', '2'], 'processes (1 there, 2 now)'),
+        (['--seed', '1'], '--seed (0 there, 1 now)'),
+        (['--folds', '3'], '--folds (2 there, 3 now)'),
+        (['--group', 'subject'], "--group (None there, 'subject' now)"),
+        (['--processes', '2'], '--processes (1 there, 2 now)'),
     ):
         assert run(*words) == 2
         assert f'out holds a cross-fit that differs in {what}' in capsys.readouterr().err
