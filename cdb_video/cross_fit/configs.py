@@ -71,7 +71,6 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
     Raises:
         ValueError: If the config has no test or validation pipeline by which clips could be scored.
     """
-    init_default_scope(config.get('default_scope') or 'mmengine')
     made = copy.deepcopy(config)
     settings = listed_settings(made)
     made.train_dataloader.dataset.ann_file = train_list
@@ -86,7 +85,7 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
     made.resume = False
     for key in ('work_dir', 'experiment_name'):
         made.pop(key, None)
-    _average_views(made.model)
+    _average_views(made.model, config.get('default_scope') or 'mmengine')
     return made
 
 
@@ -157,15 +156,18 @@ def _by_epoch(config: Config) -> bool:
     return bool(settings.get('by_epoch', kind_of(settings) != 'IterBasedTrainLoop' if 'type' in settings else True))
 
 
-def _average_views(model: Any) -> None:
+def _average_views(model: Any, scope: str) -> None:
     """Let the head give one probability a class for a clip; without that a head of MMAction2 gives one a view."""
     head = model.get('cls_head')
-    if isinstance(head, dict) and ('average_clips' in head or _is_of_host(head)):
+    if isinstance(head, dict) and ('average_clips' in head or _is_of_host(head.get('type'), scope)):
         head['average_clips'] = 'prob'
 
 
-def _is_of_host(head: Mapping[str, Any]) -> bool:
-    kind = MODELS.get(head['type']) if isinstance(head.get('type'), str) else head.get('type')
+def _is_of_host(kind: Any, scope: str) -> bool:
+    if isinstance(kind, str):
+        init_default_scope(scope)
+        with MODELS.switch_scope_and_registry(scope) as registry:
+            kind = registry.get(kind)
     return any(ancestor.__name__ == 'BaseHead' for ancestor in getattr(kind, '__mro__', ()))
 
 
