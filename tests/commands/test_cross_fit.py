@@ -11,12 +11,15 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from cdb_video.commands import cross_fit
 from cdb_video.difficulty.cross_fit import pooled_difficulty
 from cdb_video.difficulty.history import read_history
 from cdb_video.difficulty.schedule import read_schedule
+from tests.integration.video_runs import CLASSES, RECOGNIZER_3D, pipeline, write_lists
 from tests.support import forked_steps
+from tests.support.runs import merged
 from tests.support.toys import CLASS_NAMES
 
 pytest.importorskip('mmaction')
@@ -178,9 +181,9 @@ def test_no_session_is_in_two_folds(desk):
     assert all(len(found) == 1 for found in folds.values())
 
 
-def dying(folder, iteration, note):
+def dying(folder, iteration, note, rank=0):
     """The config, with a hook that kills the training of a fold once."""
-    settings = {'type': 'SignalOnce', 'iteration': iteration, 'note': str(note), 'folder': folder}
+    settings = {'type': 'SignalOnce', 'iteration': iteration, 'note': str(note), 'folder': folder, 'rank': rank}
     return f'{CONFIG}custom_hooks += [{settings!r}]\n'
 
 
@@ -201,6 +204,19 @@ def test_a_cross_fit_that_is_killed_in_a_training_ends_as_the_undisturbed_one(de
     assert ('fold 1 of 2: done already' in said) == (fold == 2)
     assert same_scores(scores('killed/predictions.pkl'), undisturbed[0])
     assert Path('killed/class_history.jsonl').read_bytes() == undisturbed[1]
+
+
+def test_in_two_processes_a_killed_cross_fit_ends_as_the_undisturbed_one_too(desk, capsys):
+    words = ['--processes', '2', '--cfg-options', 'train_cfg.max_epochs=2']
+    assert run(*words) == 0
+    Path('toy.py').write_text(dying('fold_1', 3, desk / 'died', rank=1))
+    killed = ['toy.py', '--work-dir', 'killed', *words]
+    assert cross_fit.main(killed) == 1
+    assert Path('killed/fold_1/epoch_1.pth').exists()
+    assert cross_fit.main(killed) == 0
+    assert split('killed')['processes'] == 2
+    assert same_scores(scores('killed/predictions.pkl'), scores('out/predictions.pkl'))
+    assert Path('killed/class_history.jsonl').read_bytes() == Path('out/class_history.jsonl').read_bytes()
 
 
 def test_a_fold_that_is_trained_is_scored_without_a_second_training(desk, capsys):
@@ -304,3 +320,34 @@ def test_several_processes_are_asked_for_otherwise(desk, capsys, monkeypatch):
     monkeypatch.setenv('WORLD_SIZE', '2')
     assert run() == 2
     assert 'start it once, with --processes N' in capsys.readouterr().err
+
+
+def test_videos_are_cross_fitted_with_a_recognizer_and_named_in_the_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_lists(tmp_path)
+    dataset = {'type': 'VideoListDataset', 'classes': list(CLASSES), 'data_prefix': {'video': str(tmp_path)}}
+    dataset['ann_file'] = 'train.txt'
+    loader = {'batch_size': 4, 'num_workers': 0}
+    model = merged(RECOGNIZER_3D, {'cls_head': {'loss_cls': {'tau': 0, 'logit_adjustment': 1.0}, 'average_clips': ...}})
+    settings = {
+        'default_scope': 'mmaction',
+        'custom_imports': {'imports': ['cdb_video', 'tests.support.deadly_hook']},
+        'model': model,
+        'train_dataloader': {
+            'dataset': {**dataset, 'pipeline': pipeline()},
+            'sampler': {'type': 'DefaultSampler', 'shuffle': True},
+            **loader,
+        },
+        'test_dataloader': {'dataset': {**dataset, 'pipeline': pipeline(num_clips=3, test_mode=True)}, **loader},
+        'train_cfg': {'by_epoch': True, 'max_epochs': 1},
+        'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.02}},
+    }
+    Config(settings).dump('toy.py')
+    assert run() == 0
+    dump = pickle.loads(Path('out/predictions.pkl').read_bytes())
+    assert [clip['filename'] for clip in dump] == [
+        f'{tmp_path}/train_{label}_{number}.mp4' for label, count in enumerate((6, 3, 2)) for number in range(count)
+    ]
+    assert {clip['total_frames'] for clip in dump} == {8}
+    assert all(clip['pred_score'].sum() == pytest.approx(1) for clip in dump)  # one view, averaged as probabilities
+    assert 'src="data:image/jpeg;base64,' in Path('out/report.html').read_text()

@@ -105,7 +105,7 @@ def test_one_that_fails_ends_the_others_and_lets_none_begin(tmp_path, parallel):
         fold(tmp_path, 'third', after, said=said),
     ]
     with pytest.raises(
-        RunError, match='step of bad ended with exit code 3; what it said is .*goes on from there'
+        RunError, match=r'step of bad ended with exit code 3; what it said is .*goes on from there'
     ) as found:
         run_all(folds, Machine([], parallel=parallel))
     assert found.value.status == 3

@@ -1,6 +1,7 @@
 """The trainings and scorings of a cross-fit in forks of a process that has imported everything: seconds for all."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import subprocess
@@ -21,31 +22,49 @@ PRELOADED = [
 
 
 def start_forked(words, environ, output, handed_on):
-    """In the place of `cdb_video.cross_fit.runs.start_process`."""
+    """In the place of `cdb_video.cross_fit.runs.start_process`; of torchrun's processes too."""
     del output, handed_on
-    return Forked(list(words[words.index('cdb_video_command') + 1 :]), environ)
+    command = list(words[words.index('cdb_video_command') + 1 :])
+    options = dict(word[2:].split('=') for word in words if word.startswith('--') and '=' in word)
+    number = int(options.get('nproc-per-node', 1))
+    if number == 1:
+        return Forked([(command, environ)])
+    names = {'MASTER_ADDR': options['master-addr'], 'MASTER_PORT': options['master-port'], 'WORLD_SIZE': str(number)}
+    ranks = [{'RANK': str(rank), 'LOCAL_RANK': str(rank)} for rank in range(number)]
+    return Forked([(command, {**environ, **names, **rank}) for rank in ranks])
 
 
 class Forked:
-    """What is used of subprocess.Popen."""
+    """What is used of subprocess.Popen; when one of several processes fails, the others are ended, as by torchrun."""
 
-    def __init__(self, words, environ):
+    def __init__(self, each):
         context = multiprocessing.get_context('forkserver')
         context.set_forkserver_preload(PRELOADED)
-        self.process = context.Process(target=_run, args=(words, environ, os.getcwd()))
-        self.process.start()
+        self.processes = [context.Process(target=_run, args=(*one, os.getcwd())) for one in each]
+        for process in self.processes:
+            process.start()
 
     def wait(self, timeout=None):
-        self.process.join(timeout)
-        if self.process.exitcode is None:
-            raise subprocess.TimeoutExpired('forked', timeout)
-        return self.process.exitcode
+        left, failure = list(self.processes), 0
+        while left:
+            ready = multiprocessing.connection.wait([process.sentinel for process in left], timeout)
+            if not ready:
+                raise subprocess.TimeoutExpired('forked', timeout)
+            for process in [process for process in left if process.sentinel in ready]:
+                process.join()
+                left.remove(process)
+                if process.exitcode and not failure:
+                    failure = process.exitcode
+                    self.kill()
+        return failure
 
     def terminate(self):
-        self.process.terminate()
+        for process in self.processes:
+            process.terminate()
 
     def kill(self):
-        self.process.kill()
+        for process in self.processes:
+            process.kill()
 
 
 def _run(words, environ, folder):
