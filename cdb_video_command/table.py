@@ -27,6 +27,9 @@ SUB_COMMANDS = {
     'train': SubCommand('cdb_video.commands.train', 'mmaction', 'train a config'),
     'test': SubCommand('cdb_video.commands.test', 'mmaction', 'test a checkpoint'),
     'predict': SubCommand('cdb_video.commands.predict', 'mmaction', 'name the actions in videos'),
+    'cross-fit': SubCommand(
+        'cdb_video.commands.cross_fit', 'mmaction', 'difficulty of all training clips, without a hold-out'
+    ),
     'report': SubCommand('cdb_video.commands.report', 'report', 'accuracy, difficulty and mistakes by class'),
     'compare': SubCommand('cdb_video.commands.compare', 'report', 'methods and seeds side by side'),
     'average-splits': SubCommand('cdb_video.commands.average_splits', 'report', 'mean and deviation over splits'),

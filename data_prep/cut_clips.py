@@ -24,13 +24,13 @@ from pathlib import Path
 from prep.command import whole_number
 from prep.cut.session import CutOutcome, Recording, cut_recording
 from prep.cut.writer import PART_SUFFIX, CutOptions
-from prep.folders import lock_folder
 from prep.frames.data_root import CLIPS, CUT_RECORD, clips_folder
 from prep.frames.video_tree import read_video_tree
 from prep.workers.pool import Lost, PoolError, run_tasks
 from prep.workers.signals import count_cores
 from tqdm import tqdm
 
+from cdb_video_files.folder_lock import lock_folder
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 ANNOTATIONS = 'action_annotation'

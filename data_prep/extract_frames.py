@@ -27,12 +27,13 @@ from typing import Any
 from prep.extract.clip import Outcome, Task, extract_clip, verify_clip
 from prep.extract.options import layout_of, options_of, parse
 from prep.extract.plan import Shard, find_clips, make_plan, tasks_allowed
-from prep.folders import LockedError, lock_folder, remove_leftovers
+from prep.folders import remove_leftovers
 from prep.frames.manifest import FolderError, Options
 from prep.workers.dask_pool import run_on_dask
 from prep.workers.pool import Lost, PoolError, run_tasks
 from tqdm import tqdm
 
+from cdb_video_files.folder_lock import LockedError, lock_folder
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 

@@ -9,9 +9,9 @@ import extract_frames
 import numpy as np
 import pytest
 from prep.extract.plan import Shard
-from prep.folders import lock_folder
 from prep.frames import folder
 
+from cdb_video_files.folder_lock import lock_folder
 from cdb_video_files.packs import PackReader
 from tests.support.clips import tree, write_clip
 

@@ -11,8 +11,8 @@ import time
 import extract_frames
 import make_egtea_mini
 import pytest
-from prep import folders
 
+from cdb_video_files.folder_lock import lock_folder
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 from tests.support.clips import write_clip
 
@@ -67,7 +67,7 @@ def test_workers_end_with_a_command_that_is_killed_alone(tmp_path, begin, how):
 
 def test_a_second_extraction_beside_the_first_is_refused(tmp_path, capsys):
     write_clip(tmp_path / 'cropped_clips/s/a.mp4')
-    with folders.lock_folder(tmp_path / 'frames'):
+    with lock_folder(tmp_path / 'frames'):
         assert extract_frames.main(['--data-root', str(tmp_path)]) == 2
     assert f'another run is working in {tmp_path / "frames"}. Wait' in capsys.readouterr().err
     assert extract_frames.main(['--data-root', str(tmp_path), '--workers', '1']) == 0

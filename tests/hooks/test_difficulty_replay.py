@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video.difficulty.history import read_history
+from cdb_video.difficulty.history import append_lines, read_history
+from cdb_video.difficulty.records import Header, Record
 from tests.support.runs import hook_of, make_runner
 from tests.support.toys import CLASS_NAMES
 
@@ -270,3 +271,131 @@ def test_history_that_is_malformed_is_a_clear_error(replay, tmp_path):
     path.write_text('{"kind": "header", "version": "2"}\n')
     with pytest.raises(ValueError, match=r"bad\.jsonl: format version '2'"):
         replay({'history': str(path)}).train()
+
+
+DIFFICULTY = [0.1, 0.4, 0.4, 0.7]
+
+
+@pytest.fixture
+def cross_fitted(tmp_path):
+    """Build a runner that takes the difficulty of a cross-fit; settings of the loss, then changes of the config."""
+    path = tmp_path / 'cross_fit.jsonl'
+    header = Header('x', 4, CLASS_NAMES, [40, 20, 10, 5], {'measure': 'accuracy', 'momentum': 'mean'})
+    record = Record(
+        epoch=0,
+        iteration=0,
+        num_clips=[20] * 4,
+        num_correct=[18, 12, 12, 6],
+        accuracy=[1 - value for value in DIFFICULTY],
+        difficulty=DIFFICULTY,
+        consumers={},
+        metrics={},
+        source='cross-fit',
+    )
+    append_lines(path, header, record)
+
+    def build(loss, options=None, **changes):
+        hook = {'type': 'DifficultyReplayHook', 'history': str(path), **(options or {})}
+        settings = {
+            'train_cfg': {'max_epochs': 4},
+            'custom_hooks': [hook],
+            'model': {'loss_cls': {'tau': None, 'logit_adjustment': 1.0, **loss}},
+            'train_dataloader': {'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}},
+        }
+        return make_runner(tmp_path / 'taken', uuid.uuid4().hex, **{**settings, **NO_VALIDATION, **changes})
+
+    return build
+
+
+def weights_of(runner):
+    """Train; the class weights of every step."""
+    weights, step = [], runner.model.train_step
+    with mock.patch.object(runner.model, 'train_step') as observed:
+        observed.side_effect = lambda *args, **kwargs: (
+            weights.append(runner.model.cls_head.loss_cls.class_weight.tolist()) or step(*args, **kwargs)
+        )
+        runner.train()
+    return weights
+
+
+def test_accumulated_weights_grow_from_one_with_the_difficulty_of_a_cross_fit(cross_fitted, tmp_path):
+    weights = weights_of(cross_fitted({'law': 'accumulated', 'strength': 3.0}))
+    for epoch in range(4):
+        powers = np.exp(3 * epoch / 4 * np.array(DIFFICULTY))
+        for row in weights[10 * epoch : 10 * epoch + 10]:
+            np.testing.assert_allclose(row, powers / powers.mean(), rtol=1e-12)
+    assert weights[0] == [1.0] * 4  # to the last bit
+    records = read_history(tmp_path / 'taken/class_history.jsonl').records
+    assert [(record.epoch, record.iteration, record.source) for record in records] == [
+        (epoch, 10 * epoch, 'replay') for epoch in range(4)
+    ]
+    assert [record.consumers['CDBLoss'].strength for record in records] == [0, 0.75, 1.5, 2.25]
+
+
+def test_weights_that_begin_late_are_one_before_and_those_of_the_difficulty_after(cross_fitted):
+    weights = weights_of(cross_fitted({'tau': 0.5, 'begin': 0.5}))
+    powers = np.sqrt(DIFFICULTY)
+    assert weights[:20] == [[1.0] * 4] * 20
+    np.testing.assert_allclose(weights[20:], [powers / powers.mean()] * 20)
+
+
+@pytest.mark.parametrize('epoch', [1, 3])
+def test_resumed_run_with_a_cross_fitted_difficulty_equals_an_uninterrupted_one(cross_fitted, tmp_path, epoch):
+    straight = cross_fitted({'law': 'accumulated'})
+    straight.train()
+    before = read_history(tmp_path / 'taken/class_history.jsonl').records
+    resumed = cross_fitted({'law': 'accumulated'}, resume=True, load_from=str(tmp_path / f'taken/epoch_{epoch}.pth'))
+    resumed.train()
+    for one, other in zip(resumed.model.parameters(), straight.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert read_history(tmp_path / 'taken/class_history.jsonl').records == before
+
+
+def test_a_run_by_iteration_takes_a_cross_fitted_difficulty_at_twenty_iterations(cross_fitted, tmp_path):
+    one_pass = {'batch_size': 2, 'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}}
+    by_iteration = {key: copy.deepcopy(BY_ITERATION[key]) for key in ('train_cfg', 'default_hooks')}
+    by_iteration['train_cfg']['max_iters'] = 38
+    settings = {**by_iteration, 'train_dataloader': one_pass}
+    weights = weights_of(cross_fitted({'law': 'accumulated', 'strength': 3.0}, **settings))
+    taken = [38 * part // 20 for part in range(20)]
+    records = read_history(tmp_path / 'taken/class_history.jsonl').records
+    assert [record.iteration for record in records] == taken
+    for iteration, row in enumerate(weights):
+        done = sum(moment <= iteration for moment in taken) - 1
+        powers = np.exp(3 * done / 20 * np.array(DIFFICULTY))
+        np.testing.assert_allclose(row, powers / powers.mean(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('loss', 'is_warned'),
+    [
+        ({'tau': 0.5}, True),
+        ({'tau': (0.5, 1.0)}, True),
+        ({'tau': (0, 1.0)}, False),
+        ({'tau': 0.5, 'begin': 1 / 3}, False),
+        ({'law': 'accumulated'}, False),
+        ({'tau': 0}, False),
+    ],
+)
+def test_full_weights_from_the_first_step_are_warned_of_with_what_they_cost(cross_fitted, loss, is_warned):
+    runner = cross_fitted(loss, train_cfg={'max_epochs': 1})
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    said = [call.args[0] for call in warning.call_args_list if 'in full from the first step' in call.args[0]]
+    assert bool(said) == is_warned
+    assert all('6.4 +- 2.6 points' in text and "law='accumulated', strength=3" in text for text in said)
+
+
+def test_a_constant_difficulty_cannot_be_stretched(cross_fitted):
+    with pytest.raises(ValueError, match=r'stretch=1\.5: .*cross_fit\.jsonl holds the one difficulty of a cross-fit'):
+        cross_fitted({'tau': 0.5}, {'stretch': 1.5}).train()
+    cross_fitted({'law': 'accumulated'}, {'stretch': 'epoch'}, train_cfg={'max_epochs': 1}).train()
+
+
+def test_a_resume_with_other_epochs_says_what_becomes_of_the_strength(cross_fitted, tmp_path):
+    cross_fitted({'law': 'accumulated', 'strength': 3.0}, train_cfg={'max_epochs': 2}).train()
+    last = str(tmp_path / 'taken/epoch_2.pth')
+    resumed = cross_fitted({'law': 'accumulated', 'strength': 3.0}, resume=True, load_from=last)
+    with mock.patch.object(resumed.logger, 'warning') as warning:
+        resumed.train()
+    assert any('was to make 2 validations, this one makes 4' in str(call) for call in warning.call_args_list)

@@ -19,14 +19,16 @@ runner.collect_env = dict
 class SignalOnce(Hook):
     """Before iteration `iteration`, process `rank` sends a signal, and waits; once in the life of `note`.
 
-    `to` is 'self' or 'parent'.
+    `to` is 'self' or 'parent'; `folder` ends the name of the work directory.
     """
 
-    def __init__(self, note, iteration, rank=0, name='SIGKILL', to='self'):
+    def __init__(self, note, iteration, rank=0, name='SIGKILL', to='self', folder=''):
         self.note, self.iteration, self.rank, self.name, self.to = Path(note), iteration, rank, name, to
+        self.folder = folder
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if runner.iter == self.iteration and get_rank() == self.rank and not self.note.exists():
+        is_place = runner.iter == self.iteration and str(runner.work_dir).endswith(self.folder)
+        if is_place and get_rank() == self.rank and not self.note.exists():
             self.note.touch()
             os.kill(os.getpid() if self.to == 'self' else os.getppid(), getattr(signal, self.name))
             time.sleep(60)

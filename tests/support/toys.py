@@ -1,5 +1,8 @@
 """Small stand-ins for data and models, shared by the tests."""
 
+import zlib
+from pathlib import Path
+
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
@@ -36,6 +39,31 @@ class ToyDataset(BaseDataset):
     def prepare_data(self, index):
         info = self.get_data_info(index)
         return {'inputs': torch.from_numpy(info['feature']), 'label': torch.tensor([info['label']])}
+
+
+@DATASETS.register_module(force=True)
+class ListedToys(BaseDataset):
+    """ToyDataset from a list of lines `<name> <label>`; the feature of a sample depends on its name and label."""
+
+    def __init__(self, ann_file, classes=CLASS_NAMES, noise=1.0, **kwargs):
+        self.noise = noise
+        super().__init__(ann_file, metainfo={'classes': classes}, **kwargs)
+
+    def load_data_list(self):
+        entries = []
+        for line in Path(self.ann_file).read_text().splitlines():
+            name, label = line.rsplit(maxsplit=1)
+            rng = np.random.default_rng(zlib.crc32(name.encode()))
+            angle = 2 * np.pi * int(label) / len(self.metainfo['classes'])
+            feature = np.array([np.cos(angle), np.sin(angle)]) + self.noise * rng.normal(size=2)
+            entries.append({'filename': f'toys/{name}', 'label': int(label), 'feature': feature.astype(np.float32)})
+        return entries
+
+    def prepare_data(self, index):
+        info = self.get_data_info(index)
+        noise = 0.01 * np.random.normal(size=2).astype(np.float32)  # an augmentation
+        feature = torch.from_numpy(info['feature'] + (0 if self.test_mode else noise))
+        return {'inputs': feature, 'label': torch.tensor([info['label']])}
 
 
 @MODELS.register_module(force=True)

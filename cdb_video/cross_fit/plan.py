@@ -1,0 +1,227 @@
+"""What a cross-fit is to do, and the file that says so: settings, clips, groups and folds.
+
+``cross_fit.json`` lies in the folder of the cross-fit. It is written before the first training, and whoever goes on
+with that folder must be about to do the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cdb_video.class_names import counted
+from cdb_video.cross_fit.clips import ListedClips
+from cdb_video.difficulty.folds import divide_by_clips, divide_by_groups
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video_files.atomic import write_atomically
+from cdb_video_files.json_checks import TEXT, WHOLE, Check, first_fault
+from cdb_video_files.json_values import plain
+
+PLAN_NAME = 'cross_fit.json'
+PLAN_VERSION = 1
+# What a config says of a training; the rest is how it is shown, or of other runs.
+_TRAINING = (
+    'model',
+    'data_preprocessor',
+    'train_dataloader',
+    'test_dataloader',
+    'train_cfg',
+    'test_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'auto_scale_lr',
+    'default_hooks',
+    'custom_hooks',
+    'load_from',
+    'randomness',
+    'default_scope',
+    'model_wrapper_cfg',
+    'find_unused_parameters',
+    'sync_bn',
+    'cfg',
+)
+# How fast a loader is, and what a run shows, changes nothing in what comes out.
+_NO_MATTER = {'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor'}
+_SHOWN = {'logger', 'visualization', 'timer', 'runtime_info'}
+_OPTIONS = {'folds': 'num_folds', 'group': 'group', 'seed': 'seed', 'processes': 'processes'}
+_DIGITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a cross-fit is to do.
+
+    Attributes:
+        settings: Of the training of every fold: name -> hash.
+        clips: N names, sorted.
+        labels: (N,) int64, in the order of `clips`, as the next two.
+        groups: N names of groups; None = the clips are divided without.
+        folds: (N,) int64 in 0..K-1, the fold that each is scored in.
+        num_folds: K.
+        group: By what the clips are grouped: 'session', 'subject' or the name of a file; None = by nothing.
+        seed: Of the division and of the trainings.
+        processes: Of each training.
+    """
+
+    settings: Mapping[str, str]
+    clips: tuple[str, ...]
+    labels: IntVector
+    groups: tuple[str, ...] | None
+    folds: IntVector
+    num_folds: int
+    group: str | None
+    seed: int
+    processes: int
+
+    def differences(self, other: Plan) -> list[str]:
+        """What another plan does otherwise, in words; empty = nothing."""
+        found = [
+            f'--{option} ({getattr(other, name)!r} there, {getattr(self, name)!r} now)'
+            for option, name in _OPTIONS.items()
+            if getattr(self, name) != getattr(other, name)
+        ]
+        names = {**other.settings, **self.settings}
+        settings = [name for name in names if self.settings.get(name) != other.settings.get(name)]
+        found += [f'{", ".join(settings)} of the config'] if settings else []
+        if self.clips != other.clips or not np.array_equal(self.labels, other.labels):
+            found.append(f'the training list ({counted(len(other.clips), "clip")} there, {len(self.clips)} now)')
+        elif self.groups != other.groups:
+            found.append('the groups of the clips')
+        elif not found and not np.array_equal(self.folds, other.folds):
+            found.append('the folds, which another version of cdb_video may have divided')
+        return found
+
+    def to_json(self) -> bytes:
+        """The file."""
+        columns = zip(
+            self.clips, self.labels.tolist(), self.groups or [None] * len(self.clips), self.folds, strict=True
+        )
+        clips = [
+            {'clip': clip, 'label': label, **({} if group is None else {'group': group}), 'fold': int(fold) + 1}
+            for clip, label, group, fold in columns
+        ]
+        document = {
+            'version': PLAN_VERSION,
+            'folds': self.num_folds,
+            'group': self.group,
+            'seed': self.seed,
+            'processes': self.processes,
+            'settings': dict(self.settings),
+        }
+        # One clip a line, so that two divisions can be compared by eye.
+        head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix('\n}')
+        lines = ',\n'.join(f'  {json.dumps(clip, ensure_ascii=False)}' for clip in clips)
+        return f'{head},\n "clips": [\n{lines}\n ]\n}}\n'.encode()
+
+
+def make_plan(
+    clips: ListedClips,
+    settings: Mapping[str, str],
+    *,
+    num_folds: int,
+    group: str | None,
+    groups: tuple[str, ...] | None,
+    seed: int,
+    processes: int,
+) -> Plan:
+    """Divide the clips of a list.
+
+    Args:
+        clips: To be divided.
+        settings: Of the training, see `training_settings`.
+        num_folds: K >= 2.
+        group: By what the clips are grouped; None = by nothing.
+        groups: The group of every clip; None = there are none.
+        seed: Whole number >= 0.
+        processes: Of each training.
+
+    Raises:
+        ValueError: If there are fewer clips, or groups, than folds.
+    """
+    if groups is None:
+        folds = divide_by_clips(clips.labels, num_folds, seed)
+    else:
+        folds = divide_by_groups(clips.labels, groups, num_folds, seed)
+    return Plan(settings, clips.names, clips.labels, groups, folds, num_folds, group, seed, processes)
+
+
+def training_settings(config: Any) -> dict[str, str]:
+    """A hash of every setting of a config that has a say in what its training gives."""
+    found = {}
+    for name in _TRAINING:
+        value = plain(config.get(name))
+        if isinstance(value, dict):
+            dropped = _SHOWN if name == 'default_hooks' else _NO_MATTER if name.endswith('dataloader') else set()
+            value = {key: one for key, one in value.items() if key not in dropped}
+        if value is not None:
+            text = json.dumps(value, sort_keys=True)
+            found[name] = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return found
+
+
+def write_plan(plan: Plan, folder: Path) -> Path:
+    """Write the file into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_atomically(folder / PLAN_NAME, plan.to_json())
+
+
+def read_plan(path: Path) -> Plan:
+    """Read the file.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        document: Any = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path} cannot be read ({error}). {_ANEW}') from error
+    fault = _fault(document)
+    if fault:
+        raise ValueError(f'{path} cannot be read: {fault}. {_ANEW}')
+    clips = document['clips']
+    grouped = all('group' in clip for clip in clips)
+    return Plan(
+        settings=document['settings'],
+        clips=tuple(clip['clip'] for clip in clips),
+        labels=np.array([clip['label'] for clip in clips], np.int64),
+        groups=tuple(clip['group'] for clip in clips) if grouped else None,
+        folds=np.array([clip['fold'] for clip in clips], np.int64) - 1,
+        num_folds=document['folds'],
+        group=document['group'],
+        seed=document['seed'],
+        processes=document['processes'],
+    )
+
+
+_ANEW = 'Remove the folder, or name another one by --work-dir'
+_DOCUMENT = {
+    'version': Check(lambda value: value == PLAN_VERSION, f'{PLAN_VERSION}; update cdb_video'),
+    'folds': WHOLE,
+    'group': TEXT.or_null(),
+    'seed': WHOLE,
+    'processes': WHOLE,
+    'settings': Check(
+        lambda value: isinstance(value, dict) and all(isinstance(one, str) for one in value.values()), 'a dict of texts'
+    ),
+    'clips': Check(lambda value: isinstance(value, dict), 'a dict').listed(),
+}
+_CLIP = {'clip': TEXT, 'label': WHOLE, 'fold': WHOLE}
+
+
+def _fault(document: Any) -> str | None:
+    if not isinstance(document, dict):
+        return 'it is no dict'
+    fault = first_fault(document, _DOCUMENT)
+    for place, clip in enumerate(document['clips'] if fault is None else ()):
+        fault = first_fault(clip, _CLIP) or first_fault(clip, {'group': TEXT}, required=False)
+        if fault is None and not 1 <= clip['fold'] <= document['folds']:
+            fault = f'fold is {clip["fold"]}; it must be from 1 to {document["folds"]}'
+        if fault:
+            return f'clips[{place}]: {fault}'
+    return fault

@@ -1,0 +1,209 @@
+"""The config of a cross-fit: what it must be, and what is made of it for a fold."""
+
+import copy
+
+import pytest
+from mmengine.config import Config
+
+from cdb_video.cross_fit.configs import check_config, fold_config, trained_length
+from cdb_video_files.shipped import find_config
+
+pytest.importorskip('mmaction')
+
+BASE = {
+    'default_scope': 'mmaction',
+    'model': {'type': 'Recognizer3D', 'cls_head': {'type': 'I3DHead', 'loss_cls': {'type': 'CDBLoss', 'tau': 0}}},
+    'train_dataloader': {
+        'batch_size': 4,
+        'dataset': {
+            'type': 'FrameListDataset',
+            'ann_file': 'train.txt',
+            'data_prefix': {'img': 'frames'},
+            'pipeline': [{'type': 'SampleFrames', 'clip_len': 4}],
+            'on_error': 'resample',
+            'max_damaged': 3,
+        },
+        'sampler': {'type': 'DefaultSampler', 'shuffle': True},
+    },
+    'test_dataloader': {
+        'batch_size': 1,
+        'num_workers': 2,
+        'drop_last': True,
+        'dataset': {
+            'type': 'FrameListDataset',
+            'ann_file': 'test.txt',
+            'data_prefix': {'img': 'other'},
+            'pipeline': [
+                {'type': 'SampleFrames', 'clip_len': 4, 'num_clips': 10, 'test_mode': True},
+                {'type': 'ThreeCrop', 'crop_size': 256},
+            ],
+        },
+        'sampler': {'type': 'DefaultSampler', 'shuffle': True},
+    },
+    'val_dataloader': {'dataset': {'type': 'FrameListDataset', 'ann_file': 'val.txt', 'pipeline': []}},
+    'val_cfg': {},
+    'val_evaluator': {'type': 'ClassAccuracy'},
+    'train_cfg': {'type': 'EpochBasedTrainLoop', 'max_epochs': 30},
+    'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.1}},
+    'custom_hooks': [
+        {'type': 'EMAHook'},
+        {'type': 'ClassDifficultyHook', 'observe_only': True},
+        {'type': 'DifficultyReplayHook', 'history': 'x'},
+    ],
+    'default_hooks': {
+        'checkpoint': {
+            'type': 'CheckpointHook',
+            'interval': 5,
+            'save_best': 'acc/mean1',
+            'rule': 'greater',
+            'out_dir': '/elsewhere',
+            'save_optimizer': False,
+        },
+        'logger': {'type': 'LoggerHook'},
+    },
+    'randomness': {'seed': 9, 'deterministic': True},
+    'load_from': 'weights.pth',
+    'resume': True,
+    'work_dir': 'own',
+}
+BASE['model']['cls_head']['loss_cls']['logit_adjustment'] = 1.0
+
+
+def changed(**changes):
+    """The base with dotted keys changed; ... removes one."""
+    config = Config(copy.deepcopy(BASE))
+    for key, value in changes.items():
+        *path, last = key.split('__')
+        part = config._cfg_dict
+        for name in path:
+            part = part[name]
+        if value is ...:
+            del part[last]
+        else:
+            part[last] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            {'model__cls_head__loss_cls': {'type': 'CrossEntropyLoss'}},
+            r'no balanced softmax \(its loss: CrossEnt',
+        ),
+        (
+            {'model__cls_head__loss_cls': ...},
+            r'\(its loss: that of its head\).*tau=0, logit_adjustment=1',
+        ),
+        ({'model__cls_head__loss_cls__logit_adjustment': 0.0}, 'no balanced softmax'),
+        ({'model__cls_head__loss_cls__tau': 0.5}, r'mine: CDBLoss\(tau=0\.5\) acts by class difficulty.*set tau=0'),
+        ({'model__cls_head__loss_cls__tau': ...}, r'CDBLoss\(tau=1\.0\) acts'),
+        (
+            {'model__cls_head__loss_cls': {'type': 'CDBLoss', 'law': 'accumulated', 'logit_adjustment': 1.0}},
+            r"CDBLoss\(law='accumulated'\) acts by class difficulty",
+        ),
+        (
+            {'train_dataloader__sampler': {'type': 'CDBSampler'}},
+            r'CDBSampler\(tau=1\.0\) acts .* another sampler',
+        ),
+        ({'custom_hooks': [{'type': 'SecondStageHook', 'new_classifier': True}]}, 'is a second stage.*seen the clips'),
+        ({'model': {}}, 'mine has no model'),
+        ({'train_cfg__max_epochs': ...}, r'train_cfg\.max_epochs=None: must be a whole number >= 1'),
+        ({'train_cfg': {'by_epoch': False, 'max_iters': 0}}, r'train_cfg\.max_iters=0'),
+    ],
+)
+def test_configs_that_cannot_be_cross_fitted_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_config(changed(**changes), 'mine')
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {},
+        {'train_dataloader__sampler': {'type': 'CDBSampler', 'tau': 0}},
+        {'train_dataloader__sampler': {'type': 'ClassSampler', 'frequency_power': 0}},
+        {
+            'model__cls_head__loss_cls': {
+                'type': 'CDBLoss',
+                'law': 'accumulated',
+                'strength': 0,
+                'logit_adjustment': 1.0,
+            }
+        },
+        {'model__cls_head__loss_cls': {'type': 'OwnLoss', 'logit_adjustment': 0.7}},
+    ],
+)
+def test_configs_without_a_difficulty_that_acts_are_taken(changes):
+    check_config(changed(**changes), 'mine')
+
+
+@pytest.mark.parametrize('name', ['egtea/mini/slowfast_balsoftmax.py', 'egtea/i3d_balsoftmax_action106_all.py'])
+def test_shipped_configs_of_balanced_softmax_are_taken(name):
+    config = Config.fromfile(find_config(f'cdb_video::{name}'))
+    check_config(config, name)
+    made = fold_config(config, '/a.txt', '/b.txt', 0)
+    steps = [step['type'] for step in made.test_dataloader.dataset.pipeline]
+    assert 'ThreeCrop' not in steps
+    assert made.test_dataloader.dataset.classes == config.train_dataloader.dataset.classes
+
+
+def test_a_fold_is_trained_without_validation_and_scored_in_one_view():
+    config = changed()
+    before = copy.deepcopy(config.to_dict())
+    made = fold_config(config, '/lists/train.txt', '/lists/scored.txt', 4)
+    assert config.to_dict() == before
+
+    assert made.train_dataloader.dataset == {**BASE['train_dataloader']['dataset'], 'ann_file': '/lists/train.txt'}
+    assert (made.val_dataloader, made.val_cfg, made.val_evaluator) == (None, None, None)
+    scored = made.test_dataloader
+    assert scored.dataset == {
+        'type': 'FrameListDataset',
+        'ann_file': '/lists/scored.txt',
+        'data_prefix': {'img': 'frames'},  # of the training, where the clips are
+        'pipeline': [
+            {'type': 'SampleFrames', 'clip_len': 4, 'num_clips': 1, 'test_mode': True},
+            {'type': 'CenterCrop', 'crop_size': 256},
+        ],
+        'test_mode': True,
+    }
+    assert (scored.batch_size, scored.num_workers) == (1, 2)
+    assert scored.sampler == {'type': 'DefaultSampler', 'shuffle': False}
+    assert 'drop_last' not in scored
+    assert made.test_evaluator == {'type': 'ClassAccuracy'}
+    assert made.model.cls_head.average_clips == 'prob'
+
+    assert [hook['type'] for hook in made.custom_hooks] == ['EMAHook', 'ClassDifficultyHook', 'SampleSeedHook']
+    assert made.custom_hooks[1]['observe_only'] is True
+    assert made.default_hooks.checkpoint == {
+        'type': 'EnduringCheckpointHook',
+        'interval': 5,
+        'save_optimizer': True,
+        'save_param_scheduler': True,
+        'save_last': True,
+        'max_keep_ckpts': 1,
+    }
+    assert made.randomness == {'seed': 4, 'deterministic': True}
+    assert (made.load_from, made.resume) == ('weights.pth', False)
+    assert 'work_dir' not in made
+
+
+def test_a_training_by_iteration_gets_no_hook_that_needs_epochs():
+    config = changed(train_cfg={'type': 'IterBasedTrainLoop', 'max_iters': 900})
+    assert trained_length(config) == ('iteration', 900)
+    assert 'SampleSeedHook' not in [hook['type'] for hook in fold_config(config, 'a', 'b', 0).custom_hooks]
+
+
+def test_a_hook_that_seeds_samples_is_added_once():
+    config = changed(default_hooks={'sample_seed': {'type': 'SampleSeedHook'}})
+    assert 'SampleSeedHook' not in [hook['type'] for hook in fold_config(config, 'a', 'b', 0).custom_hooks]
+
+
+def test_without_a_test_the_validation_says_how_clips_are_scored_and_one_of_the_two_is_needed():
+    config = changed(test_dataloader=None)
+    config.val_dataloader.dataset.pipeline = [{'type': 'SampleFrames', 'num_clips': 3}]
+    made = fold_config(config, 'a', 'b', 0)
+    assert made.test_dataloader.dataset.pipeline == [{'type': 'SampleFrames', 'num_clips': 1}]
+    assert made.test_dataloader.batch_size == 4  # as in training, where none is stated
+    with pytest.raises(ValueError, match=r'neither test_dataloader nor val_dataloader .*: add a test_dataloader'):
+        fold_config(changed(test_dataloader=None, val_dataloader=None), 'a', 'b', 0)
