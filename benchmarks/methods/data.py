@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,14 @@ class Place:
         }
 
 
+def named_place(
+    data: str, data_seed: int, imbalance: int = 60, val_clips: int = 20, variant: str = ''
+) -> Place:
+    """A data set by what tells it from others; it need not be there."""
+    limits = (imbalance, val_clips) if data == 'digits' else (0, 0)
+    return Place(data, data_seed, '', '', *limits, variant)
+
+
 def make_place(
     data: str, data_seed: int, folder: Path, imbalance: int = 60, val_clips: int = 20, variant: str = ''
 ) -> Place:
@@ -90,8 +98,7 @@ def make_place(
     if not (root / FRAMES_NAME).is_file():
         # Decoders leave threads behind, and who forks with threads may wait for ever.
         _keep_frames_alone(data, root)
-    limits = (imbalance, val_clips) if data == 'digits' else (0, 0)
-    place = Place(data, data_seed, str(root), sha256, *limits, variant)
+    place = replace(named_place(data, data_seed, imbalance, val_clips, variant), root=str(root), sha256=sha256)
     frozen = _read_frozen().get(frozen_name(place))
     if frozen is not None and frozen != sha256:
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.tuning import FIRST_TUNING_SEED, FRESH_SEEDS, data_seed_of, read_tuned, tuned_setting
+from cdb_video.difficulty.counts import harmonic_accuracy
 
 RESULTS_NAME = 'methods.jsonl'
 MAIN = {'imbalance': 60, 'val_clips': 20}
@@ -52,8 +53,11 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
 def metric(entry: Entry, name: str) -> float:
     """A result of the test set in [0, 1].
 
-    'worst' is the worst class, 'frequent' the mean of the third of the classes with the most training clips.
+    'hmean', 'worst' and 'frequent' are made of the counts, which results of all times have: the harmonic mean of the
+    classes, the worst class, and the mean of the third of the classes with the most training clips.
     """
+    if name == 'hmean':
+        return harmonic_accuracy(entry['num_clips'], entry['num_correct'])
     if name == 'frequent' and entry.get('diverged'):
         return float(entry['metrics']['mean1'])  # of chance
     if name in ('worst', 'frequent'):
@@ -76,7 +80,9 @@ class Runs:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = [entry for entry in entries if entry['seed'] < FIRST_TUNING_SEED]
 
-    def of(self, data: str, method: str, setting: dict[str, Any], **limits: int) -> list[Entry]:
+    def of(
+        self, data: str, method: str, setting: dict[str, Any], *, variant: str = '', **limits: int
+    ) -> list[Entry]:
         """Runs of one setting on one data set, by seed."""
         wanted = (MAIN | limits) if data == 'digits' else {}
         found = [
@@ -85,6 +91,7 @@ class Runs:
             if entry['data'] == data
             and entry['method'] == method
             and entry['setting'] == _plain(setting)
+            and entry.get('variant', '') == variant
             and entry['data_seed'] == data_seed_of(data, entry['seed'])
             and all(entry[key] == value for key, value in wanted.items())
         ]
