@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.tuning import FIRST_TUNING_SEED, FRESH_SEEDS, data_seed_of, read_tuned, tuned_setting
-from cdb_video.difficulty.counts import harmonic_accuracy
+from cdb_video.difficulty.counts import accuracy_numbers
 
 RESULTS_NAME = 'methods.jsonl'
 MAIN = {'imbalance': 60, 'val_clips': 20}
@@ -53,13 +53,13 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
 def metric(entry: Entry, name: str) -> float:
     """A result of the test set in [0, 1].
 
-    'hmean', 'worst' and 'frequent' are made of the counts, which results of all times have: the harmonic mean of the
-    classes, the worst class, and the mean of the third of the classes with the most training clips.
+    'hmean' is that of `accuracy_numbers`, 'worst' the worst class, 'frequent' the mean of the third of the classes
+    with the most training clips.
     """
-    if name == 'hmean':
-        return harmonic_accuracy(entry['num_clips'], entry['num_correct'])
     if name == 'frequent' and entry.get('diverged'):
         return float(entry['metrics']['mean1'])  # of chance
+    if name == 'hmean':
+        return accuracy_numbers(entry['num_clips'], entry['num_correct'])['hmean']
     if name in ('worst', 'frequent'):
         accuracy = np.divide(entry['num_correct'], entry['num_clips'])
         if name == 'worst':

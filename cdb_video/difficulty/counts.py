@@ -1,4 +1,4 @@
-"""Counts per class: samples, correct answers, predictions; the rank of the true class; groups by training samples.
+"""Counts per class and the numbers made of them; the rank of the true class; groups by training samples.
 
 Pure numpy: what `ClassAccuracy` counts in a run, and what a report counts from a dump, are counted here.
 """
@@ -15,8 +15,8 @@ from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 
 Mask = NDArray[np.bool_]
 SHOT_GROUPS = ('many_shot', 'medium_shot', 'few_shot')
-CLASS_MEANS = {'mean1': 'accuracy', 'mean_precision': 'precision', 'macro_f1': 'f1'}
-"""Means over the classes: name -> vector of `ClassCounts`."""
+CLASS_NUMBERS = ('mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
+"""What `ClassCounts.means` says of all classes, each in one number."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,69 @@ class ClassCounts:
         return _ratio(2 * self.num_correct, self.num_clips + self.num_predicted)
 
     def means(self, groups: Mapping[str, Mask]) -> dict[str, float]:
-        """Means over the classes that have samples: `CLASS_MEANS`, and the accuracy of every group that has some.
+        """`CLASS_NUMBERS`, and the mean accuracy of every group, over the classes that have samples.
 
         Args:
             groups: (C,) bool masks by name.
+
+        Returns:
+            Numbers in [0, 1] by name; a group in which no class has samples is left out.
+
+        Raises:
+            ValueError: If no class has samples.
         """
-        present = self.num_clips > 0
-        means = {name: float(getattr(self, vector)[present].mean()) for name, vector in CLASS_MEANS.items()}
-        return means | {
-            name: float(self.accuracy[group & present].mean())
-            for name, group in groups.items()
-            if (group & present).any()
+        numbers, present = accuracy_numbers(self.num_clips, self.num_correct), self.num_clips > 0
+        numbers |= {
+            'mean_precision': float(self.precision[present].mean()),
+            'macro_f1': float(self.f1[present].mean()),
         }
+        return numbers | group_means(self.accuracy, groups)
+
+
+def accuracy_numbers(num_clips: ArrayLike, num_correct: ArrayLike) -> dict[str, float]:
+    """The accuracies k_c / n_c of the classes that have samples, each class alike, in one number of three kinds.
+
+    ``mean1`` is their mean, ``worst`` the lowest of them, ``hmean`` the harmonic mean of (k_c + 1/2) / (n_c + 1). The
+    harmonic mean, and the lowest, are the measures of Du and Wu (arXiv 2303.03630): a mean hides a class that was given
+    up. The half and the one are our choice: without them one class without a right answer makes ``hmean`` 0, whatever
+    the others do. With them it depends on n_c, and is at most (n + 1/2) / (n + 1) with n samples a class: compare it on
+    one test set alone. Example: 4 of 4 and 1 of 4 right: mean1 0.625, worst 0.25, hmean 2 / (5 / 4.5 + 5 / 1.5) = 0.45.
+
+    Args:
+        num_clips: (C,) int >= 0, n_c.
+        num_correct: (C,) int, 0 <= k_c <= n_c.
+
+    Returns:
+        ``mean1``, ``hmean`` and ``worst``, in [0, 1].
+
+    Raises:
+        ValueError: If a count is out of its range, or no class has samples.
+    """
+    clips, correct = np.asarray(num_clips), np.asarray(num_correct)
+    accuracy = class_accuracy(correct, clips)
+    present = ~np.isnan(accuracy)
+    if not present.any():
+        raise ValueError(f'none of the {len(clips)} classes has samples, so there is no accuracy: is the set empty?')
+    inverse = (clips[present] + 1.0) / (correct[present] + 0.5)
+    return {
+        'mean1': float(accuracy[present].mean()),
+        'hmean': float(1.0 / inverse.mean()),
+        'worst': float(accuracy[present].min()),
+    }
+
+
+def group_means(accuracy: FloatVector, groups: Mapping[str, Mask]) -> dict[str, float]:
+    """The mean accuracy of every group that has classes with samples.
+
+    Args:
+        accuracy: (C,) float64 in [0, 1], NaN = no samples.
+        groups: (C,) bool masks by name.
+
+    Returns:
+        Numbers in [0, 1] by name, in the order of the groups.
+    """
+    present = ~np.isnan(accuracy)
+    return {name: float(accuracy[group & present].mean()) for name, group in groups.items() if (group & present).any()}
 
 
 def label_ranks(scores: NDArray[np.floating], labels: IntVector) -> IntVector:

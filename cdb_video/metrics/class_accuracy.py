@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from cdb_video.checks import check_class_names, check_num_classes, check_shot_thresholds
 from cdb_video.class_names import class_label
-from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, shot_groups
+from cdb_video.difficulty.counts import CLASS_NUMBERS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.metrics.clip_outcomes import check_scores, from_bits, reduced
 from cdb_video.metrics.set_order import ONCE, Results, in_order
@@ -24,11 +24,12 @@ _LOG = logging.getLogger('cdb_video')
 class ClassAccuracy(BaseMetric):
     """Top-k and per-class accuracy, in the place of mmaction2's AccMetric and with its keys.
 
-    Returned as scalars, with the prefix 'acc': ``top1``, ``top5``, ``mean1`` (mean class accuracy),
-    ``mean_precision``, ``macro_f1``, and ``many_shot``, ``medium_shot``, ``few_shot`` (mean class
+    Returned as scalars, with the prefix 'acc': ``top1``, ``top5``, ``mean1`` (mean class accuracy), ``hmean``
+    (harmonic mean of (k_c + 1/2) / (n_c + 1), k_c of the n_c clips of class c being right), ``worst`` (accuracy of the
+    worst class), ``mean_precision``, ``macro_f1``, and ``many_shot``, ``medium_shot``, ``few_shot`` (mean class
     accuracy of the classes with that many training clips) where such classes exist and the training
-    counts are known. Means run over the classes that have clips; AccMetric instead counts a class that
-    is predicted but has no clip as 0.
+    counts are known. All run over the classes that have clips; AccMetric instead counts a class that
+    is predicted but has no clip as 0. ``hmean`` depends on n_c: compare it on one set alone.
 
     With several processes each clip counts once, if the sampler gives process r of W the clips r, r + W,
     r + 2 W, ... of the set and pads at the end, as DefaultSampler does, with `round_up` or without. Where
@@ -202,7 +203,7 @@ class ClassAccuracy(BaseMetric):
         """
         groups = self._shot_groups(len(num_clips))
         shots = [name for name, group in groups.items() if (group & (num_clips > 0)).any()]
-        names = [*(f'top{k}' for k in self.topk), *CLASS_MEANS, *shots]
+        names = [*(f'top{k}' for k in self.topk), *CLASS_NUMBERS, *shots]
         return [self._key(name) for name in names]
 
     def _key(self, name: str) -> str:

@@ -48,6 +48,19 @@ def test_mean_and_deviation_of_three_splits(work_dir, tmp_path, capsys):
     assert written['metrics']['acc/top1']['sd'] == pytest.approx(statistics.stdev([0.6, 0.7, 0.9]))
 
 
+def test_reports_of_before_get_harmonic_mean_and_worst_class_from_their_counts(work_dir, capsys):
+    old = work_dir('a', {'cut': 0.5, 'wash': 0.1}, **{'acc/top1': 0.3, 'acc/mean1': 0.3, 'acc/macro_f1': 0.2})
+    own = {'mine/mean1': 0.3, 'mine/hmean': 0.25, 'mine/worst': 0.1}
+    assert main([old, work_dir('b', {'cut': 0.5, 'wash': 0.3}, **{'acc/mean1': 0.4, 'acc/macro_f1': 0.2})]) == 0
+    rows = [line.split(' | ') for line in capsys.readouterr().out.splitlines() if line.startswith('| acc/')]
+    assert [row[0] for row in rows] == ['| acc/mean1', '| acc/hmean', '| acc/worst', '| acc/macro_f1']
+    by_hand = [2 / (11 / 5.5 + 11 / 1.5), 2 / (11 / 5.5 + 11 / 3.5)]
+    assert rows[1][1:3] == [f'{100 * value:.1f}' for value in by_hand]
+    assert rows[2][1:3] == ['10.0', '30.0']
+    assert main([work_dir(name, {'cut': 0.5, 'wash': 0.1}, **own) for name in 'cd']) == 0
+    assert '| mine/hmean | 25.0 | 25.0 | 25.0 | 0.0 |' in capsys.readouterr().out  # as it was recorded
+
+
 def test_metrics_that_are_no_shares_are_not_shown_as_percent(work_dir, capsys):
     assert main([work_dir(name, {'cut': 0.5}, loss=value) for name, value in (('a', 1.5), ('b', 2.5))]) == 0
     assert '| loss | 1.5 | 2.5 | 2 | 0.7071 |' in capsys.readouterr().out

@@ -1,9 +1,19 @@
 """Counts per class, ranks of the true class, shot groups."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from cdb_video.difficulty.counts import SHOT_GROUPS, ClassCounts, label_ranks, shot_group, shot_groups
+from cdb_video.difficulty.counts import (
+    CLASS_NUMBERS,
+    SHOT_GROUPS,
+    ClassCounts,
+    accuracy_numbers,
+    label_ranks,
+    shot_group,
+    shot_groups,
+)
 
 
 def slow_rank(scores, label):
@@ -36,10 +46,72 @@ def test_counts_by_hand():
     means = counts.means({'first': np.arange(5) < 2, 'empty': np.arange(5) == 4})
     assert means == {
         'mean1': 0.5,
+        'hmean': pytest.approx(3 / (3 / 1.5 + 2 / 1.5 + 2 / 0.5)),
+        'worst': 0.0,
         'mean_precision': 1 / 3,
         'macro_f1': pytest.approx((0.5 + 2 / 3 + 0) / 3),
         'first': 0.75,
     }
+    assert list(means) == [*CLASS_NUMBERS, 'first']
+
+
+def exact_numbers(clips, correct):
+    """In fractions and loops: one class after the other."""
+    accuracies, inverses = [], []
+    for n, k in zip(clips.tolist(), correct.tolist(), strict=True):
+        if n == 0:
+            continue
+        accuracies.append(Fraction(k, n))
+        inverses.append(1 / (Fraction(2 * k + 1, 2) / (n + 1)))
+    return {
+        'mean1': sum(accuracies) / len(accuracies),
+        'hmean': len(inverses) / sum(inverses),
+        'worst': sorted(accuracies)[0],
+    }
+
+
+def test_mean_harmonic_mean_and_worst_equal_exact_ones_in_a_thousand_cases():
+    rng = np.random.default_rng(18)
+    for _ in range(1000):
+        size = int(rng.integers(1, 40))
+        clips = rng.integers(0, int(rng.choice([2, 20, 5000])), size)
+        clips[rng.integers(size)] = rng.integers(1, 60)  # some class has clips
+        correct = rng.binomial(clips, rng.choice([0.0, 0.1, 0.6, 1.0], size))
+        expected = {name: float(value) for name, value in exact_numbers(clips, correct).items()}
+        assert accuracy_numbers(clips, correct) == pytest.approx(expected, rel=1e-13, abs=0)
+
+
+def test_harmonic_mean_stands_on_its_floor_and_below_its_ceiling():
+    number = accuracy_numbers([15] * 7, [15] * 7)['hmean']
+    assert number == pytest.approx(15.5 / 16)
+    assert accuracy_numbers([15, 0], [0, 0]) == {'mean1': 0.0, 'hmean': pytest.approx(0.5 / 16), 'worst': 0.0}
+    uneven = accuracy_numbers([100, 100], [100, 20])
+    assert uneven['worst'] < uneven['hmean'] < uneven['mean1'] == 0.6
+    # The same accuracies on more clips: another number, so it is to be compared on one set alone.
+    assert accuracy_numbers([10, 10], [10, 2])['hmean'] > uneven['hmean']
+
+
+@pytest.mark.parametrize('name', ['hmean', 'mean1'])
+def test_one_more_right_answer_counts_most_where_fewest_are_right_in_the_harmonic_mean_alone(name):
+    clips, correct = np.array([20, 20, 20]), np.array([2, 10, 19])
+    gains = [accuracy_numbers(clips, correct + one)[name] for one in np.eye(3, dtype=int)]
+    gains = np.array(gains) - accuracy_numbers(clips, correct)[name]
+    assert (gains > 0).all()
+    assert (np.diff(gains) < -1e-6).all() == (name == 'hmean')
+
+
+@pytest.mark.parametrize(
+    ('clips', 'correct', 'message'),
+    [
+        ([0, 0], [0, 0], 'none of the 2 classes has samples'),
+        ([3], [4], 'cannot have more correct clips'),
+        ([-1], [0], 'whole numbers >= 0'),
+        ([2], [1, 1], 'total: has 1 classes, but 2 are expected'),
+    ],
+)
+def test_counts_of_nothing_and_impossible_counts_are_refused(clips, correct, message):
+    with pytest.raises(ValueError, match=message):
+        accuracy_numbers(clips, correct)
 
 
 def test_counts_of_permuted_classes_are_permuted():

@@ -516,8 +516,8 @@ def test_full_disk_costs_the_record_but_not_the_training(run):
         ({'val_evaluator': {'num_classes': 7}}, r'val_evaluator \(ClassAccuracy\): 7'),
         (
             {'default_hooks': {'checkpoint': {'save_best': 'acc/mean'}}},
-            "save_best of CheckpointHook='acc/mean'.*returns acc/top1, acc/top5, acc/mean1, acc/mean_precision, "
-            'acc/macro_f1, acc/medium_shot, acc/few_shot$',
+            "save_best of CheckpointHook='acc/mean'.*returns acc/top1, acc/top5, acc/mean1, acc/hmean, acc/worst, "
+            'acc/mean_precision, acc/macro_f1, acc/medium_shot, acc/few_shot$',
         ),
         (
             {'default_hooks': {'checkpoint': {'save_best': ['acc/top1', 'acc/many_shot'], 'rule': ['greater'] * 2}}},
@@ -548,6 +548,8 @@ def test_what_does_not_fit_is_refused_before_the_first_step(run, changes, messag
     ('save_best', 'evaluator'),
     [
         ('auto', {}),
+        ('acc/hmean', {}),
+        ('acc/worst', {}),
         ('acc/few_shot', {}),
         ('mine/mean1', {'prefix': 'mine'}),
         ('acc/top3', {'topk': (1, 3)}),

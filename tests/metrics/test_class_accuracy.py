@@ -1,5 +1,6 @@
 """ClassAccuracy against scikit-learn, and what it refuses."""
 
+import statistics
 from unittest import mock
 
 import numpy as np
@@ -22,6 +23,11 @@ def evaluate(metric, scores, labels, size=None):
     return metric.evaluate(len(labels) if size is None else size)
 
 
+def right_and_all(labels, predictions):
+    """Right answers and clips of every class that has some."""
+    return [(int((predictions[labels == c] == c).sum()), int((labels == c).sum())) for c in np.unique(labels)]
+
+
 @pytest.mark.parametrize('num_classes', [2, 4, 19, 106])
 def test_equals_scikit_learn_with_absent_classes_left_out(num_classes):
     rng = np.random.default_rng(num_classes)
@@ -37,6 +43,8 @@ def test_equals_scikit_learn_with_absent_classes_left_out(num_classes):
         'acc/top1': (predictions == labels).mean(),
         'acc/top5': top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes)) if num_classes > 5 else 1,
         'acc/mean1': recall_score(labels, predictions, **options),
+        'acc/hmean': statistics.harmonic_mean([(k + 0.5) / (n + 1) for k, n in right_and_all(labels, predictions)]),
+        'acc/worst': recall_score(labels, predictions, **options | {'average': None}).min(),
         'acc/mean_precision': precision_score(labels, predictions, **options),
         'acc/macro_f1': f1_score(labels, predictions, **options),
     }
@@ -261,11 +269,13 @@ def test_config_builds_it_in_the_place_of_acc_metric():
     assert metric.prefix == 'acc'
 
 
+@pytest.mark.parametrize('prefix', [None, 'mine'])
 @pytest.mark.parametrize('train_counts', [None, [500, 50, 5, 5], [500, 400, 300, 5]])
-def test_announced_keys_are_those_that_evaluate_returns(train_counts):
-    metric = ClassAccuracy(topk=(1, 2))
+def test_announced_keys_are_those_that_evaluate_returns(train_counts, prefix):
+    metric = ClassAccuracy(topk=(1, 2), prefix=prefix)
     if train_counts is not None:
         metric.set_train_counts(train_counts)
     labels = [0, 0, 1, 2]  # no clip of class 3
     announced = metric.result_keys(np.bincount(labels, minlength=4))
     assert list(evaluate(metric, np.eye(4)[labels], labels)) == announced
+    assert {f'{prefix or "acc"}/hmean', f'{prefix or "acc"}/worst'} <= set(announced)

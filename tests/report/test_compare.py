@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from cdb_video.commands.compare import main
+from cdb_video.report.compare.files import format_comparison
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.paired_tests import mcnemar
 from cdb_video.report.compare.runs import group_of, read_methods
@@ -58,6 +59,22 @@ def test_one_seed_is_tested_over_clips_and_says_so(make_run):
     assert mean1.how == 'one seed: paired bootstrap over sessions; says nothing of other seeds'
     assert mean1.interval[0] <= mean1.difference <= mean1.interval[1]
     assert 0 < mean1.p_value <= 1
+
+
+def test_harmonic_mean_and_worst_class_stand_beside_the_mean_with_tests_of_their_own(make_run):
+    seeds = [make_run(f'{c}{s}', c, scores=10 * s + (c == 'b'), seed=s) for c in 'ab' for s in (0, 1, 2)]
+    for paths, how in ((seeds, 'paired t-test over 3 seeds'), (seeds[::3], 'one seed: paired bootstrap over sessions')):
+        comparison = compare(read_methods(paths, {}, OPTIONS))
+        assert comparison.metrics[2:5] == ('mean1', 'hmean', 'worst')
+        assert '| Mean class accuracy | Harmonic mean | Worst class |' in format_comparison(comparison)
+        for name in ('hmean', 'worst'):
+            test = comparison.tests['b', name]
+            assert test.how.startswith(how)
+            assert test.difference == pytest.approx(comparison.means['b', name] - comparison.means['a', name])
+            assert test.interval[0] <= test.difference <= test.interval[1]
+            assert 0 < test.p_value <= 1
+    run = comparison.methods[0].runs[0]
+    assert run.insight.metrics['worst'] == np.nanmin(run.accuracy)
 
 
 def test_a_run_against_itself_has_no_difference(make_run):

@@ -29,10 +29,13 @@ def work_dir(tmp_path):
 def test_work_dir_gives_every_part(work_dir):
     insight = build_insight(read_run(work_dir), QUICK)
     assert (insight.split, insight.epoch, insight.resampled) == ('test', 2, 'sessions')
-    assert insight.metrics.keys() == insight.intervals.keys()
+    # The minimum of draws tells no interval of the worst class; its row has Wilson's.
+    assert insight.metrics.keys() - insight.intervals.keys() == {'worst'}
+    assert insight.metrics['worst'] == insight.rows[0].accuracy
     assert insight.group_sizes == {'many_shot': 2, 'medium_shot': 1, 'few_shot': 2, 'head': 2, 'tail': 3}
-    low, high = insight.intervals['mean1']
-    assert low < insight.metrics['mean1'] < high
+    for name in ('mean1', 'hmean'):
+        low, high = insight.intervals[name]
+        assert low < insight.metrics[name] < high
     assert insight.notes == ('1 class has no clips here, so the means are over the others: never.',)
 
 
@@ -62,7 +65,8 @@ def test_rows_equal_scikit_learn_and_the_history(work_dir):
 def test_history_alone_says_what_it_lacks(tmp_path):
     insight = build_insight(read_run(write_history(tmp_path / 'class_history.jsonl', epochs=1)), QUICK)
     assert (insight.split, insight.epoch) == ('val', 1)
-    assert insight.metrics.keys() == {'top1', 'mean1', 'many_shot', 'medium_shot', 'few_shot', 'head', 'tail'}
+    counted = ['top1', 'mean1', 'hmean', 'worst', 'many_shot', 'medium_shot', 'few_shot', 'head', 'tail']
+    assert list(insight.metrics) == counted
     assert not insight.intervals
     assert any('one validation only' in note for note in insight.notes)
     assert any('mim test --dump' in note for note in insight.notes)
@@ -71,7 +75,7 @@ def test_history_alone_says_what_it_lacks(tmp_path):
 def test_dump_alone_has_numbers_but_no_names_and_no_course(tmp_path):
     insight = build_insight(read_run(write_dump(tmp_path / 'some.pkl', make_samples())), QUICK)
     assert insight.name_of(1) == 'class 1'
-    assert insight.metrics.keys() == {'top1', 'top5', 'mean1', 'mean_precision', 'macro_f1'}
+    assert insight.metrics.keys() == {'top1', 'top5', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1'}
     assert any('names of the classes' in note for note in insight.notes)
     assert any('no class_history.jsonl' in note for note in insight.notes)
     named = read_run(tmp_path / 'some.pkl', class_names=NAMES)
@@ -190,6 +194,20 @@ def test_groups_are_of_the_thresholds_that_the_report_states(work_dir, parts):
     assert said.metrics['acc/head'] == pytest.approx(np.mean([accuracy[n] for n in (400, 150, 90, 12)]))
     assert 'acc/tail' not in said.metrics
     assert said.analysis.intervals.keys() <= said.metrics.keys()
+
+
+def test_report_that_was_written_without_harmonic_mean_and_worst_class_tells_them_from_its_counts(tmp_path):
+    recorded = {'acc/top1': 0.9, 'acc/mean1': 0.9, 'acc/mean_precision': 0.8, 'acc/macro_f1': 0.7, 'loss/x': 2.5}
+    write_report(tmp_path / 'class_report.json', make_samples(), metrics=recorded)
+    run = read_run(tmp_path)
+    insight = build_insight(run, QUICK)
+    accuracies = [right / clips for clips, right in run.report.counts if clips]
+    assert insight.metrics['worst'] == min(accuracies)
+    weak = [(right + 0.5) / (clips + 1) for clips, right in run.report.counts if clips]
+    assert insight.metrics['hmean'] == pytest.approx(len(weak) / sum(1 / value for value in weak))
+    # Beside the mean, and before what is taken over as it was recorded.
+    keys = ['top1', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1']
+    assert list(insight.all_metrics) == [*(f'acc/{key}' for key in keys), 'loss/x']
 
 
 def test_every_metric_of_a_report_is_printed_in_percent():

@@ -182,6 +182,19 @@ def test_mistakes_show_frames_from_folders_and_from_videos(insight, work_dir):
     assert worst_mistakes(off, number=1)[0][0].strip is None
 
 
+def test_tiles_of_harmonic_mean_and_worst_class_stand_beside_the_mean(insight):
+    page = render_page(insight).decode()
+    labels = re.findall('<div class="label">([^<]*)</div>', page)
+    assert labels[2:5] == ['Mean class accuracy', 'Harmonic mean', 'Worst class']
+    tiles = {re.search('label">([^<]*)', part)[1]: part for part in page.split('<div class="tile">')[1:]}
+    row = insight.rows[0]
+    assert f'{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f} %' in tiles['Worst class']
+    assert f'{row.name} · {row.train_count} training clips' in tiles['Worst class']
+    low, high = insight.intervals['hmean']
+    assert f'{100 * low:.1f} to {100 * high:.1f} %' in tiles['Harmonic mean']
+    assert 'compare on this set alone' in tiles['Harmonic mean']
+
+
 def test_files_agree_with_each_other_and_can_be_read_again(insight, tmp_path):
     table, document, text, page = write_report(insight, tmp_path / 'out')
     assert (table.name, text.name, page.name) == ('class_report.csv', 'class_report.md', 'report.html')
@@ -192,7 +205,9 @@ def test_files_agree_with_each_other_and_can_be_read_again(insight, tmp_path):
     np.testing.assert_array_equal(again.confusion, insight.confusion)
     assert json.loads(document.read_text())['intervals'].keys() == {f'acc/{name}' for name in insight.intervals}
     assert '&lt;script>' in text.read_text()
-    assert f'| Top-1 | {100 * insight.metrics["top1"]:.1f} |' in text.read_text()
+    for name, label in {'top1': 'Top-1', 'hmean': 'Harmonic mean', 'worst': 'Worst class'}.items():
+        assert f'| {label} | {100 * insight.metrics[name]:.1f} |' in text.read_text()
+        assert json.loads(document.read_text())['metrics'][f'acc/{name}'] == insight.metrics[name]
 
 
 def test_live_page_needs_the_history_alone(tmp_path):

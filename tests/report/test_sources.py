@@ -71,6 +71,17 @@ def test_records_of_several_kinds_are_drawn_apart_and_counted(history):
     assert drawn['Top-1'][0] is None
 
 
+def test_history_that_was_written_without_harmonic_mean_draws_it_of_its_counts(history):
+    run = read_run(history(epochs=3))
+    assert not any('acc/hmean' in record.metrics for record in run.records)
+    drawn = curves(build_insight(run, QUICK))
+    assert list(drawn)[:2] == ['Mean class accuracy', 'Harmonic mean']
+    for record, value, worst in zip(run.records, drawn['Harmonic mean'], drawn['Worst class'], strict=True):
+        weak = [(k + 0.5) / (n + 1) for n, k in zip(record.num_clips, record.num_correct, strict=True) if n]
+        assert value == pytest.approx(len(weak) / sum(1 / one for one in weak), abs=1e-4)
+        assert worst == min(one for one in record.accuracy if one is not None)
+
+
 def test_metrics_that_stand_with_training_batches_are_not_drawn(history, tmp_path):
     lines = history(sources=['train'] * 3).read_text().splitlines()
     lines[-1] = json.dumps(json.loads(lines[-1]) | {'metrics': {'acc/top1': 0.9}})

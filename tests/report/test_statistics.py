@@ -9,6 +9,8 @@ from cdb_video.report.insight.statistics import (
     Outcomes,
     bootstrap,
     class_groups,
+    count_metrics,
+    moved_interval,
     percentile_interval,
     rank_correlation,
     summarise,
@@ -31,6 +33,11 @@ def random_outcomes(seed, size=7, count=90):
     return outcomes, scores
 
 
+def right_and_all(labels, predicted):
+    """Right answers and clips of every class that has some."""
+    return [(np.sum(predicted[labels == c] == c), np.sum(labels == c)) for c in np.unique(labels)]
+
+
 @pytest.mark.parametrize('seed', range(5))
 def test_metrics_equal_those_of_scikit_learn_with_absent_classes(seed):
     outcomes, scores = random_outcomes(seed)
@@ -43,6 +50,8 @@ def test_metrics_equal_those_of_scikit_learn_with_absent_classes(seed):
         'top1': sk.accuracy_score(labels, predicted),
         'top5': sk.top_k_accuracy_score(labels, scores, k=5, labels=range(7)),
         'mean1': sk.recall_score(labels, predicted, **options),
+        'hmean': 1 / np.mean([(n + 1) / (k + 0.5) for k, n in right_and_all(labels, predicted)]),
+        'worst': min(k / n for k, n in right_and_all(labels, predicted)),
         'mean_precision': sk.precision_score(labels, predicted, **options),
         'macro_f1': sk.f1_score(labels, predicted, **options),
         'many_shot': sk.recall_score(labels, predicted, **options | {'labels': [0, 1]}),
@@ -107,6 +116,48 @@ def test_bootstrap_interval_of_independent_clips_has_the_width_of_theory():
     outcomes = Outcomes(np.zeros(400, np.int64), (~right).astype(np.int64), 2)
     low, high = percentile_interval(bootstrap(outcomes, {}, repeats=1000)['top1'])
     np.testing.assert_allclose(high - low, 2 * 1.96 * np.sqrt(0.75 * 0.25 / 400), rtol=0.1)
+
+
+def test_counts_alone_give_the_same_numbers_as_the_outcomes():
+    outcomes, _ = random_outcomes(2)
+    groups = class_groups([300, 120, 50, 20, 100, 9, 19])
+    counted, summary = count_metrics(outcomes.num_clips, outcomes.num_correct, groups), summarise(outcomes, groups)
+    assert {'mean1', 'hmean', 'worst', 'few_shot'} <= counted.keys()
+    assert counted == {name: summary[name] for name in counted}
+    assert count_metrics([0, 0], [0, 0], {}) == {}
+
+
+def test_moved_interval_of_the_harmonic_mean_covers_it_where_that_of_the_percentiles_lies_too_low():
+    generator = np.random.default_rng(0)
+    size, clips = 19, 15
+    right = generator.beta(4, 2, size)
+    labels = np.repeat(np.arange(size), clips)
+
+    def outcomes():
+        hits = generator.random(len(labels)) < right[labels]
+        return Outcomes(labels, np.where(hits, labels, (labels + 1) % size), size)
+
+    aim = np.mean([summarise(outcomes(), {})['hmean'] for _ in range(300)])
+    covered = {'percentile': 0, 'moved': 0}
+    for _ in range(60):
+        found = outcomes()
+        draws = bootstrap(found, {}, repeats=200)['hmean']
+        value = summarise(found, {})['hmean']
+        for name, (low, high) in {
+            'percentile': percentile_interval(draws),
+            'moved': moved_interval(draws, value),
+        }.items():
+            covered[name] += low <= aim <= high
+    assert covered['moved'] >= 54
+    assert covered['percentile'] < covered['moved']
+
+
+def test_moved_interval_by_hand():
+    draws = np.array([0.1, 0.2, 0.3, np.nan])
+    low, high = percentile_interval(draws)
+    np.testing.assert_allclose(moved_interval(draws, 0.25), (low + 0.05, high + 0.05), **CLOSE)
+    assert moved_interval(draws, 0.95)[1] == 1.0  # cut
+    assert moved_interval(np.array([np.nan]), 0.5) is None
 
 
 def test_rank_correlation_equals_that_of_scipy():

@@ -12,6 +12,8 @@ METRIC_LABELS = {
     'top1': 'Top-1',
     'top5': 'Top-5',
     'mean1': 'Mean class accuracy',
+    'hmean': 'Harmonic mean',
+    'worst': 'Worst class',
     'mean_precision': 'Mean precision',
     'macro_f1': 'Macro F1',
     'many_shot': 'Many-shot',
@@ -21,7 +23,7 @@ METRIC_LABELS = {
     'tail': 'Tail',
 }
 # The metrics of ClassAccuracy, which are shares of 1.
-_SHARE = re.compile(r'(^|/)(top\d+|mean1|mean_precision|macro_f1|(many|medium|few)_shot|head|tail)$')
+_SHARE = re.compile(r'(^|/)(top\d+|mean1|hmean|worst|mean_precision|macro_f1|(many|medium|few)_shot|head|tail)$')
 
 
 def is_share(name: str) -> bool:

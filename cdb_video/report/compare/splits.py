@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdb_video.report.class_report.file import REPORT_NAME, read_class_report
-from cdb_video.report.class_report.metrics import is_share
+from cdb_video.difficulty.counts import accuracy_numbers
+from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report
+from cdb_video.report.class_report.metrics import is_share, share_key
 from cdb_video.report.class_report.text import markdown_text
 from cdb_video.report.sources.run_config import tested_split
 from cdb_video_files.json_checks import is_number
@@ -81,8 +82,20 @@ def read_result(work_dir: Path) -> SplitResult:
         raise ReportError(f'{path} is of the {report.split} set: run mim test, whose report takes its place')
     return SplitResult(
         {row.name: row.num_correct / row.num_clips if row.num_clips else None for row in report.rows},
-        {name: value for name, value in report.metrics.items() if is_number(value)},
+        _metrics_of(report),
     )
+
+
+def _metrics_of(report: ClassReport) -> dict[str, float]:
+    """Its metrics that are numbers; what a report of before lacks beside the mean class accuracy is counted."""
+    metrics = {name: value for name, value in report.metrics.items() if is_number(value)}
+    mean = share_key(metrics, 'mean1')
+    clips, correct = zip(*report.counts, strict=True) if report.counts else ((), ())
+    if mean is None or not any(clips):
+        return metrics
+    found = {mean.removesuffix('mean1') + name: value for name, value in accuracy_numbers(clips, correct).items()}
+    place = list(metrics).index(mean)
+    return dict(list(metrics.items())[:place]) | found | metrics
 
 
 def average(work_dirs: Sequence[Path]) -> Average:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cdb_video.difficulty.counts import accuracy_numbers
 from cdb_video.difficulty.records import Derived, Record
 from cdb_video.report.class_report.metrics import METRIC_LABELS, share_named
 from cdb_video.report.figures.parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
@@ -49,7 +50,10 @@ def course(insight: Insight, names: Sequence[str], vectors: Sequence[ArrayLike],
 
 
 def learning_curves(insight: Insight) -> Figure:
-    """The metrics of every validation, the worst class by what its accuracy was measured on, the mean difficulty."""
+    """The metrics of every validation, the worst class by what its accuracy was measured on, the mean difficulty.
+
+    Harmonic mean and worst class are of the counts, so that histories that were written without them show them too.
+    """
     records, sources = insight.run.records, insight.run.sources
     unit, steps = _steps(records)
     curves = []
@@ -60,10 +64,16 @@ def learning_curves(insight: Insight) -> Figure:
         ]
         if any(value is not None for value in values):
             curves.append((METRIC_LABELS[name], colour, dash, values))
-    worst = [_worst_accuracy(record) for record in records]
+    counted = [_accuracy_numbers(record) for record in records]
+
+    def of_source(name: str, source: str) -> list[float | None]:
+        return [found.get(name) if other == source else None for found, other in zip(counted, sources, strict=True)]
+
+    if 'val' in sources:
+        curves.insert(1, (METRIC_LABELS['hmean'], '--c1', 'dash', of_source('hmean', 'val')))
     for source in dict.fromkeys(sources):
-        own = [value if other == source else None for value, other in zip(worst, sources, strict=True)]
-        curves.append((f'Worst class{_OF[source]}', '--c5', 'solid' if source == 'val' else 'dot', own))
+        dash = 'solid' if source == 'val' else 'dot'
+        curves.append((f'{METRIC_LABELS["worst"]}{_OF[source]}', '--c5', dash, of_source('worst', source)))
     curves.append(('Mean difficulty', '--muted', 'dot', [float(np.mean(record.difficulty)) for record in records]))
     return {
         'data': [
@@ -119,7 +129,6 @@ def _steps(records: Sequence[Record]) -> tuple[str, list[int]]:
     return 'iteration', [record.iteration for record in records]
 
 
-def _worst_accuracy(record: Record) -> float | None:
-    """Of the counts, as all accuracies of a report are; None without clips."""
-    counts = zip(record.num_correct, record.num_clips, strict=True)
-    return min((correct / clips for correct, clips in counts if clips), default=None)
+def _accuracy_numbers(record: Record) -> dict[str, float]:
+    """Of the counts, as all accuracies of a report are; none without clips."""
+    return accuracy_numbers(record.num_clips, record.num_correct) if any(record.num_clips) else {}

@@ -26,6 +26,7 @@ from cdb_video.report.insight.statistics import (
     bootstrap,
     class_groups,
     count_metrics,
+    moved_interval,
     mute_groups,
     percentile_interval,
     rank_correlation,
@@ -164,7 +165,8 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     rows = detailed_rows(run, found.num_clips, found.num_correct, outcomes)
     thresholds = _shot_thresholds(run, options)
     groups = class_groups(run.train_counts, thresholds, options.head_threshold)
-    intervals, resampled = _intervals(outcomes, groups, options.repeats)
+    metrics = _metrics(found, _stale_groups(run, options), outcomes, groups)
+    intervals, resampled = _intervals(outcomes, groups, options.repeats, metrics)
     confusion = None if outcomes is None else outcomes.confusion
     unseen = [row.name for row in rows if row.num_clips == 0]
     return Insight(
@@ -172,7 +174,7 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         options=options,
         split=found.split,
         epoch=found.epoch,
-        metrics=_metrics(found, _stale_groups(run, options), outcomes, groups),
+        metrics=metrics,
         intervals=intervals,
         resampled=resampled,
         shot_thresholds=thresholds,
@@ -217,17 +219,24 @@ def _metrics(
     if sum(found.num_clips):
         metrics = {name: value for name, value in found.metrics.items() if name not in stale}
         metrics |= count_metrics(found.num_clips, found.num_correct, groups)
-    return metrics if outcomes is None else metrics | summarise(outcomes, groups)
+    if outcomes is not None:
+        metrics |= summarise(outcomes, groups)
+    return {name: metrics[name] for name in METRIC_LABELS if name in metrics}  # files of before lack some
 
 
 def _intervals(
-    outcomes: Outcomes | None, groups: Mapping[str, NDArray[np.bool_]], repeats: int
+    outcomes: Outcomes | None, groups: Mapping[str, NDArray[np.bool_]], repeats: int, metrics: Mapping[str, float]
 ) -> tuple[dict[str, tuple[float, float]], str | None]:
-    """The 95 % interval of every metric, and what was drawn for them: 'sessions', 'clips', or None = nothing."""
+    """The 95 % interval of every metric, and what was drawn for them: 'sessions', 'clips', or None = nothing.
+
+    The worst class has none: the minimum of draws lies too low and too close to say where the true one is.
+    """
     if outcomes is None or outcomes.num_units <= 1:  # draws of a single session are all alike
         return {}, None
     draws = bootstrap(outcomes, groups, repeats=repeats)
-    found = {name: percentile_interval(values) for name, values in draws.items()}
+    found = {name: percentile_interval(values) for name, values in draws.items() if name != 'worst'}
+    if 'hmean' in draws:
+        found['hmean'] = moved_interval(draws['hmean'], metrics['hmean'])
     intervals = {name: interval for name, interval in found.items() if interval is not None}
     return intervals, None if not draws else 'clips' if outcomes.groups is None else 'sessions'
 

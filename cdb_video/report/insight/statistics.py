@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cdb_video.difficulty.counts import shot_groups
-from cdb_video.difficulty.formulas import FloatVector, IntVector
+from cdb_video.difficulty.counts import ClassCounts, accuracy_numbers, group_means, shot_groups
+from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 
 IntMatrix = NDArray[np.int64]
 Z95 = 1.959963984540054
@@ -99,7 +99,8 @@ def summarise(
     """The metrics of the head of the report; those that cannot be had are absent.
 
     Returns:
-        top<k>, mean1 (mean class accuracy), mean_precision, macro_f1, and per group the mean class accuracy, in [0, 1].
+        top<k>, mean1 (mean class accuracy), hmean, worst, mean_precision, macro_f1, and per group the mean class
+        accuracy, in [0, 1].
     """
     return _metrics(outcomes, groups, topk, np.ones(len(outcomes.labels)))
 
@@ -110,16 +111,13 @@ def count_metrics(
     """The metrics that need only the counts of every class, (C,) int >= 0; none where there is no clip.
 
     Returns:
-        top1, mean1 and per group with clips the mean class accuracy, in [0, 1].
+        top1, mean1, hmean, worst and per group with clips the mean class accuracy, in [0, 1].
     """
     clips, correct = np.asarray(num_clips), np.asarray(num_correct)
-    present, accuracy = clips > 0, ratio(correct, clips)
-    if not present.any():
+    if not clips.any():
         return {}
-    metrics = {'top1': float(correct.sum() / clips.sum()), 'mean1': float(accuracy[present].mean())}
-    return metrics | {
-        name: float(accuracy[mask & present].mean()) for name, mask in groups.items() if (mask & present).any()
-    }
+    metrics = {'top1': float(correct.sum() / clips.sum())} | accuracy_numbers(clips, correct)
+    return metrics | group_means(class_accuracy(correct, clips), groups)
 
 
 def bootstrap(
@@ -154,6 +152,26 @@ def percentile_interval(draws: FloatVector) -> tuple[float, float] | None:
     if not values.size:
         return None
     low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def moved_interval(draws: FloatVector, value: float) -> tuple[float, float] | None:
+    """`percentile_interval`, moved so that the median of the draws comes to lie on the value.
+
+    For a harmonic mean: drawing adds noise to that of the clips, and noise lowers it, so that the draws lie below the
+    value. Our choice.
+
+    Args:
+        draws: (R,) float64 in [0, 1]; NaN is left out.
+        value: Of the clips themselves, in [0, 1].
+
+    Returns:
+        The ends, cut to [0, 1]; None if no draw has a value.
+    """
+    interval = percentile_interval(draws)
+    if interval is None:
+        return None
+    low, high = np.clip(np.add(interval, value - np.nanmedian(draws)), 0, 1)
     return float(low), float(high)
 
 
@@ -213,19 +231,10 @@ def _metrics(
     """`summarise` for clips that count `times` (N,) each."""
     size = outcomes.num_classes
     hit = times * (outcomes.labels == outcomes.predicted)
-    clips = np.bincount(outcomes.labels, times, size)
-    correct = np.bincount(outcomes.labels, hit, size)
-    predicted = np.bincount(outcomes.predicted, times, size)
-    present = clips > 0
-    accuracy = ratio(correct, clips)
+    clips = np.bincount(outcomes.labels, times, size).astype(np.int64)
+    correct = np.bincount(outcomes.labels, hit, size).astype(np.int64)
+    predicted = np.bincount(outcomes.predicted, times, size).astype(np.int64)
     metrics = {'top1': float(hit.sum() / times.sum())}
     if outcomes.ranks is not None:
         metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if k != 1}
-    metrics |= {
-        'mean1': float(accuracy[present].mean()),
-        'mean_precision': float(ratio(correct, predicted)[present].mean()),
-        'macro_f1': float(ratio(2 * correct, clips + predicted)[present].mean()),
-    }
-    return metrics | {
-        name: float(accuracy[mask & present].mean()) for name, mask in groups.items() if (mask & present).any()
-    }
+    return metrics | ClassCounts(clips, correct, predicted).means(groups)

@@ -34,7 +34,7 @@ _COURSES = {
 # Escaped text has no such bracket, so this stands in the template alone.
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
-_OVERALL = ('top1', 'top5', 'mean1', 'mean_precision', 'macro_f1')
+_OVERALL = ('top1', 'top5', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
 _GROUPS = (*SHOT_GROUPS, 'head', 'tail')
 
 
@@ -70,7 +70,6 @@ def render_page(insight: Insight) -> bytes:
         subtitle=_subtitle(insight),
         overall=_tiles(insight, _OVERALL),
         groups=_tiles(insight, _GROUPS),
-        worst=next((row for row in insight.rows if row.accuracy is not None), None),
         rows=_table(insight),
         has_driver=_known_columns(insight, ('weight', 'probability')),
         consumers=[name for name in figures if name.startswith(('weight-', 'probability-'))],
@@ -157,6 +156,8 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
     head = insight.options.head_threshold
     words = {
         'mean1': 'every class counts the same',
+        'hmean': 'low classes count most; depends on the clips per class, compare on this set alone',
+        'worst': _about_worst(insight),
         'mean_precision': 'of what is predicted, how much is right',
         'macro_f1': 'recall and precision in one',
         'many_shot': f'more than {many} training clips',
@@ -169,11 +170,32 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
     for name in (name for name in names if name not in insight.mute_groups):
         size = insight.group_sizes.get(name)
         if name in insight.metrics or size is not None:
-            low, high = insight.intervals.get(name, (None, None))
+            low, high = _interval(insight, name)
             about = words.get(name, '') + ('' if size is None else f' · {counted(size, "class", "classes")}')
             tile = {'label': METRIC_LABELS[name], 'value': insight.metrics.get(name), 'about': about}
             tiles.append(tile | {'low': low, 'high': high})
     return tiles
+
+
+def _worst(insight: Insight) -> DetailedRow | None:
+    """The row of the worst class; None where no class has clips."""
+    return next((row for row in insight.rows if row.accuracy is not None), None)
+
+
+def _about_worst(insight: Insight) -> str:
+    """Which class it is, and its training clips."""
+    row = _worst(insight)
+    if row is None or row.train_count is None:
+        return '' if row is None else row.name
+    return f'{row.name} · {counted(row.train_count, "training clip")}'
+
+
+def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:
+    """Of a metric; of the worst class it is Wilson's, as in its row."""
+    row = _worst(insight) if name == 'worst' else None
+    if row is not None:
+        return row.accuracy_low, row.accuracy_high
+    return insight.intervals.get(name, (None, None))
 
 
 def _table(insight: Insight) -> list[tuple[DetailedRow, str]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import DumpResults, Evaluator
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.metrics.class_accuracy import ClassAccuracy
@@ -67,6 +68,13 @@ def test_to_find_out_changes_no_metric_and_writes_no_file(theirs, tmp_path):
 def test_results_with_one_key_are_refused(theirs, make, said):
     with pytest.raises(ValueError, match=f'val_evaluator: .*{said}'):
         expected(*make(theirs))
+
+
+def test_every_number_of_class_accuracy_can_choose_the_best_without_a_rule():
+    known = expected(ClassAccuracy())
+    assert {'acc/mean1', 'acc/hmean', 'acc/worst'} <= set(known.numbers)
+    assert CheckpointHook(save_best=known.numbers).rules == ['greater'] * len(known.numbers)
+    assert {EarlyStoppingHook(monitor=key).rule for key in known.numbers} == {'greater'}
 
 
 def test_metrics_with_prefixes_of_their_own_go_together(theirs):
