@@ -31,7 +31,7 @@ SUB_COMMANDS = {
     'compare': SubCommand('cdb_video.commands.compare', 'report', 'methods and seeds side by side'),
     'average-splits': SubCommand('cdb_video.commands.average_splits', 'report', 'mean and deviation over splits'),
     'edit-classifier': SubCommand(
-        'cdb_video.commands.edit_classifier', 'mmaction', 'tau-normalise or adjust a trained classifier'
+        'cdb_video.commands.edit_classifier', 'mmaction', 'tau-normalise, adjust or balance a trained classifier'
     ),
 }
 """In the order in which one needs them."""

@@ -1,22 +1,23 @@
-"""Changes to a trained classifier, without training: tau-normalisation and logit adjustment after training.
+"""Changes to a trained classifier, without training: tau-normalisation, logit adjustment after training, class bias.
 
-Both are a change of its last linear layer, so an edited checkpoint is tested, dumped and reported as any other.
+All are a change of its last linear layer, so an edited checkpoint is tested, dumped and reported as any other.
 """
 
 from __future__ import annotations
 
 import io
 import re
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from cdb_video.classifier.class_bias import ClassBias
+from cdb_video.classifier.validation import load_weights, validation_runner
 from cdb_video.difficulty.frequency import log_prior
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video_files.atomic import write_atomically
@@ -24,7 +25,9 @@ from cdb_video_files.atomic import write_atomically
 Layer = tuple[Tensor, Tensor | None]
 """Weight (C, D) and bias (C,) of a linear layer."""
 EDIT_KEY = 'classifier_edit'
+CLASS_BIAS = 'balance-classes'
 _KEPT = ('meta', CHECKPOINT_KEY)
+_MOST_NAMED = 5
 
 
 def normalize_rows(layer: Layer, tau: float, checkpoint: Mapping[str, Any]) -> Layer:
@@ -124,18 +127,85 @@ def edited(checkpoint: Mapping[str, Any], kind: str, value: float, layer: str) -
     Raises:
         ValueError: If the checkpoint has no such layer, or the edit cannot be made.
     """
-    weights = dict(checkpoint.get('state_dict', {}))
-    names = [f'{layer}.weight', f'{layer}.bias']
-    if names[0] not in weights or weights[names[0]].dim() != 2:
-        raise ValueError(f'the checkpoint has no linear layer {layer!r}: name the classifier with --layer')
+    changed = EDITS[kind](linear_layer(checkpoint, layer), value, checkpoint)
+    return _with_layer(checkpoint, layer, changed, {'kind': kind, 'value': float(value)})
+
+
+def with_class_bias(checkpoint: Mapping[str, Any], fitted: ClassBias, layer: str) -> dict[str, Any]:
+    """A checkpoint whose classifier adds a class bias to its scores, as `edited` returns it.
+
+    Args:
+        checkpoint: As mmengine wrote it. It is not changed.
+        fitted: The bias and what it was fitted on, which is noted.
+        layer: Name of the classifier in the model; a `ScaledLinear` is one too.
+
+    Raises:
+        ValueError: If the checkpoint has no such layer, or it has no bias or is of another number of classes.
+    """
+    weight, bias = linear_layer(checkpoint, layer)
+    check_takes_bias((weight, bias), layer)
+    if bias is None or len(bias) != len(fitted.bias):
+        raise ValueError(f'{layer} has {len(weight)} classes, the class bias {len(fitted.bias)}: fit one on its scores')
+    # LWS multiplies the scores, bias and all, by a number for each class.
+    scale = checkpoint['state_dict'].get(f'{layer}.class_scale', torch.ones(1)).double()
+    if not (scale != 0).all():
+        raise ValueError(
+            f'{layer}.class_scale has 0, so no bias reaches the scores of that class: edit the checkpoint of the first '
+            'stage'
+        )
+    changed = (bias.double() + torch.from_numpy(fitted.bias) / scale).to(bias.dtype)
+    done = {
+        'kind': CLASS_BIAS,
+        'aim': fitted.aim,
+        'penalty': fitted.penalty,
+        'converged': fitted.converged,
+        'bias': fitted.bias.tolist(),
+        'num_clips': fitted.num_clips.tolist(),
+    }
+    return _with_layer(checkpoint, layer, (weight, changed), done)
+
+
+def linear_layer(checkpoint: Mapping[str, Any], layer: str) -> Layer:
+    """Weight and bias of a linear layer.
+
+    Raises:
+        ValueError: If the checkpoint has no such layer, or was edited already.
+    """
+    weights = checkpoint.get('state_dict', {})
+    weight = weights.get(f'{layer}.weight')
+    if weight is None or weight.dim() != 2:
+        linear = [name.removesuffix('.weight') for name, value in weights.items() if _is_linear(name, value)]
+        raise ValueError(
+            f'the checkpoint has no linear layer {layer!r}: name the classifier with --layer; '
+            + (f'its linear layers are {", ".join(linear[-_MOST_NAMED:])}' if linear else 'it has no linear layer')
+        )
     if EDIT_KEY in checkpoint:
-        raise ValueError(f'the checkpoint was edited already, {dict(checkpoint[EDIT_KEY])}: edit the original')
-    weight, bias = EDITS[kind]((weights[names[0]], weights.get(names[1])), value, checkpoint)
-    weights[names[0]] = weight
-    if bias is not None:
-        weights[names[1]] = bias
+        done = {key: value for key, value in checkpoint[EDIT_KEY].items() if not isinstance(value, list)}
+        raise ValueError(f'the checkpoint was edited already, {done}: edit the original')
+    return weight, weights.get(f'{layer}.bias')
+
+
+def check_takes_bias(layer: Layer, name: str) -> None:
+    """Raise a ValueError if a layer has no bias: the model that loads the checkpoint would have no place for one."""
+    if layer[1] is None:
+        raise ValueError(
+            f'{name} has no bias to which a class bias could be added (LDAM has such a one, whose scores are cosines): '
+            'train with a head whose last layer is an nn.Linear with a bias, as SlowFastHead and I3DHead have it'
+        )
+
+
+def _is_linear(name: str, value: Any) -> bool:
+    return name.endswith('.weight') and isinstance(value, Tensor) and value.dim() == 2
+
+
+def _with_layer(checkpoint: Mapping[str, Any], name: str, layer: Layer, done: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint with another layer and a note of what was done."""
+    weights = dict(checkpoint['state_dict'])
+    weights[f'{name}.weight'] = layer[0]
+    if layer[1] is not None:
+        weights[f'{name}.bias'] = layer[1]
     kept = {key: checkpoint[key] for key in _KEPT if key in checkpoint}
-    return {**kept, 'state_dict': weights, EDIT_KEY: {'kind': kind, 'value': float(value), 'layer': layer}}
+    return {**kept, 'state_dict': weights, EDIT_KEY: {**done, 'layer': name}}
 
 
 def validate(config: Config, checkpoints: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -145,18 +215,10 @@ def validate(config: Config, checkpoints: Sequence[Mapping[str, Any]]) -> list[d
         config: With model, val_dataloader and val_evaluator, and a work_dir for the log. It is changed.
         checkpoints: As `edited` returns them.
     """
-    # By the test loop, on the validation set: mmengine's validation by itself builds the whole training, and fails
-    # with save_best. What the config would load is not what is validated, and its hooks would report.
-    config.update(
-        test_dataloader=config.val_dataloader, test_evaluator=config.val_evaluator, test_cfg=dict(type='TestLoop')
-    )
-    config.update(load_from=None, resume=False, custom_hooks=[])
-    # mmengine names runs by the second, and takes two of one second for one.
-    config.experiment_name = uuid.uuid4().hex
-    runner = Runner.from_cfg(config)
+    runner = validation_runner(config)
     results = []
     for checkpoint in checkpoints:
-        runner.model.load_state_dict(checkpoint['state_dict'])
+        load_weights(runner, checkpoint)
         results.append({key: float(number) for key, number in runner.test().items()})
     return results
 

@@ -2,12 +2,20 @@
 
     cdb-video edit-classifier tau-norm CONFIG CHECKPOINT OUT [--values 0 0.25 0.5 0.75 1]
     cdb-video edit-classifier adjust-logits CONFIG CHECKPOINT OUT --values 1
+    cdb-video edit-classifier balance-classes CONFIG CHECKPOINT OUT --aim mean [--predictions validation.pkl]
 
 tau-norm divides each row of the last layer by its length to the power tau, and drops the bias; adjust-logits takes
 t log(share of the class among the training clips) from its scores. With several values each is validated as CONFIG
-has it, and the best by --metric is written to OUT, the first of equal ones; with one value nothing is run. OUT is
-a checkpoint as any other: test it with `cdb-video test CONFIG OUT`. Exit code 2 if it cannot be made. In a checkout,
-python tools/edit_classifier.py is the same command.
+has it, and the best by --metric is written to OUT, the first of equal ones; with one value nothing is run.
+
+balance-classes adds a number to the score of every class, fitted on the probabilities that CHECKPOINT gives the
+validation clips, one view each: for the mean of the classes, or for the worst ones at some cost of the mean. CONFIG is
+run on its validation set to get them, or --predictions has them, as `cdb-video test --dump` wrote them with the
+pipeline of the validation. The edited checkpoint is then run there too, and OUT is written only if it answers as was
+predicted.
+
+OUT is a checkpoint as any other: test it with `cdb-video test CONFIG OUT`. Exit code 2 if it cannot be made. In a
+checkout, python tools/edit_classifier.py is the same command.
 """
 
 import argparse
@@ -16,8 +24,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdb_video.classifier.edits import EDITS, edited, read_checkpoint, save, validate
+from cdb_video.classifier.class_bias import AIMS
+from cdb_video.classifier.edits import CLASS_BIAS, EDITS, edited, read_checkpoint, save, validate
+from cdb_video.classifier.validation import missing_parts
+from cdb_video.commands.balance_classes import balance
 
+METRIC = 'acc/mean1'
 VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
 
 
@@ -25,25 +37,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     arguments = _parser().parse_args(argv)
     try:
+        _check_options(arguments)
         _check_out(arguments.checkpoint, arguments.out)
-        checkpoint = read_checkpoint(arguments.checkpoint)
-        values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
-        made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
-        best = 0
-        if len(made) > 1:
-            scores = _scores(arguments.config, made, arguments.metric)
-            best = max(range(len(scores)), key=scores.__getitem__)
-            print(_table('tau' if arguments.edit == 'tau-norm' else 't', values, arguments.metric, scores))
-        save(made[best], arguments.out)
+        done = _balance(arguments) if arguments.edit == CLASS_BIAS else _edit(arguments)
     except (OSError, ValueError) as error:
         print(f'edit_classifier: {error}', file=sys.stderr)
         return 2
-    print(f'wrote {arguments.out}: {arguments.edit} with {values[best]:g}')
+    print(f'wrote {arguments.out}: {arguments.edit} with {done}')
     return 0
 
 
+def _edit(arguments: argparse.Namespace) -> str:
+    """Make and write the best of the edits that have a value; what was written, in words."""
+    checkpoint = read_checkpoint(arguments.checkpoint)
+    values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
+    made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
+    best = 0
+    if len(made) > 1:
+        metric = arguments.metric or METRIC
+        scores = _scores(arguments.config, made, metric)
+        best = max(range(len(scores)), key=scores.__getitem__)
+        print(_table('tau' if arguments.edit == 'tau-norm' else 't', values, metric, scores))
+    save(made[best], arguments.out)
+    return f'{values[best]:g}'
+
+
+def _balance(arguments: argparse.Namespace) -> str:
+    """Fit, check and write a class bias; what was written, in words."""
+    checkpoint = read_checkpoint(arguments.checkpoint)
+    balanced = balance(
+        arguments.config, checkpoint, arguments.aim or AIMS[0], layer=arguments.layer, predictions=arguments.predictions
+    )
+    for line in balanced.lines:
+        print(line)
+    for line in balanced.warnings:
+        print(f'edit_classifier: {line}', file=sys.stderr)
+    save(balanced.checkpoint, arguments.out)
+    return f'aim {arguments.aim or AIMS[0]}'
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """See that no option is of another edit."""
+    others = ('values', 'metric') if arguments.edit == CLASS_BIAS else ('aim', 'predictions')
+    for name in others:
+        if getattr(arguments, name) is not None:
+            whose = CLASS_BIAS if name in ('aim', 'predictions') else ' and '.join(EDITS)
+            raise ValueError(f'--{name} is of {whose}, and {arguments.edit} has no use for it: leave it out')
+
+
 def _check_out(checkpoint: Path, out: Path) -> None:
-    """See that OUT is not CHECKPOINT: an edited one cannot be edited again or resumed from."""
+    """See that OUT can be written, and is not CHECKPOINT: an edited one cannot be edited again or resumed from."""
+    if not out.parent.is_dir():
+        raise ValueError(f'OUT {out}: there is no folder {out.parent}: make it first')
     if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
         raise ValueError(f'OUT is CHECKPOINT, {checkpoint}, which would be lost: name another file')
 
@@ -53,7 +98,7 @@ def _scores(path: Path, made: Sequence[dict[str, object]], metric: str) -> list[
     from cdb_video.launch_config import read_config
 
     config = read_config(str(path))
-    missing = [name for name in ('model', 'val_dataloader', 'val_evaluator') if not config.get(name)]
+    missing = missing_parts(config)
     if missing:
         raise ValueError(
             f'{path} has no {", ".join(missing)}, so several values cannot be compared: give the config of '
@@ -75,11 +120,13 @@ def _table(name: str, values: Sequence[float], metric: str, scores: Sequence[flo
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('edit', choices=sorted(EDITS))
+    parser.add_argument('edit', choices=sorted([*EDITS, CLASS_BIAS]))
     parser.add_argument('config', type=Path, metavar='CONFIG', help='of the run, for model and validation set')
     parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
     parser.add_argument('out', type=Path, metavar='OUT', help='the checkpoint to write')
     parser.add_argument('--values', type=float, nargs='+', help='of tau (default: 0 to 1 by 0.1) or t (default: 1)')
-    parser.add_argument('--metric', default='acc/mean1', help='the validation result to choose by (default: acc/mean1)')
+    parser.add_argument('--metric', help=f'the validation result to choose by (default: {METRIC})')
+    parser.add_argument('--aim', choices=AIMS, help=f'of balance-classes (default: {AIMS[0]})')
+    parser.add_argument('--predictions', type=Path, metavar='FILE', help='of CHECKPOINT on the validation set')
     parser.add_argument('--layer', default='cls_head.fc_cls', help='name of the classifier in the model')
     return parser

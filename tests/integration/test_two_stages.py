@@ -68,6 +68,16 @@ def test_edited_classifier_is_chosen_by_validation_and_tested(edit, first_stage,
     assert changed <= {'cls_head.fc_cls.weight', 'cls_head.fc_cls.bias'}
 
 
+def test_class_bias_is_fitted_on_the_validation_clips_and_reaches_the_test(first_stage, tmp_path):
+    config_of('slowfast_ce', tmp_path).dump(tmp_path / 'config.py')
+    out = tmp_path / 'balanced.pth'
+    assert main(['balance-classes', str(tmp_path / 'config.py'), str(first_stage), str(out), '--aim', 'worst']) == 0
+    results = Runner.from_cfg(config_of('slowfast_ce', tmp_path, load_from=str(out))).test()
+    assert 0 <= results['acc/mean1'] <= 1
+    before, after = (torch.load(path)['state_dict'] for path in (first_stage, out))
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {'cls_head.fc_cls.bias'}
+
+
 def test_loss_with_margins_trains_on_its_normalised_classifier(first_stage, tmp_path):
     runner = Runner.from_cfg(config_of('slowfast_ldam_drw', tmp_path))
     runner.train()
