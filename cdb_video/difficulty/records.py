@@ -8,7 +8,8 @@ accuracy (C numbers, null = no clip of that class), difficulty (C numbers), cons
 consumer's name to its tau or strength and its weight or probability, C numbers), metrics (name to number);
 mean_probability (C numbers, null = no clip), where the difficulty is measured by it; and source, where the counts are
 not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history is
-replayed.
+replayed, 'cross-fit' = of all training clips, each scored by a model that was trained without it (then epoch and iter
+are 0, and there is one record).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SOURCES = ('val', 'train', 'replay')
+SOURCES = ('val', 'train', 'replay', 'cross-fit')
 RECORD_KEYS = ('epoch', 'iter', 'consumers', 'metrics', 'num_clips', 'num_correct', 'accuracy', 'difficulty')
 """All of which a whole record has."""
 FORMAT_VERSION = 1
@@ -112,7 +113,7 @@ class Record:
         difficulty: C numbers in [0, 1].
         consumers: What was derived from it, by the name of the consumer.
         metrics: What the validation returned, by name.
-        source: What the counts are of: 'val', 'train' or 'replay', see above.
+        source: What the counts are of: 'val', 'train', 'replay' or 'cross-fit', see above.
         mean_probability: C numbers in [0, 1], mean probability of the true class, if that is what the difficulty is
             1 minus; None = no clip of that class.
         missing: The keys that its line in the file lacks; their values here are 0 or empty, and mean nothing.

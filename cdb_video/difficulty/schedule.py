@@ -1,9 +1,12 @@
-"""A recorded course of difficulty, to be replayed in another training; pure, without mmengine.
+"""A recorded course of difficulty, or one that is constant, to be replayed in another training; pure, without mmengine.
 
 Published numbers on EGTEA are those of training on all clips of the training split, but class difficulty
 needs clips that are held out. So the difficulty is measured once, in a run with the hold-out, and what its
 ``class_history.jsonl`` recorded is replayed by iteration in a run that trains on everything. Our choice:
 the papers do not say how they treat the held-out clips.
+
+A cross-fit (`cdb_video.difficulty.cross_fit`) needs no hold-out, and measures once: its difficulty is constant, and is
+handed on at steps that the run which takes it chooses.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +56,14 @@ class DifficultySchedule:
         class_names: C names, or None.
         run_id: Of the recorded run.
         settings: What its difficulty is, as `cdb_video.difficulty.records.Header` has it; None = not known.
+        is_constant: Whether all steps have the one difficulty of a cross-fit; the first is then the start.
     """
 
     steps: tuple[Step, ...]
     class_names: tuple[str, ...] | None
     run_id: str
     settings: Mapping[str, Any] | None = None
+    is_constant: bool = False
 
     @property
     def num_classes(self) -> int:
@@ -75,6 +80,24 @@ class DifficultySchedule:
         """
         found = bisect.bisect_right(self.due(stretch), iteration)
         return found - 1 if found else None
+
+    def num_validations(self, position: int) -> int:
+        """Validations that step `position` stands for; a constant difficulty counts them from 0, at the start."""
+        return position if self.is_constant else position + 1
+
+    @property
+    def planned_validations(self) -> int:
+        """Validations of the whole run, >= 1."""
+        return max(self.num_validations(len(self.steps) - 1), 1)
+
+    def handed_on_at(self, moments: Sequence[tuple[int, int]]) -> DifficultySchedule:
+        """A constant difficulty, handed on again and again.
+
+        Args:
+            moments: (iteration, epoch) of every step, by rising iteration, the first at iteration 0.
+        """
+        steps = tuple(replace(self.steps[0], iteration=iteration, epoch=epoch) for iteration, epoch in moments)
+        return replace(self, steps=steps)
 
     def iterations_per_epoch(self) -> float:
         """Training iterations in an epoch of the recorded run.
@@ -131,7 +154,8 @@ def schedule_from(history: History) -> DifficultySchedule:
             raise ValueError(
                 f'a record of iteration {after.iteration} follows one of {before.iteration}; they must rise'
             )
-    return DifficultySchedule(steps, names, header.run_id, header.settings)
+    is_constant = [record.source for record in history.records] == ['cross-fit']
+    return DifficultySchedule(steps, names, header.run_id, header.settings, is_constant)
 
 
 def _step_from(record: Record) -> Step:

@@ -14,8 +14,8 @@ from cdb_video.run.handover import Handover, needed_consumers
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
 from cdb_video.run.refusals.companions import check_companions, warn_of_acting_twice
-from cdb_video.run.refusals.laws import check_replayed_mean
-from cdb_video.run.replay import Replay, check_replayed_classes, epochs_aligned
+from cdb_video.run.refusals.laws import check_replayed_mean, warn_of_other_plan
+from cdb_video.run.replay import Replay, check_replayed_classes, replay_of, warn_of_full_weights
 from cdb_video.run.start import resumed_state, starting_state
 
 
@@ -32,10 +32,15 @@ class DifficultyReplayHook(DifficultyOwner):
     on, as always. Before the first one every difficulty is 1, as in the recorded run. What is replayed goes
     into this run's own history, log and checkpoints. A resumed run takes up the schedule where it is.
 
+    The history of a cross-fit (``cdb-video cross-fit``) holds one difficulty, of all training clips, which is constant.
+    It is handed on at the start and again after every epoch (in training by iteration: after every 20th part of it), as
+    the validations 0, 1, ... of as many as there are epochs: so weights of the law 'accumulated' grow from 1. Weights
+    that act in full from the first step are warned of.
+
     Args:
         history: The ``class_history.jsonl`` to replay. With several processes the first one reads it.
         stretch: Iterations of this run for one of the recorded run, > 0. 'epoch' = so many that epochs align:
-            an epoch over more clips, or with smaller batches, has more iterations.
+            an epoch over more clips, or with smaller batches, has more iterations. Not of a cross-fit.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         report: Whether to write the class report after testing, and after training if it has a validation with
             `ClassAccuracy`.
@@ -111,16 +116,17 @@ class DifficultyReplayHook(DifficultyOwner):
         warn_of_acting_twice(parts)
         start = starting_state(parts)
         check_replayed_classes(schedule, start, self.history)
-        stretch = self.stretch
-        if isinstance(stretch, str):
-            stretch = epochs_aligned(parts, schedule, self.history)
+        warn_of_full_weights(parts, schedule)
         if parts.loop.asked_to_resume:
             resumed_state(parts, self._entry.content, start)  # checks the classes of the checkpoint
-        replay = Replay(schedule, stretch, start)
+        replay = replay_of(parts, schedule, start, self.stretch, self.history)
         # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
         state = replay.state(replay.at(parts.loop.iteration - 1))
-        planned = len(schedule.steps)
-        return Handover(parts, consumers, state, planned_validations=planned, settings=schedule.settings), replay
+        planned = replay.schedule.planned_validations
+        handover = Handover(parts, consumers, state, planned_validations=planned, settings=schedule.settings)
+        if parts.loop.is_resumed:
+            warn_of_other_plan(handover, self._entry.planned_validations)
+        return handover, replay
 
     def _follow(self, trained: int | None = None) -> None:
         """Take the step in force after `trained` iterations, None = those that the loop has counted."""

@@ -35,7 +35,7 @@ REPORT_VERSION = 1
 _ANEW = 'Run mim test to write it anew'
 _MOST_CLIPS = 10_000_000
 """In the confusions of a class report, from which one entry a clip is made."""
-_SPLITS = ('val', 'test', 'train', 'dump', 'none')
+_SPLITS = ('val', 'test', 'train', 'cross-fit', 'dump', 'none')
 _TRIPLET = Check(
     lambda value: isinstance(value, list) and len(value) == 3 and all(map(WHOLE.fits, value)),
     '[true, predicted, clips] in whole numbers',
@@ -93,7 +93,7 @@ class ClassReport:
     """An evaluation by class, as the files have it.
 
     Attributes:
-        split: What was evaluated: 'val', 'test', 'train', 'dump' or 'none'.
+        split: What was evaluated: 'val', 'test', 'train', 'cross-fit', 'dump' or 'none'.
         epoch: Of the model; None = not known, as is the next one.
         iteration: Of the model.
         metrics: By the key under which they were recorded.

@@ -146,7 +146,7 @@ def _read(path: Path, options: Options) -> ComparedRun:
 def _length(path: Path, insight: Insight) -> tuple[int, str] | None:
     """How long a run was trained: by the last record of its own, else as its config has it."""
     for record in reversed(insight.run.records):
-        if record.source != 'replay':  # whose epochs are of another run
+        if record.source not in ('replay', 'cross-fit'):  # whose epochs are of other runs
             return (record.epoch, 'epoch') if record.epoch else (record.iteration, 'iteration')
     return planned_length(path)
 

@@ -16,7 +16,7 @@ from cdb_video.report.figures.parts import MAX_CELLS, Figure, all_ticks, by_freq
 from cdb_video.report.insight.insight import Insight
 
 _CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
-_OF = {'val': '', 'train': ', training batches', 'replay': ', replayed run'}
+_OF = {'val': '', 'train': ', training batches', 'replay': ', replayed run', 'cross-fit': ', cross-fitted'}
 
 
 def course(insight: Insight, names: Sequence[str], vectors: Sequence[ArrayLike], what: str) -> Figure:

@@ -19,7 +19,7 @@ class Evaluation:
     """What was evaluated.
 
     Attributes:
-        split: 'val', 'test', 'train', 'dump' or 'none', see `Insight`.
+        split: 'val', 'test', 'train', 'cross-fit', 'dump' or 'none', see `Insight`.
         epoch: Of the model; None = not known.
         num_clips: C clips.
         num_correct: C clips that were predicted correctly.
@@ -39,12 +39,14 @@ def evaluation_of(run: RunData, outcomes: Outcomes | None) -> Evaluation:
     if report is not None:
         clips, correct = zip(*report.counts, strict=True)
         return Evaluation(report.split, report.epoch, clips, correct, _known(report.metrics))
-    if outcomes is not None:
-        return Evaluation('dump', None, outcomes.num_clips.tolist(), outcomes.num_correct.tolist(), {})
     last = run.records[-1] if run.records else None
+    if outcomes is not None:
+        clips, correct = outcomes.num_clips.tolist(), outcomes.num_correct.tolist()
+        is_cross_fit = last is not None and last.source == 'cross-fit' and list(last.num_clips) == clips
+        return Evaluation('cross-fit' if is_cross_fit else 'dump', None, clips, correct, {})
     # What is replayed was measured in another run.
     if last is not None and last.source != 'replay':
-        metrics = _known(last.metrics) if last.source == 'val' else {}
+        metrics = {} if last.source == 'train' else _known(last.metrics)
         return Evaluation(last.source, last.epoch, last.num_clips, last.num_correct, metrics)
     nothing = [0] * run.num_classes
     return Evaluation('none', None, nothing, nothing, {})

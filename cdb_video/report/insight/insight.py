@@ -39,6 +39,7 @@ SPLIT_WORDS = {
     'val': 'validation set',
     'test': 'test set',
     'train': 'training batches',
+    'cross-fit': 'training clips, each scored by a model without it',
     'dump': 'prediction dump',
     'none': 'nothing evaluated',
 }
@@ -68,7 +69,7 @@ class Insight:
     Attributes:
         run: Where it comes from.
         options: What the reader chose.
-        split: 'val', 'test', or 'dump'; where nothing was evaluated 'train' if the training batches were counted, with
+        split: 'val', 'test', 'cross-fit' or 'dump'; where nothing was evaluated 'train' if the training batches were counted, with
             the accuracy in them, else 'none'.
         epoch: Of the model that was evaluated; None = not known.
         metrics: Name -> value in [0, 1].
@@ -130,6 +131,8 @@ class Insight:
     @property
     def moment(self) -> str:
         """The epoch of the model that was evaluated, or its iteration where the loop counts no epochs."""
+        if self.split == 'cross-fit':
+            return 'cross-fitted'
         if not self.epoch and self.iteration:
             return f'iteration {self.iteration}'
         return f'epoch {self.epoch or "unknown"}'

@@ -18,7 +18,13 @@ _NOT_MEASURED_HERE = {
         'classes that are known by heart look easier than they are'
     ),
     'replay': 'of the run whose history DifficultyReplayHook replays, and not of this one',
+    'cross-fit': (
+        'cross-fitted: of all training clips, each scored by a model that was trained without it, and every class is '
+        'counted with 5 more clips of the mean difficulty'
+    ),
 }
+
+_OF_RECORD = {'val': 'validation', 'train': 'epoch', 'replay': 'record', 'cross-fit': 'measurement'}
 
 
 def remarks_on(run: RunData, split: str, outcomes: Outcomes | None, unseen: Sequence[str]) -> list[str]:
@@ -42,6 +48,11 @@ def remarks_on(run: RunData, split: str, outcomes: Outcomes | None, unseen: Sequ
     elif unseen and split != 'none':
         who = counted(len(unseen), 'class has', 'classes have')
         notes.append(f'{who} no clips here, so the means are over the others: {_listed(unseen, 10)}.')
+    if unseen and split == 'cross-fit':
+        notes.append(
+            'Where a class without clips here has training clips, all of them are in one fold, so that the model which '
+            'scored them never saw such a clip: they do not count, and the class has the mean difficulty of the others.'
+        )
     return notes
 
 
@@ -86,7 +97,7 @@ def _of_course(run: RunData) -> list[str]:
     if not run.records:
         return [f'{HISTORY_NAME} has no validation yet, so nothing is known of the course of training.']
     if len(run.records) == 1:
-        what = {'val': 'validation', 'train': 'epoch', 'replay': 'record'}[run.sources[0]]
+        what = _OF_RECORD[run.sources[0]]
         return [f'There is one {what} only: curves have one point.']
     return []
 

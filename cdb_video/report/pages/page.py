@@ -29,6 +29,7 @@ _COURSES = {
     'val': ('Validation after every epoch', 'no validation clip was right'),
     'train': ('Training batches of every epoch', 'no clip of the class was right in the training batches of an epoch'),
     'replay': ('Replayed from another run', 'no clip was right in the validation of that run'),
+    'cross-fit': ('Cross-fitted difficulty', 'no clip was right, and there are very many'),
     'several': ('Every record, by what it is of', 'no clip was right'),
 }
 # Escaped text has no such bracket, so this stands in the template alone.

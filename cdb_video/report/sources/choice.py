@@ -109,7 +109,7 @@ def _doubts(run: RunData, dump: Predictions, lists: Iterable[tuple[Path, Listed]
 def _doubts_by_counts(run: RunData, dump: Predictions) -> list[str]:
     """What the last validation, if there is one, leaves in doubt of a dump."""
     clips, correct = _counts(dump)
-    last, name = run.last_validation, run.dump and run.dump.name
+    last, name = run.last_evaluation, run.dump and run.dump.name
     taken = f'Its labels are taken for the classes of {HISTORY_NAME}'
     if last is None:
         return [

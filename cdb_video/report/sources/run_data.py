@@ -47,7 +47,7 @@ class RunData:
 
     @property
     def sources(self) -> list[str]:
-        """For every record what its counts are of: 'val', 'train' or 'replay'; see `cdb_video.difficulty.records`."""
+        """For every record what its counts are of: 'val', 'train', ...; see `cdb_video.difficulty.records`."""
         return [record.source for record in self.records]
 
     @property
@@ -67,3 +67,8 @@ class RunData:
     def last_validation(self) -> Record | None:
         """The newest record of a validation of this run; None if there is none."""
         return next((record for record in reversed(self.records) if record.source == 'val'), None)
+
+    @property
+    def last_evaluation(self) -> Record | None:
+        """The newest record of clips that no model had seen: of a validation, or of a cross-fit; None = there is none."""
+        return next((record for record in reversed(self.records) if record.source in ('val', 'cross-fit')), None)

@@ -1,0 +1,177 @@
+"""The training list of a config: its clips by name, and lists of some of them in the same form.
+
+A list is divided by its lines, whatever stands in them: any dataset serves that reads a text file of one clip a line.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.registry import DATASETS, init_default_scope
+
+from cdb_video.class_names import counted
+from cdb_video.data.clip_table import listed_name
+from cdb_video.data.labels import dataset_class_names, dataset_labels, sample_path
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video_files.atomic import write_atomically
+from cdb_video_files.records import AnnotationError, read_lines
+
+_WRAPPERS = ('dataset', 'datasets')
+PATH_KEYS = ('filename', 'frame_dir')
+
+
+@dataclass(frozen=True, eq=False)
+class ListedClips:
+    """The clips of a training list, in its order.
+
+    Attributes:
+        path: The list.
+        lines: N lines as they stand there, without their ends.
+        names: N names: paths as they stand in the list, each once.
+        labels: (N,) int64.
+        class_names: C names; None = the dataset has none.
+        path_key: Under which key the dataset has the path of a clip: 'filename' or 'frame_dir'; None = it has none.
+    """
+
+    path: Path
+    lines: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: IntVector
+    class_names: tuple[str, ...] | None
+    path_key: str | None
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.lines)
+
+    def write(self, path: Path, places: Sequence[int]) -> None:
+        """Write a list of the clips at these places, in the same form."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, ''.join(f'{self.lines[place]}\n' for place in places).encode())
+
+
+def read_training_clips(config: Any) -> ListedClips:
+    """The clips that a config trains on.
+
+    Args:
+        config: mmengine's Config.
+
+    Raises:
+        ValueError: If its training set wraps other sets, or is not read from a list of one clip a line; if a clip is
+            twice in it; or if the dataset refuses the list.
+    """
+    settings = listed_settings(config)
+    dataset = build_dataset(config, settings)
+    path = Path(str(dataset.ann_file))
+    lines = _read_lines(path)
+    if len(lines) != len(dataset):
+        raise ValueError(
+            f'{path} has {counted(len(lines), "line")}, and {settings["type"]} reads {counted(len(dataset), "clip")} '
+            'from it: cross-fit divides a list of one clip a line. Write such a list, and leave indices and filter_cfg '
+            'out'
+        )
+    names = clip_names(dataset, lines)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(
+                f'{path} has the clip {name!r} more than once, so one fold could be trained on it and another one '
+                'score it: keep one line a clip'
+            )
+        seen.add(name)
+    info = dataset.get_data_info(0)
+    return ListedClips(
+        path,
+        tuple(lines),
+        names,
+        dataset_labels(dataset),
+        dataset_class_names(dataset),
+        next((key for key in PATH_KEYS if key in info), None),
+    )
+
+
+def listed_settings(config: Any) -> dict[str, Any]:
+    """The settings of the training set of a config.
+
+    Raises:
+        ValueError: If it is none that reads one list.
+    """
+    loader = config.get('train_dataloader')
+    settings = loader.get('dataset') if isinstance(loader, Mapping) else None
+    if not isinstance(settings, Mapping):
+        raise ValueError('the config has no train_dataloader with a dataset: give the config of a training')
+    wrapped = next((key for key in _WRAPPERS if key in settings), None)
+    if wrapped is not None:
+        raise ValueError(
+            f'the training set is {settings.get("type")}, which wraps others ({wrapped}=...), and cross-fit divides '
+            'one list: name the inner dataset itself, with its ann_file; where clips were repeated, train for more '
+            'epochs in place of it'
+        )
+    if not isinstance(settings.get('ann_file'), str) or not settings['ann_file']:
+        raise ValueError(
+            f'the training set, {settings.get("type")}, has no ann_file: cross-fit divides the list of clips that a '
+            'dataset reads. Let yours read a text file of one clip a line that ann_file names'
+        )
+    return dict(settings)
+
+
+def build_dataset(config: Any, settings: Mapping[str, Any]) -> Any:
+    """A dataset of a config, as its training builds it."""
+    init_default_scope(config.get('default_scope') or 'mmengine')
+    return DATASETS.build(copy.deepcopy(dict(settings)))
+
+
+def clip_names(dataset: Any, lines: Sequence[str]) -> tuple[str, ...]:
+    """The names of all clips of a dataset.
+
+    Args:
+        dataset: Of N clips.
+        lines: N lines of its list; where an entry has no path, the line without its last word, the label, is the name.
+    """
+    prefixes = [prefix for prefix in dict(getattr(dataset, 'data_prefix', None) or {}).values() if prefix]
+    names = []
+    for place, line in enumerate(lines):
+        info = dataset.get_data_info(place)
+        path = sample_path(info)
+        if path is None:
+            names.append(line.strip().rpartition(' ')[0].strip() or line.strip())
+            continue
+        name = str(path)
+        for prefix in prefixes:
+            name = listed_name(name, str(prefix))
+        # Of several segments of one video each is a clip of its own.
+        names.append(f'{name} {info["offset"]}' if 'offset' in info else name)
+    return tuple(names)
+
+
+def check_part(whole: ListedClips, places: Sequence[int], dataset: Any) -> None:
+    """See that a dataset reads the clips at these places of the whole list from a list of them.
+
+    Raises:
+        ValueError: If it reads others, or other labels.
+    """
+    lines = [whole.lines[place] for place in places]
+    fits = len(dataset) == len(lines)
+    if fits:
+        names = tuple(whole.names[place] for place in places)
+        fits = clip_names(dataset, lines) == names and np.array_equal(dataset_labels(dataset), whole.labels[places])
+    if not fits:
+        raise ValueError(
+            f'{dataset.ann_file}: the lines of some clips of {whole.path} give other clips than in the whole list: '
+            f'{type(dataset).__name__} takes something from other lines. Use a list in which each line stands alone'
+        )
+
+
+def _read_lines(path: Path) -> list[str]:
+    """All lines that are not blank."""
+    try:
+        return [line for _, line in read_lines(path) if line.strip()]
+    except AnnotationError as error:
+        raise ValueError(
+            f'{path} is no text file ({error.rule}), and cross-fit divides a list of one clip a line: write such a list'
+        ) from error
