@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -19,7 +18,6 @@ from benchmarks.methods.runner import make_runner, train
 from benchmarks.methods.stages import shared_setting
 from cdb_video.difficulty.cross_fit import pooled_difficulty
 from cdb_video.difficulty.folds import divide_by_clips
-from cdb_video.difficulty.history import append_lines
 from cdb_video.difficulty.records import Header, Record
 
 NUM_FOLDS = 2
@@ -28,7 +26,7 @@ Counts = dict[str, list[int]]
 
 
 def cross_fitted_history(run: Run, config: Config, folder: Path) -> Path:
-    """The history that hands cross-fitted difficulty to a run, in weights that grow as those of CDB-A.
+    """The history that hands cross-fitted difficulty to a run; weights of CDB-A grow with it from epoch to epoch.
 
     The two half-runs are those of balanced softmax with the seed of the run, and are kept, so that a run that was
     stopped goes on where it was.
@@ -49,22 +47,23 @@ def cross_fitted_history(run: Run, config: Config, folder: Path) -> Path:
     for fold in range(NUM_FOLDS):
         path = base.with_name(f'{base.name}_fold{fold}.json')
         if not path.is_file():
-            parts = []
+            parts: list[Path] = []
             for part, chosen in (('train', folds != fold), ('val', folds == fold)):
                 parts.append(ann_file.with_name(f'{path.stem}_{part}.txt'))
                 write_lines(parts[-1], [line for line, taken in zip(lines, chosen, strict=True) if taken])
-            _write(path, json.dumps(_half_run(run, *parts, folder / 'logs' / f'{path.stem}_{os.getpid()}')))
+            _write(path, json.dumps(_half_run(run, parts, folder / 'logs' / f'{path.stem}_{os.getpid()}')))
         found.append(json.loads(path.read_text()))
-    epochs, steps = config.train_cfg.max_epochs, -(-len(lines) // config.train_dataloader.batch_size)
-    return _write_history(base.with_suffix('.jsonl'), found, np.bincount(labels).tolist(), epochs, steps)
+    path = base.with_suffix('.jsonl')
+    _write(path, cross_fit_lines(found, np.bincount(labels).tolist()))
+    return path
 
 
-def _half_run(run: Run, train_list: Path, val_list: Path, work_dir: Path) -> Counts:
+def _half_run(run: Run, parts: Sequence[Path], work_dir: Path) -> Counts:
     """Train balanced softmax on a part of the clips; how it tells the others at its end."""
     half = Run('balsoftmax', run.seed, run.place, {**FACTOR_1, **shared_setting(run)})
     config = build_config(half, work_dir)
-    config.train_dataloader.dataset.ann_file = str(train_list)
-    config.val_dataloader.dataset.ann_file = str(val_list)
+    for name, path in zip(('train', 'val'), parts, strict=True):
+        config[f'{name}_dataloader'].dataset.ann_file = str(path)
     runner = make_runner(config)
     train(runner)
     state = next(hook.state_ for hook in runner.hooks if hasattr(hook, 'state_'))
@@ -72,26 +71,18 @@ def _half_run(run: Run, train_list: Path, val_list: Path, work_dir: Path) -> Cou
     return {name: np.where(known, getattr(state, name), 0).tolist() for name in ('num_clips', 'num_correct')}
 
 
-def _write_history(path: Path, found: Sequence[Counts], train_counts: list[int], epochs: int, steps: int) -> Path:
-    """Write the pooled difficulty as the validation of every epoch: so its weights grow from epoch to epoch."""
+def cross_fit_lines(found: Sequence[Counts], train_counts: list[int]) -> str:
+    """The history of a cross-fit: a header, and one record of the counts of all folds, with the pooled difficulty."""
     num_clips, num_correct = (
         np.sum([counts[name] for counts in found], axis=0) for name in ('num_clips', 'num_correct')
     )
     difficulty, _ = pooled_difficulty(num_clips, num_correct)
-    record: dict[str, Any] = {
-        'num_clips': num_clips.tolist(),
-        'num_correct': num_correct.tolist(),
-        'accuracy': [k / n if n else None for k, n in zip(num_correct.tolist(), num_clips.tolist(), strict=True)],
-        'difficulty': difficulty.tolist(),
-        'consumers': {},
-        'metrics': {},
-    }
+    accuracy = [k / n if n else None for k, n in zip(num_correct.tolist(), num_clips.tolist(), strict=True)]
     header = Header(num_classes=len(train_counts), train_counts=train_counts, settings={'momentum': 'mean'})
-    temporary = path.with_suffix(f'.{os.getpid()}')
-    records = [Record(epoch, epoch * steps, **record) for epoch in range(1, epochs + 1)]
-    append_lines(temporary, header, *records)
-    temporary.replace(path)
-    return path
+    record = Record(
+        0, 0, num_clips.tolist(), num_correct.tolist(), accuracy, difficulty.tolist(), {}, {}, source='cross-fit'
+    )
+    return ''.join(json.dumps(entry.to_dict()) + '\n' for entry in (header, record))
 
 
 def _write(path: Path, text: str) -> None:

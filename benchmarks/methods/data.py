@@ -76,9 +76,7 @@ class Place:
         }
 
 
-def named_place(
-    data: str, data_seed: int, imbalance: int = 60, val_clips: int = 20, variant: str = ''
-) -> Place:
+def named_place(data: str, data_seed: int, imbalance: int = 60, val_clips: int = 20, variant: str = '') -> Place:
     """A data set by what tells it from others; it need not be there."""
     limits = (imbalance, val_clips) if data == 'digits' else (0, 0)
     return Place(data, data_seed, '', '', *limits, variant)

@@ -1,4 +1,4 @@
-"""Lists of clips made of those of a data set: joined, divided, and with another hold-out. Lines are taken as they are."""
+"""Lists of clips made of those of a data set: joined, divided, with another hold-out. Lines are taken as they are."""
 
 from __future__ import annotations
 

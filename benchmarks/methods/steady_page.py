@@ -29,13 +29,13 @@ intervals not corrected. Names of methods and measures are those of the plan. Tw
 networks, trained from scratch: these numbers rank methods here, and promise nothing for other data. The digits of all
 draws are divided from the same 1797 images, so draws are less independent there than a t-test takes them to be."""
 TESTED = """\
-The measure tested is bold. A test has p-values once all of its draws have run; Holm's correction is over all seven, those
-that are not whole taken as the larger ones. 'Found': p below 0.05 after correction, the measure higher, and the mean not
-lower by more than 1 point."""
+The measure tested is bold. A test has p-values once all of its draws have run; Holm's correction is over all seven,
+those that are not whole taken as the larger ones. 'Found': p below 0.05 after correction, the measure higher, and the
+mean not lower by more than 1 point."""
 SIDE = """\
-On the first draws of the plan, 40 to 59 of EGTEA-mini and 40 to 79 of the digits. Restlessness: mean change of a class's
-accuracy from validation to validation, beside what counting so few clips would give alone. Collapsed: at least 5 classes
-without a right answer. s a run: with all that the run needs, such as the two half-runs of cross-fitting."""
+On the first draws of the plan, 40 to 59 of EGTEA-mini and 40 to 79 of the digits. Restlessness: mean change of a
+class's accuracy from validation to validation, beside what counting so few clips would give alone. Collapsed: at least
+5 classes without a right answer. s a run: with all that the run needs, such as the two half-runs of cross-fitting."""
 EXPLORED = 'Without tests, on the draws 40 to 44 of EGTEA-mini, in the order of the plan.'
 
 
@@ -65,11 +65,11 @@ def progress(runs: Runs) -> str:
     said = []
     for data in SETS:
         number = sum(len(arm_entries(runs, data, arm, DRAWS[data])) for arm in ARMS.values())
-        whole = sum(
-            all(arm_entries(runs, data, arm, [draw]) for arm in ARMS.values()) for draw in DRAWS[data]
-        )
+        whole = sum(all(arm_entries(runs, data, arm, [draw]) for arm in ARMS.values()) for draw in DRAWS[data])
         planned = len(ARMS) * len(DRAWS[data])
-        said.append(f'{NAMES[data]}: {number} of {planned} planned runs, {whole} of {len(DRAWS[data])} draws are whole.')
+        said.append(
+            f'{NAMES[data]}: {number} of {planned} planned runs, {whole} of {len(DRAWS[data])} draws are whole.'
+        )
     return '\n'.join(f'- {text}' for text in said)
 
 

@@ -72,7 +72,8 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
 
 def _prepare(config: Config, run: Run, work_dir: Path, folder: Path) -> Any:
     """Let the config take up what the run stands on; what was chosen by the validation clips for that, if anything."""
-    method, chosen = METHODS[run.method], None
+    method = METHODS[run.method]
+    chosen: Any = None
     if method.needs_first_stage:
         first = first_stage(run, folder)
         edited = folder / f'{os.getpid()}.pth'
@@ -81,14 +82,10 @@ def _prepare(config: Config, run: Run, work_dir: Path, folder: Path) -> Any:
         elif method.edit:
             chosen, first = add_class_bias(first, build_config(run, work_dir), LAYER, edited)
         config.load_from = str(first)
-    history = None
-    if method.replays:
-        history, stretch = replayed_history(run, folder), 'epoch'
-    elif method.cross_fits:
-        history, stretch = cross_fitted_history(run, config, folder), 1
-    if history is not None:
+    if method.replays or method.cross_fits:
+        history = replayed_history(run, folder) if method.replays else cross_fitted_history(run, config, folder)
         config.custom_hooks = [
-            {'type': 'DifficultyReplayHook', 'history': str(history), 'stretch': stretch, 'report': False}
+            {'type': 'DifficultyReplayHook', 'history': str(history), 'stretch': 'epoch', 'report': False}
         ]
     return chosen
 
