@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.methods.catalogue import FACTOR_1, LOSS, Setting
-from benchmarks.methods.tuning import tuned_setting
+from benchmarks.methods.catalogue import FACTOR_1, LOSS, SAMPLER, Setting
 
 STUDY, EXPLORED = 'steady', 'steady_exploratory'
 STUDIES = (STUDY, EXPLORED)
@@ -28,17 +27,19 @@ class Arm:
 
     Attributes:
         method: A key of the catalogue.
-        setting: Of it, on both data sets; None = what was tuned on each.
+        setting: Of it.
         variant: Of EGTEA-mini; see `benchmarks.methods.data.VARIANTS`.
+        own: What of the setting is a data set's own, by data set: as it was tuned for the earlier comparisons.
     """
 
     method: str
-    setting: Setting | None = field(default_factory=dict)
+    setting: Setting = field(default_factory=dict)
     variant: str = ''
+    own: Mapping[str, Setting] = field(default_factory=dict)
 
     def setting_on(self, data: str) -> Setting:
         """The setting on a data set."""
-        return tuned_setting(self.method, data) if self.setting is None else dict(self.setting)
+        return {**self.setting, **self.own.get(data, {})}
 
 
 CDBW: Setting = {f'{LOSS}.tau': 0.5}
@@ -52,9 +53,9 @@ ARMS: Mapping[str, Arm] = {
     'bs_all': Arm('balsoftmax_all'),
     'bs_all_cross_fit': Arm('bs_all_cross_fit', BS_CDBA),
     'ce': Arm('ce'),
-    'cdbs': Arm('cdbs', None),
+    'cdbs': Arm('cdbs', own={'digits': {f'{SAMPLER}.tau': 0.5}, 'mini': {f'{SAMPLER}.tau': 1}}),
     'balanced': Arm('balanced'),
-    'ldam_drw': Arm('ldam_drw', None),
+    'ldam_drw': Arm('ldam_drw', own={'digits': {f'{LOSS}.scale': 30.0}, 'mini': {f'{LOSS}.scale': 10.0}}),
     'bs_bias': Arm('bs_bias'),
 }
 """Of the plan, in the order in which a draw runs them: `bs_bias` takes the checkpoint of `bs`."""

@@ -125,7 +125,7 @@ def choose(results: Sequence[dict[str, Any]], data: str) -> dict[str, Any]:
             best = int(np.argmax(means))
             settings[name], scores[name] = dict(method.choices[best]), round(means[best], 4)
     for name, method in METHODS.items():
-        if method.family in COMPARED_FAMILIES and name not in scores:
+        if method.family in COMPARED_FAMILIES and not method.is_steady and name not in scores:
             raise ValueError(f'{name} has not been tuned on {data}, and its family is compared: run the study tuning')
     best_of = {
         family: max((name for name in scores if METHODS[name].family == family), key=scores.__getitem__)

@@ -23,6 +23,7 @@ from benchmarks.methods.steady import ARMS, DRAWS, MORE_DRAWS, TESTS, PlannedTes
 from benchmarks.methods.steady_items import ITEMS, explored_arms
 from benchmarks.methods.steady_tables import count_alike, readme_table
 from benchmarks.methods.steady_tests import arms_with_more_draws, needs_more_draws, run_tests
+from benchmarks.methods.tuning import tuned_setting
 from cdb_video.difficulty.accumulated import accumulated_weights
 from cdb_video.difficulty.schedule import read_schedule
 
@@ -102,6 +103,8 @@ def test_a_draw_runs_every_method_of_the_plan_on_data_of_its_own(study, data_set
     assert [run.method for run in runs[:11]] == [arm.method for arm in ARMS.values()]
     methods = [run.method for run in runs[:11]]
     assert methods.index('balsoftmax') < methods.index('bs_bias')
+    for name in ('cdbs', 'ldam_drw', 'ce', 'balanced'):
+        assert runs[methods.index(name)].setting == tuned_setting(name, data_set)
     tau = {'mini': 1, 'digits': 0.5}[data_set]
     assert runs[methods.index('cdbs')].setting == {'train_dataloader.sampler.tau': tau}
     assert runs[methods.index('cdbw')].setting == {'model.cls_head.loss_cls.tau': 0.5}
