@@ -115,6 +115,7 @@ def diverged_entry(run: Run) -> dict[str, Any]:
         'train_counts': [1] * number,
         'difficulty': None,
         'seconds': 0.0,
+        'cpu_seconds': 0.0,
     }
 
 

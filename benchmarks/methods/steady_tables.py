@@ -86,12 +86,12 @@ def side_by_side(runs: Runs, data: str) -> str:
             label = f'`{name}`' + (f' ({lost} diverged)' if lost else '')
             cells = [percent(by_seed(found, measure).values()) for measure in SHOWN]
             spread = f'{100 * np.std([metric(one, "mean1") for one in found], ddof=1):.1f}' if len(found) > 1 else '-'
-            seconds = f'{np.median([one["seconds"] for one in converged(found)] or [np.nan]):.0f}'
+            seconds = f'{np.median([one["cpu_seconds"] for one in converged(found)] or [np.nan]):.0f}'
             collapsed = [str(sum(map(is_collapsed, found)))] if data == 'mini' else []
             rows.append([label, f'{len(found)} of {len(DRAWS[data])}', *cells, spread, *collapsed, restless(found)])
             rows[-1].append(seconds)
     collapsed_header = ['collapsed'] if data == 'mini' else []
-    header = ['method', 'draws', *SHOWN.values(), 'sd of the mean', *collapsed_header, 'restlessness', 's a run']
+    header = ['method', 'draws', *SHOWN.values(), 'sd of the mean', *collapsed_header, 'restlessness', 'CPU s a run']
     return markdown_table(header, rows) if rows else NOT_YET
 
 

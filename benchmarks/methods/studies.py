@@ -136,7 +136,7 @@ class Studies:
         self._check_draws(EXPLORED_DRAWS)
         for _, arm in explored_arms():
             for seed in self.args.seeds:
-                spent = sum(entry['seconds'] for entry in self._results() if entry.get('study') == EXPLORED)
+                spent = sum(entry['cpu_seconds'] for entry in self._results() if entry.get('study') == EXPLORED)
                 if spent >= EXPLORED_SECONDS:
                     print(f'{spent / 3600:.1f} core hours are spent, and the plan gives no more', flush=True)
                     return

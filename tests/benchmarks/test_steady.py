@@ -51,6 +51,7 @@ def made_up(name, data_set, seed, right, **changes):
         'difficulty': None,
         'restlessness': {'change': 0.2, 'noise': 0.1},
         'seconds': 3600.0,
+        'cpu_seconds': 3600.0,
         'commit': 'abc',
         'machine': MACHINE,
     } | changes
