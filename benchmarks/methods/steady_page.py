@@ -35,7 +35,7 @@ mean not lower by more than 1 point."""
 SIDE = """\
 On the first draws of the plan, 40 to 59 of EGTEA-mini and 40 to 79 of the digits. Restlessness: mean change of a
 class's accuracy from validation to validation, beside what counting so few clips would give alone. Collapsed: at least
-5 classes without a right answer. CPU s a run: processor time, with the two half-runs of cross-fitting where there are."""
+5 classes without a right answer. CPU s a run: with the two half-runs of cross-fitting, where there are."""
 EXPLORED = 'Without tests, on the draws 40 to 44 of EGTEA-mini, in the order of the plan.'
 
 
