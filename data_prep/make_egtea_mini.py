@@ -29,7 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from prep.mini.data_set import make_data_set
 
     arguments = _parse(argv)
-    options = Options(arguments.seed, arguments.size, arguments.scale, pick_codec(), arguments.max_frames)
+    options = Options(
+        arguments.seed,
+        arguments.size,
+        arguments.scale,
+        pick_codec(),
+        arguments.max_frames,
+        arguments.few_sessions,
+    )
     try:
         with sigterm_as_ctrl_c():
             print(make_data_set(arguments.out, options, arguments.workers))
@@ -66,6 +73,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         default=MAX_FRAMES,
         help=f'cut longer clips to this (default: {MAX_FRAMES}); 350 leaves 95 %% of the lengths as EGTEA has them',
+    )
+    add(
+        '--few-sessions',
+        action='store_true',
+        help='let every second verb have its training clips of split 1 from two sessions, validation clips aside: '
+        'counts of clips then promise more than there is to learn from',
     )
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:

@@ -19,6 +19,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / 'benchmarks' / 'results'
+_WRITTEN = ('benchmarks/results', 'benchmarks/methods/frozen.json')
+"""What benchmarks write in the checkout."""
 _PACKAGES = (('numpy',), ('torch',), ('mmengine', 'onedl-mmengine'), ('mmcv-lite', 'mmcv'), ('mmaction2',))
 """Distributions whose versions are recorded; of those that stand for each other the one that is installed."""
 
@@ -81,14 +83,14 @@ def write_results(name: str, args: argparse.Namespace, text: str, numbers: dict[
 
 
 def current_commit() -> str:
-    """The commit of the checkout; '+changes' if files other than results differ from it."""
+    """The commit of the checkout; '+changes' if files differ from it that are neither results nor hashes of data."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(['git', *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     return git('rev-parse', '--short', 'HEAD') + (
-        '+changes' if git('status', '--porcelain', '--', '.', ':!benchmarks/results') else ''
+        '+changes' if git('status', '--porcelain', '--', '.', *(f':!{path}' for path in _WRITTEN)) else ''
     )
 
 

@@ -19,29 +19,38 @@ class Method:
         leaf: Config in configs/egtea/mini.
         family: 'plain', 'difficulty', 'frequency weighting', 'frequency margin', 'frequency sampling', 'combination',
             'two stages', 'no training' or 'all clips'.
+        fixed: What differs from the leaf whatever the setting; `_delete_` in a dict takes the place of the whole one.
         choices: The settings to choose among by tuning; at most `BUDGET`, and one where there is nothing to tune.
         edit: What `tools/edit_classifier.py` does to the first stage, for 'no training'; its strength is chosen on the
             validation set of the run itself.
+        first: The method and setting of the first stage, for 'two stages' and 'no training'.
         joins: Whether it trains on the validation clips too.
         replays: The method whose recorded difficulty it replays, with the setting of that, or ''.
+        cross_fits: Whether it replays cross-fitted difficulty.
+        is_steady: Whether it came with the plan of steady difficulty: neither tuned nor among all methods of the
+            earlier studies.
     """
 
     leaf: str
     family: str
     choices: tuple[Setting, ...] = field(default=({},))
+    fixed: Setting = field(default_factory=dict)
     edit: str = ''
+    first: tuple[str, Setting] = ('ce', {})
     joins: bool = False
     replays: str = ''
+    cross_fits: bool = False
+    is_steady: bool = False
 
     @property
     def needs_first_stage(self) -> bool:
-        """Whether it starts from a run of 'ce' with the same seed."""
+        """Whether it starts from a run of `first` with the same seed."""
         return self.family in ('two stages', 'no training')
 
     @property
     def is_tuned(self) -> bool:
         """Whether tuning runs it: what stands on another run takes a setting from elsewhere."""
-        return not (self.needs_first_stage or self.joins)
+        return not (self.needs_first_stage or self.joins or self.is_steady)
 
 
 BUDGET = 3
@@ -54,6 +63,10 @@ def _of(key: str, values: Iterable[Any], fixed: Mapping[str, Any] | None = None)
 
 _SMOOTH = {f'{HOOK}.momentum': 0.8}
 _TAUS: Sequence[float] = (0.5, 1, 2)
+FACTOR_1: Setting = {f'{LOSS}.logit_adjustment': 1.0}
+"""Balanced softmax as the plan of steady difficulty has it."""
+_MEAN: Setting = {f'{HOOK}.momentum': 'mean'}
+_CDBA: Setting = {'_delete_': True, 'type': 'CDBLoss', 'law': 'accumulated'}
 METHODS = {
     'ce': Method('slowfast_ce', 'plain'),
     'focal': Method('slowfast_focal', 'plain', _of(f'{LOSS}.focal_gamma', (0.5, 1, 2))),
@@ -104,5 +117,41 @@ METHODS = {
         _of(f'{LOSS}.tau', _TAUS, _SMOOTH),
         joins=True,
         replays='cdbw_balsoftmax',
+    ),
+    'cdba': Method(
+        'slowfast_cdbw', 'difficulty', _of(f'{LOSS}.strength', (9,)), fixed={LOSS: _CDBA, **_MEAN}, is_steady=True
+    ),
+    'cdba_full': Method(
+        'slowfast_cdbw',
+        'difficulty',
+        _of(f'{LOSS}.strength', (9,)),
+        fixed={LOSS: {**_CDBA, 'type': 'FullStrengthLoss'}, **_MEAN},
+        is_steady=True,
+    ),
+    'cdbs_accumulated': Method(
+        'slowfast_cdbs',
+        'difficulty',
+        _of(f'{SAMPLER}.strength', (9,)),
+        fixed={SAMPLER: {'_delete_': True, 'type': 'AccumulatedSampler'}, **_MEAN},
+        is_steady=True,
+    ),
+    'bs_cdba': Method(
+        'slowfast_cdbw',
+        'combination',
+        _of(f'{LOSS}.strength', (3,)),
+        fixed={LOSS: {**_CDBA, 'logit_adjustment': 1.0}, **_MEAN},
+        is_steady=True,
+    ),
+    'bs_bias': Method(
+        'slowfast_balsoftmax', 'no training', edit='balance-classes', first=('balsoftmax', FACTOR_1), is_steady=True
+    ),
+    'bs_all_cross_fit': Method(
+        'slowfast_cdbw',
+        'all clips',
+        _of(f'{LOSS}.strength', (3,)),
+        fixed={LOSS: {**_CDBA, 'logit_adjustment': 1.0}},
+        joins=True,
+        cross_fits=True,
+        is_steady=True,
     ),
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from cdb_video_files.lists import read_frame_list
 FROZEN = REPOSITORY / 'benchmarks' / 'methods' / 'frozen.json'
 """SHA-256 of what was drawn, by data set and its seed."""
 DATA = ('digits', 'mini')
+FEW_SESSIONS, NATURAL = 'few sessions', 'natural hold-out'
+VARIANTS = (FEW_SESSIONS, NATURAL)
+"""Of EGTEA-mini: half of the verbs have their training clips from two sessions each; a fifth of the training clips of
+every class is held out in the place of the balanced validation clips."""
 PARTS = ('train', 'val', 'test')
 FRAMES_NAME, PLACES_NAME = 'frames.npy', 'frame_places.json'
 NUM_FRAMES = 16
@@ -40,6 +45,7 @@ class Place:
         sha256: Of its content.
         imbalance: Largest class over smallest, for digits; 0 = as it is.
         val_clips: Validation clips per class, for digits; 0 = as they are.
+        variant: '', or one of `VARIANTS`, of EGTEA-mini.
     """
 
     data: str
@@ -48,12 +54,15 @@ class Place:
     sha256: str
     imbalance: int = 0
     val_clips: int = 0
+    variant: str = ''
 
     @property
     def named(self) -> dict[str, Any]:
         """What tells it from others, without its folder."""
         named: dict[str, Any] = {'data': self.data, 'data_seed': self.data_seed}
-        return named | ({'imbalance': self.imbalance, 'val_clips': self.val_clips} if self.data == 'digits' else {})
+        if self.data == 'digits':
+            named |= {'imbalance': self.imbalance, 'val_clips': self.val_clips}
+        return named | ({'variant': self.variant} if self.variant else {})
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,33 +76,62 @@ class Place:
         }
 
 
-def make_place(data: str, data_seed: int, folder: Path, imbalance: int = 60, val_clips: int = 20) -> Place:
+def named_place(data: str, data_seed: int, imbalance: int = 60, val_clips: int = 20, variant: str = '') -> Place:
+    """A data set by what tells it from others; it need not be there."""
+    limits = (imbalance, val_clips) if data == 'digits' else (0, 0)
+    return Place(data, data_seed, '', '', *limits, variant)
+
+
+def make_place(
+    data: str, data_seed: int, folder: Path, imbalance: int = 60, val_clips: int = 20, variant: str = ''
+) -> Place:
     """Make the data set if it is not there, and see that it is the frozen one.
 
     Raises:
         ValueError: If its content is not that of `FROZEN`.
     """
-    root = folder / f'{data}_{data_seed}'
-    sha256 = (_make_digits if data == 'digits' else _make_mini)(root, data_seed)
+    drawn = variant if variant == FEW_SESSIONS else ''
+    root = folder / '_'.join([data, *drawn.split(), str(data_seed)])
+    sha256 = _make_digits(root, data_seed) if data == 'digits' else _make_mini(root, data_seed, drawn)
     if not (root / FRAMES_NAME).is_file():
         # Decoders leave threads behind, and who forks with threads may wait for ever.
         _keep_frames_alone(data, root)
-    frozen = json.loads(FROZEN.read_text()).get(f'{data} {data_seed}') if FROZEN.exists() else None
+    place = replace(named_place(data, data_seed, imbalance, val_clips, variant), root=str(root), sha256=sha256)
+    frozen = _read_frozen().get(frozen_name(place))
     if frozen is not None and frozen != sha256:
         raise ValueError(
             f'{root} has content {sha256}, and {FROZEN.name} says {frozen}: results on other clips cannot be compared. '
             'Delete the folder to make it anew; if it stays so, numpy or OpenCV draw otherwise here: use the versions '
             'that the results name'
         )
-    limits = (imbalance, val_clips) if data == 'digits' else (0, 0)
-    return Place(data, data_seed, str(root), sha256, *limits)
+    return place
+
+
+def frozen_name(place: Place) -> str:
+    """What `FROZEN` calls a data set: those that differ only in what of it is read have one name."""
+    drawn = f'{FEW_SESSIONS} ' if place.variant == FEW_SESSIONS else ''
+    return f'{place.data} {drawn}{place.data_seed}'
+
+
+def _read_frozen() -> dict[str, str]:
+    if not FROZEN.exists():
+        return {}
+    with FROZEN.open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return dict(json.load(file))
 
 
 def freeze(places: Iterable[Place]) -> None:
-    """Add the content of data sets to `FROZEN`."""
-    frozen = json.loads(FROZEN.read_text()) if FROZEN.exists() else {}
-    frozen |= {f'{place.data} {place.data_seed}': place.sha256 for place in places}
-    FROZEN.write_text(json.dumps(frozen, indent=1) + '\n')
+    """Add the content of data sets to `FROZEN`, each when it is there; several processes may do so at once."""
+    for place in places:
+        with FROZEN.open('a+') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            known = json.loads(file.read() or '{}')
+            if known.get(frozen_name(place)) != place.sha256:
+                text = json.dumps(known | {frozen_name(place): place.sha256}, indent=1) + '\n'
+                file.truncate(0)
+                file.write(text)
 
 
 def _make_digits(root: Path, seed: int) -> str:
@@ -103,11 +141,12 @@ def _make_digits(root: Path, seed: int) -> str:
     return str(json.loads(manifest.read_text())['sha256_drawn'])
 
 
-def _make_mini(root: Path, seed: int) -> str:
+def _make_mini(root: Path, seed: int, variant: str) -> str:
     """EGTEA-mini with frames and verb lists, as the quickstart has it; the hash is of the frames and lists."""
     done = root / 'sha256.txt'
     if not done.is_file():
-        data_prep.run('make_egtea_mini', '--out', root, '--seed', seed)
+        options = ['--few-sessions'] if variant == FEW_SESSIONS else []
+        data_prep.run('make_egtea_mini', '--out', root, '--seed', seed, *options)
         data_prep.run('extract_frames', '--data-root', root)
         data_prep.run('build_lists', '--data-root', root, *data_prep.VERB_LISTS)
         done.write_text(_digest(root))

@@ -21,7 +21,8 @@ from mmengine.registry import init_default_scope
 from benchmarks.harness.measuring import spread, take_turns
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.methods.data import DATA, Place, make_place
-from benchmarks.methods.training import Run, build_config, import_hosts, make_runner
+from benchmarks.methods.run_config import Run, build_config
+from benchmarks.methods.runner import import_hosts, make_runner
 from benchmarks.methods.tuning import tuned_setting
 
 METHODS = {'ce': 'once, at the end', 'cdbw': 'after every epoch', 'cdbw_online': 'online; a validation at the end'}

@@ -1,14 +1,15 @@
-"""Render docs/methods/all_results.md and its pictures from the runs in results/methods.jsonl.
+"""Render the pages of results and their pictures from the runs in results/methods.jsonl.
 
     python -m benchmarks.methods.page
 
-The page is made anew from all runs that there are, and says how many; see docs/methods/plan.md for what was planned.
+docs/methods/all_results.md has the runs of the earlier studies, docs/methods/steady_results.md those of steady
+difficulty. They are made anew from all runs that there are, and say how many; see docs/methods/plan.md for what was
+planned.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from benchmarks.methods.comparisons import (
     without_validation,
 )
 from benchmarks.methods.pictures import draw
-from benchmarks.methods.results import RESULTS_NAME, Runs, converged, is_tuned, read_results
-from benchmarks.methods.tables import NAMES, all_methods, correlation, curves, stronger, tuning_of
+from benchmarks.methods.results import RESULTS_NAME, Runs, is_tuned, read_results
+from benchmarks.methods.steady import STUDIES
+from benchmarks.methods.steady_page import render_steady
+from benchmarks.methods.tables import NAMES, all_methods, correlation, curves, origin_of, stronger, tuning_of
 
 PLANNED = 8
 """Primary comparisons: four on each data set."""
@@ -60,19 +63,6 @@ on the same clips. `_replayed` and `_all` have 471 clips in place of 271, of whi
 hardly long-tailed any more, and take more steps: only what is compared with `_all` differs in the method alone."""
 
 
-def origin_of(runs: Runs) -> str:
-    """Where the numbers come from."""
-    origin: dict[tuple[str, str], int] = defaultdict(int)
-    for entry in runs.entries:
-        machine = entry['machine']
-        origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
-    hours = sum(entry['seconds'] for entry in runs.entries) / 3600
-    commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
-    lost = len(runs.entries) - len(converged(runs.entries))
-    said = f'{lost} diverged twice, and count as chance' if lost else 'none diverged'
-    return f'{len(runs.entries)} runs, {hours:.1f} hours on one core each; {said}.\n\n{commits}'
-
-
 def render(runs: Runs, pictures: Sequence[str]) -> str:
     """The page."""
     known = [data for data in NAMES if is_tuned(data)]
@@ -106,17 +96,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     parser = command_parser(__spec__, __doc__)
     parser.add_argument('--results', type=Path, default=RESULTS / RESULTS_NAME)
-    parser.add_argument('--out', type=Path, default=REPOSITORY / 'docs/methods/all_results.md')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=REPOSITORY / 'docs/methods/all_results.md',
+        help='page of the earlier studies; steady_results.md is written beside it (default: %(default)s)',
+    )
     args = parser.parse_args(argv)
+    steady_out = args.out.with_name('steady_results.md')
     try:
-        runs = Runs(read_results(args.results).values())
+        entries = list(read_results(args.results).values())
+        runs, steady = (
+            Runs(entry for entry in entries if (entry.get('study') in STUDIES) == is_steady)
+            for is_steady in (False, True)
+        )
         images = args.out.parent / 'images'
         images.mkdir(parents=True, exist_ok=True)
         args.out.write_text(render(runs, draw(runs, images)), encoding='utf-8')
+        steady_out.write_text(render_steady(steady), encoding='utf-8')
     except (OSError, ValueError) as error:
         print(f'{args.module}: {error}', file=sys.stderr)
         return 2
-    print(f'wrote {args.out}: {len(runs.entries)} runs')
+    print(f'wrote {args.out}: {len(runs.entries)} runs; {steady_out}: {len(steady.entries)} runs')
     return 0
 
 

@@ -80,9 +80,9 @@ class Runs:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = [entry for entry in entries if entry['seed'] < FIRST_TUNING_SEED]
 
-    def of(self, data: str, method: str, setting: dict[str, Any], **limits: int) -> list[Entry]:
-        """Runs of one setting on one data set, by seed."""
-        wanted = (MAIN | limits) if data == 'digits' else {}
+    def of(self, data: str, method: str, setting: dict[str, Any], **limits: Any) -> list[Entry]:
+        """Runs of one setting on one data set, by seed; `limits` are imbalance, val_clips and variant."""
+        wanted = {'variant': '', **(MAIN if data == 'digits' else {}), **limits}
         found = [
             entry
             for entry in self.entries
@@ -90,7 +90,7 @@ class Runs:
             and entry['method'] == method
             and entry['setting'] == _plain(setting)
             and entry['data_seed'] == data_seed_of(data, entry['seed'])
-            and all(entry[key] == value for key, value in wanted.items())
+            and all(entry.get(key, '') == value for key, value in wanted.items())
         ]
         return sorted(found, key=lambda entry: entry['seed'])
 

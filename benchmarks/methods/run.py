@@ -16,10 +16,14 @@ STUDY is one of those in docs/methods/plan.md, which was written before the firs
     confirm      the best combination of 'exploratory', balanced softmax and LDAM-DRW (--seeds 20-29, data drawn anew
                  for each); on EGTEA-mini also CDB-W, CDB-S and class-balanced sampling
     factors      balanced softmax with and without CDB-W at the same factors (--seeds 20-29)
+    steady       the methods of the plan of steady difficulty, draw by draw (--seeds 40-79 of the digits, 40-59 of
+                 EGTEA-mini, and 60-79 for the comparisons that the plan gives more draws)
+    steady_exploratory  what that plan explores, at most 5 core hours (--data mini --seeds 40-44)
 
 Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
-repeated, so that the same command goes on where it stopped; every run is written down when it ends. Exit code 1
-if a run failed twice; the others are done.
+repeated, so that the same command goes on where it stopped; every run is written down when it ends. The studies of
+steady difficulty draw the data of a seed when its first run begins, and freeze it. Exit code 1 if a run failed twice;
+the others are done.
 """
 
 from __future__ import annotations
@@ -31,7 +35,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -40,8 +45,11 @@ from benchmarks.harness.results import REPOSITORY, RESULTS, command_parser, curr
 from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.data import DATA, freeze, make_place
 from benchmarks.methods.results import RESULTS_NAME, end_last_line, read_results
+from benchmarks.methods.run_config import Run
+from benchmarks.methods.runner import import_hosts
+from benchmarks.methods.steady import STUDIES
 from benchmarks.methods.studies import Studies
-from benchmarks.methods.training import Run, import_hosts, play
+from benchmarks.methods.training import play
 from benchmarks.methods.tuning import TUNED, choose
 
 DIVERGED = 3
@@ -49,22 +57,29 @@ DIVERGED = 3
 NUM_CLASSES = {'digits': 10, 'mini': 19}
 
 
-def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
+def work_off(runs: Iterable[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
     """Play runs in processes of their own, `jobs` at a time; returns how many failed.
 
+    Runs are asked for when a process is free for them.
     A run that fails is repeated once. If it diverged both times it is kept with the accuracy of chance, as the plan has
     it; any other error says nothing of its method, so it is not kept, and the same command tries again.
     """
-    context, queue = multiprocessing.get_context('fork'), list(runs)
+    context, coming = multiprocessing.get_context('fork'), iter(runs)
+    again: list[Run] = []
     repeated: set[str] = set()
     active: dict[int, tuple[Run, Any, Path]] = {}
     failed = 0
-    while queue or active:
-        while queue and len(active) < args.jobs:
-            run, out = queue.pop(0), args.folder / f'result_{time.monotonic_ns()}.json'
+    while True:
+        while len(active) < args.jobs:
+            run = again.pop() if again else next(coming, None)
+            if run is None:
+                break
+            out = args.folder / f'result_{time.monotonic_ns()}.json'
             process = context.Process(target=_play_alone, args=(run, args.folder, out))
             process.start()
             active[process.sentinel] = (run, process, out)
+        if not active:
+            return failed
         for sentinel in wait(list(active)):
             run, process, out = active.pop(sentinel)  # type: ignore[arg-type]
             process.join()
@@ -72,7 +87,7 @@ def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict
                 print(f'FAILED {run.key}: exit code {process.exitcode}, see {out.with_suffix(".log")}', flush=True)
                 if run.key not in repeated:
                     repeated.add(run.key)
-                    queue.insert(0, run)
+                    again.append(run)
                 elif process.exitcode == DIVERGED:
                     keep({'key': run.key, **diverged_entry(run)})
                 else:
@@ -81,7 +96,6 @@ def work_off(runs: Sequence[Run], args: argparse.Namespace, keep: Callable[[dict
             keep({'key': run.key, **json.loads(out.read_text())})
             out.unlink()
             out.with_suffix('.log').unlink()
-    return failed
 
 
 def diverged_entry(run: Run) -> dict[str, Any]:
@@ -101,6 +115,7 @@ def diverged_entry(run: Run) -> dict[str, Any]:
         'train_counts': [1] * number,
         'difficulty': None,
         'seconds': 0.0,
+        'cpu_seconds': 0.0,
     }
 
 
@@ -134,15 +149,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     for folder in (args.folder / 'first_stages', args.out):
         folder.mkdir(parents=True, exist_ok=True)
-    runs = list(getattr(Studies(args), args.study)())
-    if args.epochs is not None:
-        runs = [Run(r.method, r.seed, r.place, {**r.setting, 'train_cfg.max_epochs': args.epochs}) for r in runs]
     end_last_line(path)
-    done = read_results(path)
-    todo = list({run.key: run for run in runs if run.key not in done}.values())
-    print(f'{args.study}: {len(runs)} runs, {len(todo)} to do', flush=True)
+    runs: Iterable[Run] = _at_length(getattr(Studies(args), args.study)(), args.epochs)
+    todo: Iterable[Run] = _to_do(runs, path)
+    if args.study not in STUDIES:  # whose data are drawn when a run begins
+        runs = list(runs)
+        todo = list(_to_do(runs, path))
+        print(f'{args.study}: {len(runs)} runs, {len(todo)} to do', flush=True)
     import_hosts()
     return 1 if work_off(todo, args, _keeper(args.study, path)) else 0
+
+
+def _to_do(runs: Iterable[Run], path: Path) -> Iterator[Run]:
+    """Those that the results do not have, each once."""
+    done = set(read_results(path))
+    for run in runs:
+        if run.key not in done:
+            done.add(run.key)
+            yield run
+
+
+def _at_length(runs: Iterable[Run], epochs: int | None) -> Iterator[Run]:
+    """The runs; with as many epochs, if that is given."""
+    for run in runs:
+        yield run if epochs is None else replace(run, setting={**run.setting, 'train_cfg.max_epochs': epochs})
 
 
 def _parser() -> argparse.ArgumentParser:

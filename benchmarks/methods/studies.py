@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.methods.catalogue import HOOK, LOSS, METHODS, SAMPLER, Setting
-from benchmarks.methods.data import make_place
-from benchmarks.methods.results import RESULTS_NAME, read_results
-from benchmarks.methods.training import Run
+from benchmarks.methods.data import freeze, make_place, named_place
+from benchmarks.methods.results import RESULTS_NAME, Runs, read_results
+from benchmarks.methods.run_config import Run
+from benchmarks.methods.steady import (
+    ARMS,
+    DRAWS,
+    EXPLORED,
+    EXPLORED_DRAWS,
+    EXPLORED_SECONDS,
+    MORE_DRAWS,
+    Arm,
+)
+from benchmarks.methods.steady_items import explored_arms
+from benchmarks.methods.steady_tests import arms_with_more_draws
 from benchmarks.methods.tuning import (
     COMPARED_FAMILIES,
     CONFIRMED_ON_DIGITS,
@@ -34,7 +48,7 @@ class Studies:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
 
-    def _place(self, seed: int, **limits: int) -> Any:
+    def _place(self, seed: int, **limits: Any) -> Any:
         return make_place(self.args.data, data_seed_of(self.args.data, seed), self.args.folder, **limits)
 
     def _check_fresh(self) -> None:
@@ -63,7 +77,8 @@ class Studies:
 
     def exploratory(self) -> Iterator[Run]:
         """All methods."""
-        whole = [name for name, method in METHODS.items() if self.args.data == 'digits' or not method.joins]
+        earlier = {name: method for name, method in METHODS.items() if not method.is_steady}
+        whole = [name for name, method in earlier.items() if self.args.data == 'digits' or not method.joins]
         yield from self._runs(whole)
 
     def imbalance(self) -> Iterator[Run]:
@@ -101,6 +116,63 @@ class Studies:
             for method in ('balsoftmax', CONFIRMED_ON_DIGITS):
                 for factor in FACTORS:
                     yield Run(method, seed, self._place(seed), with_factor(method, self.args.data, factor))
+
+    def steady(self) -> Iterator[Run]:
+        """The plan of steady difficulty, draw by draw; more draws of EGTEA-mini for what the plan gives them to."""
+        planned, more = DRAWS[self.args.data], range(0)
+        arms_of_more: frozenset[str] = frozenset()
+        if self.args.data == 'mini' and any(seed in MORE_DRAWS for seed in self.args.seeds):
+            arms_of_more, more = arms_with_more_draws(Runs(self._results())), MORE_DRAWS
+        self._check_draws(planned, more)
+        for seed in self.args.seeds:
+            for name, arm in ARMS.items():
+                if seed not in more or name in arms_of_more:
+                    yield from self._run_of(arm, seed)
+
+    def steady_exploratory(self) -> Iterator[Run]:
+        """What the plan of steady difficulty explores, question by question, until its time is up."""
+        if self.args.data != 'mini':
+            raise ValueError(f'--data {self.args.data}: this study is on EGTEA-mini, give --data mini')
+        self._check_draws(EXPLORED_DRAWS)
+        for _, arm in explored_arms():
+            for seed in self.args.seeds:
+                spent = sum(entry['cpu_seconds'] for entry in self._results() if entry.get('study') == EXPLORED)
+                if spent >= EXPLORED_SECONDS:
+                    print(f'{spent / 3600:.1f} core hours are spent, and the plan gives no more', flush=True)
+                    return
+                yield from self._run_of(arm, seed)
+
+    def _results(self) -> list[dict[str, Any]]:
+        return list(read_results(self.args.out / RESULTS_NAME).values())
+
+    @cached_property
+    def _done(self) -> set[str]:
+        """Keys of the runs that were done when the study began."""
+        return {entry['key'] for entry in self._results()}
+
+    def _check_draws(self, *planned: range) -> None:
+        """Raise a ValueError for seeds that the plan does not have; those of the tuning are for trying, elsewhere."""
+        known = {seed for draws in planned for seed in draws}
+        strange = [seed for seed in self.args.seeds if seed not in known and seed < FIRST_TUNING_SEED]
+        if strange:
+            named = ' and '.join(f'{draws[0]}-{draws[-1]}' for draws in planned if draws)
+            raise ValueError(f'--seeds: the plan has {named} on {self.args.data}, got {strange}')
+        tried = [seed for seed in self.args.seeds if seed >= FIRST_TUNING_SEED]
+        if tried and self.args.out == RESULTS:
+            raise ValueError(f'--seeds: {tried} are for trying; give another folder for their results with --out')
+
+    def _run_of(self, arm: Arm, seed: int) -> Iterator[Run]:
+        """The run of an arm, unless it is done; on data that are drawn now, and frozen before the first training."""
+        if self.args.methods and arm.method not in self.args.methods:
+            return
+        named = named_place(self.args.data, data_seed_of(self.args.data, seed), variant=arm.variant)
+        run = Run(arm.method, seed, named, arm.setting_on(self.args.data))
+        if run.key in self._done:
+            return
+        place = self._place(seed, variant=arm.variant)
+        if seed < FIRST_TUNING_SEED:
+            freeze([place])
+        yield replace(run, place=place)
 
     def _varied(self, settings: Sequence[Setting], val_clips: Sequence[int] = (20,)) -> Iterator[Run]:
         for seed in self.args.seeds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -189,3 +190,16 @@ def stronger(runs: Runs) -> str:
         f'### Imbalance {number}\n\n{overview(runs, "digits", primary_methods("digits"), imbalance=number)}'
         for number in (10, 100)
     )
+
+
+def origin_of(runs: Runs) -> str:
+    """Where the numbers come from."""
+    origin: dict[tuple[str, str], int] = defaultdict(int)
+    for entry in runs.entries:
+        machine = entry['machine']
+        origin[entry['commit'], f'{machine["cores"]} cores {machine["processor"]}, torch {machine["torch"]}'] += 1
+    hours = sum(entry['seconds'] for entry in runs.entries) / 3600
+    commits = '\n'.join(f'- {number} runs at {commit} on {where}' for (commit, where), number in origin.items())
+    lost = len(runs.entries) - len(converged(runs.entries))
+    said = f'{lost} diverged twice, and count as chance' if lost else 'none diverged'
+    return f'{len(runs.entries)} runs, {hours:.1f} hours on one core each; {said}.\n\n{commits}'

@@ -23,7 +23,7 @@ from benchmarks.methods import run as runs_of_methods
 from benchmarks.methods.catalogue import BUDGET, LOSS, METHODS
 from benchmarks.methods.data import Place, keep_frames
 from benchmarks.methods.results import end_last_line, metric, read_results
-from benchmarks.methods.training import CONFIGS, Run, build_config
+from benchmarks.methods.run_config import CONFIGS, Run, build_config
 
 pytestmark = pytest.mark.training
 

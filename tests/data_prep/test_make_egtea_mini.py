@@ -147,6 +147,19 @@ def test_another_cut_changes_the_clips_beyond_it_and_no_others(plan):
         assert (long.annotation.verb, long.annotation.nouns) == (clip.annotation.verb, clip.annotation.nouns)
 
 
+def test_few_sessions_are_those_of_every_second_verb_and_of_training_clips_alone(plan):
+    narrow = make_plan(seed=0, few_sessions=True)
+    pairs = list(zip(plan.clips, narrow.clips, strict=True))
+    assert all((a.index, a.test_splits, a.num_frames) == (b.index, b.test_splits, b.num_frames) for a, b in pairs)
+    assert all((a.annotation.verb, a.annotation.nouns) == (b.annotation.verb, b.annotation.nouns) for a, b in pairs)
+    for verb in range(1, 20):
+        train, test = ([a.clip for a in narrow.split(1, part) if a.verb == verb] for part in ('train', 'test'))
+        sessions = {clip.session for clip in train if clip.subject not in HOLD_OUT}
+        assert (len(sessions) <= 2) == (verb % 2 == 0)
+        assert len({clip.session for clip in train if clip.subject in HOLD_OUT}) > 2
+        assert len({clip.session for clip in test}) > 10
+
+
 def test_another_seed_gives_another_plan_of_the_same_sizes(plan):
     other = make_plan(seed=1)
     assert len(other.clips) == len(plan.clips)
@@ -314,10 +327,12 @@ def test_a_set_with_another_cut_has_its_lengths_and_is_not_taken_for_the_usual_o
     lengths = [_frames(path) for path in out.rglob('*.mp4')]
     assert 64 < max(lengths) <= 90
     assert json.loads((out / data_set.MANIFEST).read_text())['options']['max_frames'] == 90
-    # The usual cut is not stated, so that sets made before there was another are still known.
-    assert 'max_frames' not in json.loads((tiny / data_set.MANIFEST).read_text())['options']
+    # What came later is not stated at its usual value, so that sets made before are still known.
+    assert not {'max_frames', 'few_sessions'} & json.loads((tiny / data_set.MANIFEST).read_text())['options'].keys()
     assert main(['--out', str(tiny), *TINY, '--max-frames', '90']) == 2
     assert "'max_frames': 90" in capsys.readouterr().err
+    assert main(['--out', str(tiny), *TINY, '--few-sessions']) == 2
+    assert "'few_sessions': True" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('text', ['{', '[]', '{"data_set": "other"}'])

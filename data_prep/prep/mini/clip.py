@@ -29,6 +29,7 @@ class Options:
         scale: Factor on the number of clips, in (0, 1].
         codec: PyAV's name of the encoder.
         max_frames: Length at which longer clips are cut, at least MIN_FRAMES.
+        few_sessions: Whether every second verb has its training clips from two sessions; see `make_plan`.
     """
 
     seed: int
@@ -36,6 +37,7 @@ class Options:
     scale: float
     codec: str
     max_frames: int = MAX_FRAMES
+    few_sessions: bool = False
 
 
 @dataclass(frozen=True)

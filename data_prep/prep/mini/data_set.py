@@ -41,7 +41,7 @@ def make_data_set(out: Path, options: Options, workers: int) -> str:
             touched then.
     """
     known = check_folder(out, options)
-    plan = make_plan(options.seed, options.scale, options.max_frames)
+    plan = make_plan(options.seed, options.scale, options.max_frames, options.few_sessions)
     all_jobs = _make_jobs(plan, out, options)
     jobs = [job for job in all_jobs if not job.path.exists() or job.path.stat().st_size == 0]
     annotations = [out / ANNOTATIONS / name for name in _annotation_names()]
@@ -209,10 +209,11 @@ def _write_annotations(folder: Path, plan: Plan) -> None:
 
 
 def _stated(options: Options) -> dict[str, Any]:
-    """The options as the manifest states them: the usual cut is left out, as in sets made before there was another."""
+    """The options as the manifest states them: what came later is left out at its usual value, as in older sets."""
     stated = asdict(options)
-    if options.max_frames == MAX_FRAMES:
-        del stated['max_frames']
+    for name, usual in (('max_frames', MAX_FRAMES), ('few_sessions', False)):
+        if stated[name] == usual:
+            del stated[name]
     return stated
 
 

@@ -216,7 +216,21 @@ def draw_lengths(count: int, rng: np.random.Generator, max_frames: int = MAX_FRA
     return [int(length) for length in np.rint(np.minimum(lengths, max_frames))]
 
 
-def make_plan(seed: int, scale: float = 1.0, max_frames: int = MAX_FRAMES) -> Plan:
+def _narrow_sessions(
+    session_of: dict[int, _Session],
+    places: list[tuple[_Group, int]],
+    sessions: list[_Session],
+    rng: np.random.Generator,
+) -> None:
+    """Let every second verb have its training clips of split 1 by other subjects from two sessions, in place."""
+    for verb in range(2, len(VERBS) + 1, 2):
+        two = rng.choice(len(sessions), 2, replace=False)
+        for index, (group, position) in enumerate(places):
+            if group.verb == verb and not group.hold_out and 1 in _train_splits(position, group):
+                session_of[index] = sessions[two[rng.integers(2)]]
+
+
+def make_plan(seed: int, scale: float = 1.0, max_frames: int = MAX_FRAMES, few_sessions: bool = False) -> Plan:
     """Decide on all clips, their names, ids and splits.
 
     Args:
@@ -224,6 +238,8 @@ def make_plan(seed: int, scale: float = 1.0, max_frames: int = MAX_FRAMES) -> Pl
         scale: Factor on every count; at least 2 train, val and test clips per verb remain.
         max_frames: Length of the longest clip; with the same seed and scale, clips that are shorter than both of
             two such cuts are as long under the one as under the other.
+        few_sessions: Whether every second verb has the training clips of split 1 by other subjects from two sessions;
+            which and where all clips are but for that is as without.
     """
     rng = np.random.default_rng([seed, 0])
     nouns = _nouns_of_verbs(scale, rng)
@@ -243,6 +259,8 @@ def make_plan(seed: int, scale: float = 1.0, max_frames: int = MAX_FRAMES) -> Pl
         choices = sessions[places[index][0].hold_out]
         session_of[index] = choices[rng.integers(len(choices))]
         gaps[index] = int(rng.integers(24, 240))
+    if few_sessions:
+        _narrow_sessions(session_of, places, sessions[False], np.random.default_rng([seed, 3]))
     held_out = {i: _train_splits(position, group) for i, (group, position) in enumerate(places) if group.hold_out}
     _cover_subjects(session_of, held_out, sessions[True])
     clock = _Clock()
