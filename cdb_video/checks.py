@@ -7,6 +7,12 @@ import numbers
 from typing import Any
 
 DYNAMIC_TAUS = ('dynamic', 'dynamic-egtea')
+MEAN = 'mean'
+"""The momentum of a difficulty that is the mean over all validations so far."""
+MEASURES = ('accuracy', 'probability')
+"""What of a class its difficulty is 1 minus."""
+LAWS = ('power', 'accumulated')
+"""How `CDBLoss` turns difficulty into weights: as the papers do, or ours."""
 
 
 def check_not_negative(**values: Any) -> None:
@@ -87,10 +93,28 @@ def check_smoothing(prior_count: Any, momentum: Any, min_difficulty: Any) -> Non
     """Raise a ValueError unless the options of `class_difficulty` are in their ranges."""
     if not _is_number(prior_count) or not 0 <= prior_count < math.inf:
         raise ValueError(f'prior_count={prior_count!r}: must be a finite number >= 0 (0 = off)')
-    if not _is_number(momentum) or not 0 <= momentum < 1:
-        raise ValueError(f'momentum={momentum!r}: must be in [0, 1) (0 = off; 1 would never learn)')
+    if momentum != MEAN and (not _is_number(momentum) or not 0 <= momentum < 1):
+        raise ValueError(
+            f'momentum={momentum!r}: must be in [0, 1) (0 = off; 1 would never learn), or {MEAN!r} (all validations so '
+            'far count alike)'
+        )
     if not _is_number(min_difficulty) or not 0 <= min_difficulty <= 1:
         raise ValueError(f'min_difficulty={min_difficulty!r}: must be in [0, 1] (0 = off)')
+
+
+def check_measure(measure: Any) -> None:
+    """Raise a ValueError unless `measure` is one of `MEASURES`."""
+    if measure not in MEASURES:
+        raise ValueError(
+            f"measure={measure!r}: must be 'accuracy' (d = 1 - the share of clips told rightly, the papers') or "
+            "'probability' (d = 1 - the mean probability of the true class)"
+        )
+
+
+def check_law(law: Any) -> None:
+    """Raise a ValueError unless `law` is one of `LAWS`."""
+    if law not in LAWS:
+        raise ValueError(f"law={law!r}: must be 'power' (w ~ d^tau, the papers') or 'accumulated' (w ~ exp(s d), ours)")
 
 
 def check_begin(begin: Any, name: str = 'begin') -> None:

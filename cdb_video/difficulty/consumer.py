@@ -5,8 +5,9 @@ A consumer is any part of a model, or a sampler, with one of these methods; `Cla
     set_class_difficulty(difficulty, accuracy)    after every validation
     set_class_prior(prior)                        before training, and where the sampler's law changes
     set_progress(epoch, max_epochs)               before every epoch
+    set_validations(done, planned)                before every set_class_difficulty
 
-What it derived is recorded if it says so: `class_weight` or `class_probability`, (C,), and `tau_`.
+What it derived is recorded if it says so: `class_weight` or `class_probability`, (C,), and `tau_` or `strength_`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Protocol, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cdb_video.checks import check_begin, check_tau_or_ramp, is_ramp
+from cdb_video.checks import check_begin, check_not_negative, check_tau_or_ramp, is_ramp
+from cdb_video.difficulty.accumulated import share_of_validations
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.tau import Progress, TauOrRamp, tau_now
 
@@ -55,6 +57,13 @@ class TakesProgress(Protocol):
         """Take the epochs done, and of how many."""
 
 
+class TakesValidations(Protocol):
+    """Acts more strongly the more of its validations a run has made."""
+
+    def set_validations(self, done: int, planned: int) -> None:
+        """Take how many validations are behind the difficulty, and how many the run will have made at its end."""
+
+
 def takes_difficulty(part: Any) -> TypeGuard[TakesDifficulty]:
     """Whether a part has `set_class_difficulty`."""
     # Not isinstance of a runtime protocol, which from Python 3.12 on does not see what a wrapper forwards.
@@ -71,6 +80,17 @@ def takes_progress(part: Any) -> TypeGuard[TakesProgress]:
     return hasattr(part, 'set_progress')
 
 
+def takes_validations(part: Any) -> TypeGuard[TakesValidations]:
+    """Whether a part has `set_validations`."""
+    return hasattr(part, 'set_validations')
+
+
+def acts_by_difficulty(part: Any) -> bool:
+    """Whether a part that takes a difficulty does anything with it: not with tau=0 or strength=0."""
+    own = getattr(part, 'acts_by_difficulty', None)
+    return getattr(part, 'tau', None) != 0 if own is None else bool(own)
+
+
 def has_class_law(part: Any) -> bool:
     """Whether a part is a sampler that says with which probability it draws every class."""
     return hasattr(part, 'class_probability')
@@ -79,30 +99,38 @@ def has_class_law(part: Any) -> bool:
 class DifficultyInput:
     """The difficulty that a consumer was handed last, and the exponent at which it acts in this epoch.
 
-    The one place for `tau`, `begin`, the epoch and the last measurement of `CDBLoss`, `CDBSampler` and those that
-    detection adds. A consumer gives it a function that derives weights or a law; what that function refuses changes
-    nothing. An example, with tau (0, 2) over 3 epochs: the same difficulty acts with the exponents 0, 1 and 2.
+    The one place for `tau` or `strength`, `begin`, the epoch, the share of the validations and the last measurement of
+    `CDBLoss`, `CDBSampler` and those that detection adds. A consumer gives it a function that derives weights or a law;
+    what that function refuses changes nothing. An example, with tau (0, 2) over 3 epochs: the same difficulty acts with
+    the exponents 0, 1 and 2.
 
     Args:
-        tau: As `CDBLoss` takes it.
+        tau: As `CDBLoss` takes it; not read where `strength` is given.
         begin: As `CDBLoss` takes it.
+        strength: kappa of the accumulated law, so that the exponent is kappa times the share of the validations that
+            are done; None = the exponent is tau.
 
     Attributes:
         tau: The argument.
         begin: The argument.
-        tau_: The exponent in use; None before the first difficulty.
+        strength: The argument.
+        exponent: That in use; None before the first difficulty.
 
     Raises:
-        ValueError: If `tau` or `begin` is out of its range.
+        ValueError: If an argument is out of its range.
     """
 
-    def __init__(self, tau: TauOrRamp, begin: float) -> None:
+    def __init__(self, tau: TauOrRamp, begin: float, strength: float | None = None) -> None:
         check_tau_or_ramp(tau)
         check_begin(begin)
+        if strength is not None:
+            check_not_negative(strength=strength)
         self.tau = tau
         self.begin = begin
-        self.tau_: float | None = None
+        self.strength = strength
+        self.exponent: float | None = None
         self._progress = Progress()
+        self._share = 0.0
         self._difficulty: FloatVector | None = None
         self._accuracy: FloatVector | None = None
         self._warned = False
@@ -110,7 +138,12 @@ class DifficultyInput:
     @property
     def follows_progress(self) -> bool:
         """Whether what is derived changes with the epoch, beside the difficulty."""
-        return self.begin != 0 or is_ramp(self.tau)
+        return self.begin != 0 or (self.strength is None and is_ramp(self.tau))
+
+    @property
+    def acts(self) -> bool:
+        """Whether the difficulty ever acts."""
+        return (self.tau if self.strength is None else self.strength) != 0
 
     @property
     def has_begun(self) -> bool:
@@ -120,7 +153,7 @@ class DifficultyInput:
     @property
     def is_awaited(self) -> bool:
         """Whether no difficulty has come yet, one would act, and nobody was told: then `warn_undriven` is due."""
-        return self.tau_ is None and self.tau != 0 and not self._warned
+        return self.exponent is None and self.acts and not self._warned
 
     def take(self, difficulty: ArrayLike, accuracy: ArrayLike | None, derive: Derive) -> None:
         """Derive from a new difficulty, and keep it for the epochs to come.
@@ -138,7 +171,7 @@ class DifficultyInput:
         measured = np.clip(1.0 - values, 0.0, 1.0) if accuracy is None else _copy(accuracy)
         exponent = self._exponent(measured)
         derive(difficulty, exponent)
-        self.tau_ = exponent
+        self.exponent = exponent
         self._difficulty, self._accuracy = values, measured
 
     def assume(self, difficulty: FloatVector, derive: Derive) -> None:
@@ -162,7 +195,19 @@ class DifficultyInput:
             return
         exponent = self._exponent(self._accuracy)
         derive(self._difficulty, exponent)
-        self.tau_ = None if self.tau_ is None else exponent
+        self.exponent = None if self.exponent is None else exponent
+
+    def set_validations(self, done: int, planned: int) -> None:
+        """Take the validations done, and of how many; they count from the next difficulty on.
+
+        Args:
+            done: >= 0.
+            planned: Of the whole run, >= 1.
+
+        Raises:
+            ValueError: If a number is out of its range.
+        """
+        self._share = share_of_validations(done, planned)
 
     def warn_undriven(self, part: Any, acts_as: str) -> None:
         """Log, once, that nobody hands difficulty to a loss or sampler."""
@@ -174,8 +219,10 @@ class DifficultyInput:
         )
 
     def _exponent(self, accuracy: ArrayLike | None) -> float:
-        """Tau in this epoch; 0 before `begin`."""
-        return tau_now(self.tau, accuracy, self._progress) if self.has_begun else 0.0
+        """The exponent in this epoch; 0 before `begin`."""
+        if not self.has_begun:
+            return 0.0
+        return tau_now(self.tau, accuracy, self._progress) if self.strength is None else self.strength * self._share
 
 
 def _copy(values: ArrayLike) -> FloatVector:

@@ -27,14 +27,24 @@ class ClassCounts:
         num_clips: (C,) int64, clips of each class.
         num_correct: (C,) int64, clips of each class whose class was predicted.
         num_predicted: (C,) int64, clips for which this class was predicted, rightly or not.
+        mean_probability: (C,) float64 in [0, 1], mean probability of the true class, NaN for a class without clips;
+            None = was not asked for.
     """
 
     num_clips: IntVector
     num_correct: IntVector
     num_predicted: IntVector
+    mean_probability: FloatVector | None = None
 
     @classmethod
-    def of(cls, labels: IntVector, predicted: IntVector, is_correct: Mask, num_classes: int) -> ClassCounts:
+    def of(
+        cls,
+        labels: IntVector,
+        predicted: IntVector,
+        is_correct: Mask,
+        num_classes: int,
+        probability: FloatVector | None = None,
+    ) -> ClassCounts:
         """Count N samples.
 
         Args:
@@ -42,11 +52,14 @@ class ClassCounts:
             predicted: (N,) int64 in 0..C-1.
             is_correct: (N,) bool; where scores tie, a rank of 0 says it, see `label_ranks`.
             num_classes: C.
+            probability: (N,) float64 in [0, 1], of the true class; None = not known.
         """
+        num_clips = np.bincount(labels, minlength=num_classes)
         return cls(
-            num_clips=np.bincount(labels, minlength=num_classes),
+            num_clips=num_clips,
             num_correct=np.bincount(labels[is_correct], minlength=num_classes),
             num_predicted=np.bincount(predicted, minlength=num_classes),
+            mean_probability=None if probability is None else _means(labels, probability, num_clips),
         )
 
     @property
@@ -123,6 +136,14 @@ def shot_group(train_count: int, shot_thresholds: Sequence[int]) -> str:
     """The name in `SHOT_GROUPS` of a class with `train_count` training samples."""
     groups = shot_groups([train_count], shot_thresholds)
     return next(name for name, mask in groups.items() if mask[0])
+
+
+def _means(labels: IntVector, values: FloatVector, num_clips: IntVector) -> FloatVector:
+    """(C,) float64, mean of the values of each class, NaN where there are none."""
+    sums = np.bincount(labels, weights=values, minlength=len(num_clips))
+    means = np.full(len(num_clips), np.nan)
+    np.divide(sums, num_clips, out=means, where=num_clips > 0)
+    return np.asarray(np.clip(means, 0.0, 1.0), np.float64)  # NaN stays
 
 
 def _ratio(numerator: IntVector, denominator: IntVector) -> FloatVector:

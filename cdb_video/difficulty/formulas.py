@@ -28,15 +28,16 @@ Departures from the papers and from their reference code (github hitachi-rd-cv/C
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cdb_video.checks import check_frequency_power, check_smoothing, check_tau
+from cdb_video.checks import MEAN, check_frequency_power, check_smoothing, check_tau
+from cdb_video.difficulty.vectors import FloatVector as FloatVector
+from cdb_video.difficulty.vectors import IntVector as IntVector
+from cdb_video.difficulty.vectors import check_classes, class_vector, unit_vector
 
-FloatVector: TypeAlias = NDArray[np.float64]
-IntVector: TypeAlias = NDArray[np.int64]
 Tau: TypeAlias = float | str
 
 TAU_EPS = 0.01
@@ -57,16 +58,16 @@ def class_accuracy(correct: ArrayLike, total: ArrayLike) -> FloatVector:
     Raises:
         ValueError: If shapes differ, or a count is negative, not whole, or above its total.
     """
-    num_correct = _vector(correct, 'correct')
-    num_clips = _vector(total, 'total', like=num_correct)
+    num_correct = class_vector(correct, 'correct')
+    num_clips = class_vector(total, 'total', like=num_correct)
     for name, counts in (('correct', num_correct), ('total', num_clips)):
-        _check(
+        check_classes(
             np.isfinite(counts) & (counts >= 0) & (counts == np.floor(counts)),
             counts,
             name,
             'counts are whole numbers >= 0',
         )
-    _check(num_correct <= num_clips, num_correct, 'correct', 'a class cannot have more correct clips than clips')
+    check_classes(num_correct <= num_clips, num_correct, 'correct', 'a class cannot have more correct clips than clips')
     accuracy = np.full(num_clips.shape, np.nan)
     np.divide(num_correct, num_clips, out=accuracy, where=num_clips > 0)
     return accuracy
@@ -78,8 +79,9 @@ def class_difficulty(
     *,
     total: ArrayLike | None = None,
     prior_count: float = 0.0,
-    momentum: float = 0.0,
+    momentum: float | str = 0.0,
     min_difficulty: float = 0.0,
+    num_measured: ArrayLike | None = None,
 ) -> FloatVector:
     """Difficulty d_c = 1 - accuracy_c of every class; (1) of the paper.
 
@@ -92,8 +94,11 @@ def class_difficulty(
             more clips had been seen at it: with prior_count=10 and an overall accuracy of 0.6, 0 of 2
             correct counts as (0 + 6) / (2 + 10) = 0.5.
         momentum: in [0, 1), our option. d = momentum * previous + (1 - momentum) * new, for a class
-            that was measured before; its first measurement is taken as it is.
+            that was measured before; its first measurement is taken as it is. 'mean' = the mean of all
+            measurements so far, each counted alike.
         min_difficulty: in [0, 1], our option. The floor, so that a perfect class keeps a voice.
+        num_measured: (C,) int >= 0, validations before this one that measured the class, so that `previous`
+            is the mean of so many. Needed for momentum='mean' only.
 
     Returns:
         (C,) float64 in [0, 1]. A class that was not measured keeps its `previous` value; where there
@@ -103,15 +108,20 @@ def class_difficulty(
         ValueError: If a value is out of its range or shapes differ.
     """
     check_smoothing(prior_count, momentum, min_difficulty)
-    new_accuracy = _unit_vector(accuracy, 'accuracy')
+    new_accuracy = unit_vector(accuracy, 'accuracy')
     before = np.full_like(new_accuracy, np.nan)
     if previous is not None:
-        before = _unit_vector(previous, 'previous', like=new_accuracy)
+        before = unit_vector(previous, 'previous', like=new_accuracy)
 
     measured = ~np.isnan(new_accuracy)
     new = 1.0 - _shrink(new_accuracy, total, prior_count)
     blended = measured & ~np.isnan(before)
-    new[blended] = momentum * before[blended] + (1.0 - momentum) * new[blended]
+    if momentum == MEAN:
+        past = _times_measured(num_measured, like=new_accuracy)[blended]
+        new[blended] = (past * before[blended] + new[blended]) / (past + 1.0)
+    else:
+        share = float(momentum)
+        new[blended] = share * before[blended] + (1.0 - share) * new[blended]
     difficulty = np.where(measured, new, before)
 
     known = ~np.isnan(difficulty)
@@ -139,7 +149,7 @@ def resolve_tau(tau: Tau, accuracy: ArrayLike | None = None) -> float:
         return float(tau)
     measured = np.zeros(1)
     if accuracy is not None:
-        values = _unit_vector(accuracy, 'accuracy')
+        values = unit_vector(accuracy, 'accuracy')
         if not np.isnan(values).all():
             measured = values[~np.isnan(values)]
     ratio = float(measured.max() / (measured.min() + TAU_EPS))
@@ -159,7 +169,7 @@ def class_weights(difficulty: ArrayLike, tau: float) -> FloatVector:
     Raises:
         ValueError: If a value is out of its range.
     """
-    powers = _difficulty_power(_unit_vector(difficulty, 'difficulty', nan=False), tau)
+    powers = _difficulty_power(unit_vector(difficulty, 'difficulty', nan=False), tau)
     weights: FloatVector = powers * (powers.size / powers.sum())
     return weights
 
@@ -183,9 +193,9 @@ def class_mass(difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_p
     Raises:
         ValueError: If a value is out of its range or no class has a clip.
     """
-    values = _unit_vector(difficulty, 'difficulty', nan=False)
-    num_clips = _vector(counts, 'counts', like=values)
-    _check(np.isfinite(num_clips) & (num_clips >= 0), num_clips, 'counts', 'counts are numbers >= 0')
+    values = unit_vector(difficulty, 'difficulty', nan=False)
+    num_clips = class_vector(counts, 'counts', like=values)
+    check_classes(np.isfinite(num_clips) & (num_clips >= 0), num_clips, 'counts', 'counts are numbers >= 0')
     check_frequency_power(frequency_power)
     filled = num_clips > 0
     if not filled.any():
@@ -236,8 +246,8 @@ def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
     Raises:
         ValueError: If the mass is negative, not finite or all 0, or the offset is out of range.
     """
-    values = _vector(mass, 'mass')
-    _check(np.isfinite(values) & (values >= 0), values, 'mass', 'a mass is a finite number >= 0')
+    values = class_vector(mass, 'mass')
+    check_classes(np.isfinite(values) & (values >= 0), values, 'mass', 'a mass is a finite number >= 0')
     if not values.any():
         raise ValueError('mass: all classes have mass 0; at least one must be positive')
     if not 0.0 <= offset < 1.0:
@@ -255,15 +265,24 @@ def allocate_draws(mass: ArrayLike, num_draws: int, offset: float) -> IntVector:
     return draws
 
 
+def _times_measured(num_measured: ArrayLike | None, like: FloatVector) -> FloatVector:
+    """(C,) float64, how often each class was measured before."""
+    if num_measured is None:
+        raise ValueError("momentum='mean' needs the measurements so far per class: pass num_measured=(C,)")
+    times = class_vector(num_measured, 'num_measured', like=like)
+    check_classes((times >= 0) & (times == np.floor(times)), times, 'num_measured', 'counts are whole numbers >= 0')
+    return times
+
+
 def _shrink(accuracy: FloatVector, total: ArrayLike | None, prior_count: float) -> FloatVector:
     """(correct + prior_count * overall) / (total + prior_count) for the measured classes."""
     if prior_count == 0:
         return accuracy.copy()
     if total is None:
         raise ValueError(f'prior_count={prior_count!r} needs the clips per class: pass total=(C,)')
-    num_clips = _vector(total, 'total', like=accuracy)
+    num_clips = class_vector(total, 'total', like=accuracy)
     measured = ~np.isnan(accuracy)
-    _check(~measured | (num_clips > 0), num_clips, 'total', 'a class with an accuracy has clips')
+    check_classes(~measured | (num_clips > 0), num_clips, 'total', 'a class with an accuracy has clips')
     correct = np.where(measured, accuracy * num_clips, 0.0)
     overall = correct.sum() / num_clips[measured].sum() if measured.any() else 0.0
     shrunk = np.full_like(accuracy, np.nan)
@@ -294,28 +313,3 @@ def _mass_by_logarithms(
 def _sigmoid(x: float) -> float:
     """1 / (1 + exp(-x)) for x >= -1, the only range that occurs here: no overflow."""
     return 1.0 / (1.0 + math.exp(-x))
-
-
-def _vector(values: ArrayLike, name: str, like: FloatVector | None = None) -> FloatVector:
-    """A (C,) float64 array, of the length of `like`."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(f'{name}: must have shape (C,) with at least one class, got {array.shape}')
-    if like is not None and array.shape != like.shape:
-        raise ValueError(f'{name}: has {array.size} classes, but {like.size} are expected')
-    return array
-
-
-def _unit_vector(values: ArrayLike, name: str, like: FloatVector | None = None, *, nan: bool = True) -> FloatVector:
-    """A (C,) float64 array with values in [0, 1], NaN allowed or not."""
-    array = _vector(values, name, like)
-    allowed = (array >= 0) & (array <= 1) | (np.isnan(array) if nan else False)
-    _check(allowed, array, name, 'values must be in [0, 1]' + (' or NaN' if nan else ''))
-    return array
-
-
-def _check(good: Any, values: FloatVector, name: str, rule: str) -> None:
-    """Raise a ValueError that names the first class that breaks the rule."""
-    bad = np.flatnonzero(~np.asarray(good))
-    if bad.size:
-        raise ValueError(f'{name}: {rule}; class {bad[0]} has {values[bad[0]]:g} ({bad.size} such classes)')

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cdb_video.checks import MEASURES
 from cdb_video.class_names import counted
 from cdb_video.difficulty.records import FORMAT_VERSION, SOURCES, Header, Record
 from cdb_video_files.atomic import write_atomically
@@ -31,13 +32,23 @@ def _are_consumers(value: Any) -> bool:
     )
 
 
+def _are_settings(value: Any) -> bool:
+    return isinstance(value, dict) and value.get('measure', 'accuracy') in MEASURES
+
+
 _CONSUMER = {
     'tau': Check(is_number, 'a number').or_null(),
+    'strength': Check(is_number, 'a number').or_null(),
     'weight': NUMBER.listed().or_null(),
     'probability': NUMBER.listed().or_null(),
 }
 _CHECKS = {
-    'header': {'num_classes': WHOLE, 'class_names': TEXT.listed().or_null(), 'train_counts': WHOLE.listed().or_null()},
+    'header': {
+        'num_classes': WHOLE,
+        'class_names': TEXT.listed().or_null(),
+        'train_counts': WHOLE.listed().or_null(),
+        'settings': Check(_are_settings, "a dict of 'measure' and the smoothing").or_null(),
+    },
     'validation': {
         'epoch': WHOLE,
         'iter': WHOLE,
@@ -45,6 +56,7 @@ _CHECKS = {
         'num_correct': WHOLE.listed(),
         'accuracy': SHARE.or_null().listed(),
         'difficulty': SHARE.listed(),
+        'mean_probability': SHARE.or_null().listed().or_null(),
         'consumers': Check(_are_consumers, "a dict from names to dicts of 'tau' and 'weight' or 'probability'"),
         'metrics': METRICS,
         'source': Check(lambda value: value in SOURCES, f'one of {", ".join(SOURCES)}'),

@@ -1,10 +1,14 @@
 """The header and the records of a class history, and the keys that they have in its lines.
 
+Keys of the header: run_id, num_classes, class_names, train_counts and settings (what the difficulty is: measure,
+momentum, prior_count, min_difficulty).
+
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
 accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
-consumer's name to its tau and its weight or probability, C numbers), metrics (name to number); and source, where the
-counts are not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history
-is replayed.
+consumer's name to its tau or strength and its weight or probability, C numbers), metrics (name to number);
+mean_probability (C numbers, null = no clip), where the difficulty is measured by it; and source, where the counts are
+not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history is
+replayed.
 """
 
 from __future__ import annotations
@@ -28,12 +32,15 @@ class Header:
         num_classes: C; None = not known, as are the next two.
         class_names: C names.
         train_counts: C training clips.
+        settings: What the difficulty is: 'measure', 'momentum', 'prior_count', 'min_difficulty'; None = not known, as
+            in the files of early versions.
     """
 
     run_id: str = ''
     num_classes: int | None = None
     class_names: tuple[str, ...] | None = None
     train_counts: Sequence[int] | None = None
+    settings: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The line as the file has it."""
@@ -44,6 +51,7 @@ class Header:
             'num_classes': self.num_classes,
             'class_names': None if self.class_names is None else list(self.class_names),
             'train_counts': None if self.train_counts is None else list(self.train_counts),
+            **({} if self.settings is None else {'settings': dict(self.settings)}),
         }
 
     @classmethod
@@ -55,6 +63,7 @@ class Header:
             entry.get('num_classes'),
             None if names is None else tuple(names),
             entry.get('train_counts'),
+            entry.get('settings'),
         )
 
 
@@ -64,6 +73,7 @@ class Derived:
 
     Attributes:
         tau: The exponent that it used; None = it does not say.
+        strength: The s of the accumulated law that it used; None = it has another law.
         weight: C loss weights; None = it has none.
         probability: C shares of the draws; None = it has none.
     """
@@ -71,6 +81,7 @@ class Derived:
     tau: float | None = None
     weight: Sequence[float] | None = None
     probability: Sequence[float] | None = None
+    strength: float | None = None
 
     @property
     def vectors(self) -> dict[str, Sequence[float]]:
@@ -80,12 +91,12 @@ class Derived:
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as a history and a checkpoint have it."""
-        return {'tau': self.tau, **self.vectors}
+        return {'tau': self.tau, **({} if self.strength is None else {'strength': self.strength}), **self.vectors}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Derived:
         """The same from a checked entry; what newer versions add is left out."""
-        return cls(entry.get('tau'), entry.get('weight'), entry.get('probability'))
+        return cls(entry.get('tau'), entry.get('weight'), entry.get('probability'), entry.get('strength'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,8 @@ class Record:
         consumers: What was derived from it, by the name of the consumer.
         metrics: What the validation returned, by name.
         source: What the counts are of: 'val', 'train' or 'replay', see above.
+        mean_probability: C numbers in [0, 1], mean probability of the true class, if that is what the difficulty is
+            1 minus; None = no clip of that class.
         missing: The keys that its line in the file lacks; their values here are 0 or empty, and mean nothing.
     """
 
@@ -114,7 +127,13 @@ class Record:
     consumers: Mapping[str, Derived]
     metrics: Mapping[str, Any]
     source: str = 'val'
+    mean_probability: Sequence[float | None] | None = None
     missing: frozenset[str] = frozenset()
+
+    @property
+    def measure(self) -> str:
+        """What the difficulty is 1 minus: 'accuracy' or 'probability'."""
+        return 'accuracy' if self.mean_probability is None else 'probability'
 
     def to_dict(self) -> dict[str, Any]:
         """The line as the file has it."""
@@ -129,6 +148,8 @@ class Record:
             'consumers': {name: derived.to_dict() for name, derived in self.consumers.items()},
             'metrics': self.metrics,
         }
+        if self.mean_probability is not None:
+            entry['mean_probability'] = self.mean_probability
         if self.source != 'val':
             entry['source'] = self.source
         return {key: value for key, value in entry.items() if key not in self.missing}
@@ -147,5 +168,6 @@ class Record:
             consumers={name: Derived.from_dict(derived) for name, derived in consumers.items()},
             metrics=entry.get('metrics', {}),
             source=entry.get('source', 'val'),
+            mean_probability=entry.get('mean_probability'),
             missing=frozenset(RECORD_KEYS) - entry.keys(),
         )

@@ -11,8 +11,10 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,7 @@ class Step:
         num_clips: (C,) int64, validation clips per class.
         num_correct: (C,) int64, those predicted correctly.
         difficulty: (C,) float64 in [0, 1], with whatever smoothing the recorded run had.
+        mean_probability: (C,) float64, if the difficulty was measured by it; None = by accuracy.
     """
 
     iteration: int
@@ -38,6 +41,7 @@ class Step:
     num_clips: IntVector
     num_correct: IntVector
     difficulty: FloatVector
+    mean_probability: FloatVector | None = None
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,13 @@ class DifficultySchedule:
         steps: At least one, by rising iteration.
         class_names: C names, or None.
         run_id: Of the recorded run.
+        settings: What its difficulty is, as `cdb_video.difficulty.records.Header` has it; None = not known.
     """
 
     steps: tuple[Step, ...]
     class_names: tuple[str, ...] | None
     run_id: str
+    settings: Mapping[str, Any] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -125,7 +131,7 @@ def schedule_from(history: History) -> DifficultySchedule:
             raise ValueError(
                 f'a record of iteration {after.iteration} follows one of {before.iteration}; they must rise'
             )
-    return DifficultySchedule(steps, names, header.run_id)
+    return DifficultySchedule(steps, names, header.run_id, header.settings)
 
 
 def _step_from(record: Record) -> Step:
@@ -139,4 +145,7 @@ def _step_from(record: Record) -> Step:
         raise ValueError(
             f'the record of iteration {record.iteration} has difficulties that are not one number in [0, 1] a class'
         )
-    return Step(record.iteration, record.epoch, num_clips, num_correct, difficulty)
+    probability = None
+    if record.mean_probability is not None:
+        probability = np.array([np.nan if one is None else one for one in record.mean_probability])
+    return Step(record.iteration, record.epoch, num_clips, num_correct, difficulty, probability)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cdb_video.checks import check_flags, check_smoothing
+from cdb_video.checks import check_flags, check_measure, check_smoothing
 from cdb_video.hooks.difficulty_owner import DifficultyOwner, check_alone
 from cdb_video.metrics.training_counts import TrainingCounts
 from cdb_video.processes import together
@@ -19,6 +19,13 @@ from cdb_video.run.refusals.companions import (
     check_unmeasured,
     warn_of_acting_twice,
     warn_of_inaction,
+)
+from cdb_video.run.refusals.laws import (
+    advise_prior_count,
+    check_mean_difficulty,
+    check_probabilities,
+    warn_of_other_measure,
+    warn_of_other_plan,
 )
 from cdb_video.run.reporting.reports import Validation
 from cdb_video.run.start import resumed_state, starting_state
@@ -39,7 +46,12 @@ class ClassDifficultyHook(DifficultyOwner):
     Args:
         prior_count: Our option, 0 = off: shrinks classes with few validation clips towards the overall
             accuracy; see `cdb_video.difficulty.formulas.class_difficulty`.
-        momentum: Our option, 0 = off: averages the difficulty over validations.
+        momentum: Our option, 0 = off: averages the difficulty over validations, the newest with the share 1 - momentum.
+            'mean' = the mean of all validations so far, which ``CDBLoss(law='accumulated')`` needs.
+        measure: 'accuracy' = d_c = 1 - accuracy_c, as in the papers. 'probability' = ours: d_c = 1 - the mean
+            probability that the model gives the true class on the validation clips of the class. It changes less
+            from validation to validation, and makes CDB-W and CDB-S steady without memory. It needs probabilities:
+            ``average_clips='prob'`` in the head.
         min_difficulty: Our option, 0 = off: the floor of the difficulty.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         observe_only: Measure, record and report, but hand no difficulty on: for baselines.
@@ -63,22 +75,39 @@ class ClassDifficultyHook(DifficultyOwner):
     def __init__(
         self,
         prior_count: float = 0.0,
-        momentum: float = 0.0,
+        momentum: float | str = 0.0,
         min_difficulty: float = 0.0,
         log_classes: int = 5,
         observe_only: bool = False,
         report: bool = True,
         live_report: bool = True,
         source: str = 'val',
+        measure: str = 'accuracy',
     ) -> None:
         check_smoothing(prior_count, momentum, min_difficulty)
+        check_measure(measure)
         super().__init__(source, log_classes, report, live_report)
-        self.smoothing = {'prior_count': prior_count, 'momentum': momentum, 'min_difficulty': min_difficulty}
+        self.smoothing: dict[str, Any] = {
+            'prior_count': prior_count,
+            'momentum': momentum,
+            'min_difficulty': min_difficulty,
+        }
         if source not in ('val', 'train'):
             raise ValueError(f"source={source!r}: must be 'val' or 'train'")
+        if (source, measure) == ('train', 'probability'):
+            raise ValueError(
+                "measure='probability' with source='train': training counts right answers only; measure by 'accuracy', "
+                "or on the validation (source='val')"
+            )
+        self.measure = measure
         check_flags(observe_only=observe_only)
         self.observe_only = observe_only
         self._training_counts: TrainingCounts | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the difficulty is, for the history."""
+        return {'measure': self.measure, **self.smoothing}
 
     def before_train(self, runner: Any) -> None:
         """Find and check everything that takes part, before the first step.
@@ -114,7 +143,9 @@ class ClassDifficultyHook(DifficultyOwner):
         loop = handover.parts.loop
         epoch = loop.epoch + 1  # the loop counts it later
         handover.metrics = {}  # those of an earlier validation do not belong to this record
-        state = handover.state.updated(num_clips, num_correct, epoch=epoch, iteration=loop.iteration, **self.smoothing)
+        state = handover.state.updated(
+            num_clips, num_correct, epoch=epoch, iteration=loop.iteration, smoothing=self.smoothing
+        )
         self._go_on(handover, state, epoch, epoch)
 
     def after_train(self, runner: Any) -> None:
@@ -132,9 +163,10 @@ class ClassDifficultyHook(DifficultyOwner):
         state = handover.state.updated(
             validation.counts.num_clips,
             validation.counts.num_correct,
+            validation.counts.mean_probability,
             epoch=validation.epoch,
             iteration=validation.iteration,
-            **self.smoothing,
+            smoothing=self.smoothing,
         )
         self._go_on(handover, state, handover.parts.loop.step)
 
@@ -143,25 +175,50 @@ class ClassDifficultyHook(DifficultyOwner):
         check_alone(parts)
         check_companions(parts, type(self).__name__)
         consumers: Mapping[str, Any] = {}
+        planned = max(parts.loop.planned_validations, 1)
         if self.source == 'train':
             check_trained_by_epoch(parts)
             consumers = self._find_consumers(parts)
+            planned = parts.loop.max_epochs
         elif parts.loop.first_validation is None:
             check_unmeasured(parts, self.observe_only)
             # The training counts still go to the losses that need them, and into checkpoints, for groups by shot.
             parts = replace(parts, metric=None)
         else:
             check_metric(parts)
+            self._set_measure(parts)
             consumers = self._find_consumers(parts)
             warn_of_inaction(parts, self.observe_only)
         state = start = starting_state(parts)
         if parts.loop.asked_to_resume:
             state = resumed_state(parts, self._entry.content, start)
+            if state is not start:
+                warn_of_other_measure(parts, state, self.measure)
         if self.source == 'train':
             if self._training_counts is not None:  # of a run that was broken off
                 self._training_counts.stop()
             self._training_counts = TrainingCounts(parts.model, len(state.difficulty))
-        return Handover(parts, consumers, state, {} if state is start else self._entry.metrics)
+        handover = Handover(
+            parts,
+            consumers,
+            state,
+            {} if state is start else self._entry.metrics,
+            planned_validations=planned,
+            settings=self.settings,
+        )
+        if state is not start:
+            warn_of_other_plan(handover, self._entry.planned_validations)
+        if self.source == 'val' and parts.metric is not None:
+            advise_prior_count(handover, parts.metric.clip_counts, self.smoothing['prior_count'])
+        return handover
+
+    def _set_measure(self, parts: RunParts) -> None:
+        """Let the metric of the validation keep what the difficulty is measured by."""
+        by_probability = self.measure == 'probability'
+        if by_probability:
+            check_probabilities(parts)
+        if parts.metric is not None:
+            parts.metric.keep_probability(by_probability)
 
     def _find_consumers(self, parts: RunParts) -> Mapping[str, Any]:
         """Who gets the difficulty; an error if nobody does, and somebody should."""
@@ -169,5 +226,6 @@ class ClassDifficultyHook(DifficultyOwner):
             return {}
         remedy = '; or set observe_only=True to measure and report only'
         consumers = needed_consumers(parts, type(self).__name__, remedy)
+        check_mean_difficulty(consumers, self.smoothing['momentum'])
         warn_of_acting_twice(parts)
         return consumers

@@ -14,6 +14,7 @@ from cdb_video.run.handover import Handover, needed_consumers
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
 from cdb_video.run.refusals.companions import check_companions, warn_of_acting_twice
+from cdb_video.run.refusals.laws import check_replayed_mean
 from cdb_video.run.replay import Replay, check_replayed_classes, epochs_aligned
 from cdb_video.run.start import resumed_state, starting_state
 
@@ -106,6 +107,7 @@ class DifficultyReplayHook(DifficultyOwner):
         """Check what takes part, and find the state that training starts from; nothing is handed on yet."""
         check_companions(parts, type(self).__name__)
         consumers = needed_consumers(parts, type(self).__name__)
+        check_replayed_mean(consumers, schedule, self.history)
         warn_of_acting_twice(parts)
         start = starting_state(parts)
         check_replayed_classes(schedule, start, self.history)
@@ -116,7 +118,9 @@ class DifficultyReplayHook(DifficultyOwner):
             resumed_state(parts, self._entry.content, start)  # checks the classes of the checkpoint
         replay = Replay(schedule, stretch, start)
         # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
-        return Handover(parts, consumers, replay.state(replay.at(parts.loop.iteration - 1))), replay
+        state = replay.state(replay.at(parts.loop.iteration - 1))
+        planned = len(schedule.steps)
+        return Handover(parts, consumers, state, planned_validations=planned, settings=schedule.settings), replay
 
     def _follow(self, trained: int | None = None) -> None:
         """Take the step in force after `trained` iterations, None = those that the loop has counted."""

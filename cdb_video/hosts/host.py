@@ -92,6 +92,16 @@ class Host:
             ValueError: If there is such a thing; the message says what to use instead.
         """
 
+    def refuse_scores(self, model: Any) -> None:
+        """Refuse a model of this host that is known to give no probabilities, where they are needed.
+
+        Args:
+            model: That is trained.
+
+        Raises:
+            ValueError: If it is such a model.
+        """
+
     def results_of(self, metric: Any, *, has_one_score: bool) -> Mapping[str, Any] | None:
         """What a metric of this host will return, by name without prefix; None = none of this host, or not known.
 

@@ -1,11 +1,12 @@
-"""The difficulty-weighted loss, CDB-W."""
+"""The difficulty-weighted loss, CDB-W, and with weights that accumulate, CDB-A."""
 
 from __future__ import annotations
 
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from cdb_video.checks import check_not_negative
+from cdb_video.checks import check_law, check_not_negative
+from cdb_video.difficulty.accumulated import accumulated_weights, default_strength
 from cdb_video.difficulty.consumer import DifficultyInput
 from cdb_video.difficulty.formulas import FloatVector, class_weights
 from cdb_video.difficulty.frequency import log_prior
@@ -24,13 +25,20 @@ class CDBLoss(ClassLoss):
 
         model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=1.0)))
 
+    ``law='accumulated'`` is CDB-A, ours: w_c = C exp(s d_c) / sum_k exp(s d_k), where s grows from 0 to kappa with the
+    validations of the run, and d is the mean over them; see `cdb_video.difficulty.accumulated`. It does not swing as
+    CDB-W does, and goes with ``momentum='mean'`` of the hook::
+
+        model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', law='accumulated', logit_adjustment=1.0)))
+        custom_hooks = [dict(type='ClassDifficultyHook', momentum='mean')]
+
     Nothing of it enters the state dict: the hook keeps the difficulty and pushes it again.
 
     Args:
         num_classes: Number of classes C. None = taken from the first difficulty that arrives.
-        tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). 0 = difficulty
-            does not act, and none is waited for. Ours: ``(0, 2)`` lets it grow over the epochs, from 0 in the first to
-            2 in the last.
+        tau: Of the law 'power': exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA
+            code). 0 = difficulty does not act, and none is waited for. Ours: ``(0, 2)`` lets it grow over the epochs,
+            from 0 in the first to 2 in the last. None = 1.
         reduction: 'mean' = sum of weighted losses / number of samples, as in the papers;
             'weighted_mean' = / sum of their weights, as ``F.cross_entropy(weight=...)`` does; 'sum'; 'none'.
         focal_gamma: Our combination with focal loss (arXiv 1708.02002): the loss of a class is
@@ -42,33 +50,47 @@ class CDBLoss(ClassLoss):
         loss_weight: Factor on the loss.
         begin: Our option: difficulty acts from this epoch on, and all weights are 1 before. A whole number of epochs,
             or a fraction in [0, 1) of all. 0 = from the first validation on.
+        law: 'power' = w ~ d^tau, of the papers; 'accumulated' = CDB-A, ours.
+        strength: Of the law 'accumulated': kappa >= 0, what s is after the last validation. None = 9 alone, 3 with
+            `logit_adjustment`. 0 = difficulty does not act.
 
     Attributes:
         class_weight: (C,) float64, the weights in use; None before the number of classes is known.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range, or is of the other law.
     """
 
     def __init__(
         self,
         num_classes: int | None = None,
-        tau: TauOrRamp = 1.0,
+        tau: TauOrRamp | None = None,
         reduction: str = 'mean',
         focal_gamma: float = 0.0,
         logit_adjustment: float = 0.0,
         loss_weight: float = 1.0,
         begin: float = 0,
+        law: str = 'power',
+        strength: float | None = None,
     ) -> None:
         super().__init__(num_classes, reduction, focal_gamma, loss_weight)
-        self._difficulty = DifficultyInput(tau, begin)
         check_not_negative(logit_adjustment=logit_adjustment)
+        _check_options(law, tau, strength)
+        self.law = law
         self.logit_adjustment = logit_adjustment
+        if self.needs_mean_difficulty and strength is None:
+            strength = default_strength(logit_adjustment)
+        self._difficulty = DifficultyInput(1.0 if tau is None else tau, begin, strength)
 
     @property
-    def tau(self) -> TauOrRamp:
-        """The argument."""
-        return self._difficulty.tau
+    def tau(self) -> TauOrRamp | None:
+        """The argument; None with the law 'accumulated', which has none."""
+        return None if self.needs_mean_difficulty else self._difficulty.tau
+
+    @property
+    def strength(self) -> float | None:
+        """kappa; None with the law 'power', which has none."""
+        return self._difficulty.strength
 
     @property
     def begin(self) -> float:
@@ -77,8 +99,23 @@ class CDBLoss(ClassLoss):
 
     @property
     def tau_(self) -> float | None:
-        """The exponent in use; None before the first difficulty."""
-        return self._difficulty.tau_
+        """The exponent tau in use; None before the first difficulty, and with the law 'accumulated'."""
+        return None if self.needs_mean_difficulty else self._difficulty.exponent
+
+    @property
+    def strength_(self) -> float | None:
+        """The exponent s in use; None before the first difficulty, and with the law 'power'."""
+        return self._difficulty.exponent if self.needs_mean_difficulty else None
+
+    @property
+    def needs_mean_difficulty(self) -> bool:
+        """Whether the law is made for the mean over all validations, and for no other difficulty."""
+        return self.law == 'accumulated'
+
+    @property
+    def acts_by_difficulty(self) -> bool:
+        """Whether the weights follow the difficulty: unless tau or strength is 0."""
+        return self._difficulty.acts
 
     @property
     def needs_prior(self) -> bool:  # type: ignore[override]
@@ -112,13 +149,24 @@ class CDBLoss(ClassLoss):
         """
         self._difficulty.set_progress(epoch, max_epochs, self._weigh)
 
+    def set_validations(self, done: int, planned: int) -> None:
+        """Set the share of the validations, for the law 'accumulated'; called by the hook before a new difficulty.
+
+        Args:
+            done: Validations behind the difficulty, >= 0.
+            planned: Validations of the whole run, >= 1.
+        """
+        self._difficulty.set_validations(done, planned)
+
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
-        names = ('num_classes', 'tau', 'reduction', 'focal_gamma', 'logit_adjustment', 'loss_weight', 'begin')
+        of_law = ('law', 'strength') if self.needs_mean_difficulty else ('tau',)
+        names = ('num_classes', *of_law, 'reduction', 'focal_gamma', 'logit_adjustment', 'loss_weight', 'begin')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
 
-    def _weigh(self, difficulty: ArrayLike, tau: float) -> None:
-        weights = class_weights(difficulty, tau)
+    def _weigh(self, difficulty: ArrayLike, exponent: float) -> None:
+        derive = accumulated_weights if self.needs_mean_difficulty else class_weights
+        weights = derive(difficulty, exponent)
         self._check_num_classes(len(weights), 'the difficulty')
         self._class_weight.set(weights)
 
@@ -140,3 +188,14 @@ class CDBLoss(ClassLoss):
     @leave_uncompiled
     def _warn_undriven(self) -> None:
         self._difficulty.warn_undriven(self, 'plain cross-entropy')
+
+
+def _check_options(law: str, tau: TauOrRamp | None, strength: float | None) -> None:
+    """Raise a ValueError unless there is such a law, and no option of the other one."""
+    check_law(law)
+    if law == 'accumulated' and tau is not None:
+        raise ValueError(f"tau={tau!r}: law='accumulated' has no tau; give strength, or leave law out for w ~ d^tau")
+    if law == 'power' and strength is not None:
+        raise ValueError(
+            f"strength={strength!r}: law='power' has no strength; give tau, or law='accumulated' for w ~ exp(s d)"
+        )

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.evaluator import BaseMetric
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from cdb_video.checks import check_class_names, check_num_classes, check_shot_thresholds
 from cdb_video.class_names import class_label
-from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, label_ranks, shot_groups
+from cdb_video.difficulty.counts import CLASS_MEANS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.metrics.clip_outcomes import check_scores, from_bits, reduced
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main, get_world_size
 
 _LOG = logging.getLogger('cdb_video')
-
-NOT_A_NUMBER = -1
-"""Stands in the place of a rank where the scores of a clip hold a NaN."""
 
 
 class ClassAccuracy(BaseMetric):
@@ -90,6 +86,7 @@ class ClassAccuracy(BaseMetric):
         self.outcomes_: tuple[IntVector, IntVector] | None = None
         self._train_counts: IntVector | None = None
         self._clip_counts: IntVector | None = None
+        self._keeps_probability = False
         self._error: Exception | None = None
 
     def set_train_counts(self, train_counts: ArrayLike) -> None:
@@ -99,6 +96,15 @@ class ClassAccuracy(BaseMetric):
     def set_clip_counts(self, num_clips: ArrayLike) -> None:
         """Set the clips per class of the set that is evaluated, (C,) int >= 0, which no evaluation may exceed."""
         self._clip_counts = np.asarray(num_clips, dtype=np.int64)
+
+    @property
+    def clip_counts(self) -> IntVector | None:
+        """(C,) int64, clips per class of the set that is evaluated; None = not known."""
+        return self._clip_counts
+
+    def keep_probability(self, keep: bool = True) -> None:
+        """Let `counts_` have the mean probability of the true class, and refuse scores that are no probabilities."""
+        self._keeps_probability = keep
 
     def sure_keys(self, num_classes: int) -> list[str]:
         """The keys of top-k accuracies that are 1 whatever the model does, since k is not below the number of classes.
@@ -123,7 +129,7 @@ class ClassAccuracy(BaseMetric):
         if not data_samples or self._error is not None:
             return
         try:
-            self.results.extend(_reduced(data_samples))
+            self.results.extend(reduced(data_samples, with_probability=self._keeps_probability))
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
@@ -153,19 +159,21 @@ class ClassAccuracy(BaseMetric):
         return {self._key(name): value for name, value in metrics.items()}
 
     def _hand_over(self) -> Results:
-        """What this process has kept, (N, 4) int64; the next evaluation starts anew, also after an error."""
-        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, 4), self._error
+        """What this process has kept, (N, 4) int64 or (N, 5); the next evaluation starts anew, also after an error."""
+        columns = 5 if self._keeps_probability else 4
+        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, columns), self._error
         self.results.clear()
         self._error = None
         if error is not None:
             raise error
         return kept
 
-    def compute_metrics(self, results: Results | Sequence[tuple[int, int, int, int]]) -> dict[str, float]:
+    def compute_metrics(self, results: Results | Sequence[tuple[int, ...]]) -> dict[str, float]:
         """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
 
         Args:
-            results: (N, 4) int64, one (label, predicted class, rank of the label, number of classes) a clip.
+            results: (N, 4) int64, one (label, predicted class, rank of the label, number of classes) a clip; after
+                `keep_probability` with the bits of the probability as a fifth.
 
         Raises:
             ValueError: If there is no clip, a score is NaN, the numbers of classes differ, or a class has more clips
@@ -175,11 +183,12 @@ class ClassAccuracy(BaseMetric):
             raise ValueError(
                 'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
-        labels, predictions, ranks, sizes = np.asarray(results, dtype=np.int64).T
+        labels, predictions, ranks, sizes, *bits = np.asarray(results, dtype=np.int64).T
         num_classes = self.num_classes or int(sizes[0])
-        _check_scores(ranks, sizes, num_classes)
+        check_scores(ranks, sizes, num_classes)
         self.outcomes_ = labels, predictions
-        self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes)
+        probability = from_bits(bits[0]) if bits else None
+        self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes, probability)
         if self._clip_counts is not None:
             _check_clip_counts(self.counts_, self._clip_counts, self.class_names)
         metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}
@@ -211,37 +220,6 @@ class ClassAccuracy(BaseMetric):
         return shot_groups(self._train_counts, self.shot_thresholds)
 
 
-def _reduced(data_samples: Sequence[dict[str, Any]]) -> Iterator[tuple[int, int, int, int]]:
-    """What `ClassAccuracy.process` keeps of the clips of a batch."""
-    scores, labels = _on_cpu(data_samples)
-    num_clips, num_classes = scores.shape
-    outside = (labels < 0) | (labels >= num_classes)
-    if outside.any():
-        raise ValueError(
-            f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
-            f'0..{num_classes - 1}: check the list and num_classes of the head'
-        )
-    ranks, predictions = label_ranks(scores, labels), scores.argmax(axis=1)
-    diverged = np.isnan(scores).any(axis=1)
-    ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
-    return zip(labels.tolist(), predictions.tolist(), ranks.tolist(), [num_classes] * num_clips, strict=True)
-
-
-def _check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:
-    """Refuse scores that hold NaN, or are not of `num_classes` classes."""
-    not_a_number = int((ranks == NOT_A_NUMBER).sum())
-    if not_a_number:
-        raise ValueError(
-            f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
-            'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
-        )
-    if (sizes != num_classes).any():
-        raise ValueError(
-            f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
-            f'{num_classes}: num_classes of the head and of the metric must agree'
-        )
-
-
 def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Sequence[str] | None) -> None:
     """No clip may count twice; that some are left out is the user's choice, and said."""
     if np.array_equal(expected, counts.num_clips):
@@ -261,45 +239,6 @@ def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Se
         f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
         'its dataloader, or does its sampler leave some out?'
     )
-
-
-def _on_cpu(data_samples: Sequence[dict[str, Any]]) -> tuple[np.ndarray, IntVector]:
-    """Scores (N, C) and labels (N,) of a batch; one transfer for each, since each waits for the device."""
-    scores = _stacked_scores(data_samples).detach()
-    if scores.dtype != torch.float64:  # rounded, double scores would tie
-        scores = scores.float()
-    labels = torch.cat([_one_label(sample) for sample in data_samples]).long()
-    return scores.cpu().numpy(), labels.cpu().numpy()
-
-
-def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:
-    """The scores of a batch, (N, C)."""
-    scores = [sample['pred_score'] for sample in data_samples]
-    for score in scores:
-        if isinstance(score, dict):
-            raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
-        if score.ndim != 1:
-            raise ValueError(
-                f'pred_score has shape {tuple(score.shape)}, ClassAccuracy needs (C,): set average_clips of the '
-                "head to 'prob' or 'score'"
-            )
-        if score.shape != scores[0].shape:
-            raise ValueError(
-                f'the model scores {len(scores[0])} and {len(score)} classes in one batch: ClassAccuracy needs the '
-                'same number of scores for every clip'
-            )
-    return torch.stack(scores)
-
-
-def _one_label(sample: dict[str, Any]) -> Tensor:
-    """The one label of a clip, (1,)."""
-    label: Tensor = sample['gt_label']
-    if label.numel() != 1:
-        raise ValueError(
-            f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
-            'is not supported'
-        )
-    return label.reshape(1)
 
 
 def _acc_metric_topk(metric_list: str | Sequence[str] | None, metric_options: dict[str, Any] | None) -> Any:

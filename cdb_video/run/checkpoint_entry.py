@@ -82,6 +82,11 @@ class CheckpointEntry:
         return {role: found for role, one in named if (found := ClipList.from_dict(one)) is not None}
 
     @property
+    def planned_validations(self) -> int | None:
+        """How many validations the run that saved it was to make; None = it does not say."""
+        return _whole(self._report.get('planned_validations'))
+
+    @property
     def validated_at(self) -> int | None:
         """Iterations at the last validation; those of earlier versions have that of the difficulty."""
         found: int | None = self._report.get('validated_at', (self.content or {}).get('iteration'))
@@ -99,6 +104,7 @@ def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
         'consumers': {name: derived.to_dict() for name, derived in handover.vectors.items()},
         'metrics': dict(handover.metrics),
         'validated_at': reports.validated_at,
+        'planned_validations': handover.planned_validations,
         'source': reports.source,
         'lists': {role: one.to_dict() for role, one in handover.lists.items()},
     }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cdb_video.difficulty.consumer import (
     TakesPrior,
     TakesProgress,
+    acts_by_difficulty,
     has_class_law,
     takes_difficulty,
     takes_prior,
@@ -57,11 +58,13 @@ def hand_on_progress(consumers: Iterable[TakesProgress], epoch: int, max_epochs:
 
 
 def consumer_vectors(consumers: Mapping[str, Any]) -> dict[str, Derived]:
-    """Tau and weight or probability of every consumer, as the history has them."""
+    """Tau or strength, and weight or probability, of every consumer, as the history has them."""
     vectors = {}
     for name, consumer in consumers.items():
         vector = consumer_vector(consumer)
-        vectors[name] = Derived(consumer_tau(consumer), **({} if vector is None else dict([vector])))
+        strength = getattr(consumer, 'strength_', None)
+        named = {} if vector is None else dict([vector])
+        vectors[name] = Derived(consumer_tau(consumer), strength=strength, **named)
     return vectors
 
 
@@ -76,7 +79,13 @@ def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
 def waiting_for_difficulty(model: nn.Module, sampler: Any) -> list[str]:
     """What acts by a difficulty and was handed none, by name; of parts of a user's own that is not known."""
     parts = find_difficulty_consumers(model, sampler)
-    return [name for name, part in parts.items() if getattr(part, 'tau', 0) != 0 and getattr(part, 'tau_', 0) is None]
+    return [name for name, part in parts.items() if acts_by_difficulty(part) and _has_none(part)]
+
+
+def _has_none(part: Any) -> bool:
+    """Whether a part of ours was handed no difficulty: it has then no exponent, of either law."""
+    exponents = [getattr(part, name) for name in ('tau_', 'strength_') if hasattr(part, name)]
+    return bool(exponents) and all(exponent is None for exponent in exponents)
 
 
 def waiting_for_prior(model: nn.Module) -> list[str]:

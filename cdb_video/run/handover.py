@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdb_video.difficulty.consumer import takes_validations
 from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.processes import get_world_size, together
@@ -28,6 +29,8 @@ class Handover:
         agreement: With several processes, the hash (16 hexadecimal digits) of what all of them were found to have
             alike when something was handed on last; None in one process.
         lists: The sets of clips of the run, by 'train' and 'val', for its checkpoints.
+        planned_validations: How many validations the whole run makes, or measurements of another kind, >= 1.
+        settings: What the difficulty is, as `cdb_video.difficulty.records.Header` has it; None = not known.
     """
 
     parts: RunParts
@@ -36,6 +39,8 @@ class Handover:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     agreement: str | None = None
     lists: Mapping[str, ClipList] = field(default_factory=dict)
+    planned_validations: int = 1
+    settings: Mapping[str, Any] | None = None
 
     @property
     def vectors(self) -> dict[str, Derived]:
@@ -80,6 +85,8 @@ class Handover:
     def _hand_on(self, epoch: int | None) -> None:
         self._hand_on_progress(epoch)
         for consumer in self.consumers.values():
+            if takes_validations(consumer):
+                consumer.set_validations(self.state.num_validations, self.planned_validations)
             consumer.set_class_difficulty(self.state.difficulty, self.state.accuracy)
         hand_on_prior(self.parts.prior_consumers, self.parts.sampler, self.state.train_counts)
 

@@ -6,7 +6,7 @@ The only file that reads private attributes of mmengine's runner and its loops.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,14 +145,22 @@ class Loop:
     @property
     def first_validation(self) -> int | None:
         """The step after which the first validation comes; None if there is none, or the run ends before it."""
+        return next(self._validated_steps(), None)
+
+    @property
+    def planned_validations(self) -> int:
+        """How many validations the whole run makes, those before a resume included."""
+        return sum(1 for _ in self._validated_steps())
+
+    def _validated_steps(self) -> Iterator[int]:
+        """The steps after which the run validates, as the loops of mmengine decide it."""
         if not self.validates:
-            return None
+            return
         loop = self.runner.train_loop
         for step in range(max(1, loop.val_begin), self.last_step + 1):
             interval = loop.dynamic_intervals[bisect.bisect(loop.dynamic_milestones, step + 1) - 1]
             if step % interval == 0 or step == self.last_step:
-                return step
-        return None
+                yield step
 
     @property
     def validation_is_due(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cdb_video.class_names import check_same_names
+from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.schedule import DifficultySchedule, Step
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.run.parts import RunParts
@@ -36,16 +37,20 @@ class Replay:
         if position is None:
             return self.start
         step: Step = self.schedule.steps[position]
-        measured = np.any([one.num_clips > 0 for one in self.schedule.steps[: position + 1]], axis=0)
+        seen = np.array([one.num_clips > 0 for one in self.schedule.steps[: position + 1]], np.int64)
+        num_measured: IntVector = seen.sum(axis=0)
         return DifficultyState(
             difficulty=step.difficulty,
-            measured=measured,
+            measured=num_measured > 0,
             num_clips=step.num_clips,
             num_correct=step.num_correct,
             train_counts=self.start.train_counts,
             class_names=self.start.class_names,
             epoch=step.epoch,
             iteration=self.schedule.due(self.stretch)[position],
+            num_measured=num_measured,
+            mean_probability=step.mean_probability,
+            num_validations=position + 1,
         )
 
     def announce(self, parts: RunParts, history: Path) -> None:

@@ -65,7 +65,12 @@ class CDBSampler(ClassSampler):
     @property
     def tau_(self) -> float | None:
         """The exponent in use; None before the first difficulty."""
-        return self._difficulty.tau_
+        return self._difficulty.exponent
+
+    @property
+    def acts_by_difficulty(self) -> bool:
+        """Whether the law follows the difficulty: unless tau is 0."""
+        return self._difficulty.acts
 
     @property
     def follows_progress(self) -> bool:

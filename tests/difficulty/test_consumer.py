@@ -56,14 +56,14 @@ def test_exponent_grows_over_the_epochs_with_one_difficulty():
     for epoch in (1, 2):
         given.set_progress(epoch, 3, derived)
     assert derived == [([0.5, 1.0], 0.0), ([0.5, 1.0], 1.0), ([0.5, 1.0], 2.0)]
-    assert given.tau_ == 2.0
+    assert given.exponent == 2.0
 
 
 def test_before_begin_the_exponent_is_zero_and_the_difficulty_is_kept():
     given, derived = DifficultyInput(1.5, 0.5), Derived()
     given.set_progress(0, 4, derived)
     given.take([0.2, 0.4], None, derived)
-    assert (derived[-1][1], given.tau_, given.has_begun) == (0.0, 0.0, False)
+    assert (derived[-1][1], given.exponent, given.has_begun) == (0.0, 0.0, False)
     given.set_progress(2, 4, derived)
     assert derived[-1] == ([0.2, 0.4], 1.5)
     assert given.has_begun
@@ -74,7 +74,7 @@ def test_assumed_difficulty_is_derived_from_but_does_not_count_as_handed_on():
     given.assume(np.ones(2), derived)
     given.set_progress(2, 4, derived)
     assert derived == [([1.0, 1.0], 0.0), ([1.0, 1.0], 1.0)]
-    assert given.tau_ is None
+    assert given.exponent is None
     assert given.is_awaited
 
 
@@ -131,14 +131,14 @@ def test_a_difficulty_without_accuracies_has_those_that_it_says(tau):
     alone, both = DifficultyInput(tau, 0), DifficultyInput(tau, 0)
     alone.take(difficulty, None, Derived())
     both.take(difficulty, [1 - value for value in difficulty], Derived())
-    assert alone.tau_ == both.tau_
-    assert alone.tau_ != resolve_tau(tau)  # as if every accuracy were 0
+    assert alone.exponent == both.exponent
+    assert alone.exponent != resolve_tau(tau)  # as if every accuracy were 0
     derived = Derived()
     alone.set_progress(1, 2, derived)
-    assert alone.tau_ == both.tau_
+    assert alone.exponent == both.exponent
     nothing = DifficultyInput(tau, 0)
     nothing.take([1.0] * 3, None, Derived())
-    assert nothing.tau_ == resolve_tau(tau)
+    assert nothing.exponent == resolve_tau(tau)
 
 
 def test_a_difficulty_that_is_none_is_refused_by_its_own_name():
@@ -148,7 +148,7 @@ def test_a_difficulty_that_is_none_is_refused_by_its_own_name():
     given = DifficultyInput('dynamic', 0)
     with pytest.raises(ValueError, match=r'^difficulty: values must be'):
         given.take([1.5, 0.2], None, derive)
-    assert given.tau_ is None
+    assert given.exponent is None
 
 
 def test_loss_and_sampler_take_a_difficulty_alone_at_a_dynamic_tau():

@@ -141,6 +141,11 @@ RUNS = {
         'model': {'loss_cls': {'type': 'CDBLoss', 'begin': 3}},
         'train_dataloader': {'sampler': {'type': 'CDBSampler', 'begin': 2}},
     },
+    'accumulated': {
+        'model': {'loss_cls': {'_delete_': True, 'type': 'CDBLoss', 'law': 'accumulated', 'logit_adjustment': 1.0}},
+        'train_dataloader': {'sampler': NATURAL},
+        'custom_hooks': [{'type': 'ClassDifficultyHook', 'momentum': 'mean', 'measure': 'probability'}],
+    },
 }
 
 

@@ -50,6 +50,12 @@ class MMAction(Host):
         if val_set is not None:
             refusals.refuse_unaveraged_views(model)
 
+    def refuse_scores(self, model: Any) -> None:
+        """Refuse heads that average scores."""
+        from cdb_video.hosts.mmaction import refusals
+
+        refusals.refuse_scores(model)
+
     def results_of(self, metric: Any, *, has_one_score: bool) -> Mapping[str, Any] | None:
         """The results of AccMetric and ConfusionMatrix."""
         if 'mmaction.evaluation' not in sys.modules:  # then it is none of them

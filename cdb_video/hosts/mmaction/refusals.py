@@ -21,6 +21,17 @@ def refuse_unaveraged_views(model: nn.Module) -> None:
             )
 
 
+def refuse_scores(model: nn.Module) -> None:
+    """A head of mmaction2 gives probabilities with `average_clips` 'prob' alone."""
+    for name, module in model.named_modules():
+        given = getattr(module, 'average_clips', 'prob')
+        if hasattr(module, 'loss_cls') and given != 'prob':
+            raise ValueError(
+                f"{name} ({type(module).__name__}) has average_clips={given!r}, and measure='probability' needs "
+                "probabilities: set average_clips='prob' in the head, or measure by 'accuracy'"
+            )
+
+
 def refuse_training_views(model: nn.Module, train_set: Any) -> None:
     """mmaction2's own heads give no label to the second clip of a video: a shape error deep in the first step."""
     recognizers = [module for module in model.modules() if type(module).__name__ == 'Recognizer3D']

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from cdb_video.checks import MEASURES
 from cdb_video.difficulty.records import SOURCES
 from cdb_video.report.class_report.rows import ClassRow
 from cdb_video.report.class_report.text import csv_table
@@ -49,6 +50,7 @@ _REPORT_DETAILS = {
     'iter': WHOLE.or_null(),
     'dump': TEXT.or_null(),
     'difficulty_source': Check(lambda value: value in SOURCES, f'one of {", ".join(SOURCES)}').or_null(),
+    'difficulty_measure': Check(lambda value: value in MEASURES, f'one of {", ".join(MEASURES)}').or_null(),
     'confusions': Check(
         lambda value: isinstance(value, list) and all(map(_TRIPLET.fits, value)), f'a list, each entry {_TRIPLET.rule}'
     ).or_null(),
@@ -97,6 +99,7 @@ class ClassReport:
         metrics: By the key under which they were recorded.
         rows: C rows; in the order of the labels where they were read.
         difficulty_source: What the difficulty was measured on, as in a history; None = there is none.
+        difficulty_measure: What it is 1 minus: 'accuracy' or 'probability'; None = there is none, or an early version.
         confusions: (true, predicted, clips) of every pair with clips; None = predictions are not known.
         shot_thresholds: (few, many) of the groups by training clips; None = not known, as are the next two.
         head_threshold: More training clips than this is the head.
@@ -110,6 +113,7 @@ class ClassReport:
     metrics: Mapping[str, Any]
     rows: Sequence[ClassRow]
     difficulty_source: str | None = None
+    difficulty_measure: str | None = None
     confusions: Sequence[Sequence[int]] | None = None
     shot_thresholds: Sequence[int] | None = None
     head_threshold: int | None = None
@@ -145,7 +149,14 @@ def read_class_report(path: Path) -> ClassReport:
         rows=tuple(sorted(rows, key=lambda row: row.label)),
         **{
             key: report.get(key)
-            for key in ('difficulty_source', 'confusions', 'shot_thresholds', 'head_threshold', 'dump')
+            for key in (
+                'difficulty_source',
+                'difficulty_measure',
+                'confusions',
+                'shot_thresholds',
+                'head_threshold',
+                'dump',
+            )
         },
     )
 
@@ -219,7 +230,7 @@ def _summary(report: ClassReport) -> dict[str, Any]:
     analysis = report.analysis
     if analysis is None:
         predicted = {'confusions': report.confusions, 'shot_thresholds': report.shot_thresholds}
-        evaluated |= {'difficulty_source': report.difficulty_source}
+        evaluated |= {'difficulty_source': report.difficulty_source, 'difficulty_measure': report.difficulty_measure}
         return evaluated | (predicted if report.confusions is not None else {})
     return evaluated | {
         'intervals': analysis.intervals,
@@ -228,6 +239,7 @@ def _summary(report: ClassReport) -> dict[str, Any]:
         'head_threshold': report.head_threshold,
         'rank_correlation': analysis.rank_correlation,
         'difficulty_source': report.difficulty_source,
+        'difficulty_measure': report.difficulty_measure,
         'dump': report.dump,
         'confusions': report.confusions or [],
         'notes': analysis.notes,

@@ -62,6 +62,8 @@ def _of_difficulty(run: RunData) -> list[str]:
         if number:
             which = 'The difficulty is' if number == len(sources) else f'{number} of {len(sources)} difficulties are'
             notes.append(f'{which} {words}.')
+    if run.difficulty_measure == 'probability':
+        notes.append('The difficulty is 1 minus the mean probability of the true class, not 1 minus the accuracy.')
     return notes
 
 

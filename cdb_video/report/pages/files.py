@@ -95,6 +95,7 @@ def class_report_of(insight: Insight, directory: Path) -> ClassReport:
         metrics=insight.all_metrics,
         rows=insight.rows,
         difficulty_source=insight.run.difficulty_source,
+        difficulty_measure=insight.run.difficulty_measure,
         # Pairs without clips are left out.
         confusions=None
         if confusion is None

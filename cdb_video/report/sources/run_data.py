@@ -57,6 +57,13 @@ class RunData:
         return stated or next(iter(self.sources[-1:]), None)
 
     @property
+    def difficulty_measure(self) -> str | None:
+        """What the newest difficulty that is known is 1 minus: 'accuracy' or 'probability'; None = there is none."""
+        if self.records:
+            return self.records[-1].measure
+        return None if self.report is None else self.report.difficulty_measure
+
+    @property
     def last_validation(self) -> Record | None:
         """The newest record of a validation of this run; None if there is none."""
         return next((record for record in reversed(self.records) if record.source == 'val'), None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmengine.hooks import SyncBuffersHook
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cdb_video.advice import VERDICT, remedy
 from cdb_video.classifier.heads import check_classifier_of_loss
-from cdb_video.difficulty.consumer import takes_difficulty
+from cdb_video.difficulty.consumer import acts_by_difficulty, takes_difficulty
 from cdb_video.hosts.host import hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.parts import METRIC_RECIPE, RunParts
@@ -142,7 +144,7 @@ def warn_of_inaction(parts: RunParts, observe_only: bool) -> None:
     """Say where a difficulty is measured and will not act, which is likely not meant."""
     loop = parts.loop
     if observe_only:
-        passed_over = [name for name, part in parts.consumers.items() if getattr(part, 'tau', None) != 0]
+        passed_over = [name for name, part in parts.consumers.items() if acts_by_difficulty(part)]
         if passed_over:
             parts.logger.warning(f'observe_only=True: {", ".join(passed_over)} will be handed no difficulty')
     elif loop.first_validation == loop.last_step:
@@ -158,10 +160,16 @@ def warn_of_acting_twice(parts: RunParts) -> None:
 
     The papers have the two as alternatives; together each makes up for what the other has made up for already.
     """
-    acting = {name: part for name, part in parts.consumers.items() if getattr(part, 'tau', 0) != 0}
+    acting = {name: part for name, part in parts.consumers.items() if acts_by_difficulty(part)}
     if len(acting) > 1 and any(part is parts.sampler for part in acting.values()):
-        named = ' and '.join(f'{name}(tau={part.tau!r})' for name, part in acting.items())
+        named = ' and '.join(f'{name}({_strength_of(part)})' for name, part in acting.items())
         parts.logger.warning(
             f'{named}: the difficulty acts twice, on the loss and on the sampling. We advise {VERDICT}: {remedy()}. '
             'For CDB-W or CDB-S as in the papers, keep one of them; docs/methods/which_method.md has the evidence'
         )
+
+
+def _strength_of(part: Any) -> str:
+    """The argument that says how strongly a part acts, of its law."""
+    strength = getattr(part, 'strength', None)
+    return f'tau={getattr(part, "tau", None)!r}' if strength is None else f'strength={strength!r}'

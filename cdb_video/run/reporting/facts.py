@@ -19,6 +19,7 @@ from cdb_video.run.parts import RunParts
 from cdb_video.version import __version__
 
 _SCALARS = (bool, int, float, str, tuple, Path)
+_OF_LAW = ('tau', 'strength')
 
 
 def log_facts(handover: Handover, hook: Any) -> None:
@@ -33,13 +34,13 @@ def log_facts(handover: Handover, hook: Any) -> None:
 
 
 def described(part: Any) -> str:
-    """A part of a run by its class, its tau, and those arguments that are not the default."""
+    """A part of a run by its class, its tau or strength, and those arguments that are not the default."""
     settings = {
         name: getattr(part, name)
         for name, parameter in _parameters(part).items()
-        # What is None by default is found out by the part itself.
-        if parameter.default is not None and isinstance(getattr(part, name, None), _SCALARS)
-        if name == 'tau' or getattr(part, name) != parameter.default
+        # What is None by default is found out by the part itself, but for what its law has.
+        if (parameter.default is not None or name in _OF_LAW) and isinstance(getattr(part, name, None), _SCALARS)
+        if name in _OF_LAW or getattr(part, name) != parameter.default
     }
     settings |= {name: value for name, value in getattr(part, 'smoothing', {}).items() if value}
     given = ', '.join(f'{name}={value if isinstance(value, Path) else repr(value)}' for name, value in settings.items())

@@ -7,10 +7,12 @@ from functools import partial
 import numpy as np
 from mmengine.visualization import LocalVisBackend
 
+from cdb_video.class_names import class_label
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.hosts.mmengine.console import FILE_ONLY
 from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
+from cdb_video.run.consumers import class_prior
 from cdb_video.run.loop import vis_backends
 from cdb_video.run.parts import RunParts
 from cdb_video.run.reporting.record import Vectors, state_rows, try_writing
@@ -25,6 +27,7 @@ def log_difficulty(
     """
     log_scalars(parts, state, consumers, step)
     log_class_image(parts, state, consumers, step)
+    log_weights(parts, state, consumers)
     log_classes(parts, state, consumers, number, is_reported_next)
 
 
@@ -38,8 +41,9 @@ def log_scalars(parts: RunParts, state: DifficultyState, consumers: Vectors, ste
         for key, vector in derived.vectors.items():
             scalars[f'difficulty/{name}_min_{key}'] = min(vector)
             scalars[f'difficulty/{name}_max_{key}'] = max(vector)
-        if derived.tau is not None:
-            scalars[f'difficulty/{name}_tau'] = derived.tau
+        for key, exponent in (('tau', derived.tau), ('strength', derived.strength)):
+            if exponent is not None:
+                scalars[f'difficulty/{name}_{key}'] = exponent
     try_writing(parts.logger, 'scalars of the difficulty', lambda: parts.visualizer.add_scalars(scalars, step=step))
 
 
@@ -61,6 +65,25 @@ def log_classes(
         f'class difficulty, mean {state.difficulty.mean():.3f}, hardest and easiest classes\n' + '\n'.join(lines),
         extra=FILE_ONLY if for_file_only else None,
     )
+
+
+def log_weights(parts: RunParts, state: DifficultyState, consumers: Vectors) -> None:
+    """Log the largest weight, and the mean weight of a training clip: on what share of the loss a class may come."""
+    prior = np.asarray(class_prior(parts.sampler, state.train_counts), np.float64)
+    for name, derived in consumers.items():
+        if derived.weight is None or len(set(derived.weight)) == 1:
+            continue
+        weights = np.asarray(derived.weight)
+        shares = prior * weights
+        largest, most = int(weights.argmax()), int(shares.argmax())
+        label = partial(class_label, state.class_names)
+        exponent = f'tau {derived.tau:.3g}' if derived.strength is None else f's {derived.strength:.3g}'
+        parts.logger.info(
+            f'{name}, {exponent if derived.tau is not None or derived.strength is not None else "weights"}: largest '
+            f'weight {weights[largest]:.3g} ({label(largest)}), mean weight of a training clip '
+            f'{shares.sum() / prior.sum():.3g}, largest share of the loss weights {shares[most] / shares.sum():.0%} '
+            f'({label(most)})'
+        )
 
 
 def log_class_image(parts: RunParts, state: DifficultyState, consumers: Vectors, step: int) -> None:

@@ -25,8 +25,8 @@ Vectors = Mapping[str, Derived]
 """Per consumer what it derived."""
 
 
-def start_history(parts: RunParts, state: DifficultyState) -> None:
-    """Keep aside what this run does not continue, and write the header where there is none."""
+def start_history(parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None = None) -> None:
+    """Keep aside what this run does not continue, and write the header where there is none, or another one."""
 
     def start() -> None:
         path = parts.work_dir / HISTORY_NAME
@@ -35,8 +35,8 @@ def start_history(parts: RunParts, state: DifficultyState) -> None:
             parts.logger.info(f'records that this run does not continue are now in {aside}')
         counts = state.train_counts.tolist()
         header = read_history(path).header if path.exists() else None
-        if header is None or header.train_counts != counts:
-            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts))
+        if header is None or header.train_counts != counts or header.settings != settings:
+            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts, settings))
 
     try_writing(parts.logger, 'the class history', start)
 
@@ -55,6 +55,7 @@ def record_validation(
         consumers=consumers,
         metrics=metrics,
         source=source,
+        mean_probability=None if state.mean_probability is None else state.mean_probability.tolist(),
     )
     path = parts.work_dir / HISTORY_NAME
     try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
@@ -99,6 +100,7 @@ def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
         metrics=evaluation.metrics,
         rows=state_rows(state, *counts, evaluation.consumers),
         difficulty_source=evaluation.source if state.measured.any() else None,
+        difficulty_measure=state.measure if state.measured.any() else None,
         **_details(evaluator, *counts),
     )
     runner.logger.info(f'class report ({split})  {format_summary(report.metrics)}\n{format_table(report.rows)}')

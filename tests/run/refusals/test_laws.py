@@ -1,0 +1,147 @@
+"""What the accumulated law and the measure by probability need, refused or said before the first step."""
+
+import uuid
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from cdb_video.difficulty.history import read_history
+from cdb_video.losses.cdb import CDBLoss
+from tests.support.runs import hook_of, make_runner
+
+pytestmark = pytest.mark.training
+
+NATURAL = {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}
+MEAN = [{'type': 'ClassDifficultyHook', 'momentum': 'mean'}]
+
+
+def toy(work_dir, hooks=MEAN, loss=None, **changes):
+    """A runner with CDB-A."""
+    return make_runner(
+        work_dir,
+        uuid.uuid4().hex,
+        model={'loss_cls': loss or {'_delete_': True, 'type': 'CDBLoss', 'law': 'accumulated'}},
+        custom_hooks=[dict(hook) for hook in hooks],
+        **{'train_dataloader': {'sampler': dict(NATURAL)}, **changes},
+    )
+
+
+def warnings_of(runner):
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    return ' '.join(str(call.args[0]) for call in warning.call_args_list)
+
+
+@pytest.mark.parametrize('momentum', [0.0, 0.8])
+def test_the_accumulated_law_is_refused_without_the_mean(tmp_path, momentum):
+    runner = toy(tmp_path, [{'type': 'ClassDifficultyHook', 'momentum': momentum}])
+    with pytest.raises(ValueError, match=rf"CDBLoss: law='accumulated' needs the mean.*momentum={momentum}.*'mean'"):
+        runner.train()
+
+
+def test_strength_0_waits_for_no_mean(tmp_path):
+    loss = {'_delete_': True, 'type': 'CDBLoss', 'law': 'accumulated', 'strength': 0}
+    hooks = [{'type': 'ClassDifficultyHook', 'observe_only': True}]
+    assert 'will be handed no difficulty' not in warnings_of(toy(tmp_path, hooks, loss, train_cfg={'max_epochs': 1}))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'known'),
+    [({'momentum': 0.8}, r'was recorded with momentum=0\.8'), (None, 'does not say its momentum')],
+)
+def test_a_replayed_difficulty_that_is_no_mean_is_refused(tmp_path, settings, known):
+    runner = make_runner(
+        tmp_path / 'a', uuid.uuid4().hex, custom_hooks=[{'type': 'ClassDifficultyHook', **(settings or {})}]
+    )
+    runner.train()
+    history = tmp_path / 'a' / 'class_history.jsonl'
+    if settings is None:
+        history.write_text(history.read_text().replace('"settings"', '"unknown"'))
+    replay = toy(tmp_path / 'b', [{'type': 'DifficultyReplayHook', 'history': str(history)}])
+    with pytest.raises(ValueError, match=rf"law='accumulated' needs the mean .*{known}"):
+        replay.train()
+
+
+def test_few_validation_clips_are_advised_a_prior(tmp_path):
+    few = {'dataset': {'type': 'ToyDataset', 'counts': [9, 4, 5, 0], 'seed': 1}}
+    said = warnings_of(toy(tmp_path / 'a', val_dataloader=few, train_cfg={'max_epochs': 2}))
+    assert '1 class has under 5 validation clips' in said
+    assert 'we advise prior_count=5' in said
+    with_prior = [MEAN[0] | {'prior_count': 5}]
+    assert 'prior_count=5 in' not in warnings_of(
+        toy(tmp_path / 'b', with_prior, val_dataloader=few, train_cfg={'max_epochs': 2})
+    )
+
+
+def test_a_resume_with_more_validations_says_what_becomes_of_s(tmp_path):
+    toy(tmp_path, train_cfg={'max_epochs': 2}).train()
+    resumed = toy(tmp_path, train_cfg={'max_epochs': 4}, resume=True)
+    assert (
+        'was to make 2 validations, this one makes 4: after the 2 that are done, s is 4.5 from here on, and was 9'
+        in (warnings_of(resumed))
+    )
+    assert resumed.model.cls_head.loss_cls.strength_ == 9.0
+
+
+def test_a_resume_with_another_measure_is_warned_of(tmp_path):
+    hooks = {'checkpoint': {'save_best': None}}
+    toy(tmp_path, train_cfg={'max_epochs': 2}, default_hooks=hooks).train()
+    other = [MEAN[0] | {'measure': 'probability'}]
+    said = warnings_of(toy(tmp_path, other, train_cfg={'max_epochs': 3}, resume=True, default_hooks=hooks))
+    assert 'a difficulty measured by accuracy, and this run measures by probability' in said
+
+
+def test_scores_that_are_no_probabilities_are_refused(tmp_path):
+    runner = toy(tmp_path, [MEAN[0] | {'measure': 'probability'}])
+    runner.model.cls_head.average_clips = 'score'
+    runner.model.cls_head.__class__ = type('Head', (type(runner.model.cls_head),), {})
+    with pytest.raises(ValueError, match=r"average_clips='score'.*measure='probability' needs.*average_clips='prob'"):
+        runner.train()
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'measure': 'loss'}, r"measure='loss': must be 'accuracy'"),
+        ({'measure': 'probability', 'source': 'train'}, r"measure='probability' with source='train'"),
+        ({'momentum': 'median'}, r"momentum='median': must be in \[0, 1\).*'mean'"),
+        ({'momentum': 1.0}, r'momentum=1\.0: must be in \[0, 1\)'),
+    ],
+)
+def test_options_of_the_hook_are_checked_when_it_is_made(options, message):
+    from cdb_video.hooks.class_difficulty import ClassDifficultyHook
+
+    with pytest.raises(ValueError, match=message):
+        ClassDifficultyHook(**options)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'law': 'linear'}, r"law='linear': must be 'power'"),
+        ({'law': 'accumulated', 'tau': 1.0}, r"tau=1\.0: law='accumulated' has no tau"),
+        ({'law': 'accumulated', 'strength': -1}, r'strength=-1: must be a finite number >= 0'),
+        ({'law': 'accumulated', 'strength': 'much'}, r"strength='much': must be a finite number >= 0"),
+        ({'strength': 3}, r"strength=3: law='power' has no strength"),
+    ],
+)
+def test_options_of_one_law_are_refused_with_the_other(options, message):
+    with pytest.raises(ValueError, match=message):
+        CDBLoss(**options)
+
+
+def test_probability_is_measured_recorded_and_reported_as_what_it_is(tmp_path):
+    hooks = [MEAN[0] | {'measure': 'probability', 'momentum': 0.0}]
+    runner = toy(tmp_path, hooks, {'_delete_': True, 'type': 'CDBLoss'})
+    runner.train()
+    history = read_history(tmp_path / 'class_history.jsonl')
+    assert history.header.settings['measure'] == 'probability'
+    for record in history.records:
+        np.testing.assert_allclose(record.difficulty, 1 - np.array(record.mean_probability))
+        assert record.difficulty != [1 - accuracy for accuracy in record.accuracy]
+    state = hook_of(runner).state_
+    assert state.measure == 'probability'
+    report = (tmp_path / 'class_report.json').read_text()
+    assert '"difficulty_measure": "probability"' in report
+    assert '1 minus the mean probability of the true class' in (tmp_path / 'report.html').read_text()
