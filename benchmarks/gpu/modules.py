@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from mmaction.models import Recognizer3D
 from mmaction.registry import MODELS
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.registry import HOOKS, OPTIM_WRAPPERS
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
 
@@ -37,3 +39,23 @@ class CPUAutocastWrapper(OptimWrapper):
     def optim_context(self, model: nn.Module) -> AbstractContextManager[Any]:
         """Autocast; gradients are not accumulated here, so there is nothing else to enter."""
         return torch.autocast('cpu', dtype=torch.bfloat16)
+
+
+@HOOKS.register_module()
+class CompiledBackboneHook(Hook):
+    """Compiles the backbone, which is one graph.
+
+    mmengine's `compile` takes the whole training step. A head of mmaction2 computes with NumPy, which breaks the graph,
+    and so the backbone is traced anew for each of the functions around it.
+
+    Args:
+        backend: Of torch.compile.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+
+    def before_train(self, runner: Runner) -> None:
+        """Compile; the work is done in the first steps."""
+        backbone = runner.model.backbone
+        backbone.forward = torch.compile(backbone.forward, backend=self.backend)

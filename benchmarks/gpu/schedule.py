@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.gpu.turns import FAILED, LOADING, MODEL, STOP, train
-from benchmarks.gpu.variants import Plan
+from benchmarks.gpu.turns import FAILED, LOADING, MODEL, STOP, import_hosts, train
+from benchmarks.gpu.variants import VARIANTS, Plan
 
 MEASURED, LEFT_OUT, BROKEN = 'measured', 'not measured', 'failed'
 PARTS = (MODEL, LOADING)
@@ -23,6 +25,14 @@ _SHARE_OF_ROUND = 1.15
 """A round begins where there is so much time left, in times of the longest round."""
 _SECONDS_TO_END = 10
 _LAST_LINES = 15
+_LATE_IMPORTS = (
+    'cdb_video.hooks.class_difficulty',
+    'cdb_video.losses.cdb',
+    'cdb_video.metrics.class_accuracy',
+    'cdb_video.samplers.cdb_sampler',
+    'matplotlib.pyplot',
+    'torch._dynamo',
+)
 
 
 class TooLate(Exception):
@@ -154,8 +164,9 @@ class Measurement:
         finally:
             for worker in self._workers.values():
                 worker.stop()
+            until = self._clock() + _SECONDS_TO_END
             for worker in self._workers.values():
-                worker.end(_SECONDS_TO_END)
+                worker.end(max(until - self._clock(), 0))
         for outcome in self.outcomes.values():
             if outcome.status == LEFT_OUT and outcome.why is None:
                 outcome.why = 'the time was over before its first round'
@@ -206,3 +217,25 @@ class Measurement:
         worker.end(0)
         del self._workers[name]
         return None
+
+
+def measure(plan: Plan, folder: Path, end: float) -> dict[str, Outcome]:
+    """All variants, each in a process of its own.
+
+    Args:
+        plan: Of the measurement.
+        folder: For logs.
+        end: When it is to be over, by `time.monotonic`.
+    """
+    if plan.device == 'cpu':
+        _import_all()
+    workers = {name: TrainingProcess(name, plan, folder) for name in VARIANTS}
+    return Measurement(workers, [name for name in VARIANTS if VARIANTS[name].compiled], end).run(plan.epochs - 1)
+
+
+def _import_all() -> None:
+    """Import what each of the processes would import for itself; and let their collectors of garbage pass it over."""
+    import_hosts()
+    for name in _LATE_IMPORTS:
+        import_module(name)
+    gc.freeze()

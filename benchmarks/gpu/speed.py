@@ -30,80 +30,33 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-import torch
-from prep.workers.signals import count_cores
-
-from benchmarks.gpu.page import summarise, write_page
-from benchmarks.gpu.schedule import BROKEN, Measurement, Outcome, TrainingProcess
-from benchmarks.gpu.turns import import_hosts
-from benchmarks.gpu.variants import VARIANTS, Plan, batch_shape
-from benchmarks.harness.egtea_clips import MEAN_FRAMES, make_pool
+# No torch and no host: the processes that encode the clips import this module too.
 from benchmarks.harness.results import add_common_arguments, command_parser, write_results
 
-CLASSES, TINY_CLASSES = 19, 2
-"""As many as the verbs of EGTEA."""
-CLIPS, TINY_CLIPS = 16, 2
-"""Videos; the list names each of them several times."""
-TINY_FRAMES = 12
-MODEL_SECONDS = 2.0
 _RESERVE = 15
 """Seconds to start and to write the results."""
-
-
-def long_tailed_labels(number: int, num_classes: int, seed: int) -> list[int]:
-    """Labels of `number` clips: every class has one at least, and class c in proportion to 1 / (c + 1)."""
-    share = 1 / np.arange(1, num_classes + 1)
-    rng = np.random.default_rng(seed)
-    return [*range(num_classes), *rng.choice(num_classes, number - num_classes, p=share / share.sum()).tolist()]
-
-
-def make_plan(args: argparse.Namespace, folder: Path) -> Plan:
-    """Encode the clips and write the lists."""
-    count, length = (TINY_CLIPS, TINY_FRAMES) if args.tiny else (CLIPS, MEAN_FRAMES)
-    num_classes = TINY_CLASSES if args.tiny else CLASSES
-    batch_size, workers = batch_shape(args.tiny)
-    bursts = max(workers, 1)
-    plan = Plan(
-        clips=str(folder / 'clips'),
-        train_list=str(folder / 'train.txt'),
-        val_list=str(folder / 'val.txt'),
-        num_classes=num_classes,
-        epochs=1 + args.rounds,
-        warm_batches=bursts,
-        timed_batches=bursts if args.tiny else 2 * bursts,
-        model_seconds=0 if args.tiny else MODEL_SECONDS,
-        device=args.device,
-        tiny=args.tiny,
-        seed=args.seed,
-    )
-    videos = make_pool(Path(plan.clips), [length] * count, args.footage, args.seed, 1 if args.tiny else count_cores())
-    number = batch_size * (plan.warm_batches + plan.timed_batches)
-    labels = long_tailed_labels(number, num_classes, args.seed)
-    for path, listed in ((plan.train_list, labels), (plan.val_list, range(num_classes))):
-        lines = [f'{videos[index % count].name} {label}\n' for index, label in enumerate(listed)]
-        Path(path).write_text(''.join(lines))
-    return plan
-
-
-def measure(plan: Plan, folder: Path, rounds: int, end: float) -> dict[str, Outcome]:
-    """All variants, each in a process of its own."""
-    if plan.device == 'cpu':
-        import_hosts()  # before the processes are forked
-    workers = {name: TrainingProcess(name, plan, folder) for name in VARIANTS}
-    return Measurement(workers, [name for name in VARIANTS if VARIANTS[name].compiled], end).run(rounds)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     begun = time.monotonic()
+    args = _arguments(argv)
+    from benchmarks.gpu.data import make_plan
+    from benchmarks.gpu.page import summarise, write_page
+    from benchmarks.gpu.schedule import BROKEN, measure
+
+    with tempfile.TemporaryDirectory() as name:
+        plan = make_plan(args, Path(name))
+        outcomes = measure(plan, Path(name), begun + 60 * args.minutes - _RESERVE)
+    numbers = summarise(outcomes, plan)
+    numbers |= {'readers': {package: _version(package) for package in ('av', 'decord')}}
+    numbers |= {'seconds': round(time.monotonic() - begun, 1)}
+    rehearsed = args.tiny or args.device == 'cpu'
+    write_results('gpu_rehearsal' if rehearsed else 'gpu', args, write_page(numbers), numbers)
+    return int(any(outcome.status == BROKEN for outcome in outcomes.values()))
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser(__spec__, __doc__)
     parser.add_argument('--device', choices=('cuda', 'cpu'), default='cuda')
     parser.add_argument('--tiny', action='store_true', help='a small network and small clips, to see that all runs')
@@ -114,17 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.rounds < 1 or args.minutes <= 0:
         parser.error(f'--rounds {args.rounds} --minutes {args.minutes}: must be 1 at least, and above 0')
-    if args.device == 'cuda' and not torch.cuda.is_available():
-        parser.error('torch sees no GPU: see `nvidia-smi` and torch.version.cuda, or rehearse with --device cpu --tiny')
-    with tempfile.TemporaryDirectory() as name:
-        plan = make_plan(args, Path(name))
-        outcomes = measure(plan, Path(name), args.rounds, begun + 60 * args.minutes - _RESERVE)
-    numbers = summarise(outcomes, plan)
-    numbers |= {'readers': {package: _version(package) for package in ('av', 'decord')}}
-    numbers |= {'seconds': round(time.monotonic() - begun, 1)}
-    rehearsed = args.tiny or args.device == 'cpu'
-    write_results('gpu_rehearsal' if rehearsed else 'gpu', args, write_page(numbers), numbers)
-    return int(any(outcome.status == BROKEN for outcome in outcomes.values()))
+    if args.device == 'cuda':
+        import torch
+
+        if not torch.cuda.is_available():
+            parser.error('torch sees no GPU: see `nvidia-smi` and torch.version.cuda; --device cpu --tiny rehearses')
+    return args
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 if __name__ == '__main__':

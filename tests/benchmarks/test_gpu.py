@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.gpu import schedule, speed
+from benchmarks.gpu import data, schedule, speed
 from benchmarks.gpu.schedule import BROKEN, LEFT_OUT, MEASURED, Measurement, TooLate, TrainingProcess, VariantError
 from benchmarks.gpu.turns import LOADING, MODEL, import_hosts
 from benchmarks.gpu.variants import VARIANTS, Plan, build_config
@@ -75,13 +75,13 @@ def test_each_variant_is_its_peer_and_what_it_says():
         )
         assert wrapper.optimizer.lr == pytest.approx(0.1 / 8)
         assert (config.train_dataloader.batch_size, config.train_dataloader.num_workers) == (8, 8)
-        assert config.get('compile', False) is (name == 'compiled')
         assert (config.get('launcher') == 'pytorch') is (name in IN_GROUP) is VARIANTS[name].in_group
         assert ('val_cfg' in config) is (name in ('ddp_cdbs', 'ddp_cdba'))
     fused = configs['reader'].train_dataloader.dataset.pipeline[2].fused
     apart = configs['shipped'].train_dataloader.dataset.pipeline[3:-2]
     assert [dict(step) for step in fused] == [dict(step) for step in apart]
     assert [step.type for step in fused] == ['Resize', 'RandomResizedCrop', 'Resize', 'Flip']
+    assert configs['compiled'].custom_hooks == [{'type': 'CompiledBackboneHook', 'backend': 'inductor'}]
     assert configs['ddp_cdbs'].train_dataloader.sampler.type == 'CDBSampler'
     assert 'loss_cls' not in configs['ddp_cdbs'].model.cls_head
     loss = configs['ddp_cdba'].model.cls_head.loss_cls
@@ -106,7 +106,7 @@ def test_features_have_their_channels_last_where_that_is_said(name):
 
 
 def test_every_class_is_in_the_list_and_the_first_most_often():
-    counts = np.bincount(speed.long_tailed_labels(192, 19, seed=0), minlength=19)
+    counts = np.bincount(data.long_tailed_labels(192, 19, seed=0), minlength=19)
     assert (counts.sum(), len(counts)) == (192, 19)
     assert counts.min() >= 1
     assert counts.argmax() == 0
@@ -209,7 +209,8 @@ def test_results_of_a_run_with_a_failure_are_written_and_the_exit_code_says_it(m
     def start(name, plan, folder):
         return StandIn(name, clock, asked, [1, 1, VariantError('no memory')] if name == 'bf16' else [2, 4, 8])
 
-    monkeypatch.setattr(speed, 'TrainingProcess', start)
+    monkeypatch.setattr(schedule, 'TrainingProcess', start)
+    monkeypatch.setattr(schedule, '_import_all', lambda: None)
     arguments = ['--device', 'cpu', '--tiny', '--rounds', '2', '--seed', '3', '--out', str(tmp_path)]
     monkeypatch.setattr('sys.argv', ['speed.py', *arguments])
     assert speed.main() == 1
