@@ -27,8 +27,13 @@ def summarise(outcomes: Mapping[str, Outcome], plan: Plan) -> dict[str, Any]:
 
 def _summary(outcomes: Mapping[str, Outcome], name: str) -> dict[str, Any]:
     outcome, variant = outcomes[name], VARIANTS[name]
-    found = {'what': variant.what, 'peer': variant.peer, 'status': outcome.status, 'why': outcome.why}
-    found |= {'backend': outcome.backend, 'seconds to warm up': outcome.prepared}
+    found: dict[str, Any] = {'what': variant.what, 'peer': variant.peer}
+    found |= {
+        'status': outcome.status,
+        'why': outcome.why,
+        'backend': outcome.backend,
+        'seconds to warm up': outcome.prepared,
+    }
     if outcome.rounds:
         found |= {part: _rates(outcomes, name, part) for part in (MODEL, LOADING)}
         found['peak bytes'] = max(replies[MODEL]['peak bytes'] for replies in outcome.rounds)
@@ -39,7 +44,7 @@ def _rates(outcomes: Mapping[str, Outcome], name: str, part: str) -> dict[str, A
     """Clips a second in each round, their spread, and the spreads of the ratios, round by round."""
     rates = {one: [replies[part]['clips per second'] for replies in outcomes[one].rounds] for one in outcomes}
     found: dict[str, Any] = {'clips per second': rates[name], 'spread': spread(rates[name])}
-    for key, other in (('ratio to peer', VARIANTS[name].peer), ('ratio to shipped', FIRST)):
+    for key, other in (('ratio to peer', VARIANTS[name].peer), ('ratio to shipped', None if name == FIRST else FIRST)):
         # Who fails takes no more part, so what is there of both is of the same rounds.
         ratios = [mine / theirs for mine, theirs in zip(rates[name], rates[other] if other else (), strict=False)]
         found[key] = spread(ratios) if ratios else None

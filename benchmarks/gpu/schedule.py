@@ -72,7 +72,7 @@ class TrainingProcess:
 
     def __init__(self, name: str, plan: Plan, folder: Path) -> None:
         # CUDA does not outlive a fork. On a CPU a fork has all imports, which take longer than a rehearsal.
-        context = get_context('spawn' if plan.device == 'cuda' else 'fork')
+        context: Any = get_context('spawn' if plan.device == 'cuda' else 'fork')
         self._log = folder / f'{name}.log'
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=train, args=(name, plan, theirs, str(folder)), name=name)

@@ -11,13 +11,15 @@ others wait between two epochs. In each round each of them is timed
 - alone ('model'): training steps, with preprocessing and optimizer, on a batch that lies on the device;
 - with its loader ('loading'): an epoch, after the batches that warm it up. Both wait for the device at their ends.
 
-Ratios are taken round by round. The clips are encoded for this, H.264 of EGTEA's size and bit rate, all of one length,
-so that whatever a sampler draws costs the same to read. Warm-up and compilation are not timed. What does not fit into
-the time is listed as not measured. The exit code is 1 if a variant failed, and the results are written all the same.
+Ratios are taken round by round. Of the config as shipped other clips, their number of classes, the learning rate for one
+GPU and the lack of checkpoints are ours. The clips are encoded for this, H.264 of EGTEA's size and bit rate, all of one
+length, so that whatever a sampler draws costs the same to read. Warm-up and compilation are not timed. What does not fit
+into the time is listed as not measured. The exit code is 1 if a variant failed; the results are written all the same.
 
-On a GPU it takes up to 24 GB of its memory, and 8 processes of the CPU with 8 workers each, of which those of one
-variant work at a time. `--device cpu --tiny` rehearses all of it without a GPU: a network of few channels, small clips,
-two steps, and torch.compile without a compiler (backend 'eager'). Its numbers mean nothing.
+There are 8 processes with 8 workers each, of which those of one variant work at a time; each keeps its weights on the
+GPU, and beside it one at a time needs what a training at batch size 8 needs. `--device cpu --tiny` rehearses all of it
+without a GPU: a network of 18 layers with few channels, small clips, two steps, and torch.compile without a compiler
+(backend 'eager'). Its numbers mean nothing.
 """
 
 from __future__ import annotations
