@@ -11,10 +11,11 @@ others wait between two epochs. In each round each of them is timed
 - alone ('model'): training steps, with preprocessing and optimizer, on a batch that lies on the device;
 - with its loader ('loading'): an epoch, after the batches that warm it up. Both wait for the device at their ends.
 
-Ratios are taken round by round. Of the config as shipped other clips, their number of classes, the learning rate for one
-GPU and the lack of checkpoints are ours. The clips are encoded for this, H.264 of EGTEA's size and bit rate, all of one
-length, so that whatever a sampler draws costs the same to read. Warm-up and compilation are not timed. What does not fit
-into the time is listed as not measured. The exit code is 1 if a variant failed; the results are written all the same.
+Ratios are taken round by round. Of the config as shipped other clips, their number of classes, the learning rate for
+one GPU and the lack of checkpoints are ours. The clips are encoded for this, H.264 of EGTEA's size and bit rate, all
+of one length, so that whatever a sampler draws costs the same to read. Warm-up and compilation are not timed. What
+does not fit into the time is listed as not measured. The exit code is 1 if a variant failed; the results are written
+all the same.
 
 There are 8 processes with 8 workers each, of which those of one variant work at a time; each keeps its weights on the
 GPU, and beside it one at a time needs what a training at batch size 8 needs. `--device cpu --tiny` rehearses all of it
