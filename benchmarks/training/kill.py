@@ -1,6 +1,6 @@
 """Trainings that are killed by SIGKILL and resumed, beside an undisturbed one, bit for bit.
 
-    python -m benchmarks.training.kill [--kills 40] [--points all] [--data-root DIR] [--epochs 4] [--seed 0]
+    python -m benchmarks.training.kill [--kills 40] [--points all] [--leaf slowfast_cdbws] [--epochs 4] [--seed 0]
 
 First an undisturbed run. Then runs that are killed at random moments, the whole process group, its main
 process alone or a worker, some of them a second time while they resume, with a number of workers that
@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 
 from benchmarks.harness import data_prep
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
@@ -43,7 +44,7 @@ CONFIG = """_base_ = '{base}'
 custom_imports = dict(imports=['cdb_video', 'benchmarks.training.deaths'], allow_failed_imports=False)
 train_cfg = dict(max_epochs={epochs})
 train_dataloader = dict(batch_size=8)
-custom_hooks = [dict(type='ClassDifficultyHook'), dict(type='DeathHook'), dict(type='WitnessHook')]
+custom_hooks = [{hook}, dict(type='DeathHook'), dict(type='WitnessHook')]
 """
 VICTIMS = ('all', 'main', 'worker')
 WORKERS = (1, 0, 2)
@@ -65,16 +66,18 @@ class Runs:
 
     Args:
         root: Folder for config and work directories.
+        leaf: Of configs/egtea/mini, without its ending.
         data_root: EGTEA-mini.
         epochs: Of each training.
         seed: Of each training.
     """
 
-    def __init__(self, root: Path, data_root: Path, epochs: int, seed: int) -> None:
+    def __init__(self, root: Path, leaf: str, data_root: Path, epochs: int, seed: int) -> None:
         self.root, self.seed = root, seed
         self.config = root / 'config.py'
-        base = REPOSITORY / 'configs/egtea/mini/slowfast_cdbws.py'
-        self.config.write_text(CONFIG.format(base=base.as_posix(), epochs=epochs))
+        base = REPOSITORY / 'configs/egtea/mini' / f'{leaf}.py'
+        (hook,) = Config.fromfile(base).to_dict()['custom_hooks']
+        self.config.write_text(CONFIG.format(base=base.as_posix(), epochs=epochs, hook=hook))
         os.environ['EGTEA_ROOT'] = str(data_root)
 
     def start(self, work_dir: Path, workers: int = 1, death: str = '') -> multiprocessing.Process:
@@ -272,8 +275,9 @@ def page(args: argparse.Namespace, cases: Sequence[Case]) -> str:
     bad = sum(bool(case.differences) for case in cases)
     return f"""# Trainings that are killed and resumed
 
-{sum(len(case.kills) for case in cases)} kills in {len(cases)} runs of {args.epochs} epochs; {len(cases) - bad} runs
-ended as the undisturbed one, bit for bit: order and clips of every step, history, metrics, difficulty, checkpoints.
+{sum(len(case.kills) for case in cases)} kills in {len(cases)} runs of {args.epochs} epochs of {args.leaf};
+{len(cases) - bad} runs ended as the undisturbed one, bit for bit: order and clips of every
+step, history, metrics, difficulty, checkpoints.
 
 {markdown_table(['run', 'killed', 'what differs'], rows)}
 """
@@ -284,6 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_parser(__spec__, __doc__)
     parser.add_argument('--kills', type=int, default=40, help='at random moments (default: %(default)s)')
     parser.add_argument('--points', default='all', help=f'all, none, or some of: {"; ".join(deaths.POINTS)}')
+    parser.add_argument('--leaf', default='slowfast_cdbws', help='of configs/egtea/mini (default: %(default)s)')
     parser.add_argument('--epochs', type=int, default=4)
     parser.add_argument('--data-root', type=Path, help='EGTEA-mini with frames and verb lists')
     add_common_arguments(parser)
@@ -303,7 +308,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         data_root = (args.data_root or root / 'data').resolve()
         if args.data_root is None:
             make_data(data_root)
-        cases = play(args, Runs(root, data_root, args.epochs, args.seed))
+        cases = play(args, Runs(root, args.leaf, data_root, args.epochs, args.seed))
     numbers = {'cases': [{**vars(case), 'work_dir': case.work_dir.name} for case in cases]}
     write_results('kill_training', args, page(args, cases), numbers)
     return 1 if any(case.differences for case in cases) else 0

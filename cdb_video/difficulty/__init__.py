@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cdb_video.checks import check_frequency_power as check_frequency_power
     from cdb_video.checks import check_smoothing as check_smoothing
     from cdb_video.checks import check_tau as check_tau
+    from cdb_video.difficulty.accumulated import accumulated_weights as accumulated_weights
     from cdb_video.difficulty.formulas import TAU_EPS as TAU_EPS
     from cdb_video.difficulty.formulas import FloatVector as FloatVector
     from cdb_video.difficulty.formulas import IntVector as IntVector
@@ -29,6 +30,7 @@ else:
         __name__,
         {
             'checks': ['DYNAMIC_TAUS', 'check_flags', 'check_frequency_power', 'check_smoothing', 'check_tau'],
+            'difficulty.accumulated': ['accumulated_weights'],
             'difficulty.formulas': [
                 'TAU_EPS',
                 'FloatVector',

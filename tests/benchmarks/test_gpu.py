@@ -26,7 +26,7 @@ def plan_of(device='cuda', tiny=False):
 
 @pytest.mark.training
 def test_rehearsal_measures_every_variant_alone_and_with_its_loader(repository, tmp_path):
-    options = ['--device', 'cpu', '--tiny', '--rounds', '2', '--seed', '3', '--out', str(tmp_path)]
+    options = ['--device', 'cpu', '--tiny', '--rounds', '1', '--seed', '3', '--out', str(tmp_path)]
     programs = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     done = subprocess.run(
         ['bash', 'benchmarks/gpu/run.sh', '--no-setup', *options],
@@ -48,7 +48,7 @@ def test_rehearsal_measures_every_variant_alone_and_with_its_loader(repository, 
         assert min(variant['seconds to warm up'], variant['peak bytes']) > 0
         for part in (MODEL, LOADING):
             rates = variant[part]['clips per second']
-            assert len(rates) == 2
+            assert len(rates) == 1
             assert min(rates) > 0
             assert variant[part]['spread']['median'] == pytest.approx(np.median(rates))
             if variant['peer'] is not None:
