@@ -95,7 +95,7 @@ def current_commit() -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, load, and versions of what is measured."""
+    """Processor, cores, GPU where there is one, load, and versions of what is measured."""
     import torch  # late: what only prepares data need not wait for it
 
     cpuinfo = Path('/proc/cpuinfo')
@@ -104,6 +104,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         'processor': model,
         'cores': os.cpu_count(),
+        **({'GPU': torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         'torch threads': torch.get_num_threads(),
         'load when done': round(os.getloadavg()[0], 1),
         'Python': platform.python_version(),

@@ -28,7 +28,7 @@ class MMAction(Host):
     }
 
     def mends(self) -> list[str]:
-        """Stand in for what MMAction2 1.2.0 came without; keep names of clips; let its tools know our transforms."""
+        """Stand in for what MMAction2 1.2.0 came without; keep names of clips; mend its tools and its heads."""
         from cdb_video.hosts.mmaction import mends
 
         all_mends = (
@@ -37,6 +37,7 @@ class MMAction(Host):
             mends.keep_clip_names,
             mends.keep_fused_in_inferencer,
             mends.read_videos_in_inference,
+            mends.take_bfloat16_scores,
         )
         return [mend.__name__ for mend in all_mends if mend()]
 

@@ -9,6 +9,8 @@ Each mend looks for its fault and does nothing where the host is sound; each can
   scores they hold, and reports cannot name the clips that were misclassified.
 * Its inferencer knows transforms by name, and loses what a decoder of another name fuses;
   ``inference_recognizer`` reads videos with pipelines of videos alone.
+* Its heads turn the scores of a training step into a NumPy array, which has no bfloat16: AmpOptimWrapper with
+  ``dtype='bfloat16'`` fails in the first step.
 
 What fails before this package is imported cannot be mended here: ``import mmaction`` refuses mmcv >= 2.2.
 ``tools/setup_env.sh`` checks for that.
@@ -187,6 +189,36 @@ def _mend_inference(module: Any) -> bool:
         return composed_by_input(theirs, steps)
 
     module.Compose = compose
+    return True
+
+
+def take_bfloat16_scores() -> bool:
+    """Let the heads take scores in bfloat16: they go on in float32, in which autocast computes a loss anyway.
+
+    Heads with a `loss_by_feat` of their own, such as OmniHead, are left as they are.
+
+    Returns:
+        Whether the heads have the fault.
+    """
+    if 'cls_scores.detach().cpu().numpy()' not in _host_text('models/heads/base.py'):
+        return False
+    when_imported('mmaction.models.heads.base', _mend_heads)
+    return True
+
+
+def _mend_heads(module: Any) -> bool:
+    import torch  # late: mmaction has imported it by now
+
+    theirs = module.BaseHead.loss_by_feat
+    if hasattr(theirs, '__wrapped__'):
+        return False
+
+    @functools.wraps(theirs)
+    def loss_by_feat(self: Any, cls_scores: torch.Tensor, data_samples: Any) -> Any:
+        scores = cls_scores.float() if cls_scores.dtype == torch.bfloat16 else cls_scores
+        return theirs(self, scores, data_samples)
+
+    module.BaseHead.loss_by_feat = loss_by_feat
     return True
 
 

@@ -1,0 +1,1 @@
+"""Measurements that want a GPU."""
