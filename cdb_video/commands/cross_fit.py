@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(args, int):
         return args
     from cdb_video.cross_fit.runs import RunError
+    from cdb_video_files.folder_lock import LockedError
 
     try:
         with sigterm_as_ctrl_c():
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('\ncross-fit: stopped; the same command goes on from here', file=sys.stderr)
         return _INTERRUPTED
+    except LockedError as error:
+        return _refuse(f'{error}; trainings that a killed cross-fit has left behind are runs too')
     except RunError as error:
         print(f'cross-fit: {error}', file=sys.stderr)
         return 2 if error.status == 2 else 1

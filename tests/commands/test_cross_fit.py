@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 
 from cdb_video.commands import cross_fit
+from cdb_video.commands import report as report_command
 from cdb_video.difficulty.cross_fit import pooled_difficulty
 from cdb_video.difficulty.history import read_history
 from cdb_video.difficulty.schedule import read_schedule
@@ -158,6 +159,11 @@ def test_every_clip_is_scored_by_a_model_that_has_not_seen_it_and_the_counts_are
     assert [rows[label]['difficulty'] for label in range(4)] == record.difficulty
     assert [rows[label]['num_clips'] for label in range(4)] == clips.tolist()
     assert Path('out/report.html').is_file()
+    # The report can be made again from the folder, and is the same.
+    kept = Path('out/class_report.json').read_bytes()
+    assert report_command.main(['out']) == 0
+    assert json.loads(Path('out/class_report.json').read_bytes()) == json.loads(kept)
+    Path('out/class_report.json').write_bytes(kept)
     assert '1 class is not measured' in finished
     assert 'saw one: spread. They take the mean difficulty, and 1 clip is left out' in finished
     assert "dict(type='DifficultyReplayHook', history='out/class_history.jsonl')" in finished
@@ -285,7 +291,8 @@ def test_a_folder_that_is_in_use_or_holds_something_else_is_refused(desk, capsys
 
     with lock_folder(Path('out')):
         assert run() == 2
-    assert 'another run is working in out. Wait until it ends' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'another run is working in out. Wait until it ends, or stop it; trainings that a killed cross-fit' in said
     Path('out/notes.txt').touch()
     assert run() == 2
     assert 'out holds other files (notes.txt, ...) and no cross_fit.json: name another folder by --work-dir' in (
