@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def replay_of(
 def warn_of_full_weights(parts: RunParts, schedule: DifficultySchedule) -> None:
     """Say what a constant difficulty costs that acts in full from the first step, and what does not."""
     for name, part in parts.consumers.items() if schedule.is_constant else ():
-        tau = getattr(part, 'tau', None)
+        tau: Any = getattr(part, 'tau', None)
         grows = getattr(part, 'needs_mean_difficulty', False) or (is_ramp(tau) and tau[0] == 0)
         if not acts_by_difficulty(part) or grows or getattr(part, 'begin', 0) != 0:
             continue
