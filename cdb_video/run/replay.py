@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.checks import is_ramp
-from cdb_video.class_names import check_same_names
+from cdb_video.class_names import check_same_names, counted
 from cdb_video.difficulty.consumer import acts_by_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.schedule import DifficultySchedule, Step
@@ -63,8 +63,8 @@ class Replay:
         """Log what will be replayed, and what will not act."""
         if self.schedule.is_constant:
             parts.logger.info(
-                f'handing on the cross-fitted difficulty of {history}, at the start and {len(self.schedule.steps) - 1} '
-                'times in training'
+                f'handing on the cross-fitted difficulty of {history}, at the start and '
+                f'{counted(len(self.schedule.steps) - 1, "time")} after that'
             )
             return
         due, last = self.schedule.due(self.stretch), parts.loop.max_iterations

@@ -95,23 +95,24 @@ def test_side_by_side_means_at_the_same_time(tmp_path):
 
 @pytest.mark.parametrize('parallel', [1, 2])
 def test_one_that_fails_ends_the_others_and_lets_none_begin(tmp_path, parallel):
-    marks = [tmp_path / name for name in ('late', 'next')]
-    slow = f'import time; time.sleep(30); open({str(marks[0])!r}, "w")'
-    after = f'open({str(marks[1])!r}, "w")'
-    began, said = time.monotonic(), []
+    began, late, after = (tmp_path / name for name in ('began', 'late', 'after'))
+    slow = f'import time; open({str(began)!r}, "w"); time.sleep(60); open({str(late)!r}, "w")'
+    wait = f'import os, time\nwhile not os.path.exists({str(began)!r}): time.sleep(0.01)\n' if parallel == 2 else ''
+    start, said = time.monotonic(), []
     folds = [
-        fold(tmp_path, 'bad', 'import time; time.sleep(0.3); raise SystemExit(3)', after, said=said),
+        fold(tmp_path, 'bad', f'{wait}raise SystemExit(3)', f'open({str(after)!r}, "w")', said=said),
         fold(tmp_path, 'slow', slow, said=said),
-        fold(tmp_path, 'third', after, said=said),
+        fold(tmp_path, 'third', f'open({str(after)!r}, "w")', said=said),
     ]
     with pytest.raises(
         RunError, match=r'step of bad ended with exit code 3; what it said is .*goes on from there'
     ) as found:
         run_all(folds, Machine([], parallel=parallel))
     assert found.value.status == 3
-    assert time.monotonic() - began < 20
-    assert not any(mark.exists() for mark in marks)
-    assert said == ['bad', 'slow'][:parallel]
+    assert time.monotonic() - start < 50
+    assert not late.exists()
+    assert not after.exists()
+    assert sorted(said) == ['bad', 'slow'][:parallel]
     if parallel == 2:
         assert str(tmp_path / 'bad/output.txt') in str(found.value)
 

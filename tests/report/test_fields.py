@@ -119,7 +119,7 @@ def test_any_changed_value_of_a_history_is_borne_or_refused(work_dir):
 @pytest.mark.parametrize(
     ('field', 'value', 'message'),
     [
-        (('split',), {'a': 1}, "split is {'a': 1}; it must be one of val, test, train, dump, none"),
+        (('split',), {'a': 1}, "split is {'a': 1}; it must be one of val, test, train, cross-fit, dump, none"),
         (('epoch',), [2], r'epoch is \[2\]; it must be a whole number >= 0, or null'),
         (('metrics',), {'acc/top1': math.nan}, 'metrics is .*; it must be a dict of metrics, without NaN'),
         (('confusions',), 7, 'confusions is 7; it must be a list'),
