@@ -99,7 +99,8 @@ def summarise(
     """The metrics of the head of the report; those that cannot be had are absent.
 
     Returns:
-        top<k>, mean1 (mean class accuracy), mean_precision, macro_f1, and per group the mean class accuracy, in [0, 1].
+        top<k> of k below the number of classes, mean1 (mean class accuracy), mean_precision, macro_f1, and per group
+        the mean class accuracy, in [0, 1].
     """
     return _metrics(outcomes, groups, topk, np.ones(len(outcomes.labels)))
 
@@ -220,7 +221,7 @@ def _metrics(
     accuracy = ratio(correct, clips)
     metrics = {'top1': float(hit.sum() / times.sum())}
     if outcomes.ranks is not None:
-        metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if k != 1}
+        metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if 1 < k < size}
     metrics |= {
         'mean1': float(accuracy[present].mean()),
         'mean_precision': float(ratio(correct, predicted)[present].mean()),
