@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.hooks import difficulty_owner
+from cdb_video.run import parts
 from tests.support.runs import make_runner
 from tests.support.toys import ToyModel
 
@@ -269,7 +269,7 @@ def start(changes, folder, tmp_path):
 @pytest.mark.parametrize('mistake', ERRORS)
 def test_a_mistake_is_an_error_before_the_first_step(mistake, folder, tmp_path, monkeypatch):
     # Toys stand for models of a host, which hand on no difficulty.
-    monkeypatch.setattr(difficulty_owner, '_KNOWN', (*difficulty_owner._KNOWN, 'tests'))
+    monkeypatch.setattr(parts, '_KNOWN', (*parts._KNOWN, 'tests'))
     changes, said = ERRORS[mistake]
     with (
         mock.patch.object(ToyModel, 'forward', side_effect=AssertionError('a step was made')) as step,
