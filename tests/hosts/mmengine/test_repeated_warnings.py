@@ -1,6 +1,5 @@
 """A warning of a library is on the console once; one of ours or of the user's is there each time."""
 
-import os
 import uuid
 import warnings
 from unittest import mock
@@ -11,7 +10,8 @@ from mmengine.logging import MMLogger
 
 import cdb_video
 from cdb_video.hosts.mmengine.console import VARIABLE
-from cdb_video.hosts.mmengine.repeated_warnings import SharedNotes, say_warnings_once, saying_once
+from cdb_video.hosts.mmengine.repeated_warnings import say_warnings_once, saying_once
+from tests.support.forks import fork, forks
 
 
 @pytest.fixture
@@ -71,22 +71,8 @@ def test_nothing_is_held_back_where_all_is_asked_for(show, monkeypatch):
     assert show.call_count == 2
 
 
-def forks(test):
-    """For a test that forks, of which newer Pythons warn where there are threads, as torch has them."""
-    ignored = pytest.mark.filterwarnings('ignore:This process .* is multi-threaded:DeprecationWarning')
-    return pytest.mark.skipif(not hasattr(os, 'fork'), reason='forks')(ignored(test))
-
-
-def fork(act):
-    """Call `act` in a forked process, as loaders have their workers; its exit status tells what it returned."""
-    child = os.fork()
-    if child == 0:
-        os._exit(int(act()))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 @forks
-def test_what_one_forked_worker_has_said_no_other_one_says(show, tmp_path):
+def test_what_one_worker_has_said_no_other_one_says(show, tmp_path):
     MMLogger.get_instance(uuid.uuid4().hex, log_file=str(tmp_path / 'run.log'))
     once = saying_once(show)
 
@@ -98,29 +84,6 @@ def test_what_one_forked_worker_has_said_no_other_one_says(show, tmp_path):
     warn(once, 'of a worker')
     assert show.call_count == 0
     assert (tmp_path / 'run.log').read_text().count('UserWarning: of a worker') == 3
-
-
-@forks
-def test_of_workers_that_say_the_same_at_once_one_is_heard(tmp_path):
-    """They are let go together, and each notes what the others do."""
-    notes, (ready, gate) = SharedNotes(), os.pipe()
-    children = []
-    for _ in range(8):
-        child = os.fork()
-        if child == 0:
-            os.close(gate)
-            os.read(ready, 1)
-            os._exit(sum(notes.add(str(note)) for note in range(25)))
-        children.append(child)
-    os.close(gate)
-    os.close(ready)
-    assert sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children) == 25
-
-
-def test_without_a_file_to_share_each_process_keeps_its_own_notes(monkeypatch):
-    monkeypatch.setattr('tempfile.TemporaryFile', mock.Mock(side_effect=OSError('no space left')))
-    notes = SharedNotes()
-    assert [notes.add('a'), notes.add('a'), notes.add('b')] == [True, False, True]
 
 
 def test_python_shows_warnings_so_and_to_ask_again_changes_nothing():
