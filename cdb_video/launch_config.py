@@ -82,6 +82,21 @@ def merge_arguments(host: ModuleType, config: Config, args: Namespace) -> Config
     return merged
 
 
+def check_lengths(config: Config) -> None:
+    """Check that the lengths of a training are numbers; mmengine makes whole ones of them, and asks no more.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    settings = config.get('train_cfg') or {}
+    for name in ('max_epochs', 'max_iters'):
+        value = settings.get(name, 1)
+        try:
+            int(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f'train_cfg: {name}={value!r}: must be a whole number of at least 1') from error
+
+
 def import_plugin(config: Config) -> None:
     """Let a config import this package, if it does not: what a run dumps can then be trained by any command."""
     settings: dict[str, Any] = dict(config.get('custom_imports') or {})
