@@ -30,7 +30,14 @@ from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
 from cdb_video.failure_note import leaves_note
-from cdb_video.launch_config import check_lengths, import_plugin, merge_arguments, parse_arguments, read_config
+from cdb_video.launch_config import (
+    check_lengths,
+    check_work_dir,
+    import_plugin,
+    merge_arguments,
+    parse_arguments,
+    read_config,
+)
 from cdb_video.processes import check_all_see, from_main, together
 from cdb_video_files.checkpoint_files import check_checkpoint_file
 from cdb_video_files.noted_paths import lies_in, namesake_in
@@ -53,6 +60,7 @@ def train() -> None:
         args.resume = None
     config = merge_arguments(host, read_config(args.config), args)
     check_lengths(config)
+    check_work_dir(config.work_dir)
     import_plugin(config)
     prepare_processes(config, args.launcher)
     if find_newest or (config.get('resume') and config.get('load_from') is None):
@@ -87,6 +95,7 @@ def test() -> None:
     if args.cfg_options is not None:
         config.merge_from_dict(args.cfg_options)
     config.work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    check_work_dir(config.work_dir)
     config.launcher = args.launcher
     config.load_from = args.checkpoint
     import_plugin(config)

@@ -5,6 +5,7 @@ What the host asserts of the words, or fails at while it reads the config, is sa
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from argparse import Namespace
@@ -95,6 +96,19 @@ def check_lengths(config: Config) -> None:
             int(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f'train_cfg: {name}={value!r}: must be a whole number of at least 1') from error
+
+
+def check_work_dir(work_dir: str) -> None:
+    """Check that a run can write to its work directory, which need not be there yet.
+
+    Raises:
+        ValueError: If it, or what it is to lie in, is a file or may not be written to.
+    """
+    wanted = Path(work_dir).absolute()
+    place = next(one for one in (wanted, *wanted.parents) if one.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        why = 'may not be written to' if place.is_dir() else 'is a file'
+        raise ValueError(f'work directory {work_dir}: {place} {why}. Name a folder of your own by --work-dir')
 
 
 def import_plugin(config: Config) -> None:

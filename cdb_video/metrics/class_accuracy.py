@@ -21,8 +21,6 @@ from cdb_video.processes import from_all, from_main, get_world_size
 
 _LOG = logging.getLogger('cdb_video')
 
-_USUAL_TOPK = (1, 5)
-
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
 
@@ -81,7 +79,7 @@ class ClassAccuracy(BaseMetric):
             raise ValueError(f"collect_device={collect_device!r}: must be 'cpu' or 'gpu'; it has no effect here")
         topk = _acc_metric_topk(metric_list, metric_options) or topk
         self._topk_is_given = topk is not None
-        topk = _USUAL_TOPK if topk is None else topk
+        topk = (1, 5) if topk is None else topk
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
             raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')

@@ -147,6 +147,12 @@ def config(tmp_path, monkeypatch):
             'load_from: torn.pth is no checkpoint, or is cut',
         ),
         (training, ['toy.py', '--cfg-options', 'train_cfg.max_epochs=x'], "max_epochs='x': must be a whole number of"),
+        (
+            training,
+            ['toy.py', '--work-dir', 'notes.txt'],
+            'notes.txt is a file. Name a folder of your own by --work-dir',
+        ),
+        (testing, ['toy.py', 'whole.pth', '--work-dir', 'toy.py/run'], 'toy.py is a file. Name a folder of your own'),
         (testing, ['gone.py', 'gone.pth'], 'there is no config gone.py'),
         (testing, ['toy.py', 'gone.pth'], 'checkpoint: there is no gone.pth'),
         (testing, ['toy.py', 'toy.py'], 'checkpoint: toy.py is no checkpoint, or is cut off: name a .pth file'),
