@@ -25,7 +25,9 @@ from cdb_video.hosts.mmengine.shared_notes import SharedNotes
 from cdb_video.processes import is_main_process
 
 Show = Callable[..., None]
-_LIBRARIES = tuple(f'{sysconfig.get_path(kind)}{os.sep}' for kind in ('stdlib', 'purelib', 'platlib'))
+_STANDARD = f'{sysconfig.get_path("stdlib")}{os.sep}'
+# Of this environment, or of one that it builds on.
+_INSTALLED = tuple(f'{os.sep}{name}{os.sep}' for name in ('site-packages', 'dist-packages'))
 _PACKAGES = Path(__file__).resolve().parents[3]
 _OURS = tuple(f'{_PACKAGES / name}{os.sep}' for name in ('cdb_video', 'cdb_video_files'))
 
@@ -62,7 +64,8 @@ def saying_once(show: Show) -> Show:
 
 
 def _is_of_a_library(filename: str) -> bool:
-    return filename.startswith(_LIBRARIES) and not filename.startswith(_OURS)
+    is_installed = filename.startswith(_STANDARD) or any(folder in filename for folder in _INSTALLED)
+    return is_installed and not filename.startswith(_OURS)
 
 
 def _speaks_for_all() -> bool:

@@ -35,6 +35,14 @@ def test_a_library_is_heard_once_from_wherever_it_says_the_same(show, tmp_path):
     assert f'{mmengine.__file__}:3' in kept
 
 
+def test_libraries_of_an_environment_that_this_one_builds_on_are_libraries_too(show, tmp_path):
+    MMLogger.get_instance(uuid.uuid4().hex, log_file=str(tmp_path / 'run.log'))
+    once = saying_once(show)
+    for _ in range(2):
+        warn(once, filename='/usr/lib/python3/dist-packages/torch/utils/data/dataloader.py')
+    assert show.call_count == 1
+
+
 def test_where_there_is_no_log_file_a_repeated_warning_is_shown_again(show, monkeypatch):
     monkeypatch.setattr(MMLogger, '_instance_dict', {})
     once = saying_once(show)
