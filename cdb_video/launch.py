@@ -30,9 +30,19 @@ from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
 from cdb_video.failure_note import leaves_note
-from cdb_video.launch_config import import_plugin, merge_arguments, parse_arguments, read_config
-from cdb_video.processes import check_all_see, from_main
+from cdb_video.launch_config import (
+    check_lengths,
+    check_work_dir,
+    import_plugin,
+    merge_arguments,
+    parse_arguments,
+    read_config,
+)
+from cdb_video.processes import check_all_see, from_main, together
+from cdb_video_files.checkpoint_files import check_checkpoint_file
 from cdb_video_files.noted_paths import lies_in, namesake_in
+
+_NAME_ONE = 'Name a checkpoint that is there'
 
 
 @leaves_note
@@ -49,15 +59,17 @@ def train() -> None:
     if find_newest:
         args.resume = None
     config = merge_arguments(host, read_config(args.config), args)
+    check_lengths(config)
+    check_work_dir(config.work_dir)
     import_plugin(config)
     prepare_processes(config, args.launcher)
     if find_newest or (config.get('resume') and config.get('load_from') is None):
         resume_newest(config)
     if config.get('resume'):
-        check_all_see(config.get('load_from'), '--resume')
+        _check_checkpoint(config.get('load_from'), '--resume')
     else:
         is_second = any(hook.get('type') == 'SecondStageHook' for hook in config.get('custom_hooks') or ())
-        check_all_see(config.get('load_from'), 'load_from', FIRST_STAGE if is_second else '')
+        _check_checkpoint(config.get('load_from'), 'load_from', FIRST_STAGE if is_second else _NAME_ONE)
     _build(config).train()
 
 
@@ -83,14 +95,22 @@ def test() -> None:
     if args.cfg_options is not None:
         config.merge_from_dict(args.cfg_options)
     config.work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    check_work_dir(config.work_dir)
     config.launcher = args.launcher
     config.load_from = args.checkpoint
     import_plugin(config)
     prepare_processes(config, args.launcher)
-    check_all_see(config.load_from, 'checkpoint')
+    _check_checkpoint(config.load_from, 'checkpoint')
     if is_distributed():
         _collect_dumps_without_a_folder(config)
     _build(config).test()
+
+
+def _check_checkpoint(path: str | None, purpose: str, remedy: str = _NAME_ONE) -> None:
+    """See that a checkpoint is there in every process, and is one, as far as its beginning and end tell."""
+    check_all_see(path, purpose, remedy)
+    if path is not None:
+        together(lambda: check_checkpoint_file(path, purpose))
 
 
 def prepare_processes(config: Config, launcher: str) -> None:

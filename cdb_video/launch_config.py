@@ -5,6 +5,7 @@ What the host asserts of the words, or fails at while it reads the config, is sa
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from argparse import Namespace
@@ -80,6 +81,34 @@ def merge_arguments(host: ModuleType, config: Config, args: Namespace) -> Config
     except AssertionError as error:
         raise ValueError(f'{" ".join(sys.argv[1:])}: {error}') from error
     return merged
+
+
+def check_lengths(config: Config) -> None:
+    """Check that the lengths of a training are numbers; mmengine makes whole ones of them, and asks no more.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    settings = config.get('train_cfg') or {}
+    for name in ('max_epochs', 'max_iters'):
+        value = settings.get(name, 1)
+        try:
+            int(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f'train_cfg: {name}={value!r}: must be a whole number of at least 1') from error
+
+
+def check_work_dir(work_dir: str) -> None:
+    """Check that a run can write to its work directory, which need not be there yet.
+
+    Raises:
+        ValueError: If it, or what it is to lie in, is a file or may not be written to.
+    """
+    wanted = Path(work_dir).absolute()
+    place = next(one for one in (wanted, *wanted.parents) if one.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        why = 'may not be written to' if place.is_dir() else 'is a file'
+        raise ValueError(f'work directory {work_dir}: {place} {why}. Name a folder of your own by --work-dir')
 
 
 def import_plugin(config: Config) -> None:

@@ -69,6 +69,8 @@ def _list(args: argparse.Namespace) -> None:
     videos: Path = videos_below(args.videos)
     if not videos.is_dir():
         raise OwnClipsError(f'{videos} is not a folder. Name the folder of your videos with --videos')
+    if args.csv is not None and not args.csv.is_file():
+        raise OwnClipsError(f'there is no CSV {args.csv}. Name the table of your videos with --csv')
     stored = StoredVideos(videos)
     lines, notes = _read_folders(videos, args.out) if args.csv is None else (_read_csv(args, stored), [])
     # What does not fit is said before ten thousand files are opened.

@@ -57,6 +57,7 @@ def test_a_face_loads_nothing_before_it_is_asked_and_then_no_more_than_that(repo
     # The face of the package reads the list of hosts, which needs the names of types.
     assert set(ast.literal_eval(loaded)) <= {
         'cdb_video.difficulty.formulas',
+        'cdb_video.difficulty.vectors',
         'cdb_video.hosts.host',
         'cdb_video.hosts.mmengine',
         'cdb_video.hosts.mmaction',

@@ -33,6 +33,7 @@ import cdb_video
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.inference.predict import Predictor
 from cdb_video.inference.results import Failure
+from cdb_video.inference.work_dir import find_config
 
 LIST = 'lists/verb_split1_subjects-P20-P26'
 OURS = "cdb_video.load(views='single')"
@@ -138,7 +139,9 @@ def main() -> int:
 
 
 def _compared(args: argparse.Namespace) -> tuple[dict[str, NDArray[np.float64]], list[int]]:
-    predictor = cdb_video.load(args.work_dir, device='cpu', views='single')
+    # A file, which mmaction2's tools need too.
+    config = find_config(args.work_dir)
+    predictor = cdb_video.load(args.work_dir, config=config, device='cpu', views='single')
     root = args.data_root.resolve()
     videos, packs = (chosen_lines(root, name, args.clips) for name in ('test_videos.txt', 'test.txt'))
     paths = [str(root / 'cropped_clips' / line.rsplit(maxsplit=1)[0]) for line in videos]

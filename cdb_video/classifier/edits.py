@@ -109,7 +109,7 @@ def _reason(error: Exception) -> str:
     """The first line of torch's message, or what it refuses; without its advice and colours."""
     text = re.sub(r'\x1b\[[0-9;]*m', '', str(error)).strip()
     refused = text.partition('WeightsUnpickler error: ')[2].partition(' Please ')[0]
-    return (refused or text).partition('\n')[0].strip()
+    return next((line.strip() for line in (refused, text) if line.strip()), 'no reason is given').partition('\n')[0]
 
 
 def edited(checkpoint: Mapping[str, Any], kind: str, value: float, layer: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
     cdb-video predict WORK_DIR clip.mp4 folder_of_clips list.txt --topk 3 --out predictions.csv
     cdb-video predict WORK_DIR long.mp4 --window 2 --stride 0.5 --out timeline.csv
 
-Takes the best checkpoint and the config that the training left there, and reads the videos as its test reads clips. A
+Takes the best checkpoint there and the config in it, and reads the videos as the test of that config reads clips. A
 list (.txt) has a video a line, with its label behind it or not. With --window a long video gets a timeline: the CSV,
 and beside it a page, timeline.html, that opens without a network.
 
@@ -147,7 +147,8 @@ def _prepared(args: argparse.Namespace) -> _Run:
     number = len(predictor.class_names)
     if args.topk is not None and args.topk > number:
         raise ValueError(f'--topk {args.topk}: the model has {number} classes, give at most as many')
-    print(f'{predictor.checkpoint} ({predictor.reason}), config {predictor.config}')
+    config = 'the one in it' if predictor.config == predictor.checkpoint else predictor.config
+    print(f'{predictor.checkpoint} ({predictor.reason}), config: {config}')
     for note in inputs.notes:
         print(f'predict: {note}', file=sys.stderr)
     return _Run(args, inputs, predictor, args.topk or min(_USUAL_TOPK, number))
@@ -239,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     add('inputs', type=Path, nargs='+', metavar='VIDEO', help='videos, folders of videos, lists of videos (.txt)')
     add('--root', type=Path, help='folder that paths in lists are relative to (default: that of the list)')
     add('--checkpoint', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the best one, or the newest)')
-    add('--config', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the one in WORK_DIR)')
+    add('--config', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the one in the checkpoint)')
     add('--topk', type=int, metavar='K', help=f'classes of each clip (default: {_USUAL_TOPK}, or all there are)')
     add('--out', type=Path, metavar='FILE', help='a .csv or .json file')
     add('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU where there is one)")

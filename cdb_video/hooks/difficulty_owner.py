@@ -16,16 +16,13 @@ from cdb_video.run.clip_lists import clip_lists, say_changes
 from cdb_video.run.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.run.handover import Handover
 from cdb_video.run.own_checkpoints import keep_own_checkpoints, mend_last_checkpoint
-from cdb_video.run.parts import METRIC_RECIPE, RunParts, find_sampler
+from cdb_video.run.parts import METRIC_RECIPE, RunParts, find_sampler, is_unknown
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
-from cdb_video.run.reporting.facts import log_facts
+from cdb_video.run.reporting.facts import log_facts, log_test_facts
 from cdb_video.run.reporting.live_report import LiveReport
 from cdb_video.run.reporting.log import log_difficulty
 from cdb_video.run.reporting.record import record_validation, start_history
 from cdb_video.run.reporting.reports import Reports, Validation
-
-_KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet', 'torch')
-"""Packages whose classes hand on no difficulty, but for hooks that are a `DifficultyOwner`."""
 
 
 class DifficultyOwner(Hook):
@@ -127,7 +124,9 @@ class DifficultyOwner(Hook):
             ValueError: If the test set, the model, the metric and the checkpoint have different classes.
         """
         self._entry = self._entry.of_main_process()
-        prepare_test(runner, self._evaluated)
+        counts = prepare_test(runner, self._evaluated)
+        if self._handover is None:
+            log_test_facts(runner, self._entry, None if counts is None else len(counts))
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Write the class report of the test set."""
@@ -259,4 +258,4 @@ def _may_be_handed_on(runner: Any) -> bool:
     """Whether a part of a user's own, or of a package that is not known, can reach what waits for a difficulty."""
     holders = [module for module in runner.model.modules() if next(module.children(), None) is not None]
     parts = [runner, runner.train_loop, *runner.hooks, *holders]
-    return any(type(part).__module__.partition('.')[0] not in _KNOWN for part in parts)
+    return any(is_unknown(type(part)) for part in parts)

@@ -23,12 +23,15 @@ class Checkpoint:
         weights: Name -> tensor.
         class_names: Of the training set; None = it does not say.
         runtime_info: What the run knew of itself when it was saved.
+        config: The text of the config that it was trained with, as mmengine writes it; None = it has none, as where
+            it was published.
     """
 
     path: Path
     weights: Mapping[str, Tensor]
     class_names: tuple[str, ...] | None
     runtime_info: Mapping[str, Any]
+    config: str | None = None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -54,13 +57,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
     state = None if entry is None else _state(path, entry)
     classes = (meta.get('dataset_meta') or {}).get('classes')
     names = tuple(classes) if classes else state.class_names if state else None
-    return Checkpoint(path, weights, names, dict(hub.get('runtime_info') or {}))
+    config = meta.get('cfg')
+    text = config if isinstance(config, str) and config.strip() else None
+    return Checkpoint(path, weights, names, dict(hub.get('runtime_info') or {}), text)
 
 
-def load_weights(model: nn.Module, checkpoint: Checkpoint, config: Path) -> None:
+def load_weights(model: nn.Module, checkpoint: Checkpoint, config: str) -> None:
     """Give a model the weights; all of them have to fit.
 
     mmengine would leave random what is missing, and log it.
+
+    Args:
+        model: Whose weights are replaced.
+        checkpoint: That has them.
+        config: What to call the config of the model in messages.
 
     Raises:
         ValueError: If weights are missing, left over, or of another shape.

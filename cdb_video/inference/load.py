@@ -13,12 +13,12 @@ from torch import nn
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.hosts.host import hosts
 from cdb_video.hosts.mmaction.pipelines import short_clip_rule, single_view, video_steps
 from cdb_video.inference.checkpoint import Checkpoint, load_weights, read_checkpoint
 from cdb_video.inference.extraction import extraction_notes
 from cdb_video.inference.predict import Predictor
 from cdb_video.inference.reading import ClipPipeline
+from cdb_video.inference.settings import find_settings
 from cdb_video.inference.work_dir import check_folder, find_checkpoint, find_config
 from cdb_video.report.sources.checked_history import read_checked_history
 from cdb_video.version import __version__
@@ -48,7 +48,8 @@ def load(
     Args:
         work_dir: Of a training.
         checkpoint: A file, here or in `work_dir`; None = the best one, or the newest where the run kept no best.
-        config: Likewise; None = the only one in `work_dir`.
+        config: Likewise; None = the one that the checkpoint holds, which it was trained with, or, where it holds
+            none, the only one in `work_dir`.
         device: As torch names it; None = 'cuda' where there is one, else 'cpu'.
         views: 'test' for the views of the test pipeline, 'single' for the middle crop of one clip in time.
         batch_size: Clips that the network sees at once; None = the `batch_size` of the test.
@@ -63,15 +64,16 @@ def load(
     place = check_device(device)
     folder = Path(work_dir)
     check_folder(folder)
-    config_path = find_config(folder, None if config is None else Path(config))
+    named = None if config is None else find_config(folder, Path(config))
     chosen = find_checkpoint(folder, None if checkpoint is None else Path(checkpoint))
-    settings = _read_config(config_path)
     weights = read_checkpoint(chosen.path)
-    names = _class_names(settings, config_path, weights, folder)
-    steps = _test_steps(settings, config_path, views)
-    model, transforms = _built(settings, steps, config_path)
-    names = _checked_number(model, names, config_path)
-    load_weights(model, weights, config_path)
+    source = find_settings(folder, named, weights)
+    settings, called = source.values, source.called
+    names = _class_names(settings, called, weights, folder)
+    steps = _test_steps(settings, called, views)
+    model, transforms = _built(settings, steps, called)
+    names = _checked_number(model, names, called)
+    load_weights(model, weights, called)
     _say_what_differs(settings, steps)
     return Predictor(
         model=model.to(place).eval(),
@@ -79,7 +81,7 @@ def load(
         class_names=names,
         batch_size=batch_size or int((settings.get('test_dataloader') or {}).get('batch_size') or 1),
         short_rule=_short_rule(settings, steps),
-        config=config_path,
+        config=source.path,
         checkpoint=chosen.path,
         reason=chosen.reason,
     )
@@ -110,34 +112,20 @@ def _check_arguments(views: str, batch_size: int | None) -> None:
         raise ValueError(f'batch_size={batch_size!r}: must be a whole number >= 1, or None for that of the test')
 
 
-def _read_config(path: Path) -> Any:
-    """The config, with what its `custom_imports` name imported."""
-    mmaction = next(host for host in hosts() if host.package == 'mmaction')
-    if mmaction.fault is not None:
-        raise ImportError(f'prediction needs mmaction2, which cannot be imported: {mmaction.fault}. {mmaction.remedy}')
-    from mmengine.config import Config
-
-    try:
-        return Config.fromfile(path)
-    except Exception as error:  # a config is a program
-        raise ValueError(
-            f'{path} cannot be read as a config ({type(error).__name__}: {first_line(error)}): name that of the '
-            'training by --config, and install or put on PYTHONPATH what its custom_imports name'
-        ) from error
-
-
-def _test_steps(settings: Any, path: Path, views: str) -> list[dict[str, Any]]:
+def _test_steps(settings: Any, called: str, views: str) -> list[dict[str, Any]]:
     """The steps for a video, of the test or, where the config has none, of the validation."""
     dataset = _dataset(settings, 'test') or _dataset(settings, 'val')
     pipeline = dataset.get('pipeline') or settings.get('test_pipeline')
     if not pipeline:
-        raise ValueError(f'{path} has no test pipeline: set test_dataloader.dataset.pipeline, as for mim test')
+        raise ValueError(f'{called} has no test pipeline: set test_dataloader.dataset.pipeline, as for mim test')
     if dataset.get('modality', 'RGB') != 'RGB':
-        raise ValueError(f'{path}: its test set has modality={dataset["modality"]!r}, and videos are read as RGB only')
+        raise ValueError(
+            f'{called}: its test set has modality={dataset["modality"]!r}, and videos are read as RGB only'
+        )
     try:
         steps = video_steps(pipeline)
     except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
+        raise ValueError(f'{called}: {error}') from error
     return single_view(steps, settings.model) if views == 'single' else steps
 
 
@@ -150,7 +138,7 @@ def _say_what_differs(settings: Any, steps: Sequence[Mapping[str, Any]]) -> None
             _LOG.warning(note)
 
 
-def _built(settings: Any, steps: Sequence[Mapping[str, Any]], path: Path) -> tuple[nn.Module, list[Any]]:
+def _built(settings: Any, steps: Sequence[Mapping[str, Any]], called: str) -> tuple[nn.Module, list[Any]]:
     """The network with random weights, and the transforms."""
     from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 
@@ -163,22 +151,22 @@ def _built(settings: Any, steps: Sequence[Mapping[str, Any]], path: Path) -> tup
         transforms = [TRANSFORMS.build(dict(step)) for step in steps]
     except _MISFITS as error:
         raise ValueError(
-            f'{path} cannot be built with cdb_video {__version__} and what is installed ({first_line(error)}): it was '
-            'trained with other versions, or its custom_imports lack a module'
+            f'{called} cannot be built with cdb_video {__version__} and what is installed ({first_line(error)}): it '
+            'was trained with other versions, or its custom_imports lack a module'
         ) from error
     head = getattr(model, 'cls_head', None)
     if head is not None and getattr(head, 'average_clips', 'prob') is None:
         raise ValueError(
-            f'{path}: its head has average_clips=None, so it gives scores of each view and none of the clip: set '
+            f'{called}: its head has average_clips=None, so it gives scores of each view and none of the clip: set '
             "average_clips='prob' in model.cls_head"
         )
     return model, transforms
 
 
-def _class_names(settings: Any, path: Path, checkpoint: Checkpoint, folder: Path) -> tuple[str, ...] | None:
+def _class_names(settings: Any, called: str, checkpoint: Checkpoint, folder: Path) -> tuple[str, ...] | None:
     """The names that checkpoint and config have, which must agree; else those of the history; None = none has any."""
     listed = _listed_names(_dataset(settings, 'test')) or _listed_names(_dataset(settings, 'train'))
-    check_same_names(checkpoint.class_names, listed, f'the checkpoint {checkpoint.path}', f'the config {path}')
+    check_same_names(checkpoint.class_names, listed, f'the checkpoint {checkpoint.path}', called)
     names = checkpoint.class_names or listed
     history = folder / HISTORY_NAME
     return read_checked_history(history).class_names if names is None and history.is_file() else names
@@ -201,15 +189,15 @@ def _dataset(settings: Any, part: str) -> Mapping[str, Any]:
     return dataset
 
 
-def _checked_number(model: nn.Module, names: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:
+def _checked_number(model: nn.Module, names: tuple[str, ...] | None, called: str) -> tuple[str, ...]:
     number: Any = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
     if names is None and number is None:
-        raise ValueError(f'{path}: the number of its classes is not known: set num_classes in model.cls_head')
+        raise ValueError(f'{called}: the number of its classes is not known: set num_classes in model.cls_head')
     if names is None:
         return tuple(f'class {label}' for label in range(int(number)))
     if number is not None and number != len(names):
         raise ValueError(
-            f'the model of {path} has {number} classes, its class list {len(names)}: name config and checkpoint '
+            f'the model of {called} has {number} classes, its class list {len(names)}: name config and checkpoint '
             'of one run, by --config and --checkpoint'
         )
     return names

@@ -31,7 +31,7 @@ class Predictor:
         class_names: In the order of the labels.
         batch_size: Clips, or windows, that the network sees at once.
         short_rule: What happens to a clip that is shorter than a view, in words.
-        config: The file of the config.
+        config: The file that holds the config: one of its own, or the checkpoint.
         checkpoint: The file of the weights.
         reason: Why it is this checkpoint.
     """

@@ -36,7 +36,7 @@ def check_folder(work_dir: Path) -> None:
 
 
 def find_config(work_dir: Path, named: Path | None = None) -> Path:
-    """The config that mmengine left in a work directory, or the one that is named.
+    """The only config that mmengine left in a work directory, or the one that is named.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -44,16 +44,21 @@ def find_config(work_dir: Path, named: Path | None = None) -> Path:
     """
     if named is not None:
         return _existing(named, work_dir, 'config')
-    found = [path for path in sorted(work_dir.glob('*.py')) if 'model' in settings_of(path)]
+    found = configs_in(work_dir)
     if not found:
         raise FileNotFoundError(
-            f'{work_dir} holds no config (*.py with a model), which every training leaves there: name the work '
-            'directory of a training, or its config by --config'
+            f'{work_dir} holds no config (*.py with a model), which every training leaves there, and the checkpoint '
+            'none that can be read: name the work directory of a training, or its config by --config'
         )
     if len(found) > 1:
         names = ', '.join(path.name for path in found)
         raise ValueError(f'{work_dir} holds {len(found)} configs, {names}: choose one by --config')
     return found[0]
+
+
+def configs_in(work_dir: Path) -> list[Path]:
+    """The configs in a work directory: those of its trainings and tests, by name."""
+    return [path for path in sorted(work_dir.glob('*.py')) if 'model' in settings_of(path)]
 
 
 def find_checkpoint(work_dir: Path, named: Path | None = None) -> Chosen:

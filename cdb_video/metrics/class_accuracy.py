@@ -38,7 +38,8 @@ class ClassAccuracy(BaseMetric):
 
     Args:
         num_classes: Number of classes C; None = taken from the scores.
-        topk: The k of the top-k accuracies. With as many classes or fewer every clip is right: that is warned of.
+        topk: The k of the top-k accuracies; None = 1 and, with more than 5 classes, 5. Of k classes or fewer every
+            clip is right: where `topk` asks for that, it is warned of.
         shot_thresholds: (few, many): a class with fewer than `few` training clips is few-shot, one with
             more than `many` is many-shot, the others are medium-shot.
         class_names: Names of the classes for messages and reports; None = the dataset's.
@@ -62,7 +63,7 @@ class ClassAccuracy(BaseMetric):
     def __init__(
         self,
         num_classes: int | None = None,
-        topk: int | Sequence[int] = (1, 5),
+        topk: int | Sequence[int] | None = None,
         shot_thresholds: Sequence[int] = (20, 100),
         class_names: Sequence[str] | None = None,
         collect_device: str = 'cpu',
@@ -74,6 +75,8 @@ class ClassAccuracy(BaseMetric):
         if collect_device not in ('cpu', 'gpu'):
             raise ValueError(f"collect_device={collect_device!r}: must be 'cpu' or 'gpu'; it has no effect here")
         topk = _acc_metric_topk(metric_list, metric_options) or topk
+        self._topk_is_given = topk is not None
+        topk = (1, 5) if topk is None else topk
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
             raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
@@ -113,7 +116,7 @@ class ClassAccuracy(BaseMetric):
         Args:
             num_classes: Number of classes C.
         """
-        return [self._key(f'top{k}') for k in self.topk if k >= num_classes]
+        return [self._key(f'top{k}') for k in self._topk_of(num_classes) if k >= num_classes]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Reduce each clip of a batch to (label, predicted class, rank of its label, number of classes).
@@ -192,19 +195,26 @@ class ClassAccuracy(BaseMetric):
         self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes, probability)
         if self._clip_counts is not None:
             _check_clip_counts(self.counts_, self._clip_counts, self.class_names)
-        metrics = {f'top{k}': float((ranks < k).mean()) for k in self.topk}
+        metrics = {f'top{k}': float((ranks < k).mean()) for k in self._topk_of(num_classes)}
         return metrics | self.counts_.means(self._shot_groups(num_classes))
 
     def result_keys(self, num_clips: IntVector) -> list[str]:
         """The keys that `evaluate` will return for a set of clips, in their order.
+
+        A class that overrides `compute_metrics` and returns other keys overrides this too, or it counts as one of which
+        no more than the prefix is known.
 
         Args:
             num_clips: (C,) int >= 0, clips of each class in the set.
         """
         groups = self._shot_groups(len(num_clips))
         shots = [name for name, group in groups.items() if (group & (num_clips > 0)).any()]
-        names = [*(f'top{k}' for k in self.topk), *CLASS_NUMBERS, *shots]
+        names = [*(f'top{k}' for k in self._topk_of(len(num_clips))), *CLASS_NUMBERS, *shots]
         return [self._key(name) for name in names]
+
+    def _topk_of(self, num_classes: int) -> tuple[int, ...]:
+        """The k that are returned for so many classes."""
+        return self.topk if self._topk_is_given else tuple(k for k in self.topk if k == 1 or k < num_classes)
 
     def _key(self, name: str) -> str:
         return f'{self.prefix}/{name}' if self.prefix else name

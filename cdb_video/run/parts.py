@@ -24,6 +24,7 @@ from cdb_video.run.loop import Loop
 
 CONSUMER_RECIPE = f'{loss_line(LOSS)}, which we advise, or {sampler_line(CDB_S)} for CDB-S'
 METRIC_RECIPE = "val_evaluator=dict(type='ClassAccuracy')"
+_KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet', 'torch')
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,11 @@ class RunParts:
     def progress_consumers(self) -> Sequence[TakesProgress]:
         """Whatever takes the epoch."""
         return find_progress_consumers(self.model, self.sampler)
+
+
+def is_unknown(thing: Any) -> bool:
+    """Whether a class or a function is of a user's own, or of a package that is not known here: it may do anything."""
+    return str(getattr(thing, '__module__', '')).partition('.')[0] not in _KNOWN
 
 
 def find_metric(evaluator: Any) -> ClassAccuracy | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import torch
 from mmengine.config import Config
 
 import cdb_video
@@ -134,14 +135,34 @@ def config(tmp_path, monkeypatch):
         (training, ['toy.py', '--cfg-options', 'a.b', 'c=1'], '--cfg-options a.b: each word must be KEY=VALUE'),
         (training, ['toy.py', '--auto-scale-lr'], 'toy.py --auto-scale-lr do not go together: it has no auto_scale_lr'),
         (training, ['toy.py', '--launcher', 'mpi'], '--launcher mpi: without a GPU it must be none, pytorch or slurm'),
-        (training, ['toy.py', '--resume', 'gone.pth'], '--resume: there is no gone.pth'),
+        (
+            training,
+            ['toy.py', '--resume', 'gone.pth'],
+            '--resume: there is no gone.pth. Name a checkpoint that is there',
+        ),
+        (training, ['toy.py', '--resume', 'notes.txt'], '--resume: notes.txt is no checkpoint, or is cut off: name a'),
+        (
+            training,
+            ['toy.py', '--cfg-options', 'load_from=torn.pth'],
+            'load_from: torn.pth is no checkpoint, or is cut',
+        ),
+        (training, ['toy.py', '--cfg-options', 'train_cfg.max_epochs=x'], "max_epochs='x': must be a whole number of"),
+        (
+            training,
+            ['toy.py', '--work-dir', 'notes.txt'],
+            'notes.txt is a file. Name a folder of your own by --work-dir',
+        ),
+        (testing, ['toy.py', 'whole.pth', '--work-dir', 'toy.py/run'], 'toy.py is a file. Name a folder of your own'),
         (testing, ['gone.py', 'gone.pth'], 'there is no config gone.py'),
         (testing, ['toy.py', 'gone.pth'], 'checkpoint: there is no gone.pth'),
+        (testing, ['toy.py', 'toy.py'], 'checkpoint: toy.py is no checkpoint, or is cut off: name a .pth file'),
         (testing, ['toy.py', 'x.pth', '--dump', 'out.txt'], 'The dump file must be a pkl file'),
     ],
 )
 def test_wrong_words_are_refused_with_the_word_before_anything_is_built(config, capsys, command, words, message):
     Path('notes.txt').write_text('x = 1')
+    torch.save({'state_dict': {}}, 'whole.pth')
+    Path('torn.pth').write_bytes(Path('whole.pth').read_bytes()[:-30])
     Path('broken.py').write_text('x = 1\ny = (\n')
     Path('failing.py').write_text('x = 1\n\ny = lerning_rate\n')
     Path('importing.py').write_text("custom_imports = dict(imports=['no_such_module'])\n")

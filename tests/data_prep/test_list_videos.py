@@ -381,6 +381,12 @@ def test_options_that_do_not_fit_are_refused(root, capsys, options, message):
     assert message in capsys.readouterr().err
 
 
+def test_a_csv_that_is_not_there_is_named(root, capsys):
+    assert run(root, csv='gone.csv') == 2
+    assert f'there is no CSV {root / "gone.csv"}. Name the table of your videos with --csv' in capsys.readouterr().err
+    assert not (root / 'lists').exists()
+
+
 @pytest.mark.parametrize('share', ['1', '-0.1', 'many', 'nan'])
 def test_a_share_outside_0_to_1_is_refused(root, share):
     with pytest.raises(SystemExit, match='2'):

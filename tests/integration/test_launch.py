@@ -134,7 +134,7 @@ def test_dump_of_several_processes_goes_through_the_group():
 
 
 def test_resume_that_the_config_asks_for_is_looked_for_as_well(tmp_path):
-    (tmp_path / 'epoch_4.pth').touch()
+    torch.save({}, tmp_path / 'epoch_4.pth')
     host = mock.Mock()
     host.parse_args.return_value = mock.Mock(resume=None, launcher='none', config='x')
     for load_from, expected in ((None, str(tmp_path / 'epoch_4.pth')), (str(tmp_path / 'epoch_4.pth'), None)):

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.hooks import difficulty_owner
+from cdb_video.run import parts
 from tests.support.runs import make_runner
 from tests.support.toys import ToyModel
 
@@ -130,7 +130,14 @@ ERRORS = {
         f'no/{HISTORY_NAME}',
     ),
     'a misspelt key of the best': (saved_by('acc/meen1'), "save_best .*='acc/meen1': .*it returns .*acc/mean1"),
-    'a best that cannot change': (saved_by('acc/top5'), "save_best .*='acc/top5': it is 1 whatever .* acc/mean1"),
+    'a best of five of four classes': (
+        saved_by('acc/top5'),
+        "save_best .*='acc/top5': .*it returns acc/top1, acc/mean1",
+    ),
+    'a best that cannot change': (
+        {'val_evaluator': {'topk': (1, 5)}, **saved_by('acc/top5')},
+        "save_best .*='acc/top5': it is 1 whatever .* acc/mean1",
+    ),
     'a misspelt monitor': (
         {'custom_hooks': [{'type': HOOK}, {'type': 'EarlyStoppingHook', 'monitor': 'acc/top'}]},
         "monitor of EarlyStoppingHook='acc/top': .*it returns acc/top1",
@@ -201,7 +208,10 @@ WARNINGS = {
         {'train_dataloader': {'dataset': {'counts': [9, 0, 7, 6]}, 'sampler': {'allow_empty': True}}},
         r'1 of 4 classes \(cut\) has no training clips, .*take the classes out',
     ),
-    'five best of four classes': ({}, r'topk=\(1, 5\) .*with 4 classes acc/top5 is 1 whatever .*topk=\(1,\)'),
+    'five best of four classes': (
+        {'val_evaluator': {'topk': (1, 5)}},
+        r'topk=\(1, 5\) .*with 4 classes acc/top5 is 1 whatever .*topk=\(1,\)',
+    ),
     'a validation at the end alone': (
         {'train_cfg': {'val_interval': 5}},
         r'the only validation is at the end .*val_interval=5, 3 epochs.*validate earlier',
@@ -259,7 +269,7 @@ def start(changes, folder, tmp_path):
 @pytest.mark.parametrize('mistake', ERRORS)
 def test_a_mistake_is_an_error_before_the_first_step(mistake, folder, tmp_path, monkeypatch):
     # Toys stand for models of a host, which hand on no difficulty.
-    monkeypatch.setattr(difficulty_owner, '_KNOWN', (*difficulty_owner._KNOWN, 'tests'))
+    monkeypatch.setattr(parts, '_KNOWN', (*parts._KNOWN, 'tests'))
     changes, said = ERRORS[mistake]
     with (
         mock.patch.object(ToyModel, 'forward', side_effect=AssertionError('a step was made')) as step,

@@ -115,6 +115,8 @@ def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page
     correct = sum(int(row['num_correct']) for row in rows)
     assert report['metrics']['acc/top1'] == pytest.approx(correct / counts['test'].total())
     *_, reported, predicted = said
+    assert not any('whatever the model does' in text for text in said)  # of the topk of four classes
+    assert any('this test\n' in text for text in said)
     assert all(name in reported for name in names)
     assert all(name in predicted for name in names)
     assert 'new_clip.mp4: ' in predicted

@@ -41,17 +41,35 @@ def test_equals_scikit_learn_with_absent_classes_left_out(num_classes):
     options = {'labels': present, 'average': 'macro', 'zero_division': 0}
     expected = {
         'acc/top1': (predictions == labels).mean(),
-        'acc/top5': top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes)) if num_classes > 5 else 1,
         'acc/mean1': recall_score(labels, predictions, **options),
         'acc/hmean': statistics.harmonic_mean([(k + 0.5) / (n + 1) for k, n in right_and_all(labels, predictions)]),
         'acc/worst': recall_score(labels, predictions, **options | {'average': None}).min(),
         'acc/mean_precision': precision_score(labels, predictions, **options),
         'acc/macro_f1': f1_score(labels, predictions, **options),
     }
+    if num_classes > 5:
+        expected['acc/top5'] = top_k_accuracy_score(labels, scores, k=5, labels=np.arange(num_classes))
     assert actual == pytest.approx(expected, rel=1e-6)  # scores are compared in float32
     assert metric.counts_.num_clips.tolist() == np.bincount(labels, minlength=num_classes).tolist()
     assert metric.counts_.num_predicted.tolist() == np.bincount(predictions, minlength=num_classes).tolist()
     assert np.isnan(metric.counts_.accuracy[metric.counts_.num_clips == 0]).all()
+
+
+@pytest.mark.parametrize(
+    ('topk', 'num_classes', 'keys', 'sure'),
+    [
+        (None, 6, ['acc/top1', 'acc/top5'], []),
+        (None, 5, ['acc/top1'], []),
+        (None, 1, ['acc/top1'], ['acc/top1']),
+        ((1, 5), 5, ['acc/top1', 'acc/top5'], ['acc/top5']),
+    ],
+)
+def test_five_best_of_five_classes_are_returned_only_where_they_are_asked_for(topk, num_classes, keys, sure):
+    metric = ClassAccuracy(topk=topk)
+    found = evaluate(metric, np.eye(num_classes), list(range(num_classes)))
+    assert [key for key in found if key.startswith('acc/top')] == keys
+    assert list(found) == metric.result_keys(np.ones(num_classes, np.int64))
+    assert metric.sure_keys(num_classes) == sure
 
 
 def test_predicted_but_absent_class_does_not_pull_the_mean_down():

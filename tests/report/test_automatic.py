@@ -68,7 +68,7 @@ def test_training_and_testing_leave_the_whole_report(run, tmp_path):
     assert 'id="mistakes"' in page  # which only the dump can tell
     document = json.loads((tmp_path / 'class_report.json').read_text())
     assert document['metrics']['acc/mean1'] == metrics['acc/mean1']
-    assert document['intervals']['acc/top5']
+    assert document['intervals']['acc/top1']
 
 
 def test_report_and_live_report_can_be_switched_off(run, tmp_path):

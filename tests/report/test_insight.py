@@ -75,7 +75,7 @@ def test_history_alone_says_what_it_lacks(tmp_path):
 def test_dump_alone_has_numbers_but_no_names_and_no_course(tmp_path):
     insight = build_insight(read_run(write_dump(tmp_path / 'some.pkl', make_samples())), QUICK)
     assert insight.name_of(1) == 'class 1'
-    assert insight.metrics.keys() == {'top1', 'top5', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1'}
+    assert insight.metrics.keys() == {'top1', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1'}
     assert any('names of the classes' in note for note in insight.notes)
     assert any('no class_history.jsonl' in note for note in insight.notes)
     named = read_run(tmp_path / 'some.pkl', class_names=NAMES)

@@ -13,10 +13,10 @@ from tests.support.toys import LabelsOnly
 pytestmark = pytest.mark.training
 
 
-def facts_of(text):
+def facts_of(text, title='this training', number=10):
     """The lines below the title, by name."""
-    lines = text.partition('this training\n')[2].splitlines()
-    return {line[2:12].strip(): line[12:] for line in lines[:10]}
+    lines = text.partition(f'{title}\n')[2].splitlines()
+    return {line[2:12].strip(): line[12:] for line in lines[:number]}
 
 
 def test_a_training_says_what_it_is_made_of_before_the_first_step(tmp_path, capsys):
@@ -58,6 +58,50 @@ def test_a_loss_that_is_not_ours_and_a_seed_that_was_drawn_are_named_as_such(tmp
     facts = facts_of(capsys.readouterr().out)
     assert facts['method'].startswith('PlainLoss; CDBSampler(tau=1.0')
     assert facts['seed'] == f'{runner.seed}, drawn: none was given'
+
+
+@pytest.fixture
+def testing(tmp_path):
+    """Build a runner that can train and test."""
+    loader = {
+        'dataset': {'type': 'ToyDataset', 'counts': [2, 2, 2, 2]},
+        'batch_size': 8,
+        'num_workers': 0,
+        'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+    }
+    test = {
+        'test_cfg': {},
+        'test_dataloader': loader,
+        'test_evaluator': {'type': 'ClassAccuracy', 'shot_thresholds': (2, 9)},
+    }
+    return lambda **changes: make_runner(tmp_path, uuid.uuid4().hex, train_cfg={'max_epochs': 1}, **test, **changes)
+
+
+def test_a_test_says_what_it_evaluates_in_fewer_lines(testing, tmp_path, capsys):
+    trained = testing()
+    trained.train()
+    capsys.readouterr()
+    trained.test()
+    assert 'this test' not in capsys.readouterr().out
+    checkpoint = str(tmp_path / 'epoch_1.pth')
+    testing(load_from=checkpoint).test()
+    text = capsys.readouterr().out
+    facts = facts_of(text, 'this test', 7)
+    assert text.index('this test') < text.index('Epoch(test)')
+    assert facts.pop('versions').startswith(f'cdb_video {cdb_video.__version__}, Python 3')
+    assert facts == {
+        'config': 'not from a file',
+        'weights': f'{checkpoint}, trained for 1 epoch',
+        'writes to': str(tmp_path),
+        'data': '4 classes; 8 clips to test on',
+        'metrics': 'ClassAccuracy(shot_thresholds=(2, 9))',
+        'device': 'cpu',
+    }
+
+
+def test_a_test_without_a_checkpoint_says_so(testing, capsys):
+    testing().test()
+    assert facts_of(capsys.readouterr().out, 'this test', 7)['weights'] == 'none were loaded'
 
 
 def test_a_part_is_described_by_what_is_not_the_default():

@@ -2,7 +2,9 @@
 
 mmengine's loggers write the same to the console and to the log file: the environment and the whole config too, hundreds
 of lines before the first step. Here the console gets the first line of such a message and where the rest is; the file
-gets all, as before. Warnings and errors are shown whole. The environment variable `VARIABLE` switches it off.
+gets all, as before. Warnings and errors are shown whole, and a warning once, whichever process says it: mmengine's
+logger leaves that to each, and workers of dataloaders are forked anew for every pass. The environment variable
+`VARIABLE` switches it off.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any, TextIO
 import mmengine
 from mmengine.logging import MMLogger
 
+from cdb_video.hosts.mmengine.shared_notes import SharedNotes
+
 VARIABLE = 'CDB_VIDEO_CONSOLE'
 """'short', which is the default, or 'full': all that mmengine shows by itself, and no progress bar."""
 LONGEST = 5
@@ -25,6 +29,7 @@ FILE_ONLY = {'file_only': True}
 """What the `extra` of a message is that the console need not show again."""
 _MMENGINE = Path(mmengine.__file__).parent
 _RUNNERS, _HOOKS = str(_MMENGINE / 'runner'), str(_MMENGINE / 'hooks')
+_SAID = SharedNotes()
 _OF_STEPS = ('after_train_iter', 'after_val_iter', 'after_test_iter')
 
 
@@ -67,7 +72,8 @@ class RunConsole(logging.StreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the message, unless it is for the file alone, or the beginning of it."""
         if record.levelno > logging.INFO:
-            super().emit(record)
+            if record.levelno > logging.WARNING or _SAID.add(f'{self.log_file}: {record.getMessage()}'):
+                super().emit(record)
         elif not (getattr(record, 'file_only', False) or (self.has_bar and _is_of_a_step(record))):
             super().emit(self._shortened(record))
 

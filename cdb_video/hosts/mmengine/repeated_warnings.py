@@ -1,9 +1,10 @@
 """Python's warnings of libraries once on the console: what was said already is in the log file alone.
 
-Python itself says a warning once for each place in the code; the hosts say some from several places, and every process
-of several says them all. Where there is no log file, a repeated warning is shown again. As with mmengine's own
-messages, the first process speaks for the others. Warnings of this package and of the user's code are never held back,
-nor is anything where the whole console is asked for.
+Python itself says a warning once for each place in the code and each process; the hosts say some from several places,
+and every process of several says them all, as do the workers of dataloaders, which are forked anew for each pass. Where
+there is no log file, a repeated warning is shown again. As with mmengine's own messages, the first process speaks for
+the others. Warnings of this package and of the user's code are never held back, nor is anything where the whole console
+is asked for.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from cdb_video.hosts.mmengine.console import VARIABLE
+from cdb_video.hosts.mmengine.shared_notes import SharedNotes
 from cdb_video.processes import is_main_process
 
 Show = Callable[..., None]
-_LIBRARIES = tuple(f'{sysconfig.get_path(kind)}{os.sep}' for kind in ('stdlib', 'purelib', 'platlib'))
+_STANDARD = f'{sysconfig.get_path("stdlib")}{os.sep}'
+# Of this environment, or of one that it builds on.
+_INSTALLED = tuple(f'{os.sep}{name}{os.sep}' for name in ('site-packages', 'dist-packages'))
 _PACKAGES = Path(__file__).resolve().parents[3]
 _OURS = tuple(f'{_PACKAGES / name}{os.sep}' for name in ('cdb_video', 'cdb_video_files'))
 
@@ -40,16 +44,15 @@ def saying_once(show: Show) -> Show:
     Args:
         show: Shows a warning on the console.
     """
-    said: set[tuple[type[Warning], str]] = set()
+    said = SharedNotes()
 
     @functools.wraps(show)
     def show_once(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
     ) -> None:
-        key = (category, str(message))
+        is_repeated = not said.add(f'{category.__module__}.{category.__qualname__}: {message}')
         may_be_held_back = file is None and _is_of_a_library(filename) and os.environ.get(VARIABLE) != 'full'
-        is_repeated, is_of_another = key in said, not _speaks_for_all()
-        said.add(key)
+        is_of_another = not _speaks_for_all()
         if may_be_held_back and (is_repeated or is_of_another):
             text = warnings.formatwarning(message, category, filename, lineno, line)
             if _write_to_log_file(text) or is_of_another:
@@ -61,7 +64,8 @@ def saying_once(show: Show) -> Show:
 
 
 def _is_of_a_library(filename: str) -> bool:
-    return filename.startswith(_LIBRARIES) and not filename.startswith(_OURS)
+    is_installed = filename.startswith(_STANDARD) or any(folder in filename for folder in _INSTALLED)
+    return is_installed and not filename.startswith(_OURS)
 
 
 def _speaks_for_all() -> bool:

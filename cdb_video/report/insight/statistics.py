@@ -99,8 +99,8 @@ def summarise(
     """The metrics of the head of the report; those that cannot be had are absent.
 
     Returns:
-        top<k>, mean1 (mean class accuracy), hmean, worst, mean_precision, macro_f1, and per group the mean class
-        accuracy, in [0, 1].
+        top<k> of k below the number of classes, mean1 (mean class accuracy), hmean, worst, mean_precision, macro_f1,
+        and per group the mean class accuracy, in [0, 1].
     """
     return _metrics(outcomes, groups, topk, np.ones(len(outcomes.labels)))
 
@@ -236,5 +236,5 @@ def _metrics(
     predicted = np.bincount(outcomes.predicted, times, size).astype(np.int64)
     metrics = {'top1': float(hit.sum() / times.sum())}
     if outcomes.ranks is not None:
-        metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if k != 1}
+        metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if 1 < k < size}
     return metrics | ClassCounts(clips, correct, predicted).means(groups)

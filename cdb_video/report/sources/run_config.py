@@ -20,8 +20,16 @@ def train_configs(work_dir: Path) -> Iterator[Path]:
 def settings_of(config: Path) -> dict[str, ast.expr]:
     """The values that a config gives to names at its top level; none if it cannot be read."""
     try:
-        tree = ast.parse(config.read_text(encoding='utf-8', errors='replace'))
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return settings_in(config.read_text(encoding='utf-8', errors='replace'))
+    except OSError:
+        return {}
+
+
+def settings_in(text: str) -> dict[str, ast.expr]:
+    """The same of the text of a config."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     return {
         target.id: node.value

@@ -50,7 +50,8 @@ def expected_results(
     """Find out what an evaluation will return.
 
     What ClassAccuracy returns is known. Hosts know their own metrics, some of them by trying these on made-up samples.
-    Of other metrics nothing is known but the prefix: to try them could write files.
+    Of other metrics nothing is known but the prefix: to try them could write files. To them belong classes derived from
+    ClassAccuracy with a `compute_metrics` of their own, unless they have a `result_keys` to go with it.
 
     Args:
         evaluator: 'val_evaluator' or 'test_evaluator', for messages.
@@ -82,12 +83,24 @@ def expected_results(
 
 def joins_results(evaluator: Any) -> bool:
     """Whether an evaluator returns the results of its metrics as mmengine's does; another may rename them."""
-    return getattr(type(evaluator), 'evaluate', None) is Evaluator.evaluate
+    return _evaluate_of(evaluator) is Evaluator.evaluate
 
 
 def _joins_prefix(metric: Any) -> bool:
     """Whether a metric names its results by its prefix; one with an `evaluate` of its own need not."""
-    return getattr(type(metric), 'evaluate', None) in (BaseMetric.evaluate, ClassAccuracy.evaluate)
+    return _evaluate_of(metric) in (BaseMetric.evaluate, ClassAccuracy.evaluate)
+
+
+def _evaluate_of(part: Any) -> Any:
+    """The function behind `evaluate`; another one where somebody has put one of his own in its place, as hooks do."""
+    method = getattr(part, 'evaluate', None)
+    return getattr(method, '__func__', method)
+
+
+def _says_its_keys(kind: type[ClassAccuracy]) -> bool:
+    """Whether `result_keys` goes with `compute_metrics`: a class that overrides the second alone may return more."""
+    homes = [next(base for base in kind.__mro__ if name in vars(base)) for name in ('result_keys', 'compute_metrics')]
+    return issubclass(*homes)
 
 
 def _results(metric: Any, num_clips: IntVector | None, has_one_score: bool) -> Mapping[str, Any] | None:
@@ -97,7 +110,7 @@ def _results(metric: Any, num_clips: IntVector | None, has_one_score: bool) -> M
     if not _joins_prefix(metric):
         return None
     if isinstance(metric, ClassAccuracy):
-        if num_clips is None or type(metric).compute_metrics is not ClassAccuracy.compute_metrics:
+        if num_clips is None or not _says_its_keys(type(metric)):
             return None
         return dict.fromkeys(metric.result_keys(num_clips), 0.0)
     for host in hosts():

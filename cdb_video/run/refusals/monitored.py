@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 
 from cdb_video.run.own_checkpoints import all_schedulers
-from cdb_video.run.parts import RunParts
+from cdb_video.run.parts import RunParts, is_unknown
 from cdb_video.run.refusals.expected_results import ExpectedResults
 
 
@@ -23,7 +23,8 @@ def check_monitored(parts: RunParts, expected: ExpectedResults, sure_keys: Seque
         sure_keys: Those of its results that will always be 1.
 
     Raises:
-        ValueError: If there will be no such result, it is no number, or it could not change.
+        ValueError: If there will be no such result, it is no number, or it could not change. What a hook or a loop of a
+            user's own may add is warned of.
     """
     for source, key in _monitored(parts):
         if key in sure_keys and key in expected.values:
@@ -32,9 +33,8 @@ def check_monitored(parts: RunParts, expected: ExpectedResults, sure_keys: Seque
                 'another key, such as the mean class accuracy acc/mean1'
             )
         if not expected.may_have(key):
-            known = ', '.join(expected.numbers)
-            raise ValueError(f'{source}={key!r}: the validation will not return that; it returns {known}')
-        if not expected.is_number(key):
+            _say_missing(parts, expected, f'{source}={key!r}')
+        elif not expected.is_number(key):
             raise ValueError(f'{source}={key!r}: {_no_number(expected, key)}. {_choose(expected, source)}')
     for hook in parts.hooks:
         if isinstance(hook, CheckpointHook) and 'auto' in (hook.save_best or ()):
@@ -67,6 +67,25 @@ def _monitored(parts: RunParts) -> Iterator[tuple[str, str]]:
     for scheduler in all_schedulers(parts.schedulers):
         if getattr(scheduler, 'need_val_args', False) and scheduler.by_epoch:
             yield f'monitor of {type(scheduler).__name__}', scheduler.monitor
+
+
+def _say_missing(parts: RunParts, expected: ExpectedResults, waiting: str) -> None:
+    """Refuse a result that will not come, or warn of it where somebody may add it to the others."""
+    said = f'{waiting}: the validation will not return that; it returns {", ".join(expected.numbers)}'
+    adding = _may_add_results(parts)
+    if not adding:
+        raise ValueError(said)
+    parts.logger.warning(
+        f'{said}. {" and ".join(adding)} may add it before it is asked for; if not, the first validation ends the run'
+    )
+
+
+def _may_add_results(parts: RunParts) -> list[str]:
+    """The parts of a user's own, or of an unknown package, that see the results before others do."""
+    runner = parts.loop.runner
+    loop, hooks = type(runner.val_loop), [type(hook) for hook in parts.hooks]
+    acting = [(kind, kind.after_val_epoch) for kind in hooks if hasattr(kind, 'after_val_epoch')]
+    return [kind.__name__ for kind, act in [*acting, (loop, loop.run), (type(runner), type(runner))] if is_unknown(act)]
 
 
 def _check_first(hook: CheckpointHook, expected: ExpectedResults) -> None:

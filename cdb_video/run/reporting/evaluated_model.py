@@ -98,26 +98,30 @@ class EvaluatedModel:
         return Evaluation('test', *vectors, plain(metrics), state, self.consumers, self.source)
 
 
-def prepare_test(runner: Any, find_model: Callable[[], EvaluatedModel]) -> None:
+def prepare_test(runner: Any, find_model: Callable[[], EvaluatedModel]) -> IntVector | None:
     """Check a test before its first batch, and prepare its ClassAccuracy, if it has one, in all processes together.
 
     Args:
         runner: mmengine's Runner or FlexibleRunner, before the test.
         find_model: Finds the model; called only if there is a metric.
 
+    Returns:
+        (C,) int64, the clips of each class in the test set; None = there is no metric, or C is not known.
+
     Raises:
         ValueError: If the test set, the model, the metric and the checkpoint have different classes, or results of
             the metrics clash, or cannot be written.
     """
-    together(lambda: _prepare(runner, find_model))
+    return together(lambda: _prepare(runner, find_model))
 
 
-def _prepare(runner: Any, find_model: Callable[[], EvaluatedModel]) -> None:
+def _prepare(runner: Any, find_model: Callable[[], EvaluatedModel]) -> IntVector | None:
     evaluator, loader = runner.test_loop.evaluator, runner.test_dataloader
     check_loader(loader, 'test_dataloader')
     metric = find_metric(evaluator)
     counts = None if metric is None else find_model().prepare(metric, runner.model, loader.dataset)
     check_evaluation('test_evaluator', evaluator, counts)
+    return counts
 
 
 def report_test(runner: Any, find_model: Callable[[], EvaluatedModel], metrics: Mapping[str, Any]) -> None:

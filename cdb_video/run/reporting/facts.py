@@ -1,8 +1,9 @@
-"""The facts of a training in about ten lines, in the log before the first step."""
+"""The facts of a training in about ten lines, of a test in fewer, in the log before the first step."""
 
 from __future__ import annotations
 
 import inspect
+import logging
 import platform
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from cdb_video.class_names import counted
 from cdb_video.hosts.host import applied_mends, hosts
 from cdb_video.processes import get_world_size
+from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.handover import Handover
+from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
 from cdb_video.version import __version__
 
@@ -29,8 +33,22 @@ def log_facts(handover: Handover, hook: Any) -> None:
         handover: Of the training, with the state that it starts from.
         hook: The one that owns the difficulty.
     """
-    lines = [f'  {name:<10}{fact}' for name, fact in _facts(handover, hook)]
-    handover.parts.logger.info('\n'.join(['this training', *lines]))
+    _log(handover.parts.logger, 'this training', _facts(handover, hook))
+
+
+def log_test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) -> None:
+    """Log what a test evaluates, where no training in the same process has said the most of it.
+
+    Args:
+        runner: mmengine's Runner or FlexibleRunner, before the test.
+        entry: Of the checkpoint that it has loaded.
+        num_classes: C; None = not known.
+    """
+    _log(runner.logger, 'this test', _test_facts(runner, entry, num_classes))
+
+
+def _log(logger: logging.Logger, title: str, facts: Iterator[tuple[str, str]]) -> None:
+    logger.info('\n'.join([title, *(f'  {name:<10}{fact}' for name, fact in facts)]))
 
 
 def described(part: Any) -> str:
@@ -58,17 +76,39 @@ def _parameters(part: Any) -> Mapping[str, inspect.Parameter]:
 def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
     parts, counts = handover.parts, handover.state.train_counts
     runner = parts.loop.runner
-    yield 'config', getattr(runner.cfg, 'filename', None) or 'not from a file'
+    yield 'config', _config(runner)
     yield 'writes to', str(parts.work_dir)
     validated = '' if parts.val_set is None else f', {len(parts.val_set)} to validate on'
     yield 'data', f'{len(counts)} classes; {counts.sum()} clips to train on{validated}'
     yield 'method', '; '.join(map(described, (*_losses(parts), parts.sampler, hook)))
     yield 'length', _length(parts)
     yield 'batch', f'{_batch_size(parts)} clips in {counted(get_world_size(), "process", "processes each")}'
-    yield 'device', _device(parts)
+    yield 'device', _device(parts.model)
     yield 'seed', f'{getattr(runner, "seed", None)}{"" if parts.loop.has_given_seed else ", drawn: none was given"}'
     yield 'versions', ', '.join(_versions())
     yield 'mended', ', '.join(name.replace('_', ' ') for name in applied_mends()) or 'nothing'
+
+
+def _test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) -> Iterator[tuple[str, str]]:
+    number = '' if num_classes is None else f'{counted(num_classes, "class", "classes")}; '
+    yield 'config', _config(runner)
+    yield 'weights', f'{Loop(runner).load_from or "none were loaded"}{_trained_for(entry)}'
+    yield 'writes to', str(runner.work_dir)
+    yield 'data', f'{number}{counted(len(runner.test_dataloader.dataset), "clip")} to test on'
+    yield 'metrics', '; '.join(map(described, runner.test_loop.evaluator.metrics))
+    yield 'device', _device(runner.model)
+    yield 'versions', ', '.join(_versions())
+
+
+def _config(runner: Any) -> str:
+    return getattr(runner.cfg, 'filename', None) or 'not from a file'
+
+
+def _trained_for(entry: CheckpointEntry) -> str:
+    """How long the weights were trained, as far as the checkpoint says."""
+    if entry.epoch:
+        return f', trained for {counted(entry.epoch, "epoch")}'
+    return f', trained for {counted(entry.iteration, "step")}' if entry.iteration else ''
 
 
 def _losses(parts: RunParts) -> list[Any]:
@@ -90,8 +130,8 @@ def _batch_size(parts: RunParts) -> Any:
     return getattr(getattr(parts.train_loader, 'batch_sampler', None), 'batch_size', '?') if size is None else size
 
 
-def _device(parts: RunParts) -> str:
-    device = next((one.device for one in parts.model.parameters()), torch.device('cpu'))
+def _device(model: nn.Module) -> str:
+    device = next((one.device for one in model.parameters()), torch.device('cpu'))
     return f'{device} ({torch.cuda.get_device_name(device)})' if device.type == 'cuda' else str(device)
 
 

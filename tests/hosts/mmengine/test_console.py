@@ -1,5 +1,6 @@
 """The console shows less than the log file, says where the rest is, and hides no warning and no error."""
 
+import contextlib
 import logging
 import re
 import uuid
@@ -8,6 +9,7 @@ import pytest
 from mmengine.logging import MMLogger
 
 from cdb_video.hosts.mmengine.console import FILE_ONLY, VARIABLE, RunConsole, consoles_of, shorten_consoles
+from tests.support.forks import fork, forks
 from tests.support.runs import make_runner
 
 
@@ -50,6 +52,20 @@ def test_long_messages_of_others_and_long_warnings_are_shown_whole(logger, tmp_p
     logger.error(text)
     assert capsys.readouterr().out.count('line 29') == 3
     assert (tmp_path / 'run.log').read_text().count('line 29') == 3
+
+
+@forks
+def test_a_warning_of_several_workers_is_shown_once(logger, tmp_path):
+    def work():
+        logger.warning('old way')
+        logger.error('no way')
+        return 0
+
+    with (tmp_path / 'shown.log').open('a') as shown, contextlib.redirect_stdout(shown):
+        assert [fork(work) for _ in range(3)] == [0, 0, 0]
+    shown, kept = ((tmp_path / name).read_text() for name in ('shown.log', 'run.log'))
+    assert [shown.count(text) for text in ('old way', 'no way')] == [1, 3]
+    assert [kept.count(text) for text in ('old way', 'no way')] == [3, 3]
 
 
 def test_what_is_for_the_file_only_is_there_and_nowhere_else(logger, tmp_path, capsys):

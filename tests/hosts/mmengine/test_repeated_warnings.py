@@ -11,6 +11,7 @@ from mmengine.logging import MMLogger
 import cdb_video
 from cdb_video.hosts.mmengine.console import VARIABLE
 from cdb_video.hosts.mmengine.repeated_warnings import say_warnings_once, saying_once
+from tests.support.forks import fork, forks
 
 
 @pytest.fixture
@@ -32,6 +33,14 @@ def test_a_library_is_heard_once_from_wherever_it_says_the_same(show, tmp_path):
     kept = (tmp_path / 'run.log').read_text()
     assert kept.count('UserWarning: old way') == 2
     assert f'{mmengine.__file__}:3' in kept
+
+
+def test_libraries_of_an_environment_that_this_one_builds_on_are_libraries_too(show, tmp_path):
+    MMLogger.get_instance(uuid.uuid4().hex, log_file=str(tmp_path / 'run.log'))
+    once = saying_once(show)
+    for _ in range(2):
+        warn(once, filename='/usr/lib/python3/dist-packages/torch/utils/data/dataloader.py')
+    assert show.call_count == 1
 
 
 def test_where_there_is_no_log_file_a_repeated_warning_is_shown_again(show, monkeypatch):
@@ -68,6 +77,21 @@ def test_nothing_is_held_back_where_all_is_asked_for(show, monkeypatch):
     for _ in range(2):
         warn(once)
     assert show.call_count == 2
+
+
+@forks
+def test_what_one_worker_has_said_no_other_one_says(show, tmp_path):
+    MMLogger.get_instance(uuid.uuid4().hex, log_file=str(tmp_path / 'run.log'))
+    once = saying_once(show)
+
+    def work():
+        warn(once, 'of a worker')
+        return show.call_count
+
+    assert [fork(work) for _ in range(3)] == [1, 0, 0]
+    warn(once, 'of a worker')
+    assert show.call_count == 0
+    assert (tmp_path / 'run.log').read_text().count('UserWarning: of a worker') == 3
 
 
 def test_python_shows_warnings_so_and_to_ask_again_changes_nothing():

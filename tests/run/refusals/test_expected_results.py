@@ -130,6 +130,26 @@ class Counting(ClassAccuracy):
         return super().compute_metrics(results) | {'hmean': 0.5}
 
 
+class Telling(Counting):
+    """One that says what it returns."""
+
+    def result_keys(self, num_clips):
+        return [*super().result_keys(num_clips), self._key('hmean')]
+
+
+class Later(Telling):
+    """One that returns yet another result, and says nothing of it."""
+
+    def compute_metrics(self, results):
+        return super().compute_metrics(results) | {'other': 0.5}
+
+
+def test_subclass_of_ours_is_known_where_it_says_its_keys():
+    assert list(expected(Telling()).values) == [*expected(ClassAccuracy()).values, 'acc/hmean']
+    known = expected(Later())
+    assert (known.unknown, known.may_have('acc/other'), known.may_have('mine')) == (['acc'], True, False)
+
+
 class Free:
     """A metric that is not derived from mmengine's."""
 

@@ -5,6 +5,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, LOOPS
+from mmengine.runner import ValLoop
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from tests.support.runs import make_runner
@@ -52,6 +55,72 @@ def test_result_that_cannot_be_chosen_by_is_refused_before_the_first_step(run, c
     with pytest.raises(ValueError, match=said):
         runner.train()
     assert runner.model.batches == []
+
+
+@HOOKS.register_module()
+class AddingHook(Hook):
+    """Of a user's own: it adds a result to those of the validation."""
+
+    def after_val_epoch(self, runner, metrics=None):
+        metrics['mine/score'] = float(runner.epoch)
+
+
+@HOOKS.register_module()
+class IdleHook(Hook):
+    """Of a user's own too; it never sees a result."""
+
+
+def by_hook(kind, key='mine/score'):
+    return saving(key, 'greater') | {'custom_hooks': [{'type': 'ClassDifficultyHook'}, {'type': kind}]}
+
+
+def test_best_by_a_result_that_a_hook_of_the_user_adds_is_warned_of_and_kept(run, tmp_path):
+    plateau = {'param_scheduler': {**PLATEAU, 'monitor': 'mine/score', 'rule': 'greater'}}
+    runner = run(train_cfg={'max_epochs': 2}, **by_hook('AddingHook'), **plateau)
+    with mock.patch.object(runner.logger, 'warning') as warning:
+        runner.train()
+    said = [str(call.args[0]) for call in warning.call_args_list if 'AddingHook' in str(call)]
+    assert [line.partition('=')[0] for line in said] == ['save_best of CheckpointHook', 'monitor of ReduceOnPlateauLR']
+    assert all(line.endswith('AddingHook may add it before it is asked for; if not, the first validation ends the run')
+               for line in said)  # fmt: skip
+    assert list(tmp_path.glob('best_mine_score_epoch_2.pth'))
+
+
+def test_a_hook_of_the_user_that_sees_no_result_adds_none(run):
+    runner = run(train_cfg={'max_epochs': 1}, **by_hook('IdleHook'))
+    with pytest.raises(ValueError, match="save_best of CheckpointHook='mine/score': the validation will not return"):
+        runner.train()
+    assert runner.model.batches == []
+
+
+@HOOKS.register_module()
+class WrappingHook(Hook):
+    """Of a user's own: it puts another function in the place of what evaluates."""
+
+    def before_train(self, runner):
+        evaluator = runner.val_loop.evaluator
+        evaluate = evaluator.evaluate
+        evaluator.evaluate = lambda size: evaluate(size) | {'mine/score': 1.0}
+
+
+def test_of_an_evaluation_that_a_hook_has_replaced_nothing_is_known(run, tmp_path):
+    run(train_cfg={'max_epochs': 1}, **by_hook('WrappingHook')).train()
+    assert list(tmp_path.glob('best_mine_score_epoch_1.pth'))
+
+
+@LOOPS.register_module()
+class AddingLoop(ValLoop):
+    """Of a user's own: it returns more than the metrics do."""
+
+    def run(self):
+        raise InterruptedError
+
+
+def test_a_validation_loop_of_the_user_may_add_results(run):
+    runner = run(train_cfg={'max_epochs': 1}, val_cfg={'type': 'AddingLoop'}, **saving('mine/score', 'greater'))
+    with mock.patch.object(runner.logger, 'warning') as warning, pytest.raises(InterruptedError):
+        runner.train()
+    assert any('AddingLoop may add it' in str(call) for call in warning.call_args_list)
 
 
 def test_best_by_the_first_result_needs_a_rule_that_shows_in_its_name(run):
