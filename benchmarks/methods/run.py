@@ -18,12 +18,12 @@ STUDY is one of those in docs/methods/plan.md, which was written before the firs
     factors      balanced softmax with and without CDB-W at the same factors (--seeds 20-29)
     steady       the methods of the plan of steady difficulty, draw by draw (--seeds 40-79 of the digits, 40-59 of
                  EGTEA-mini, and 60-79 for the comparisons that the plan gives more draws)
-    steady_exploratory  what that plan explores, at most 5 core hours (--data mini --seeds 40-44)
+    steady_exploratory  what that plan explores, in at most 5 hours of processor time (--data mini --seeds 40-44)
 
 Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
 repeated, so that the same command goes on where it stopped; every run is written down when it ends. The studies of
-steady difficulty draw the data of a seed when its first run begins, and freeze it. Exit code 1 if a run failed twice;
-the others are done.
+steady difficulty draw the data of a seed when its first run begins, and freeze it; a draw of EGTEA-mini takes 2 GB,
+and its folder may go once its runs are done. Exit code 1 if a run failed twice; the others are done.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ GATE = -0.01
 """By how much the mean may be lower for a gain of hmean to count."""
 EXPLORED_DRAWS = range(40, 45)
 EXPLORED_SECONDS = 5 * 3600
-"""Core time that the explored runs may take."""
+"""Processor time that the explored runs may take."""
 
 
 @dataclass(frozen=True)
