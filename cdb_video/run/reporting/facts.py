@@ -89,7 +89,7 @@ def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
 
 
 def _test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) -> Iterator[tuple[str, str]]:
-    dataset = getattr(runner.test_dataloader, 'dataset', None)
+    dataset: Any = getattr(runner.test_dataloader, 'dataset', None)
     sizes = [] if num_classes is None else [counted(num_classes, 'class', 'classes')]
     # Sets and loaders of users need not tell.
     sizes.append(f'{counted(len(dataset), "clip")} to test on' if hasattr(dataset, '__len__') else 'clips not counted')
