@@ -33,7 +33,7 @@ import cdb_video
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from cdb_video.inference.predict import Predictor
 from cdb_video.inference.results import Failure
-from cdb_video.inference.work_dir import find_config
+from cdb_video.inference.work_dir import check_folder, find_config
 
 LIST = 'lists/verb_split1_subjects-P20-P26'
 OURS = "cdb_video.load(views='single')"
@@ -139,6 +139,7 @@ def main() -> int:
 
 
 def _compared(args: argparse.Namespace) -> tuple[dict[str, NDArray[np.float64]], list[int]]:
+    check_folder(args.work_dir)
     # A file, which mmaction2's tools need too.
     config = find_config(args.work_dir)
     predictor = cdb_video.load(args.work_dir, config=config, device='cpu', views='single')

@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 import cdb_video
-from cdb_video.run.reporting.facts import described
+from cdb_video.run.checkpoint_entry import CheckpointEntry
+from cdb_video.run.reporting.facts import described, log_test_facts
 from cdb_video.samplers.class_sampler import ClassSampler
 from tests.support.runs import make_runner
 from tests.support.toys import LabelsOnly
@@ -97,6 +98,14 @@ def test_a_test_says_what_it_evaluates_in_fewer_lines(testing, tmp_path, capsys)
         'metrics': 'ClassAccuracy(shot_thresholds=(2, 9))',
         'device': 'cpu',
     }
+
+
+def test_a_loader_of_the_user_need_not_tell_how_many_clips_it_has(testing, capsys):
+    runner = testing()
+    runner.test_loop.dataloader = iter([])
+    log_test_facts(runner, CheckpointEntry(iteration=30), None)
+    facts = facts_of(capsys.readouterr().out, 'this test', 7)
+    assert (facts['data'], facts['weights']) == ('clips not counted', 'none were loaded, trained for 30 steps')
 
 
 def test_a_test_without_a_checkpoint_says_so(testing, capsys):

@@ -90,11 +90,14 @@ def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
 
 
 def _test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) -> Iterator[tuple[str, str]]:
-    number = '' if num_classes is None else f'{counted(num_classes, "class", "classes")}; '
+    dataset: Any = getattr(runner.test_dataloader, 'dataset', None)
+    sizes = [] if num_classes is None else [counted(num_classes, 'class', 'classes')]
+    # Sets and loaders of users need not tell.
+    sizes.append(f'{counted(len(dataset), "clip")} to test on' if hasattr(dataset, '__len__') else 'clips not counted')
     yield 'config', _config(runner)
     yield 'weights', f'{Loop(runner).load_from or "none were loaded"}{_trained_for(entry)}'
     yield 'writes to', str(runner.work_dir)
-    yield 'data', f'{number}{counted(len(runner.test_dataloader.dataset), "clip")} to test on'
+    yield 'data', '; '.join(sizes)
     yield 'metrics', '; '.join(map(described, runner.test_loop.evaluator.metrics))
     yield 'device', _device(runner.model)
     yield 'versions', ', '.join(_versions())
