@@ -185,7 +185,7 @@ def test_mistakes_show_frames_from_folders_and_from_videos(insight, work_dir):
 def test_tiles_of_harmonic_mean_and_worst_class_stand_beside_the_mean(insight):
     page = render_page(insight).decode()
     labels = re.findall('<div class="label">([^<]*)</div>', page)
-    assert labels[2:5] == ['Mean class accuracy', 'Harmonic mean', 'Worst class']
+    assert labels[1:4] == ['Mean class accuracy', 'Harmonic mean', 'Worst class']
     tiles = {re.search('label">([^<]*)', part)[1]: part for part in page.split('<div class="tile">')[1:]}
     row = insight.rows[0]
     assert f'{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f} %' in tiles['Worst class']

@@ -127,14 +127,14 @@ class Counting(ClassAccuracy):
     """With a result more."""
 
     def compute_metrics(self, results):
-        return super().compute_metrics(results) | {'hmean': 0.5}
+        return super().compute_metrics(results) | {'median': 0.5}
 
 
 class Telling(Counting):
     """One that says what it returns."""
 
     def result_keys(self, num_clips):
-        return [*super().result_keys(num_clips), self._key('hmean')]
+        return [*super().result_keys(num_clips), self._key('median')]
 
 
 class Later(Telling):
@@ -145,7 +145,7 @@ class Later(Telling):
 
 
 def test_subclass_of_ours_is_known_where_it_says_its_keys():
-    assert list(expected(Telling()).values) == [*expected(ClassAccuracy()).values, 'acc/hmean']
+    assert list(expected(Telling()).values) == [*expected(ClassAccuracy()).values, 'acc/median']
     known = expected(Later())
     assert (known.unknown, known.may_have('acc/other'), known.may_have('mine')) == (['acc'], True, False)
 
