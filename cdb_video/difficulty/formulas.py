@@ -96,7 +96,8 @@ def class_difficulty(
         momentum: in [0, 1), our option. d = momentum * previous + (1 - momentum) * new, for a class
             that was measured before; its first measurement is taken as it is. 'mean' = the mean of all
             measurements so far, each counted alike.
-        min_difficulty: in [0, 1], our option. The floor, so that a perfect class keeps a voice.
+        min_difficulty: in [0, 1], our option. The floor, so that a perfect class keeps a voice. With momentum='mean' of
+            every measurement, so that their order does not matter.
         num_measured: (C,) int >= 0, validations before this one that measured the class, so that `previous`
             is the mean of so many. Needed for momentum='mean' only.
 
@@ -117,6 +118,7 @@ def class_difficulty(
     new = 1.0 - _shrink(new_accuracy, total, prior_count)
     blended = measured & ~np.isnan(before)
     if momentum == MEAN:
+        new = np.maximum(new, min_difficulty)
         past = _times_measured(num_measured, like=new_accuracy)[blended]
         new[blended] = (past * before[blended] + new[blended]) / (past + 1.0)
     else:

@@ -60,6 +60,15 @@ def test_the_first_measurement_of_a_class_is_taken_as_it_is_however_late():
     assert later.num_measured.tolist() == [2, 1, 1]
 
 
+@pytest.mark.parametrize('order', [(10, 4), (4, 10)])
+def test_a_mean_with_a_floor_does_not_depend_on_the_order_of_the_validations(order):
+    state, clips = DifficultyState.start(np.array([9]), None), np.array([10])
+    for step, correct in enumerate(order):
+        new = {'epoch': step, 'iteration': step, 'smoothing': {'momentum': 'mean', 'min_difficulty': 0.3}}
+        state = state.updated(clips, np.array([correct]), **new)
+    np.testing.assert_allclose(state.difficulty, [(0.3 + 0.6) / 2])
+
+
 def test_an_entry_of_an_early_version_counts_as_one_validation():
     entry = START.updated(CLIPS, CORRECT, epoch=1, iteration=10).to_checkpoint()
     for key in ('num_measured', 'num_validations'):
