@@ -130,7 +130,7 @@ class DifficultyInput:
         self.strength = strength
         self.exponent: float | None = None
         self._progress = Progress()
-        self._share = 0.0
+        self._share: float | None = None
         self._difficulty: FloatVector | None = None
         self._accuracy: FloatVector | None = None
         self._warned = False
@@ -164,8 +164,15 @@ class DifficultyInput:
             derive: Called once. If it raises, all stays as it was.
 
         Raises:
-            ValueError: If a value is out of its range.
+            ValueError: If a value is out of its range, or nobody has said how many of its validations the run has made,
+                on which `strength` rests.
         """
+        if self.strength and self._share is None:
+            raise ValueError(
+                f"strength={self.strength:g} of law='accumulated' grows with the validations of the run, and nobody "
+                'has said how many are done: call set_validations(done, planned) before set_class_difficulty, as '
+                'ClassDifficultyHook does'
+            )
         # Copies: the caller may use his arrays for something else.
         values = _copy(difficulty)
         measured = np.clip(1.0 - values, 0.0, 1.0) if accuracy is None else _copy(accuracy)
@@ -222,7 +229,9 @@ class DifficultyInput:
         """The exponent in this epoch; 0 before `begin`."""
         if not self.has_begun:
             return 0.0
-        return tau_now(self.tau, accuracy, self._progress) if self.strength is None else self.strength * self._share
+        if self.strength is None:
+            return tau_now(self.tau, accuracy, self._progress)
+        return self.strength * (self._share or 0.0)
 
 
 def _copy(values: ArrayLike) -> FloatVector:

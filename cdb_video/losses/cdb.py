@@ -136,7 +136,8 @@ class CDBLoss(ClassLoss):
                 difficulty.
 
         Raises:
-            ValueError: If the number of classes is not the one in use, or a value is out of range.
+            ValueError: If the number of classes is not the one in use, a value is out of range, or the law
+                'accumulated' was not told the validations before, by `set_validations`.
         """
         self._difficulty.take(difficulty, accuracy, self._weigh)
 
@@ -194,8 +195,12 @@ def _check_options(law: str, tau: TauOrRamp | None, strength: float | None) -> N
     """Raise a ValueError unless there is such a law, and no option of the other one."""
     check_law(law)
     if law == 'accumulated' and tau is not None:
-        raise ValueError(f"tau={tau!r}: law='accumulated' has no tau; give strength, or leave law out for w ~ d^tau")
+        raise ValueError(
+            f"tau={tau!r}: law='accumulated' has no tau; give strength (and tau=None where a base config sets tau), or "
+            'leave law out for w ~ d^tau'
+        )
     if law == 'power' and strength is not None:
         raise ValueError(
-            f"strength={strength!r}: law='power' has no strength; give tau, or law='accumulated' for w ~ exp(s d)"
+            f"strength={strength!r}: law='power' has no strength; give tau (and strength=None where a base config sets "
+            "strength), or law='accumulated' for w ~ exp(s d)"
         )

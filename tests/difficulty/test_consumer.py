@@ -99,6 +99,19 @@ def test_arrays_of_the_caller_are_not_kept():
     assert derived[-1][0] == [0.1, 0.2]
 
 
+def test_the_accumulated_law_waits_for_the_share_of_the_validations():
+    loss = CDBLoss(law='accumulated', strength=3.0)
+    with pytest.raises(ValueError, match=r"strength=3 of law='accumulated' grows .*: call set_validations\(done, plan"):
+        loss.set_class_difficulty([0.1, 0.9])
+    assert loss.strength_ is None
+    loss.set_validations(0, 4)
+    loss.set_class_difficulty([0.1, 0.9])
+    assert (loss.strength_, loss.class_weight.tolist()) == (0.0, [1.0, 1.0])
+    without = CDBLoss(law='accumulated', strength=0)
+    without.set_class_difficulty([0.1, 0.9])
+    assert without.class_weight.tolist() == [1.0, 1.0]
+
+
 def test_with_tau_zero_nothing_is_awaited_and_a_warning_comes_once():
     assert not DifficultyInput(0, 0).is_awaited
     given = DifficultyInput(1, 0)
