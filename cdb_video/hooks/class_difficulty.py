@@ -25,6 +25,7 @@ from cdb_video.run.refusals.laws import (
     check_mean_difficulty,
     check_probabilities,
     warn_of_other_measure,
+    warn_of_other_memory,
     warn_of_other_plan,
 )
 from cdb_video.run.reporting.reports import Validation
@@ -193,7 +194,9 @@ class ClassDifficultyHook(DifficultyOwner):
         if parts.loop.asked_to_resume:
             state = resumed_state(parts, self._entry.content, start)
             if state is not start:
-                warn_of_other_measure(parts, state, self.measure)
+                momentum = self.smoothing['momentum']
+                warn_of_other_measure(parts, state, self.measure, momentum)
+                warn_of_other_memory(parts, state, self._entry.settings, momentum)
         if self.source == 'train':
             if self._training_counts is not None:  # of a run that was broken off
                 self._training_counts.stop()

@@ -14,6 +14,7 @@ from cdb_video.processes import from_main
 from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.handover import Handover
 from cdb_video.run.reporting.reports import Reports
+from cdb_video_files.json_values import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,12 @@ class CheckpointEntry:
         return _whole(self._report.get('planned_validations'))
 
     @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """What the difficulty is, as `cdb_video.difficulty.records.Header` has it; None = it does not say."""
+        found = self._report.get('settings')
+        return found if isinstance(found, Mapping) else None
+
+    @property
     def validated_at(self) -> int | None:
         """Iterations at the last validation; those of earlier versions have that of the difficulty."""
         found: int | None = self._report.get('validated_at', (self.content or {}).get('iteration'))
@@ -105,6 +112,7 @@ def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
         'metrics': dict(handover.metrics),
         'validated_at': reports.validated_at,
         'planned_validations': handover.planned_validations,
+        'settings': plain(handover.settings),
         'source': reports.source,
         'lists': {role: one.to_dict() for role, one in handover.lists.items()},
     }

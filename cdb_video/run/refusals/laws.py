@@ -65,13 +65,35 @@ def check_probabilities(parts: RunParts) -> None:
         host.refuse_scores(parts.model)
 
 
-def warn_of_other_measure(parts: RunParts, state: DifficultyState, measure: str) -> None:
+def warn_of_other_measure(parts: RunParts, state: DifficultyState, measure: str, momentum: Any) -> None:
     """Say that a resumed run measures otherwise than its checkpoint, where smoothing mixes the two."""
-    if state.measured.any() and state.measure != measure:
+    if momentum and state.measured.any() and state.measure != measure:
         parts.logger.warning(
             f'the checkpoint has a difficulty measured by {state.measure}, and this run measures by {measure}: the '
             'memory of the difficulty (momentum) mixes the two. Resume with the measure of the checkpoint'
         )
+
+
+def warn_of_other_memory(
+    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None, momentum: Any
+) -> None:
+    """Say that a run which averages all validations alike resumes from a difficulty that is no such mean.
+
+    Args:
+        parts: Of the run.
+        state: That of the checkpoint.
+        settings: What the checkpoint says of its difficulty; None = nothing, as those of early versions.
+        momentum: Of the hook.
+    """
+    before = (settings or {}).get('momentum')
+    if momentum != MEAN or before == MEAN or not state.measured.any():
+        return
+    known = 'does not say its momentum' if settings is None else f'has momentum={before!r}'
+    parts.logger.warning(
+        f"the difficulty of the checkpoint {known}, and this run has momentum='mean': what the checkpoint has counts "
+        f'as the mean of {counted(state.num_validations, "validation")}, which it need not be. Resume with that of '
+        'the checkpoint, or start anew from its weights with load_from'
+    )
 
 
 def warn_of_other_plan(handover: Handover, planned: int | None) -> None:

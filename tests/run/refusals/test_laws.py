@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from cdb_video.difficulty.history import read_history
+from cdb_video.difficulty.state import DifficultyState
 from cdb_video.losses.cdb import CDBLoss
+from cdb_video.run.refusals import laws
 from tests.support.runs import hook_of, make_runner
 
 pytestmark = pytest.mark.training
@@ -90,6 +92,43 @@ def test_a_resume_with_another_measure_is_warned_of(tmp_path):
     other = [MEAN[0] | {'measure': 'probability'}]
     said = warnings_of(toy(tmp_path, other, train_cfg={'max_epochs': 3}, resume=True, default_hooks=hooks))
     assert 'a difficulty measured by accuracy, and this run measures by probability' in said
+
+
+@pytest.mark.parametrize(
+    ('before', 'after', 'said'),
+    [
+        (0.8, 'mean', 'the difficulty of the checkpoint has momentum=0.8, and this run has momentum='),
+        ('mean', 'mean', None),
+        ('mean', 0.8, None),
+        (None, 'mean', 'the difficulty of the checkpoint does not say its momentum'),
+    ],
+)
+def test_a_mean_that_goes_on_from_another_difficulty_is_warned_of(before, after, said):
+    state = DifficultyState.start(np.array([3, 2]), None).updated(
+        np.array([4, 4]), np.array([1, 2]), epoch=1, iteration=9
+    )
+    parts, settings = mock.Mock(), None if before is None else {'momentum': before}
+    laws.warn_of_other_memory(parts, state, settings, after)
+    warnings = [str(call.args[0]) for call in parts.logger.warning.call_args_list]
+    assert len(warnings) == (said is not None)
+    assert all(said in text and 'the mean of 1 validation, which it need not be' in text for text in warnings)
+
+
+def test_another_measure_without_memory_is_nothing_to_warn_of():
+    state = DifficultyState.start(np.array([3]), None).updated(np.array([4]), np.array([1]), epoch=1, iteration=9)
+    parts = mock.Mock()
+    laws.warn_of_other_measure(parts, state, 'probability', 0.0)
+    assert not parts.logger.warning.called
+    laws.warn_of_other_measure(parts, state, 'probability', 0.8)
+    assert parts.logger.warning.called
+
+
+def test_a_run_by_power_that_is_resumed_as_cdba_is_told_that_its_difficulty_is_no_mean(tmp_path):
+    hooks = {'checkpoint': {'save_best': None}}
+    power = {'_delete_': True, 'type': 'CDBLoss'}
+    toy(tmp_path, [{'type': 'ClassDifficultyHook'}], power, train_cfg={'max_epochs': 2}, default_hooks=hooks).train()
+    said = warnings_of(toy(tmp_path, train_cfg={'max_epochs': 3}, resume=True, default_hooks=hooks))
+    assert 'the difficulty of the checkpoint has momentum=0.0, and this run has' in said
 
 
 def test_scores_that_are_no_probabilities_are_refused(tmp_path):
