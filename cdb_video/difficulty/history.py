@@ -47,6 +47,7 @@ _CHECKS = {
         'num_classes': WHOLE,
         'class_names': TEXT.listed().or_null(),
         'train_counts': WHOLE.listed().or_null(),
+        'planned_validations': WHOLE,
         'settings': Check(_are_settings, "a dict of 'measure' and the smoothing").or_null(),
     },
     'validation': {
@@ -57,6 +58,7 @@ _CHECKS = {
         'accuracy': SHARE.or_null().listed(),
         'difficulty': SHARE.listed(),
         'mean_probability': SHARE.or_null().listed().or_null(),
+        'num_validations': WHOLE,
         'consumers': Check(_are_consumers, "a dict from names to dicts of 'tau' and 'weight' or 'probability'"),
         'metrics': METRICS,
         'source': Check(lambda value: value in SOURCES, f'one of {", ".join(SOURCES)}'),

@@ -1,15 +1,15 @@
 """The header and the records of a class history, and the keys that they have in its lines.
 
-Keys of the header: run_id, num_classes, class_names, train_counts and settings (what the difficulty is: measure,
-momentum, prior_count, min_difficulty).
+Keys of the header: run_id, num_classes, class_names, train_counts, settings (what the difficulty is: measure,
+momentum, prior_count, min_difficulty) and planned_validations (how many the whole run was to make).
 
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
 accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
 consumer's name to its tau or strength and its weight or probability, C numbers), metrics (name to number);
-mean_probability (C numbers, null = no clip), where the difficulty is measured by it; and source, where the counts are
-not those of a validation of this run: 'train' = of its training batches, 'replay' = of the run whose history is
-replayed, 'cross-fit' = of all training clips, each scored by a model that was trained without it (then epoch and iter
-are 0, and there is one record).
+mean_probability (C numbers, null = no clip), where the difficulty is measured by it; num_validations, those of the run
+up to this one; and source, where the counts are not those of a validation of this run: 'train' = of its training
+batches, 'replay' = of the run whose history is replayed, 'cross-fit' = of all training clips, each scored by a model
+that was trained without it (then epoch and iter are 0, and there is one record).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Header:
         train_counts: C training clips.
         settings: What the difficulty is: 'measure', 'momentum', 'prior_count', 'min_difficulty'; None = not known, as
             in the files of early versions.
+        planned_validations: How many the whole run was to make, >= 1; None = not known.
     """
 
     run_id: str = ''
@@ -42,9 +43,11 @@ class Header:
     class_names: tuple[str, ...] | None = None
     train_counts: Sequence[int] | None = None
     settings: Mapping[str, Any] | None = None
+    planned_validations: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The line as the file has it."""
+        planned = self.planned_validations
         return {
             'kind': 'header',
             'version': FORMAT_VERSION,
@@ -53,6 +56,7 @@ class Header:
             'class_names': None if self.class_names is None else list(self.class_names),
             'train_counts': None if self.train_counts is None else list(self.train_counts),
             **({} if self.settings is None else {'settings': dict(self.settings)}),
+            **({} if planned is None else {'planned_validations': planned}),
         }
 
     @classmethod
@@ -65,6 +69,7 @@ class Header:
             None if names is None else tuple(names),
             entry.get('train_counts'),
             entry.get('settings'),
+            entry.get('planned_validations'),
         )
 
 
@@ -116,6 +121,7 @@ class Record:
         source: What the counts are of: 'val', 'train', 'replay' or 'cross-fit', see above.
         mean_probability: C numbers in [0, 1], mean probability of the true class, if that is what the difficulty is
             1 minus; None = no clip of that class.
+        num_validations: Of the run, up to this one; None = not known, as in the files of early versions.
         missing: The keys that its line in the file lacks; their values here are 0 or empty, and mean nothing.
     """
 
@@ -129,6 +135,7 @@ class Record:
     metrics: Mapping[str, Any]
     source: str = 'val'
     mean_probability: Sequence[float | None] | None = None
+    num_validations: int | None = None
     missing: frozenset[str] = frozenset()
 
     @property
@@ -151,6 +158,8 @@ class Record:
         }
         if self.mean_probability is not None:
             entry['mean_probability'] = self.mean_probability
+        if self.num_validations is not None:
+            entry['num_validations'] = self.num_validations
         if self.source != 'val':
             entry['source'] = self.source
         return {key: value for key, value in entry.items() if key not in self.missing}
@@ -170,5 +179,6 @@ class Record:
             metrics=entry.get('metrics', {}),
             source=entry.get('source', 'val'),
             mean_probability=entry.get('mean_probability'),
+            num_validations=entry.get('num_validations'),
             missing=frozenset(RECORD_KEYS) - entry.keys(),
         )

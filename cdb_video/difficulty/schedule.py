@@ -37,6 +37,7 @@ class Step:
         num_correct: (C,) int64, those predicted correctly.
         difficulty: (C,) float64 in [0, 1], with whatever smoothing the recorded run had.
         mean_probability: (C,) float64, if the difficulty was measured by it; None = by accuracy.
+        num_validations: Of the recorded run, up to this one; None = not known.
     """
 
     iteration: int
@@ -45,6 +46,7 @@ class Step:
     num_correct: IntVector
     difficulty: FloatVector
     mean_probability: FloatVector | None = None
+    num_validations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class DifficultySchedule:
         run_id: Of the recorded run.
         settings: What its difficulty is, as `cdb_video.difficulty.records.Header` has it; None = not known.
         is_constant: Whether all steps have the one difficulty of a cross-fit; the first is then the start.
+        planned: Validations that the recorded run was to make; None = not known.
     """
 
     steps: tuple[Step, ...]
@@ -64,6 +67,7 @@ class DifficultySchedule:
     run_id: str
     settings: Mapping[str, Any] | None = None
     is_constant: bool = False
+    planned: int | None = None
 
     @property
     def num_classes(self) -> int:
@@ -82,13 +86,19 @@ class DifficultySchedule:
         return found - 1 if found else None
 
     def num_validations(self, position: int) -> int:
-        """Validations that step `position` stands for; a constant difficulty counts them from 0, at the start."""
-        return position if self.is_constant else position + 1
+        """Validations of the recorded run behind step `position`; without its word one for each step up to that one.
+
+        A constant difficulty counts them from 0, at the start.
+        """
+        if self.is_constant:
+            return position
+        known = [step.num_validations for step in self.steps]
+        return position + 1 if None in known else known[position] or 0
 
     @property
     def planned_validations(self) -> int:
-        """Validations of the whole run, >= 1."""
-        return max(self.num_validations(len(self.steps) - 1), 1)
+        """Validations that the whole recorded run was to make, >= 1; without its word those that it has recorded."""
+        return max(self.num_validations(len(self.steps) - 1), self.planned or 1)
 
     def handed_on_at(self, moments: Sequence[tuple[int, int]]) -> DifficultySchedule:
         """A constant difficulty, handed on again and again.
@@ -155,7 +165,8 @@ def schedule_from(history: History) -> DifficultySchedule:
                 f'a record of iteration {after.iteration} follows one of {before.iteration}; they must rise'
             )
     is_constant = [record.source for record in history.records] == ['cross-fit']
-    return DifficultySchedule(steps, names, header.run_id, header.settings, is_constant)
+    planned = header.planned_validations
+    return DifficultySchedule(steps, names, header.run_id, header.settings, is_constant, planned)
 
 
 def _step_from(record: Record) -> Step:
@@ -172,4 +183,4 @@ def _step_from(record: Record) -> Step:
     probability = None
     if record.mean_probability is not None:
         probability = np.array([np.nan if one is None else one for one in record.mean_probability])
-    return Step(record.iteration, record.epoch, num_clips, num_correct, difficulty, probability)
+    return Step(record.iteration, record.epoch, num_clips, num_correct, difficulty, probability, record.num_validations)

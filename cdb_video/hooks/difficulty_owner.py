@@ -170,7 +170,8 @@ class DifficultyOwner(Hook):
                 from it, so the checkpoint says when it was.
         """
         loop = handover.parts.loop
-        from_main(lambda: start_history(handover.parts, handover.state, handover.settings))
+        planned = handover.planned_validations
+        from_main(lambda: start_history(handover.parts, handover.state, handover.settings, planned))
         if validated_at is None and loop.asked_to_resume:
             validated_at = self._entry.validated_at
         self._reports.begin(loop, validated_at)

@@ -30,7 +30,8 @@ class DifficultyReplayHook(DifficultyOwner):
 
     A recorded validation acts from the iteration on at which it was made; on CDBSampler from the next epoch
     on, as always. Before the first one every difficulty is 1, as in the recorded run. What is replayed goes
-    into this run's own history, log and checkpoints. A resumed run takes up the schedule where it is.
+    into this run's own history, log and checkpoints. A resumed run takes up the schedule where it is. With the law
+    'accumulated' s is that of the recorded run too: of a history that ends half-way it does not grow beyond half.
 
     The history of a cross-fit (``cdb-video cross-fit``) holds one difficulty, of all training clips, which is constant.
     It is handed on at the start and again after every epoch (in training by iteration: after every 20th part of it), as

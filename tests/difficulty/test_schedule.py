@@ -47,6 +47,19 @@ def test_stretch_moves_the_steps(read, stretch, due):
     assert [schedule.at(due[0] - 1, stretch), schedule.at(due[0], stretch)] == [None, 0]
 
 
+def test_validations_are_counted_as_the_recorded_run_did(read):
+    plain = read(header(), record(10), record(20))
+    assert ([plain.num_validations(place) for place in (0, 1)], plain.planned_validations) == ([1, 2], 2)
+    cut = read(header() | {'planned_validations': 18}, record(10), record(20))
+    assert ([cut.num_validations(place) for place in (0, 1)], cut.planned_validations) == ([1, 2], 18)
+    later = read(header() | {'planned_validations': 4}, record(30, num_validations=3), record(40, num_validations=4))
+    assert ([later.num_validations(place) for place in (0, 1)], later.planned_validations) == ([3, 4], 4)
+    longer = read(header() | {'planned_validations': 1}, record(10, num_validations=1), record(20, num_validations=2))
+    assert longer.planned_validations == 2
+    with pytest.raises(ValueError, match=r'line 2: num_validations is -1'):
+        read(header(), record(10, num_validations=-1))
+
+
 def test_length_of_an_epoch_comes_from_the_last_record(read):
     assert read(header(), record(10), record(20)).iterations_per_epoch() == 10
     with pytest.raises(ValueError, match='trained by iteration'):

@@ -14,6 +14,7 @@ from tests.support.runs import hook_of, make_runner
 pytestmark = pytest.mark.training
 
 LOSS = {'_delete_': True, 'type': 'CDBLoss', 'law': 'accumulated', 'strength': 5.0}
+REPLAY = {'type': 'DifficultyReplayHook'}
 HOOKS = [{'type': 'ClassDifficultyHook', 'momentum': 'mean'}]
 ALIKE = {'sampler': {'_delete_': True, 'type': 'DefaultSampler', 'shuffle': True}}
 BY_ITERATION = {'_delete_': True, 'by_epoch': False, 'max_iters': 30, 'val_interval': 10}
@@ -91,6 +92,18 @@ def test_a_replay_has_the_weights_of_the_recorded_run(tmp_path):
     assert len(replayed) == len(recorded) - 1
     for one, other in zip(recorded[:-1], replayed, strict=True):
         assert one.consumers == other.consumers
+
+
+def test_a_replay_of_a_run_that_was_broken_off_has_no_stronger_weights(tmp_path):
+    whole = toy(tmp_path / 'a', train_cfg={'max_epochs': 4})
+    whole.train()
+    path = tmp_path / 'a' / 'class_history.jsonl'
+    path.write_text(''.join(path.read_text().splitlines(keepends=True)[:3]))  # the header and two validations
+    toy(tmp_path / 'b', train_cfg={'max_epochs': 4}, custom_hooks=[REPLAY | {'history': str(path)}]).train()
+    replayed = read_history(tmp_path / 'b' / 'class_history.jsonl')
+    assert [record.consumers['CDBLoss'].strength for record in replayed.records] == [1.25, 2.5]
+    assert [record.num_validations for record in replayed.records] == [1, 2]
+    assert replayed.header.planned_validations == 4
 
 
 def train_as_rank(rank, work_dir, **changes):

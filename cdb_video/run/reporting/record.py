@@ -25,8 +25,17 @@ Vectors = Mapping[str, Derived]
 """Per consumer what it derived."""
 
 
-def start_history(parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None = None) -> None:
-    """Keep aside what this run does not continue, and write the header where there is none, or another one."""
+def start_history(
+    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None = None, planned: int | None = None
+) -> None:
+    """Keep aside what this run does not continue, and write the header where there is none, or another one.
+
+    Args:
+        parts: Of the run.
+        state: The difficulty that it starts from.
+        settings: What its difficulty is, see `Header`.
+        planned: Validations of the whole run; None = not known.
+    """
 
     def start() -> None:
         path = parts.work_dir / HISTORY_NAME
@@ -35,8 +44,9 @@ def start_history(parts: RunParts, state: DifficultyState, settings: Mapping[str
             parts.logger.info(f'records that this run does not continue are now in {aside}')
         counts = state.train_counts.tolist()
         header = read_history(path).header if path.exists() else None
-        if header is None or header.train_counts != counts or header.settings != settings:
-            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts, settings))
+        known = header and (header.train_counts, header.settings, header.planned_validations)
+        if known != (counts, settings, planned):
+            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts, settings, planned))
 
     try_writing(parts.logger, 'the class history', start)
 
@@ -56,6 +66,7 @@ def record_validation(
         metrics=metrics,
         source=source,
         mean_probability=None if state.mean_probability is None else state.mean_probability.tolist(),
+        num_validations=state.num_validations,
     )
     path = parts.work_dir / HISTORY_NAME
     try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
