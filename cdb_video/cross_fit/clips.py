@@ -6,6 +6,7 @@ A list is divided by its lines, whatever stands in them: any dataset serves that
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def read_training_clips(config: Any) -> ListedClips:
     settings = listed_settings(config)
     dataset = build_dataset(config, settings)
     path = Path(str(dataset.ann_file))
-    lines = _read_lines(path)
+    lines = list_lines(path)
     if len(lines) != len(dataset):
         raise ValueError(
             f'{path} has {counted(len(lines), "line")}, and {settings["type"]} reads {counted(len(dataset), "clip")} '
@@ -80,12 +81,13 @@ def read_training_clips(config: Any) -> ListedClips:
     names = clip_names(dataset, lines)
     seen: set[str] = set()
     for name in names:
-        if name in seen:
+        place = os.path.normpath(name)
+        if place in seen:
             raise ValueError(
                 f'{path} has the clip {name!r} more than once, so one fold could be trained on it and another one '
                 'score it: keep one line a clip'
             )
-        seen.add(name)
+        seen.add(place)
     infos = [dataset.get_data_info(place) for place in range(len(dataset))]
     order = sorted(range(len(names)), key=names.__getitem__)
     paths = [sample_path(infos[place]) for place in order]
@@ -172,8 +174,12 @@ def check_part(whole: ListedClips, places: Sequence[int], dataset: Any) -> None:
         )
 
 
-def _read_lines(path: Path) -> list[str]:
-    """All lines that are not blank."""
+def list_lines(path: Path) -> list[str]:
+    """All lines of a list that are not blank.
+
+    Raises:
+        ValueError: If it is no text.
+    """
     try:
         return [line for _, line in read_lines(path) if line.strip()]
     except AnnotationError as error:

@@ -12,7 +12,14 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
-from cdb_video.cross_fit.clips import ListedClips, build_dataset, check_part, clip_names, read_training_clips
+from cdb_video.cross_fit.clips import (
+    ListedClips,
+    build_dataset,
+    check_part,
+    clip_names,
+    list_lines,
+    read_training_clips,
+)
 from cdb_video.cross_fit.configs import check_config, fold_config, trained_length
 from cdb_video.cross_fit.folder import FoldFiles
 from cdb_video.cross_fit.groups import clip_groups
@@ -149,7 +156,7 @@ class Job:
             for loader, names in (('train', trained), ('test', scored)):
                 dataset = build_dataset(made, made[f'{loader}_dataloader']['dataset'])
                 listed = files.train_list if loader == 'train' else files.scored_list
-                names.append(clip_names(dataset, listed.read_text(encoding='utf-8').splitlines()))
+                names.append(clip_names(dataset, list_lines(listed)))
         check_nothing_seen(self.plan, trained, scored)
         return Scored.joined(self.clips, self.plan.folds, dumps)
 

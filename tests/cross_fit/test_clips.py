@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from cdb_video.cross_fit.clips import build_dataset, check_part, listed_settings, read_training_clips
+from cdb_video.cross_fit.clips import build_dataset, check_part, list_lines, listed_settings, read_training_clips
 
 pytest.importorskip('mmaction')
 
@@ -73,6 +73,13 @@ def test_clips_are_named_as_in_the_list_and_sorted_and_a_part_of_the_list_is_the
         check_part(clips, [2], build_dataset(config, settings))
 
 
+def test_separators_of_lines_within_a_name_divide_nothing():
+    clips = read_training_clips(config_of('VideoListDataset', ['a\u2028b.mp4 0', 'c\x0cd.mp4 1', 'e f.mp4 1']))
+    assert clips.names == ('a\u2028b.mp4', 'c\x0cd.mp4', 'e f.mp4')
+    clips.write(Path('some.txt'), [0, 1])
+    assert list_lines(Path('some.txt')) == list(clips.lines[:2])
+
+
 def test_segments_of_one_folder_of_frames_are_clips_of_their_own():
     clips = read_training_clips(config_of('RawframeDataset', ['a 0 24 0', 'a 24 24 1', 'b 0 9 0'], with_offset=True))
     assert clips.names == ('a 0', 'a 24', 'b 0')
@@ -120,6 +127,7 @@ def test_a_training_set_without_a_list_of_its_own_is_refused(dataset, message):
             {},
             r"'a\.mp4' more than once.*keep one line a clip",
         ),
+        ('VideoDataset', ['a.mp4 0', './a.mp4 0'], {}, r"'\./a\.mp4' more than once"),
         ('VideoDataset', ['a.mp4 0', 'b.mp4 1'], {'indices': 1}, r'2 lines, and VideoDataset reads 1 clip from it'),
         ('VideoDataset', ['a.mp4 0 1'], {'multi_class': True, 'num_classes': 2}, 'multi-label data is not supported'),
         ('VideoListDataset', ['a.mp4 walk'], {}, r"train\.txt:1: 'a\.mp4 walk': label 'walk'"),
