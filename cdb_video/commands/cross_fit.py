@@ -5,7 +5,7 @@
 Divides the training list into folds, by clips within classes, or with --group by whole groups, so that no two folds
 share a session or a subject. Trains CONFIG, which must be balanced softmax, on all folds but one, without validation,
 and lets the model score that one; so every clip is scored by a model that has seen neither it nor its group. FILE has a
-line '<clip> <group>' for every clip. With two folds it costs about one training of CONFIG.
+line '<clip> <group>' for every clip. With two folds it costs about one training of CONFIG; by iteration, two.
 
 Writes into --work-dir (default: work_dirs/<CONFIG>_cross_fit): cross_fit.json, the division; class_history.jsonl, which
 DifficultyReplayHook hands to a training on all clips; predictions.pkl; class_report.{csv,json,md} and report.html.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cdb_video.class_names import class_label, counted
 from cdb_video.cross_fit.clips import ListedClips
 from cdb_video.cross_fit.plan import Plan
+from cdb_video.difficulty.counts import accuracy_numbers
 from cdb_video.difficulty.cross_fit import PRIOR_CLIPS, CrossFit, cross_fit
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines
@@ -142,11 +143,9 @@ def write_results(scored: Scored, found: CrossFit, folder: Path) -> list[Path]:
     dump = write_atomically(folder / DUMP_NAME, _dump(scored, np.flatnonzero(found.is_counted)))
     counts = found.counts
     train_counts = np.bincount(scored.clips.labels, minlength=counts.num_classes)
-    present = counts.num_clips > 0
-    metrics = {
-        'acc/top1': float(counts.num_correct.sum() / counts.num_clips.sum()),
-        'acc/mean1': float(counts.accuracy[present].mean()),
-    }
+    numbers = accuracy_numbers(counts.num_clips, counts.num_correct)
+    metrics = {'acc/top1': float(counts.num_correct.sum() / counts.num_clips.sum())}
+    metrics |= {f'acc/{name}': number for name, number in numbers.items()}
     record = Record(
         epoch=0,
         iteration=0,

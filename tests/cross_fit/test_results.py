@@ -128,7 +128,8 @@ def test_history_and_dump_hold_the_clips_that_count_and_the_report_is_of_them(tm
     mean = (2 / 3 + 0) / 2
     np.testing.assert_allclose(record.difficulty, [(2 + 5 * mean) / 8, 5 * mean / 7, mean])
     assert whole.header.train_counts == [3, 2, 1]
-    assert record.metrics == {'acc/top1': 0.6, 'acc/mean1': pytest.approx(2 / 3)}
+    expected = {'acc/top1': 0.6, 'acc/mean1': 2 / 3, 'acc/hmean': 2 / (4 / 1.5 + 3 / 2.5), 'acc/worst': 1 / 3}
+    assert record.metrics == pytest.approx(expected)
 
     insight = report_on(tmp_path)
     assert (insight.split, insight.moment) == ('cross-fit', 'cross-fitted')
