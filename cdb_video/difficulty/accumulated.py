@@ -1,13 +1,15 @@
 """Accumulated difficulty, CDB-A: weights that grow with the mean difficulty of all validations so far. Ours.
 
 Not in the papers. The papers' w_c ~ d_c^tau follows the last validation: a class that is told rightly gets the weight
-0, is forgotten, and comes back with a large one, so that accuracies swing. The law here has no such delay. It is the
-rule of multiplicative weights, as Group DRO has it (Sagawa et al., ICLR 2020, arXiv 1911.08731), with the errors on
-held-out clips in the place of training losses and classes in the place of groups::
+0, is forgotten, and comes back with a large one, so that accuracies swing. The law here follows the mean of all
+validations, which single ones move little, and grows with their number. It is the rule of multiplicative weights, as
+Group DRO has it (Sagawa et al., ICLR 2020, arXiv 1911.08731), with the errors on held-out clips in the place of
+training losses and classes in the place of groups::
 
     w_c = C exp(s d_c) / sum_k exp(s d_k),    s = kappa * validations done / validations of the run
 
-where d is the mean over the validations done. kappa 0 is cross-entropy; no class ever gets the weight 0.
+where d is the mean over the validations done. kappa 0 is cross-entropy. No class gets the weight 0, unless s is above
+700, where floats end.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from cdb_video.checks import check_not_negative
 from cdb_video.difficulty.vectors import FloatVector, unit_vector
 
 ALONE, ADJUSTED = 9.0, 3.0
-"""kappa without and with logit adjustment, as the evidence has them; see docs/methods/which_method.md."""
+"""kappa without and with logit adjustment: of pilots on other data, fixed before the runs of docs/methods/plan.md."""
 
 
 def accumulated_weights(difficulty: ArrayLike, exponent: float) -> FloatVector:
@@ -30,7 +32,7 @@ def accumulated_weights(difficulty: ArrayLike, exponent: float) -> FloatVector:
         exponent: s >= 0; see `share_of_validations`.
 
     Returns:
-        (C,) float64 > 0 with mean 1; exactly 1 everywhere if s is 0 or all difficulties are equal.
+        (C,) float64 with mean 1, > 0 for s up to 700; exactly 1 everywhere if s is 0 or all difficulties are equal.
 
     Raises:
         ValueError: If a value is out of its range.

@@ -50,9 +50,9 @@ class ClassDifficultyHook(DifficultyOwner):
         momentum: Our option, 0 = off: averages the difficulty over validations, the newest with the share 1 - momentum.
             'mean' = the mean of all validations so far, which ``CDBLoss(law='accumulated')`` needs.
         measure: 'accuracy' = d_c = 1 - accuracy_c, as in the papers. 'probability' = ours: d_c = 1 - the mean
-            probability that the model gives the true class on the validation clips of the class. It changes less
-            from validation to validation, and makes CDB-W and CDB-S steady without memory. It needs probabilities:
-            ``average_clips='prob'`` in the head.
+            probability that the model gives the true class on the validation clips of the class. It moves in small
+            steps where accuracy jumps by whole clips, which is to calm CDB-W and CDB-S without memory. It needs
+            probabilities: ``average_clips='prob'`` in the head.
         min_difficulty: Our option, 0 = off: the floor of the difficulty.
         log_classes: How many of the hardest and of the easiest classes to log; 0 = none.
         observe_only: Measure, record and report, but hand no difficulty on: for baselines.

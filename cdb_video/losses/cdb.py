@@ -26,8 +26,8 @@ class CDBLoss(ClassLoss):
         model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=1.0)))
 
     ``law='accumulated'`` is CDB-A, ours: w_c = C exp(s d_c) / sum_k exp(s d_k), where s grows from 0 to kappa with the
-    validations of the run, and d is the mean over them; see `cdb_video.difficulty.accumulated`. It does not swing as
-    CDB-W does, and goes with ``momentum='mean'`` of the hook::
+    validations of the run, and d is the mean over them; see `cdb_video.difficulty.accumulated`. Single validations move
+    it less than CDB-W. It goes with ``momentum='mean'`` of the hook::
 
         model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', law='accumulated', logit_adjustment=1.0)))
         custom_hooks = [dict(type='ClassDifficultyHook', momentum='mean')]

@@ -65,7 +65,7 @@ def test_where_the_difficulty_is_smoothed_already_the_warning_says_what_is_left(
         for record in records(SWINGING)
     ]
     (warning,) = remarks(found)
-    assert 'The recorded difficulty is smoothed, and changes by 0.01 only.' in warning
+    assert 'The recorded difficulty changes by 0.01 only, as one that is smoothed' in warning
     assert "momentum='mean'" in warning
     assert 'a later begin' in warning
 

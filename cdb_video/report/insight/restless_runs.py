@@ -56,8 +56,9 @@ def restless_remarks(found: Restlessness | None, records: Sequence[Record]) -> l
         )
     elif found.recorded_change < found.change / 2:
         why = (
-            f'The recorded difficulty is smoothed, and changes by {found.recorded_change:.2f} only. {cure}; a run that '
-            'has both needs a later begin, a lower tau or a lower learning rate.'
+            f'The recorded difficulty changes by {found.recorded_change:.2f} only, as one that is smoothed or of '
+            f'probabilities does. {cure}; a run that has both needs a later begin, a lower tau or strength, or a lower '
+            'learning rate.'
         )
     else:
         why = f'A difficulty without memory feeds back with a delay: {cure}.'
