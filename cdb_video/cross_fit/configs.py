@@ -16,6 +16,7 @@ BALANCED_LOSS = "dict(type='CDBLoss', tau=0, logit_adjustment=1.0)"
 _OWNERS = ('ClassDifficultyHook', 'DifficultyReplayHook')
 _SECOND_STAGE = 'SecondStageHook'
 _SEEDED = 'SampleSeedHook'
+_SAMPLERS = ('ClassSampler', 'CDBSampler')
 _STOCK_SAVER, _OUR_SAVER = 'CheckpointHook', 'EnduringCheckpointHook'
 # Where the part that is scored differs from the part that is trained on: a clip that cannot be read is an error there.
 _OF_TRAINING = ('pipeline', 'on_error', 'max_damaged')
@@ -74,6 +75,9 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
     made = copy.deepcopy(config)
     settings = listed_settings(made)
     made.train_dataloader.dataset.ann_file = train_list
+    sampler = made.train_dataloader.get('sampler')
+    if isinstance(sampler, dict) and kind_of(sampler) in _SAMPLERS:
+        sampler['allow_empty'] = True  # a class of one clip is not in all parts
     for part in ('dataloader', 'cfg', 'evaluator'):
         made[f'val_{part}'] = None
     made.test_dataloader = _scoring_loader(config, settings, scored_list)

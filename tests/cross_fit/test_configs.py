@@ -188,6 +188,17 @@ def test_a_fold_is_trained_without_validation_and_scored_in_one_view():
     assert 'work_dir' not in made
 
 
+def test_a_sampler_of_classes_takes_parts_that_lack_a_class():
+    for kind, options in (('ClassSampler', {'frequency_power': 0.5}), ('CDBSampler', {'tau': 0})):
+        config = changed(train_dataloader__sampler={'type': kind, **options})
+        check_config(config, 'toy.py')
+        made = fold_config(config, '/lists/train.txt', '/lists/scored.txt', 0)
+        assert made.train_dataloader.sampler == {'type': kind, **options, 'allow_empty': True}
+        assert 'allow_empty' not in config.train_dataloader.sampler
+    made = fold_config(changed(), '/lists/train.txt', '/lists/scored.txt', 0)
+    assert made.train_dataloader.sampler == BASE['train_dataloader']['sampler']
+
+
 def test_a_training_by_iteration_gets_no_hook_that_needs_epochs():
     config = changed(train_cfg={'type': 'IterBasedTrainLoop', 'max_iters': 900})
     assert trained_length(config) == ('iteration', 900)
