@@ -86,6 +86,19 @@ def test_pictures_are_valid_for_plotly_and_have_a_place_in_the_page(insight):
         plotly.Figure(data=plain['data'], layout=plain['layout'])
 
 
+@pytest.mark.parametrize(('key', 'symbol'), [('tau', 'tau'), ('strength', 's')])
+def test_an_exponent_that_changes_has_a_curve(insight, key, symbol):
+    growing = [
+        replace(record, consumers={'CDBLoss': replace(record.consumers['CDBLoss'], **{'tau': None, key: place / 3})})
+        for place, record in enumerate(insight.run.records, 1)
+    ]
+    grown = replace(insight, run=replace(insight.run, records=tuple(growing)))
+    (curve,) = all_figures.build_figures(grown)['exponent']['data']
+    assert (curve['name'], curve['y']) == (f'CDBLoss, {symbol}', [0.3333, 0.6667, 1.0])
+    assert 'Exponent of the difficulty' in render_page(grown).decode()
+    assert 'exponent' not in all_figures.build_figures(insight)
+
+
 def test_names_in_the_picture_do_not_cover_each_other_and_are_left_to_hovering_where_there_is_no_room():
     assert label_places([100, 110, 9000], [0.5] * 3, ['some class'] * 3)[0] != 'middle right'  # which covers the next
     crowd = label_places([100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 9000], [0.5] * 11, ['some class'] * 11)

@@ -100,10 +100,10 @@ def learning_curves(insight: Insight) -> Figure:
 
 
 def consumer_figures(insight: Insight, names: Sequence[str]) -> dict[str, Figure]:
-    """What the difficulty became: weights and probabilities of the classes, and tau where it changes."""
+    """What the difficulty became: weights and probabilities of the classes; tau, or s of CDB-A, where it changes."""
     records = insight.run.records
     figures: dict[str, Figure] = {}
-    taus: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
     unit, steps = _steps(records)
     for consumer in {name: None for record in records for name in record.consumers}:
         entries = [record.consumers.get(consumer, Derived()) for record in records]
@@ -111,13 +111,15 @@ def consumer_figures(insight: Insight, names: Sequence[str]) -> dict[str, Figure
             vectors = [entry.vectors.get(key, ()) for entry in entries]
             if all(len(vector) == len(names) for vector in vectors):
                 figures[f'{key}-{consumer}'] = course(insight, names, vectors, key)
-        tau = [entry.tau for entry in entries]
-        if len({value for value in tau if value is not None}) > 1:
-            curve = {'x': steps, 'y': rounded(tau), 'name': html.escape(consumer, quote=False)}
-            taus.append({'type': 'scatter', 'mode': 'lines+markers', 'line': {'color': f'--c{1 + len(taus)}'}} | curve)
-    if taus:
-        layout = {'height': 280, 'xaxis': {'title': {'text': unit}}, 'yaxis': {'title': {'text': 'tau'}}}
-        figures['tau'] = {'data': taus, 'layout': layout}
+        for symbol, exponents in (('tau', [one.tau for one in entries]), ('s', [one.strength for one in entries])):
+            if len({value for value in exponents if value is not None}) > 1:
+                name = html.escape(f'{consumer}, {symbol}', quote=False)
+                line = {'color': f'--c{1 + len(curves)}'}
+                curve = {'x': steps, 'y': rounded(exponents), 'name': name, 'line': line}
+                curves.append({'type': 'scatter', 'mode': 'lines+markers'} | curve)
+    if curves:
+        layout = {'height': 280, 'xaxis': {'title': {'text': unit}}, 'yaxis': {'title': {'text': 'exponent'}}}
+        figures['exponent'] = {'data': curves, 'layout': layout | {'showlegend': True}}
     return figures
 
 
