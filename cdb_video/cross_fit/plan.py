@@ -17,7 +17,7 @@ import numpy as np
 
 from cdb_video.class_names import counted
 from cdb_video.cross_fit.clips import ListedClips
-from cdb_video.difficulty.folds import divide_by_clips, divide_by_groups
+from cdb_video.cross_fit.folds import divide_by_clips, divide_by_groups
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import TEXT, WHOLE, Check, first_fault

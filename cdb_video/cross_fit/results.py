@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cdb_video.class_names import class_label, counted
 from cdb_video.cross_fit.clips import ListedClips
 from cdb_video.cross_fit.plan import Plan
+from cdb_video.cross_fit.pooling import PRIOR_CLIPS, CrossFit, cross_fit
 from cdb_video.difficulty.counts import accuracy_numbers
-from cdb_video.difficulty.cross_fit import PRIOR_CLIPS, CrossFit, cross_fit
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines
 from cdb_video.difficulty.records import Header, Record

@@ -5,7 +5,7 @@ needs clips that are held out. So the difficulty is measured once, in a run with
 ``class_history.jsonl`` recorded is replayed by iteration in a run that trains on everything. Our choice:
 the papers do not say how they treat the held-out clips.
 
-A cross-fit (`cdb_video.difficulty.cross_fit`) needs no hold-out, and measures once: its difficulty is constant, and is
+A cross-fit (`cdb_video.cross_fit.pooling`) needs no hold-out, and measures once: its difficulty is constant, and is
 handed on at steps that the run which takes it chooses.
 """
 

@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 from cdb_video.commands import cross_fit
 from cdb_video.commands import report as report_command
-from cdb_video.difficulty.cross_fit import pooled_difficulty
+from cdb_video.cross_fit.pooling import pooled_difficulty
 from cdb_video.difficulty.history import read_history
 from cdb_video.difficulty.schedule import read_schedule
 from tests.integration.video_runs import CLASSES, RECOGNIZER_3D, pipeline, write_lists

@@ -1,6 +1,6 @@
 """Cross-fitted difficulty: the class difficulty of all training clips, without a hold-out. Our form.
 
-The clips are divided into folds (`cdb_video.difficulty.folds`); a model trained on all other folds scores each. The
+The clips are divided into folds (`cdb_video.cross_fit.folds`); a model trained on all other folds scores each. The
 counts of all folds together give::
 
     dbar = mean over the measured classes of errors_c / n_c
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdb_video.checks import check_not_negative
+from cdb_video.cross_fit.folds import Mask, known_to_scorer
 from cdb_video.difficulty.counts import ClassCounts, label_ranks
-from cdb_video.difficulty.folds import Mask, known_to_scorer
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 
 PRIOR_CLIPS = 5.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cdb_video.difficulty.cross_fit import cross_fit, pooled_difficulty
+from cdb_video.cross_fit.pooling import cross_fit, pooled_difficulty
 
 
 def reference(num_clips, num_correct, prior):
