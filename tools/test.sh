@@ -48,7 +48,8 @@ check() {
 TYPED=(cdb_video cdb_video_command cdb_video_files tools benchmarks noxfile.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 # A process a core and one more, since long tests wait for processes that they start; tests of one file share what it
-# made, so they stay together. In the order of tests/conftest.py, long ones first; by itself xdist goes by their number.
+# made, so they stay together. In the order of tests/conftest.py, long ones first; by itself xdist begins with files of
+# many tests.
 CORES="$(python -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')"
 PARALLEL=(--numprocesses="$((CORES + 1))" --dist=loadfile --no-loadscope-reorder)
 # slipcover, since coverage's tracer makes Python 3.11 run the tests at half the speed.
