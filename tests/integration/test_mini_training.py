@@ -68,9 +68,8 @@ def shrink(config, side):
     ('leaf', 'consumers'),
     [
         ('slowfast_ce', set()),
-        ('slowfast_cdbw', {'CDBLoss'}),
+        ('slowfast_cdba', {'CDBLoss'}),
         ('slowfast_cdbs', {'CDBSampler'}),
-        ('slowfast_cdbws', {'CDBLoss', 'CDBSampler'}),
         ('i3d_cdbw', {'CDBLoss'}),
     ],
 )
