@@ -24,8 +24,8 @@ from benchmarks.methods.comparisons import (
 )
 from benchmarks.methods.pictures import draw
 from benchmarks.methods.results import RESULTS_NAME, Runs, is_tuned, read_results
-from benchmarks.methods.steady import STUDIES
-from benchmarks.methods.steady_page import render_steady
+from benchmarks.methods.steady.page import render_steady
+from benchmarks.methods.steady.plan import STUDIES
 from benchmarks.methods.tables import NAMES, all_methods, correlation, curves, origin_of, stronger, tuning_of
 
 PLANNED = 8

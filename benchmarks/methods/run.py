@@ -47,7 +47,7 @@ from benchmarks.methods.data import DATA, freeze, make_place
 from benchmarks.methods.results import RESULTS_NAME, end_last_line, read_results
 from benchmarks.methods.run_config import Run
 from benchmarks.methods.runner import import_hosts
-from benchmarks.methods.steady import STUDIES
+from benchmarks.methods.steady.plan import STUDIES
 from benchmarks.methods.studies import Studies
 from benchmarks.methods.training import play
 from benchmarks.methods.tuning import TUNED, choose

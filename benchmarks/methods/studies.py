@@ -13,7 +13,8 @@ from benchmarks.methods.catalogue import HOOK, LOSS, METHODS, SAMPLER, Setting
 from benchmarks.methods.data import freeze, make_place, named_place
 from benchmarks.methods.results import RESULTS_NAME, Runs, read_results
 from benchmarks.methods.run_config import Run
-from benchmarks.methods.steady import (
+from benchmarks.methods.steady.explored import explored_arms
+from benchmarks.methods.steady.plan import (
     ARMS,
     DRAWS,
     EXPLORED,
@@ -22,8 +23,7 @@ from benchmarks.methods.steady import (
     MORE_DRAWS,
     Arm,
 )
-from benchmarks.methods.steady_items import explored_arms
-from benchmarks.methods.steady_tests import arms_with_more_draws
+from benchmarks.methods.steady.planned_tests import arms_with_more_draws
 from benchmarks.methods.tuning import (
     COMPARED_FAMILIES,
     CONFIRMED_ON_DIGITS,

@@ -19,10 +19,10 @@ from benchmarks.methods.data import NATURAL, Place, freeze, named_place
 from benchmarks.methods.lists import join_lists, labels_of, natural_hold_out, natural_lists, read_lines
 from benchmarks.methods.results import Runs, metric
 from benchmarks.methods.run_config import Run, build_config
-from benchmarks.methods.steady import ARMS, DRAWS, MORE_DRAWS, TESTS, PlannedTest
-from benchmarks.methods.steady_items import ITEMS, explored_arms
-from benchmarks.methods.steady_tables import count_alike, readme_table
-from benchmarks.methods.steady_tests import arms_with_more_draws, needs_more_draws, run_tests
+from benchmarks.methods.steady.explored import ITEMS, explored_arms
+from benchmarks.methods.steady.plan import ARMS, DRAWS, MORE_DRAWS, TESTS, PlannedTest
+from benchmarks.methods.steady.planned_tests import arms_with_more_draws, needs_more_draws, run_tests
+from benchmarks.methods.steady.tables import count_alike, readme_table
 from benchmarks.methods.tuning import tuned_setting
 from cdb_video.difficulty.accumulated import accumulated_weights
 from cdb_video.difficulty.schedule import read_schedule

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from benchmarks.methods.results import Runs
-from benchmarks.methods.steady import ARMS, DRAWS
-from benchmarks.methods.steady_items import ITEMS
-from benchmarks.methods.steady_tables import (
+from benchmarks.methods.steady.explored import ITEMS
+from benchmarks.methods.steady.plan import ARMS, DRAWS
+from benchmarks.methods.steady.planned_tests import arm_entries, run_tests
+from benchmarks.methods.steady.tables import (
     NOT_YET,
     SETS,
     count_alike,
@@ -15,7 +16,6 @@ from benchmarks.methods.steady_tables import (
     side_by_side,
     tests_table,
 )
-from benchmarks.methods.steady_tests import arm_entries, run_tests
 from benchmarks.methods.tables import NAMES, origin_of
 
 INTRODUCTION = """# Steady difficulty: results

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.methods.paired_tests import Comparison, compare_paired, holm
 from benchmarks.methods.results import Entry, Runs, by_seed
-from benchmarks.methods.steady import ARMS, DRAWS, GATE, MORE_DRAWS, TESTS, WIDEST, Arm, PlannedTest, may_have_more
+from benchmarks.methods.steady.plan import ARMS, DRAWS, GATE, MORE_DRAWS, TESTS, WIDEST, Arm, PlannedTest, may_have_more
 
 LEVEL = 0.05
 

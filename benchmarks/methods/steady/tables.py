@@ -10,9 +10,9 @@ from benchmarks.harness.results import markdown_table
 from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.comparisons import points
 from benchmarks.methods.results import Entry, Runs, by_seed, converged, metric
-from benchmarks.methods.steady import ALIKE, ARMS, DRAWS, EXPLORED_DRAWS, TESTS, Arm, may_have_more
-from benchmarks.methods.steady_items import ITEMS, Item
-from benchmarks.methods.steady_tests import Tested, arm_entries, compare_arms, needs_more_draws
+from benchmarks.methods.steady.explored import ITEMS, Item
+from benchmarks.methods.steady.plan import ALIKE, ARMS, DRAWS, EXPLORED_DRAWS, TESTS, Arm, may_have_more
+from benchmarks.methods.steady.planned_tests import Tested, arm_entries, compare_arms, needs_more_draws
 from benchmarks.methods.tables import NAMES, percent
 
 SHOWN = {'mean1': 'mean', 'hmean': 'hmean', 'worst': 'worst', 'frequent': 'frequent third'}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.methods.catalogue import HOOK, LOSS, SAMPLER, Setting
 from benchmarks.methods.data import FEW_SESSIONS, NATURAL
-from benchmarks.methods.steady import ARMS, CDBA, CDBW, Arm
+from benchmarks.methods.steady.plan import ARMS, CDBA, CDBW, Arm
 
 Pair = tuple[str, str]
 
