@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -183,9 +184,8 @@ def train(name: str, plan: Plan, connection: Connection, folder: str) -> None:
     """
     _print_to(Path(folder, f'{name}.log'))
     try:
-        _runner(name, plan, connection, Path(folder, name)).train()
-    except Stopped:
-        pass
+        with suppress(Stopped):  # how a training ends here: it was told to
+            _runner(name, plan, connection, Path(folder, name)).train()
     except Exception:
         connection.send((FAILED, traceback.format_exc()))
     connection.close()

@@ -20,7 +20,7 @@ from benchmarks.methods.lists import join_lists, labels_of, natural_hold_out, na
 from benchmarks.methods.results import Runs, metric
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.steady.explored import ITEMS, explored_arms
-from benchmarks.methods.steady.plan import ARMS, DRAWS, MORE_DRAWS, TESTS, PlannedTest
+from benchmarks.methods.steady.plan import ARMS, DRAWS, MORE_DRAWS, STUDIES, TESTS, PlannedTest
 from benchmarks.methods.steady.planned_tests import arms_with_more_draws, needs_more_draws, run_tests
 from benchmarks.methods.steady.tables import count_alike, readme_table
 from benchmarks.methods.tuning import tuned_setting
@@ -273,7 +273,7 @@ def test_the_table_of_the_readme_is_of_whole_rows():
 def test_the_page_shows_what_has_run_and_leaves_the_earlier_one_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(page, 'draw', lambda runs, folder: ['methods_digits.png', 'methods_mini.png'])
     lines = (RESULTS / 'methods.jsonl').read_text().splitlines()
-    earlier = ''.join(f'{line}\n' for line in lines if json.loads(line).get('study') not in steady.STUDIES)
+    earlier = ''.join(f'{line}\n' for line in lines if json.loads(line).get('study') not in STUDIES)
     item = ITEMS[2]
     entries = all_rows()
     entries += [

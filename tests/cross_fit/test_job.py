@@ -73,8 +73,11 @@ def test_weights_of_a_run_on_the_same_clips_are_refused(is_same):
 
 def test_weights_that_say_nothing_of_their_clips_are_taken():
     torch.save({'state_dict': {}}, 'weights.pth')
-    job_of(load_from='weights.pth').begin()
-    job_of(load_from='https://somewhere/weights.pth').begin()
+    for number, weights in enumerate(('weights.pth', 'https://somewhere/weights.pth')):
+        out = Path(f'out_{number}')
+        out.mkdir()
+        Job.of(Config({**CONFIG, 'load_from': weights}), 'toy.py', out, Division(2, None, 0, 1)).begin()
+        assert (out / 'cross_fit.json').is_file()
 
 
 def test_clips_that_could_not_be_scored_are_found_before_a_training():

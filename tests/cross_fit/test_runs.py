@@ -87,10 +87,11 @@ def test_side_by_side_they_print_into_files_and_see_a_device_each(tmp_path, capf
 
 def test_side_by_side_means_at_the_same_time(tmp_path):
     meet = 'import sys, time\nfrom pathlib import Path\nhere = Path({!r}); (here / {!r}).touch()\n' + (
-        'while not (here / {!r}).exists(): time.sleep(0.01)'
+        'for _ in range(3000):\n    if (here / {!r}).exists(): sys.exit()\n    time.sleep(0.01)\nsys.exit(1)'
     )
     pairs = [meet.format(str(tmp_path), one, other) for one, other in (('1', '2'), ('2', '1'))]
     run_all([fold(tmp_path, f'f{n}', program) for n, program in enumerate(pairs)], Machine([], parallel=2))
+    assert all((tmp_path / name).exists() for name in '12')
 
 
 @pytest.mark.parametrize('parallel', [1, 2])
