@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.harness.results import REPOSITORY, RESULTS
-from benchmarks.methods import data, page, steady, studies, variants
+from benchmarks.methods import data, page, studies, variants
 from benchmarks.methods.cross_fitting import cross_fit_lines
 from benchmarks.methods.data import NATURAL, Place, freeze, named_place
 from benchmarks.methods.lists import join_lists, labels_of, natural_hold_out, natural_lists, read_lines
@@ -343,7 +343,7 @@ def test_the_plan_names_all_that_is_run_and_tested():
     assert 'over all seven' in plan
     assert len(TESTS) == 7
     assert isinstance(TESTS[0], PlannedTest)
-    assert (steady.WIDEST, steady.GATE, steady.EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
+    assert (plan.WIDEST, plan.GATE, plan.EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
 
 
 def test_a_natural_hold_out_takes_a_fifth_of_every_class_and_at_least_one(tmp_path):
