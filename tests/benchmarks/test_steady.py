@@ -343,7 +343,7 @@ def test_the_plan_names_all_that_is_run_and_tested():
     assert 'over all seven' in plan
     assert len(TESTS) == 7
     assert isinstance(TESTS[0], PlannedTest)
-    assert (plan.WIDEST, plan.GATE, plan.EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
+    assert (steady_plan.WIDEST, steady_plan.GATE, steady_plan.EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
 
 
 def test_a_natural_hold_out_takes_a_fifth_of_every_class_and_at_least_one(tmp_path):
