@@ -20,7 +20,17 @@ from benchmarks.methods.lists import join_lists, labels_of, natural_hold_out, na
 from benchmarks.methods.results import Runs, metric
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.steady.explored import ITEMS, explored_arms
-from benchmarks.methods.steady.plan import ARMS, DRAWS, MORE_DRAWS, STUDIES, TESTS, PlannedTest
+from benchmarks.methods.steady.plan import (
+    ARMS,
+    DRAWS,
+    EXPLORED_SECONDS,
+    GATE,
+    MORE_DRAWS,
+    STUDIES,
+    TESTS,
+    WIDEST,
+    PlannedTest,
+)
 from benchmarks.methods.steady.planned_tests import arms_with_more_draws, needs_more_draws, run_tests
 from benchmarks.methods.steady.tables import count_alike, readme_table
 from benchmarks.methods.tuning import tuned_setting
@@ -343,7 +353,7 @@ def test_the_plan_names_all_that_is_run_and_tested():
     assert 'over all seven' in plan
     assert len(TESTS) == 7
     assert isinstance(TESTS[0], PlannedTest)
-    assert (steady_plan.WIDEST, steady_plan.GATE, steady_plan.EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
+    assert (WIDEST, GATE, EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
 
 
 def test_a_natural_hold_out_takes_a_fifth_of_every_class_and_at_least_one(tmp_path):
