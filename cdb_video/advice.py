@@ -1,7 +1,8 @@
 """What we advise to train with, and the papers' two forms: the one place for both, without a host.
 
-The evidence is in docs/methods/results.md. README.md, docs/ and the configs of `METHOD` repeat what is here; after a
-change, `python -m tools.maintain.advice --write` renews pages, and tests/test_advice.py compares them and the configs.
+The evidence is in docs/methods/steady_results.md. README.md, docs/ and the configs of `METHOD` repeat what is here;
+after a change, `python -m tools.maintain.advice --write` renews pages, and tests/test_advice.py compares them and the
+configs.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from types import MappingProxyType
 Settings = Mapping[str, str | float]
 """An entry of a config: 'type', and its arguments."""
 
-METHOD = 'cdbw_balsoftmax'
+METHOD = 'cdba_balsoftmax'
 """The advised method, as the names of configs have it."""
 LEAF = f'slowfast_{METHOD}'
 """The config that pages name: configs/egtea/<LEAF>.py."""
-LOSS: Settings = MappingProxyType({'type': 'CDBLoss', 'tau': 0.5, 'logit_adjustment': 1.0})
+LOSS: Settings = MappingProxyType({'type': 'CDBLoss', 'law': 'accumulated', 'strength': 3.0, 'logit_adjustment': 1.0})
 """The advised loss of the head."""
-HOOK: Settings = MappingProxyType({'type': 'ClassDifficultyHook', 'momentum': 0.8})
+HOOK: Settings = MappingProxyType({'type': 'ClassDifficultyHook', 'momentum': 'mean'})
 """The hook that goes with it."""
 SAMPLER: Settings | None = None
 """The advised sampler of the training; None = that of the base."""
-VERDICT = 'balanced softmax, with CDB-W on top of it, which adds little'
+VERDICT = 'balanced softmax, with CDB-A on top of it for the hardest classes'
 """What it is, in words."""
 CDB_W: Settings = MappingProxyType({'type': 'CDBLoss', 'tau': 1.0})
 """The loss of the papers' CDB-W."""
@@ -61,7 +62,7 @@ def snippet() -> str:
 def notes() -> str:
     """The list that follows the snippet on every page: why these lines, and how the papers' forms are written."""
     items = (
-        f'**Advised**: {VERDICT}; `tau=0` is balanced softmax alone. `configs/egtea/{LEAF}.py` has the same.',
+        f'**Advised**: {VERDICT}; `strength=0.0` is balanced softmax alone. `configs/egtea/{LEAF}.py` has the same.',
         f'CDB-W as in the papers: `loss_cls={as_code(CDB_W)}`, without `momentum`; never both forms at once.',
         f'CDB-S as in the papers: `{sampler_line(CDB_S)}` in its place.',
     )

@@ -122,6 +122,8 @@ def test_parts_of_a_leaf_agree_on_the_real_lists(real, load, cache, leaf):
         assert bool(find_difficulty_consumers(model, sampler)) != hook.observe_only
     elif 'cdbw' in leaf:
         assert (config.model.cls_head.loss_cls.tau, hook.smoothing['momentum']) == (0.5, 0.8)
+    elif 'cdba' in leaf:
+        assert (config.model.cls_head.loss_cls.strength, hook.smoothing['momentum']) == (3.0, 'mean')
 
 
 @pytest.mark.parametrize('leaf', ALL_CLIPS_LEAVES)
@@ -164,7 +166,9 @@ def test_balanced_softmax_takes_the_frequencies_of_the_list(real, load, cache, l
     loss, number = MODELS.build(config.model.cls_head.loss_cls), num_classes_of(leaf)
     counts = np.bincount(dataset_labels(dataset), minlength=number)
     hand_on_prior([loss], sampler, count_train_clips(dataset, sampler))
-    if 'cdbw' in leaf:
+    if 'cdba' in leaf:
+        loss.set_validations(1, 1)
+    if '_cdb' in leaf:
         loss.set_class_difficulty(np.ones(number), np.zeros(number))
     for label in (0, number - 1):
         expected = -np.log(counts[label] / counts.sum())  # of equal scores

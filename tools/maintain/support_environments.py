@@ -71,7 +71,3 @@ SECOND_LANE = ('oldest', 'newest', 'onedl')
 """Names of the environments that tools/test.sh --hosts tests in."""
 CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
 """What it runs there: what holds for everything that is registered, in less than a minute."""
-SECOND_LANE = ('oldest', 'newest', 'onedl')
-"""The environments of `tools/test.sh --hosts`, by name."""
-CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
-"""The tests that run there: what holds for everything that is registered."""
