@@ -43,6 +43,7 @@ from cdb_video_files.checkpoint_files import check_checkpoint_file
 from cdb_video_files.noted_paths import lies_in, namesake_in
 
 _NAME_ONE = 'Name a checkpoint that is there'
+_MOST_NAMED = 5
 
 
 @leaves_note
@@ -108,9 +109,18 @@ def test() -> None:
 
 def _check_checkpoint(path: str | None, purpose: str, remedy: str = _NAME_ONE) -> None:
     """See that a checkpoint is there in every process, and is one, as far as its beginning and end tell."""
-    check_all_see(path, purpose, remedy)
+    check_all_see(path, purpose, f'{remedy}{_beside(path)}')
     if path is not None:
         together(lambda: check_checkpoint_file(path, purpose))
+
+
+def _beside(path: str | None) -> str:
+    """The checkpoints in the folder of one that is not there, to choose from; '' = none are."""
+    found = [] if path is None or '://' in path else sorted(Path(path).expanduser().parent.glob('*.pth'))
+    more = f' and {len(found) - _MOST_NAMED} more' if len(found) > _MOST_NAMED else ''
+    return (
+        f': in {found[0].parent} there are {", ".join(one.name for one in found[:_MOST_NAMED])}{more}' if found else ''
+    )
 
 
 def prepare_processes(config: Config, launcher: str) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from mmengine.config import Config
 
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.shipped import PACKAGE, SCOPE, find_config
 
 _ENDINGS = ('.py', '.yml', '.yaml', '.json')
@@ -29,7 +32,8 @@ def parse_arguments(host: ModuleType) -> Namespace:
         FileNotFoundError: If no config of that name was shipped.
     """
     try:
-        args: Namespace = host.parse_args()
+        with _nearest_option_said():
+            args: Namespace = host.parse_args()
     except ValueError as error:  # argparse itself exits
         words = [word for word in _words_of('--cfg-options') if '=' not in word] or _words_of('--cfg-options')
         raise ValueError(
@@ -41,6 +45,17 @@ def parse_arguments(host: ModuleType) -> Namespace:
     if args.config.startswith(SCOPE):
         args.config = str(find_config(args.config))
     return args
+
+
+@contextmanager
+def _nearest_option_said() -> Iterator[None]:
+    """Let the host's parser say of an option that it does not have what those of the other commands say."""
+    plain = ArgumentParser.parse_args
+    ArgumentParser.parse_args = CommandParser.parse_args  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        ArgumentParser.parse_args = plain  # type: ignore[method-assign]
 
 
 def read_config(name: str) -> Config:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.config_copies import BASES, planned_copies, write_copies
 from cdb_video_files.shipped import config_names, config_summary, find_config
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', nargs='?', metavar='NAME', help='of a config to copy (default: list all)')
     parser.add_argument('--out', type=Path, metavar='FILE', help='the copy (default: of the same name, in this folder)')
     parser.add_argument('--force', action='store_true', help='replace files that are there')

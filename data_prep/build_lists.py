@@ -25,6 +25,8 @@ from prep.lists.folder import PLOT, check_folder, write_folder
 from prep.lists.report import count_warnings, counts_table, held_out, length_warnings
 from prep.lists.split_clips import LABELS, parse_hold_out, summarise
 
+from cdb_video_files.command_line import CommandParser
+
 _FORMAT = 2
 
 
@@ -112,7 +114,7 @@ def _wanted(args: argparse.Namespace) -> Wanted:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--data-root', type=Path, required=True, help=f'folder that holds {ANNOTATIONS}/')
     add('--label', choices=LABELS, required=True, help='noun = the first noun of a clip')

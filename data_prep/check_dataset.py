@@ -31,6 +31,7 @@ from prep.workers.pool import Lost, PoolError, run_tasks
 from prep.workers.signals import count_cores
 from tqdm import tqdm
 
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 _CLIPS_A_TASK = 16
@@ -120,7 +121,7 @@ def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[Sequence[Job], 
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add(
         '--data-root',

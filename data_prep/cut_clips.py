@@ -30,6 +30,7 @@ from prep.workers.pool import Lost, PoolError, run_tasks
 from prep.workers.signals import count_cores
 from tqdm import tqdm
 
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.folder_lock import lock_folder
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
@@ -120,7 +121,7 @@ def _report(
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--data-root', type=Path, required=True, help=f'folder that holds {ANNOTATIONS}/ and gets {CLIPS}/')
     add('--recordings', type=Path, required=True, help='folder of the full videos, <session>.mp4')

@@ -46,6 +46,7 @@ from prep.own_data.report import own_warnings, same_file_warnings
 from prep.own_data.stored_videos import StoredVideos
 
 from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.command_line import CommandParser
 
 _FORMAT = 1
 
@@ -147,7 +148,7 @@ def _seed(text: str) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add(
         '--videos',

@@ -23,10 +23,12 @@ from pathlib import Path
 from prep.digits.data_set import make
 from prep.digits.plan import Options
 
+from cdb_video_files.command_line import CommandParser
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--out', type=Path, required=True, help='folder to write, new or empty')
     add('--seed', type=int, default=0, help='decides everything (default: 0)')

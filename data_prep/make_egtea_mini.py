@@ -20,6 +20,7 @@ from pathlib import Path
 from prep.mini.clip import MAX_FRAMES, MIN_FRAMES, Options, pick_codec
 from prep.workers.signals import count_cores
 
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--out', type=Path, required=True, help='folder to write, new or empty')
     add('--seed', type=int, default=0, help='decides everything (default: 0)')

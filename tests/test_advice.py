@@ -108,7 +108,8 @@ def test_the_snippet_trains_what_it_says(tmp_path):
     settings = {name: value for name, value in advice.LOSS.items() if name != 'type'}
     assert {name: getattr(loss, name) for name in settings} == settings
     weights = loss.class_weight
-    assert weights is not None and weights.max() > weights.min()
+    assert weights is not None
+    assert weights.max() > weights.min()
     assert loss.strength_ == pytest.approx(advice.LOSS['strength'])
     assert loss.prior_term is not None
     assert hook_of(runner).smoothing['momentum'] == advice.HOOK['momentum']

@@ -208,14 +208,19 @@ def _with_layer(checkpoint: Mapping[str, Any], name: str, layer: Layer, done: di
     return {**kept, 'state_dict': weights, EDIT_KEY: {**done, 'layer': name}}
 
 
-def validate(config: Config, checkpoints: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+def validate(
+    config: Config, checkpoints: Sequence[Mapping[str, Any]], check: Callable[[Any], None] | None = None
+) -> list[dict[str, float]]:
     """The results of the validation set for checkpoints of one model: one pass over the set for each.
 
     Args:
         config: With model, val_dataloader and val_evaluator, and a work_dir for the log. It is changed.
         checkpoints: As `edited` returns them.
+        check: Called with the loop of the validation before the first pass, to raise what can be known then.
     """
     runner = validation_runner(config)
+    if check is not None:
+        check(runner.test_loop)
     results = []
     for checkpoint in checkpoints:
         load_weights(runner, checkpoint)

@@ -20,12 +20,13 @@ from pathlib import Path
 from cdb_video.report.compare.splits import Average, ReportError, average, format_average
 from cdb_video.report.pages.console import Written, print_result, write_files
 from cdb_video_files.atomic import write_atomically
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.json_values import plain
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('work_dirs', nargs='+', type=Path, metavar='WORK_DIR')
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the averages as JSON')
     args = parser.parse_args(argv)

@@ -81,7 +81,8 @@ def balance(
         edited = with_class_bias(checkpoint, fitted, layer)
         after = read_dump(dump.of(edited))
     _check_answers(before, fitted, after, layer, predictions)
-    return Balanced(edited, _lines(before, after, fitted, names), _warnings(fitted, names))
+    warnings = [*_losses(before, after), *_warnings(fitted, names)]
+    return Balanced(edited, _lines(before, after, fitted, names), warnings)
 
 
 def _names_of(checkpoint: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -163,9 +164,24 @@ def _numbers(labels: IntVector, predicted: IntVector, num_classes: int) -> dict[
     return accuracy_numbers(counts.num_clips, counts.num_correct)
 
 
+def _losses(before: Predictions, after: Predictions) -> list[str]:
+    """What the bias costs on the very clips that it was fitted on, where it should gain."""
+    numbers = [_numbers(one.labels, one.predicted, one.num_classes) for one in (before, after)]
+    lost = [name for name in ('mean1', 'hmean', 'worst') if numbers[1][name] < numbers[0][name]]
+    if not lost:
+        return []
+    said = ', '.join(f'acc/{name} {numbers[0][name]:.4f} -> {numbers[1][name]:.4f}' for name in lost)
+    return [
+        f'on the clips that the bias was fitted on it makes worse: {said}. Keep CHECKPOINT, unless a test on other '
+        'clips says that OUT is better; with few validation clips the fit follows single ones'
+    ]
+
+
 def _warnings(fitted: ClassBias, names: Sequence[str] | None) -> list[str]:
     """What a user must know of a fit."""
     warnings = []
+    if not fitted.bias.any():
+        warnings.append('the bias is 0 for every class: OUT answers as CHECKPOINT does')
     if fitted.unmeasured:
         warnings.append(f'no validation clips, so the mean bias, 0: {_listed(fitted.unmeasured, names)}')
     few = [int(index) for index in np.flatnonzero((fitted.num_clips > 0) & (fitted.num_clips < FEW_CLIPS))]

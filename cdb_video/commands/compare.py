@@ -24,6 +24,7 @@ from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options
 from cdb_video.report.pages.console import print_result, write_files
+from cdb_video_files.command_line import CommandParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='*', type=Path, metavar='RUN')
     parser.add_argument(
         '--group',

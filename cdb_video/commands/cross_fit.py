@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.commands.host_command import say_failure
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.shipped import SCOPE, find_config
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
@@ -102,7 +103,9 @@ def _advise(history: Path) -> int:
         'hand it to a training on all clips, with weights that grow:\n'
         f"    custom_hooks = [dict(type='DifficultyReplayHook', history={str(history)!r})]\n"
         "    model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=None, law='accumulated', strength=3, "
-        'logit_adjustment=1.0)))'
+        'logit_adjustment=1.0)))\n'
+        '    val_cfg = val_dataloader = val_evaluator = None  # where no clips are held out\n'
+        '    default_hooks = dict(checkpoint=dict(save_best=None))'
     )
     return 0
 
@@ -147,7 +150,7 @@ def _fault(args: argparse.Namespace) -> str | None:
 def _parser() -> argparse.ArgumentParser:
     from mmengine.config import DictAction
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('config', metavar='CONFIG', help='of a training with balanced softmax, or the name of a shipped one')
     add('--folds', type=int, default=2, metavar='K', help='parts of the training list (default: 2)')

@@ -19,15 +19,22 @@ checkout, python tools/edit_classifier.py is the same command.
 """
 
 import argparse
+import difflib
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from cdb_video.classifier.class_bias import AIMS
 from cdb_video.classifier.edits import CLASS_BIAS, EDITS, edited, read_checkpoint, save, validate
 from cdb_video.classifier.validation import missing_parts
 from cdb_video.commands.balance_classes import balance
+from cdb_video.data.labels import dataset_class_names, dataset_labels
+from cdb_video.run.refusals.expected_results import expected_results
+from cdb_video_files.command_line import CommandParser
 
 METRIC = 'acc/mean1'
 VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}
@@ -106,10 +113,25 @@ def _scores(path: Path, made: Sequence[dict[str, object]], metric: str) -> list[
         )
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
-        results = validate(config, made)
+        results = validate(config, made, lambda loop: _check_metric(loop, metric))
     if metric not in results[0]:
-        raise ValueError(f'--metric {metric}: the validation returns {", ".join(results[0])}')
+        raise ValueError(_no_metric(metric, list(results[0])))
     return [result[metric] for result in results]
+
+
+def _check_metric(loop: Any, metric: str) -> None:
+    """See that a validation will return the result to choose by, as far as that is known before it."""
+    dataset = loop.dataloader.dataset
+    num_clips = np.bincount(dataset_labels(dataset), minlength=len(dataset_class_names(dataset) or ()))
+    expected = expected_results('val_evaluator', loop.evaluator.metrics, num_clips)
+    if not expected.may_have(metric):
+        raise ValueError(_no_metric(metric, expected.numbers))
+
+
+def _no_metric(metric: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(metric, known, 1)
+    hint = f', perhaps {nearest[0]}' if nearest else ''
+    return f'--metric {metric}: the validation has no such result{hint}; it returns {", ".join(known)}'
 
 
 def _table(name: str, values: Sequence[float], metric: str, scores: Sequence[float]) -> str:
@@ -119,8 +141,10 @@ def _table(name: str, values: Sequence[float], metric: str, scores: Sequence[flo
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('edit', choices=sorted([*EDITS, CLASS_BIAS]))
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'edit', choices=sorted([*EDITS, CLASS_BIAS]), metavar='EDIT', help='tau-norm, adjust-logits or balance-classes'
+    )
     parser.add_argument('config', type=Path, metavar='CONFIG', help='of the run, for model and validation set')
     parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT')
     parser.add_argument('out', type=Path, metavar='OUT', help='the checkpoint to write')

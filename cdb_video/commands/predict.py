@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def _tqdm() -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog='cdb-video predict', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument

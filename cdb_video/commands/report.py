@@ -23,6 +23,7 @@ from cdb_video.report.pages.console import print_result, write_files
 from cdb_video.report.pages.files import check_replaces, write_report
 from cdb_video.report.sources.source import read_run
 from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.command_line import CommandParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('path', type=Path, metavar='WORK_DIR', help='or a class_history.jsonl, or a dump (.pkl)')
     parser.add_argument(
         '--dump',

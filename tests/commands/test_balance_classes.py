@@ -2,6 +2,7 @@
 
 import copy
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from cdb_video.classifier import class_bias_fit
 from cdb_video.classifier.class_bias import fit_class_bias
 from cdb_video.classifier.edits import read_checkpoint
 from cdb_video.classifier.heads import NormalizedLinear, ScaledLinear
+from cdb_video.commands import balance_classes
 from cdb_video.commands.edit_classifier import main
 from tests.support.runs import BASE, merged
 from tests.support.toys import CLASS_NAMES, ToyDataset, ToyModel
@@ -203,6 +205,28 @@ def test_classes_without_clips_and_with_few_are_named(tmp_path, capsys):
     note = read_checkpoint(out)['classifier_edit']
     assert note['penalty'] == 1
     assert note['bias'][2] == 0
+
+
+def test_a_bias_that_costs_on_its_own_clips_and_one_that_does_nothing_are_said(tmp_path, capsys, monkeypatch):
+    config, first, out = config_in(tmp_path), checkpoint_in(tmp_path), tmp_path / 'balanced.pth'
+
+    def fit_to(bias):
+        fitted = replace(fit_class_bias(*scores_and_labels), bias=np.array(bias))
+        monkeypatch.setattr(balance_classes, 'fit_class_bias', lambda *args: fitted)
+
+    scores, labels = scores_in_loops()
+    scores_and_labels = (softmax(scores), labels, 'mean')
+    fit_to([30.0, -10.0, -10.0, -10.0])
+    assert run(config, first, out) == 0
+    before, after = (
+        np.mean([(kept == c)[labels == c].mean() for c in range(4)])
+        for kept in (scores.argmax(1), np.zeros_like(labels))
+    )
+    assert after < before
+    assert f'it makes worse: acc/mean1 {before:.4f} -> {after:.4f}, acc/hmean' in capsys.readouterr().err
+    fit_to([0.0] * 4)
+    assert run(config, first, out) == 0
+    assert 'the bias is 0 for every class: OUT answers as CHECKPOINT does' in capsys.readouterr().err
 
 
 def test_a_fit_that_has_not_converged_is_said(tmp_path, capsys, monkeypatch):

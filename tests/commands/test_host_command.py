@@ -138,7 +138,7 @@ def config(tmp_path, monkeypatch):
         (
             training,
             ['toy.py', '--resume', 'gone.pth'],
-            '--resume: there is no gone.pth. Name a checkpoint that is there',
+            '--resume: there is no gone.pth. Name a checkpoint that is there: in . there are torn.pth, whole.pth',
         ),
         (training, ['toy.py', '--resume', 'notes.txt'], '--resume: notes.txt is no checkpoint, or is cut off: name a'),
         (
@@ -154,7 +154,11 @@ def config(tmp_path, monkeypatch):
         ),
         (testing, ['toy.py', 'whole.pth', '--work-dir', 'toy.py/run'], 'toy.py is a file. Name a folder of your own'),
         (testing, ['gone.py', 'gone.pth'], 'there is no config gone.py'),
-        (testing, ['toy.py', 'gone.pth'], 'checkpoint: there is no gone.pth'),
+        (
+            testing,
+            ['toy.py', 'gone.pth'],
+            'checkpoint: there is no gone.pth. Name a checkpoint that is there: in . there are torn.pth, whole.pth',
+        ),
         (testing, ['toy.py', 'toy.py'], 'checkpoint: toy.py is no checkpoint, or is cut off: name a .pth file'),
         (testing, ['toy.py', 'x.pth', '--dump', 'out.txt'], 'The dump file must be a pkl file'),
     ],

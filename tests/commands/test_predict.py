@@ -194,10 +194,11 @@ def test_without_mmengine_it_says_what_to_install(clips, repository):
     assert done.stderr.startswith('predict: cdb_video.load needs mmengine, which is not installed'), done.stderr
 
 
-def test_an_option_that_there_is_not_ends_with_2(run, clips):
+def test_an_option_that_there_is_not_ends_with_2(run, clips, capsys):
     with pytest.raises(SystemExit) as ended:
         main([str(run), str(clips), '--wndow', '1'])
     assert ended.value.code == 2
+    assert 'there is no option --wndow, perhaps --window: the options are --batch, ' in capsys.readouterr().err
 
 
 def test_help_and_the_face_of_the_package_load_no_network(repository):

@@ -59,8 +59,9 @@ def desk(tmp_path, repository, page):
     shutil.copy(tmp_path / 'data/mine/videos' / rows[0][0], tmp_path / 'new_clip.mp4')
     lines = [f'{path},{label},person {number % 7}' for number, (path, label) in enumerate(rows)]
     (tmp_path / 'data/mine/labels.csv').write_text('\n'.join(['path,label,subject', *lines]) + '\n')
-    (config,) = [block for block in blocks(page, 'python') if block.startswith('_base_')]
+    config, small = [block for block in blocks(page, 'python') if block.startswith('_base_')]
     (tmp_path / 'my_config.py').write_text(config + SMALL)
+    (tmp_path / 'my_small.py').write_text(small)
     return tmp_path
 
 
@@ -120,3 +121,9 @@ def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page
     assert all(name in reported for name in names)
     assert all(name in predicted for name in names)
     assert 'new_clip.mp4: ' in predicted
+
+    command = f'{sys.executable} -m cdb_video_command train my_small.py --work-dir work_dirs/small --seed 0'
+    bash(f'{command} --cfg-options train_cfg.max_epochs=2 train_dataloader.batch_size=8', desk, repository)
+    history = read_history(desk / 'work_dirs/small/class_history.jsonl')
+    assert history.header.class_names == tuple(names)
+    assert len(history.records) == 2

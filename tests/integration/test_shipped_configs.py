@@ -17,7 +17,7 @@ from mmengine.registry import DATA_SAMPLERS, METRICS, MODELS
 from mmengine.runner import Runner
 
 from cdb_video import advice
-from cdb_video.difficulty.formulas import class_weights
+from cdb_video.difficulty.accumulated import accumulated_weights
 from cdb_video.difficulty.history import read_history
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.samplers.cdb_sampler import CDBSampler
@@ -193,8 +193,8 @@ def test_a_shipped_config_with_the_recipe_trains_validates_and_hands_the_difficu
     assert not torch.equal(before, head.fc_cls.weight)
     (record,) = read_history(tmp_path / 'work/class_history.jsonl').records
     assert record.num_clips == [2, 2, 2, 2]
-    assert head.loss_cls.tau_ == advice.LOSS['tau']
-    expected = class_weights(record.difficulty, advice.LOSS['tau'])
+    assert head.loss_cls.strength_ == advice.LOSS['strength']  # after the only validation
+    expected = accumulated_weights(record.difficulty, advice.LOSS['strength'])
     torch.testing.assert_close(head.loss_cls.class_weight.numpy(), expected)
     assert (tmp_path / 'work/class_report.csv').exists()
     assert list((tmp_path / 'work').glob('best_acc_top1_*.pth'))
@@ -228,6 +228,7 @@ def test_the_class_weights_act_in_the_loss_of_a_shipped_model(runner_of, name):
     model.train()
     cdb = model.cls_head.loss_cls
     cdb.set_class_prior([1, 1, 1, 1])
+    cdb.set_validations(1, 1)
     cdb.set_class_difficulty([1.0, 1.0, 1.0, 1.0])
     at_unit = loss()
     cdb.set_class_difficulty([1.0, 0.5, 0.25, 0.125])

@@ -95,7 +95,18 @@ def check_first_sample(loader: Any) -> None:
     raise ValueError(
         f'the first validation would fail, after the first epoch: {name_sample(dataset, 0)} of {describe(dataset)} '
         f'cannot be read ({type(error).__name__}: {error}). Mend the pipeline of val_dataloader.dataset'
+        f'{_hint_at(error)}'
     ) from error
+
+
+def _hint_at(error: Exception) -> str:
+    """What a step lacks that looks for the length of a clip, of which nobody has told it."""
+    if not isinstance(error, KeyError) or error.args != ('total_frames',):
+        return ''
+    return (
+        ': its list names videos, and no step opens them, as VideoInit, DecordInit and PyAVInit do. The configs of '
+        'EGTEA that came with the package read videos where the environment variable EGTEA_READER=video is set'
+    )
 
 
 class _FirstSample(Dataset[Exception | None]):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cdb_video_files.command_line import CommandParser
 from prep.extract.plan import Shard
 from prep.frames.manifest import H264, JPEG, MPEG4, Options
 from prep.workers.pool import STALL_SECONDS
@@ -19,7 +20,7 @@ _QUALITY = {JPEG: (90, 1, 100), MPEG4: (3, 1, 31), H264: (20, 0, 51)}
 
 def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Namespace:
     """Read and check the command line."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     _add_form(parser)
     _add_choice(parser)
     _add_work(parser)

@@ -82,7 +82,7 @@ def _validation_warnings(summary: Mapping[str, Any]) -> list[str]:
     if 'val' not in summary['clips']:
         return [
             'nothing is held out, so there is no val_videos.txt. Class difficulty is measured on validation clips: '
-            'give a --val-share before training with CDB.'
+            'give a --val-share before training with CDB, or measure without one: cdb-video cross-fit.'
         ]
     found = []
     absent, few = summary['classes_without_validation_clips'], summary['classes_with_few_validation_clips']

@@ -136,7 +136,7 @@ def test_difficulty_in_loss_and_sampler_at_once_is_warned_of_with_what_we_advise
 @pytest.mark.parametrize(
     ('loss', 'sampler', 'observe_only'),
     [
-        (advice.LOSS, NATURAL, False),
+        ({'_delete_': True, **advice.LOSS}, NATURAL, False),
         (CDB_W, NATURAL, False),
         (CDB_W, {'tau': 0}, False),
         ({'type': 'CDBLoss', 'tau': 0}, CDB_S, False),
@@ -149,6 +149,8 @@ def test_what_acts_once_or_not_at_all_is_not_warned_of(tmp_path, loss, sampler, 
         tmp_path,
         model={'loss_cls': dict(loss)},
         train_dataloader={'sampler': dict(sampler)},
-        custom_hooks=[{'type': 'ClassDifficultyHook', 'observe_only': observe_only}],
+        custom_hooks=[
+            {'type': 'ClassDifficultyHook', 'observe_only': observe_only} | (dict(advice.HOOK) if 'law' in loss else {})
+        ],
     )
     assert not any('acts twice' in text for text in said)
