@@ -14,6 +14,7 @@ import torch
 
 from cdb_video_files import unpickle
 from tests.report.dumps import mutated
+from tests.support.image_files import python2_pickle
 
 HONEST = [
     torch.arange(6.0).reshape(2, 3).T,
@@ -198,20 +199,9 @@ def test_changed_bytes_give_the_documented_error_and_run_nothing():
     assert set(events) <= {'pickle.find_class', 'object.__getattr__'}, set(events)
 
 
-def _python2_pickle(array):
-    """As Python 2 wrote a dict with an array in protocol 2: short strings of bytes for text and for the numbers."""
-    text = lambda value: b'U' + bytes([len(value)]) + value  # noqa: E731  (SHORT_BINSTRING)
-    shape = b''.join(b'K' + bytes([length]) for length in array.shape)
-    return (
-        b'\x80\x02}' + text(b'data') + b'cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85'
-        + text(b'b') + b'\x87R(K\x01(' + shape + b'tcnumpy\ndtype\n' + text(b'u1') + b'K\x00K\x01\x87R(K\x03'
-        + text(b'|') + b'NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89' + text(array.tobytes()) + b'tbs.'
-    )  # fmt: skip
-
-
 def test_an_array_of_python_2_is_read_to_the_byte():
     array = np.array([[0, 127, 128], [200, 254, 255]], np.uint8)
-    content = _python2_pickle(array)
+    content = python2_pickle({'data': array})
     np.testing.assert_array_equal(pickle.loads(content, encoding='latin1')['data'], array)
     read = unpickle.load(content, python2=True)['data']
     assert read.dtype == np.uint8
