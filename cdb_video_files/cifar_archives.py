@@ -132,7 +132,8 @@ def _read_archive(path: Path) -> tuple[_Form, dict[str, bytes]]:
                 file = archive.extractfile(member)
                 found.setdefault(place[0], {})[place[1]] = b'' if file is None else file.read()
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise CifarError(f'{path} is no tar archive, or is cut off ({error}): download it again') from error
+        what = str(error).partition(':')[0]  # after it tarfile lists every packing that it tried
+        raise CifarError(f'{path} is no tar archive, or is cut off ({what}): download it again') from error
     forms = [form for form in _FORMS if form.folder in found]
     if len(forms) != 1:
         raise CifarError(f'{path} is not the python version of CIFAR-10 or CIFAR-100: name its archive')

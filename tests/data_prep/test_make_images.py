@@ -90,6 +90,8 @@ def test_what_is_not_its_own_is_left_alone(tmp_path, capsys):
     assert run(mine, *SMALL) == 2
     assert 'not empty and holds no images of this command' in capsys.readouterr().err
     assert files_of(mine) == {'thesis.txt': b'years'}
+    assert run(mine / 'thesis.txt', *SMALL) == 2
+    assert 'is a file: name a new folder' in capsys.readouterr().err
     hidden = tmp_path / '.new.partial'
     hidden.mkdir()
     (hidden / 'thesis.txt').write_text('years')

@@ -89,6 +89,8 @@ def _earlier(out: Path) -> dict[str, Any] | None:
     """The manifest of an earlier run; None where there is nothing."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
+    if not out.is_dir():
+        raise ImagesError(f'--out {out} is a file: name a new folder')
     path = out / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding='utf-8'))
