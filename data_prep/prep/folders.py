@@ -1,7 +1,8 @@
-"""Names of what is not finished yet, and the removal of what a killed run left under such names."""
+"""Names of what is not finished yet, the removal of what a killed run left under them, and a hash over files."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -39,6 +40,15 @@ def remove_leftovers(targets: Iterable[Path]) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def digest(root: Path, paths: Iterable[Path]) -> str:
+    """SHA-256 over the names (relative to ``root``) and bytes of files, in sorted order."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(path.relative_to(root).as_posix().encode() + b'\0')
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def _belongs_to(name: str) -> str | None:

@@ -13,6 +13,7 @@ COMMANDS = (
     'list_videos',
     'make_digit_clips',
     'make_egtea_mini',
+    'make_images',
 )
 FORBIDDEN = ('torch', 'mmengine', 'mmcv', 'mmaction', 'cdb_video')
 EVERYTHING = """

@@ -27,9 +27,8 @@ from prep.digits.plan import (
     class_sizes,
     plan,
 )
-from prep.folders import partial_name
+from prep.folders import digest, partial_name
 from prep.mini.clip import encode, pick_codec
-from prep.mini.data_set import digest
 
 UInt8Array = NDArray[np.uint8]
 

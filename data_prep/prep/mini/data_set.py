@@ -1,6 +1,5 @@
 """EGTEA-mini as a folder: what may be written where, clips, annotations, manifest."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from cdb_video_files.annotations import write_annotations, write_index
 from prep.command import first_few
+from prep.folders import digest
 from prep.mini.clip import MAX_FRAMES, TEMPORARY_SUFFIX, Job, Options, count_frames, make_clip
 from prep.mini.motions import VERBS
 from prep.mini.plan import NUM_SPLITS, Plan, make_plan
@@ -115,15 +115,6 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
     if not isinstance(record, dict) or record.get('data_set') != 'EGTEA-mini':
         raise ValueError(f'{path} is no manifest of EGTEA-mini; name another folder')
     return record
-
-
-def digest(root: Path, paths: Iterable[Path]) -> str:
-    """SHA-256 over the names (relative to ``root``) and bytes of files, in sorted order."""
-    total = hashlib.sha256()
-    for path in sorted(paths):
-        total.update(path.relative_to(root).as_posix().encode() + b'\0')
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
 
 
 def _make_jobs(plan: Plan, out: Path, options: Options) -> list[Job]:

@@ -6,8 +6,8 @@ asks of it and accepts no state. Every other name is refused. Tensors become num
 
 Allowed: None, truth values, numbers, text, bytes, lists, tuples, dicts and sets of these; torch tensors as plain
 pickle writes them, which is with a small file of torch's old format inside for the storage; numpy arrays and scalars of
-numbers, as numpy 1 and 2 write them. :mod:`cdb_video.hosts.mmengine.safe_checkpoint` does the same for
-checkpoints, through torch.
+numbers, as numpy 1 and 2 write them, under Python 2 too. :mod:`cdb_video.hosts.mmengine.safe_checkpoint` does the same
+for checkpoints, through torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from cdb_video.report.sources.pickle_lengths import end_of_pickle
+from cdb_video_files.pickle_lengths import end_of_pickle
 
 # torch's old format: three pickles that say what it is, one with the object, one with the keys, then the raw numbers.
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -48,14 +48,19 @@ _NUMBERS = {
 }
 
 
-def load(content: bytes) -> Any:
+def load(content: bytes, *, python2: bool = False) -> Any:
     """The object in a pickle, with arrays in the place of tensors.
+
+    Args:
+        content: The pickle.
+        python2: Whether Python 2 may have written it, whose text and bytes were one type: they become text of as many
+            characters as there were bytes (Latin 1).
 
     Raises:
         pickle.UnpicklingError: If it is torn, no pickle, or asks for anything but numbers, text and containers.
     """
     try:
-        return _read(_Unpickler, content)[0]
+        return _read(_Unpickler, content, python2=python2)[0]
     except pickle.UnpicklingError:
         raise
     except Exception as error:
@@ -64,12 +69,12 @@ def load(content: bytes) -> Any:
         raise pickle.UnpicklingError(f'torn, or no pickle of tensors and plain values ({what})') from error
 
 
-def _read(kind: type[_Unpickler], content: bytes, start: int = 0) -> tuple[Any, int]:
+def _read(kind: type[_Unpickler], content: bytes, start: int = 0, *, python2: bool = False) -> tuple[Any, int]:
     """The object in the pickle that begins at `start`, and the place after it."""
     end = end_of_pickle(content, start)
     file = io.BytesIO(content)
     file.seek(start)
-    return kind(file).load(), end
+    return kind(file, encoding='latin1' if python2 else 'ASCII').load(), end
 
 
 def _refuse(what: str) -> NoReturn:
@@ -99,6 +104,8 @@ class _Array(np.ndarray):
 
     def __setstate__(self, state: Any, /) -> None:
         _version, _shape, dtype, _fortran, raw = state
+        if type(raw) is str:  # written by Python 2
+            raw = raw.encode('latin1')
         if not isinstance(dtype, _Number) or type(raw) is not bytes:
             _refuse('an array of anything but numbers')
         super().__setstate__((_version, _shape, dtype.dtype, _fortran, raw))

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video.report.sources import unpickle
+from cdb_video_files import unpickle
 from tests.report.dumps import mutated
+from tests.support.image_files import python2_pickle
 
 HONEST = [
     torch.arange(6.0).reshape(2, 3).T,
@@ -196,3 +197,14 @@ def test_changed_bytes_give_the_documented_error_and_run_nothing():
     assert refused > 3000
     # What this reader does itself: it asks for names, and a message that is cut is written to a text.
     assert set(events) <= {'pickle.find_class', 'object.__getattr__'}, set(events)
+
+
+def test_an_array_of_python_2_is_read_to_the_byte():
+    array = np.array([[0, 127, 128], [200, 254, 255]], np.uint8)
+    content = python2_pickle({'data': array})
+    np.testing.assert_array_equal(pickle.loads(content, encoding='latin1')['data'], array)
+    read = unpickle.load(content, python2=True)['data']
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(np.asarray(read), array)
+    with pytest.raises(pickle.UnpicklingError, match='UnicodeDecodeError'):
+        unpickle.load(content)

@@ -1,0 +1,1 @@
+"""Long-tailed sets of images: sources, profiles, division, lists."""
