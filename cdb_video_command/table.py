@@ -22,6 +22,7 @@ class SubCommand:
 
 SUB_COMMANDS = {
     'list-videos': SubCommand('list_videos', 'prep', 'your own videos -> lists to train from', True),
+    'make-images': SubCommand('make_images', 'prep', 'images -> long-tailed lists to train from', True),
     'check': SubCommand('check_dataset', 'prep', 'check lists and all that they point at', True),
     'config': SubCommand('cdb_video_command.config', 'mmaction', 'list the configs that come along, copy one'),
     'train': SubCommand('cdb_video.commands.train', 'mmaction', 'train a config'),

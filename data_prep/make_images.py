@@ -6,6 +6,8 @@
     python data_prep/make_images.py --source folder --data DIR --out data/mine
     python data_prep/make_images.py --source lists --data DIR --train-list ImageNet_LT_train.txt --out data/imagenet_lt
 
+Where the package is installed, `cdb-video make-images` is the same command.
+
 A list has one `path label` a line, as CustomDataset of mmpretrain reads it:
 
     lists/train_imb100.txt  lists/train_imb10.txt  lists/val.txt  lists/test.txt   classes.txt   manifest.json
@@ -38,6 +40,7 @@ from prep.images.profiles import PROFILES
 from prep.images.source import ImagesError, Source
 
 from cdb_video_files.class_lists import read_class_names
+from cdb_video_files.command_line import CommandParser
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 _SOURCES = ('digits', 'fashion-mnist', 'idx', 'cifar', 'folder', 'lists')
@@ -152,7 +155,7 @@ def _order(text: str) -> int | str:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--out', type=Path, required=True, help='folder to write, new or empty')
     add('--source', choices=_SOURCES, default='digits', help='default: digits')
