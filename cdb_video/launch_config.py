@@ -65,7 +65,7 @@ def read_config(name: str) -> Config:
         FileNotFoundError: If there is none.
         ValueError: If it cannot be read as a config; the message has the file and the line at which that ended.
     """
-    path = Path(name)
+    path = find_config(name) if name.startswith(SCOPE) else Path(name)
     if not path.is_file():
         raise FileNotFoundError(
             f'there is no config {name}: name a file, or a config that comes with cdb-video as '
@@ -74,7 +74,7 @@ def read_config(name: str) -> Config:
     if path.suffix not in _ENDINGS:
         raise ValueError(f'{name} is no config: its name must end in {", ".join(_ENDINGS)}')
     try:
-        return Config.fromfile(name)
+        return Config.fromfile(str(path))
     except Exception as error:
         raise ValueError(f'{_place(error, name)}: {type(error).__name__}: {error}') from error
 

@@ -100,6 +100,11 @@ def _check_set(before: Predictions, dataset: Any, num_classes: int, path: Path |
             'set with this checkpoint, or name the last layer with --layer'
         )
     labels = dataset_labels(dataset)
+    if path is None and len(labels) != len(before.labels):
+        raise ValueError(
+            f'the validation has run {len(before.labels)} of the {len(labels)} clips of its set: leave out '
+            f'drop_last=True in val_dataloader, or the sampler that passes over some: {describe(dataset)}'
+        )
     remedy = f'predict that set, or leave out --predictions, which lets it be run: {describe(dataset)}'
     if len(labels) != len(before.labels):
         raise ValueError(f'{whose} has {len(before.labels)} clips, the validation set {len(labels)}: {remedy}')

@@ -32,6 +32,7 @@ from cdb_video.classifier.class_bias import AIMS
 from cdb_video.classifier.edits import CLASS_BIAS, EDITS, edited, read_checkpoint, save, validate
 from cdb_video.classifier.validation import missing_parts
 from cdb_video.commands.balance_classes import balance
+from cdb_video.commands.host_command import say_failure
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video.run.refusals.expected_results import expected_results
 from cdb_video_files.command_line import CommandParser
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'edit_classifier: {error}', file=sys.stderr)
         return 2
+    except Exception as error:  # of the host, while it builds what the config names
+        return say_failure('edit_classifier', error)
     print(f'wrote {arguments.out}: {arguments.edit} with {done}')
     return 0
 

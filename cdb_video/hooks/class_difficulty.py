@@ -196,7 +196,7 @@ class ClassDifficultyHook(DifficultyOwner):
             if state is not start:
                 momentum = self.smoothing['momentum']
                 warn_of_other_measure(parts, state, self.measure, momentum)
-                warn_of_other_memory(parts, state, self._entry.settings, momentum)
+                warn_of_other_memory(parts, state, self._entry.settings, self.smoothing)
         if self.source == 'train':
             if self._training_counts is not None:  # of a run that was broken off
                 self._training_counts.stop()

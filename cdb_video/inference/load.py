@@ -166,7 +166,13 @@ def _built(settings: Any, steps: Sequence[Mapping[str, Any]], called: str) -> tu
 def _class_names(settings: Any, called: str, checkpoint: Checkpoint, folder: Path) -> tuple[str, ...] | None:
     """The names that checkpoint and config have, which must agree; else those of the history; None = none has any."""
     listed = _listed_names(_dataset(settings, 'test')) or _listed_names(_dataset(settings, 'train'))
-    check_same_names(checkpoint.class_names, listed, f'the checkpoint {checkpoint.path}', called)
+    try:
+        check_same_names(checkpoint.class_names, listed, f'the checkpoint {checkpoint.path}', called)
+    except ValueError as error:
+        raise ValueError(
+            f'{error}. The class list has changed since training: name that of the training in the config of the '
+            'checkpoint, or predict with a checkpoint of the new list'
+        ) from None
     names = checkpoint.class_names or listed
     history = folder / HISTORY_NAME
     return read_checked_history(history).class_names if names is None and history.is_file() else names

@@ -94,6 +94,12 @@ class CheckpointEntry:
         return found if isinstance(found, Mapping) else None
 
     @property
+    def replays(self) -> str | None:
+        """The run id of the history that the run which saved it replayed; None = none, or it does not say."""
+        found = self._report.get('replays')
+        return found if isinstance(found, str) else None
+
+    @property
     def validated_at(self) -> int | None:
         """Iterations at the last validation; those of earlier versions have that of the difficulty."""
         found: int | None = self._report.get('validated_at', (self.content or {}).get('iteration'))
@@ -113,6 +119,7 @@ def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
         'validated_at': reports.validated_at,
         'planned_validations': handover.planned_validations,
         'settings': plain(handover.settings),
+        'replays': handover.replays,
         'source': reports.source,
         'lists': {role: one.to_dict() for role, one in handover.lists.items()},
     }

@@ -31,6 +31,7 @@ class Handover:
         lists: The sets of clips of the run, by 'train' and 'val', for its checkpoints.
         planned_validations: How many validations the whole run makes, or measurements of another kind, >= 1.
         settings: What the difficulty is, as `cdb_video.difficulty.records.Header` has it; None = not known.
+        replays: The run id of the history that is replayed; None = none is, or it has none.
     """
 
     parts: RunParts
@@ -41,6 +42,7 @@ class Handover:
     lists: Mapping[str, ClipList] = field(default_factory=dict)
     planned_validations: int = 1
     settings: Mapping[str, Any] | None = None
+    replays: str | None = None
 
     @property
     def vectors(self) -> dict[str, Derived]:

@@ -61,13 +61,14 @@ class Replay:
 
     def announce(self, parts: RunParts, history: Path) -> None:
         """Log what will be replayed, and what will not act."""
+        due, last = self.schedule.due(self.stretch), parts.loop.max_iterations
         if self.schedule.is_constant:
+            later = sum(0 < iteration < last for iteration in due)
             parts.logger.info(
-                f'handing on the cross-fitted difficulty of {history}, at the start and '
-                f'{counted(len(self.schedule.steps) - 1, "time")} after that'
+                f'handing on the cross-fitted difficulty of {history}, at the start and {counted(later, "time")} after '
+                'that'
             )
             return
-        due, last = self.schedule.due(self.stretch), parts.loop.max_iterations
         parts.logger.info(
             f'replaying {len(due)} validations of {history}, from iteration {due[0]} to {due[-1]} of {last}'
         )

@@ -57,7 +57,10 @@ def test_no_word_at_all_is_answered_with_the_help_and_an_error(capsys):
 @pytest.mark.parametrize(
     ('word', 'hint'),
     [
-        ('reprot', "there is no command 'reprot', perhaps 'report': it must be one of list-videos, make-images, check, "),
+        (
+            'reprot',
+            "there is no command 'reprot', perhaps 'report': it must be one of list-videos, make-images, check, ",
+        ),
         ('list_videos', "perhaps 'list-videos'"),
         ('average', "perhaps 'average-splits'"),
         ('--versoin', "there is no command '--versoin': it must be one of"),

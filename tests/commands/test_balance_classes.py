@@ -286,6 +286,28 @@ def test_predictions_of_other_clips_labels_or_classes_are_refused(tmp_path, refu
     assert 'validation.pkl has scores of 4 classes, the classifier 3' in said
 
 
+def test_a_validation_that_passes_over_clips_is_refused_with_the_cause(tmp_path, refused):
+    config = config_in(tmp_path)
+    settings = Config.fromfile(config)
+    settings.val_dataloader.update(batch_size=4, drop_last=True)
+    settings.dump(config)
+    assert 'clips of its set: leave out drop_last=True in val_dataloader' in refused(config, checkpoint_in(tmp_path))
+
+
+def test_what_the_host_cannot_build_ends_with_its_sentence(tmp_path, capsys):
+    config = config_in(tmp_path)
+    settings = Config.fromfile(config)
+    settings.val_dataloader.dataset.type = 'NoSuchDataset'
+    settings.dump(config)
+    assert run(config, checkpoint_in(tmp_path), tmp_path / 'out.pth') == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith('edit_classifier: KeyError: ')
+
+
+def test_a_config_that_came_along_is_found_by_its_name(tmp_path, capsys):
+    assert run('cdb_video::egtea/mini/slowfast_nothing.py', checkpoint_in(tmp_path), tmp_path / 'out.pth') == 2
+    assert 'perhaps egtea/mini/slowfast_' in capsys.readouterr().err
+
+
 def test_predictions_of_clips_with_other_names_are_refused(tmp_path, refused):
     kinds = [{'type': 'NamingModel', 'prefix': prefix} for prefix in ('a', 'b')]
     config, other = (config_in(tmp_path, model=kind, name=kind['prefix']) for kind in kinds)

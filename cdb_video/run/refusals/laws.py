@@ -75,18 +75,22 @@ def warn_of_other_measure(parts: RunParts, state: DifficultyState, measure: str,
 
 
 def warn_of_other_memory(
-    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None, momentum: Any
+    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None, smoothing: Mapping[str, Any]
 ) -> None:
-    """Say that a run which averages all validations alike resumes from a difficulty that is no such mean.
+    """Say that a run which remembers earlier validations resumes from a difficulty that was made in another way.
 
     Args:
         parts: Of the run.
         state: That of the checkpoint.
         settings: What the checkpoint says of its difficulty; None = nothing, as those of early versions.
-        momentum: Of the hook.
+        smoothing: Of the hook: 'momentum', 'prior_count', 'min_difficulty'.
     """
+    momentum = smoothing['momentum']
+    if not momentum or not state.measured.any():
+        return
+    _warn_of_other_smoothing(parts, settings or {}, smoothing)
     before = (settings or {}).get('momentum')
-    if momentum != MEAN or before == MEAN or not state.measured.any():
+    if momentum != MEAN or before == MEAN:
         return
     known = 'does not say its momentum' if settings is None else f'has momentum={before!r}'
     parts.logger.warning(
@@ -94,6 +98,33 @@ def warn_of_other_memory(
         f'as the mean of {counted(state.num_validations, "validation")}, which it need not be. Resume with that of '
         'the checkpoint, or start anew from its weights with load_from'
     )
+
+
+def _warn_of_other_smoothing(parts: RunParts, settings: Mapping[str, Any], smoothing: Mapping[str, Any]) -> None:
+    """Say that the memory mixes difficulties of another prior or floor."""
+    for name in ('prior_count', 'min_difficulty'):
+        if name in settings and settings[name] != smoothing[name]:
+            parts.logger.warning(
+                f'the difficulty of the checkpoint has {name}={settings[name]!r}, and this run has '
+                f'{name}={smoothing[name]!r}: the memory of the difficulty (momentum) mixes the two. Resume with that '
+                'of the checkpoint'
+            )
+
+
+def warn_of_other_history(parts: RunParts, replayed: str | None, replays: str | None, history: Any) -> None:
+    """Say that a resumed run replays another history than the run of its checkpoint.
+
+    Args:
+        parts: Of the run.
+        replayed: The run id in the history that the run of the checkpoint replayed; None = not known.
+        replays: The run id in the history of this run; None = it has none.
+        history: The file, for the message.
+    """
+    if None not in (replayed, replays) and replayed != replays:
+        parts.logger.warning(
+            f'the run of the checkpoint replayed the history of run {replayed}, and {history} is that of run '
+            f'{replays}, so the difficulty changes its course here. Resume with the history of before'
+        )
 
 
 def warn_of_other_plan(handover: Handover, planned: int | None) -> None:
@@ -112,7 +143,8 @@ def warn_of_other_plan(handover: Handover, planned: int | None) -> None:
             before, after = (strength * min(done / total, 1.0) for total in (planned, now))
             handover.parts.logger.warning(
                 f'{name}: the run of the checkpoint was to make {counted(planned, "validation")}, this one makes '
-                f'{now}: after the {done} that are done, s is {after:.3g} from here on, and was {before:.3g}'
+                f'{now}: for the {done} that the checkpoint has, s is {after:.3g} now, and was {before:.3g}; each '
+                f'validation after them adds {strength / now:.3g}'
             )
 
 

@@ -80,8 +80,8 @@ def test_a_resume_with_more_validations_says_what_becomes_of_s(tmp_path):
     toy(tmp_path, train_cfg={'max_epochs': 2}).train()
     resumed = toy(tmp_path, train_cfg={'max_epochs': 4}, resume=True)
     assert (
-        'was to make 2 validations, this one makes 4: after the 2 that are done, s is 4.5 from here on, and was 9'
-        in (warnings_of(resumed))
+        'was to make 2 validations, this one makes 4: for the 2 that the checkpoint has, s is 4.5 now, and was 9; each '
+        'validation after them adds 2.25' in (warnings_of(resumed))
     )
     assert resumed.model.cls_head.loss_cls.strength_ == 9.0
 
@@ -108,10 +108,40 @@ def test_a_mean_that_goes_on_from_another_difficulty_is_warned_of(before, after,
         np.array([4, 4]), np.array([1, 2]), epoch=1, iteration=9
     )
     parts, settings = mock.Mock(), None if before is None else {'momentum': before}
-    laws.warn_of_other_memory(parts, state, settings, after)
+    laws.warn_of_other_memory(parts, state, settings, {'momentum': after, 'prior_count': 0, 'min_difficulty': 0})
     warnings = [str(call.args[0]) for call in parts.logger.warning.call_args_list]
     assert len(warnings) == (said is not None)
     assert all(said in text and 'the mean of 1 validation, which it need not be' in text for text in warnings)
+
+
+@pytest.mark.parametrize('name', ['prior_count', 'min_difficulty'])
+@pytest.mark.parametrize('momentum', [0.0, 0.8, 'mean'])
+def test_memory_of_a_difficulty_with_another_prior_or_floor_is_warned_of(name, momentum):
+    state = DifficultyState.start(np.array([3, 2]), None).updated(
+        np.array([4, 4]), np.array([1, 2]), epoch=1, iteration=9
+    )
+    before = {'momentum': momentum, 'prior_count': 0.0, 'min_difficulty': 0.0}
+    parts = mock.Mock()
+    laws.warn_of_other_memory(parts, state, before, before)
+    assert not parts.logger.warning.called
+    laws.warn_of_other_memory(parts, state, before, before | {name: 0.5})
+    said = [str(call.args[0]) for call in parts.logger.warning.call_args_list]
+    assert len(said) == bool(momentum)
+    assert all(f'has {name}=0.0, and this run has {name}=0.5: the memory' in text for text in said)
+
+
+def test_a_replay_that_goes_on_with_the_history_of_another_run_is_warned_of(tmp_path):
+    plain = {'_delete_': True, 'type': 'CDBLoss'}
+    for name in ('a', 'b'):
+        toy(tmp_path / name, [{'type': 'ClassDifficultyHook'}], plain, train_cfg={'max_epochs': 4}).train()
+
+    def replay(of, epochs, **more):
+        hooks = [{'type': 'DifficultyReplayHook', 'history': str(tmp_path / of / 'class_history.jsonl')}]
+        return toy(tmp_path / 'replay', hooks, plain, train_cfg={'max_epochs': epochs}, **more)
+
+    replay('a', 1).train()
+    assert 'replayed the history of run' not in warnings_of(replay('a', 2, resume=True))
+    assert 'replayed the history of run' in warnings_of(replay('b', 3, resume=True))
 
 
 def test_another_measure_without_memory_is_nothing_to_warn_of():
