@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: a wheel takes configs, model index and data preparation into `cdb_video/.mim`.
 
-There OpenMMLab's tools, `mim` and mmengine, look for those of a package. `cdb_video_files.shipped` knows both places,
-so that an installation that is editable needs no copy.
+There OpenMMLab's tools, `mim` and mmengine, look for those of a package. `cdb_video_files.configs.shipped` knows both
+places, so that an installation that is editable needs no copy.
 """
 
 import atexit

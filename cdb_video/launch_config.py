@@ -17,8 +17,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.shipped import PACKAGE, SCOPE, find_config
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.configs.shipped import PACKAGE, SCOPE, find_config
 
 _ENDINGS = ('.py', '.yml', '.yaml', '.json')
 _SEEDS = 2**32

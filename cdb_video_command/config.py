@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.config_copies import BASES, planned_copies, write_copies
-from cdb_video_files.shipped import config_names, config_summary, find_config
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.configs.copies import BASES, planned_copies, write_copies
+from cdb_video_files.configs.shipped import config_names, config_summary, find_config
 
 
 def main(argv: Sequence[str] | None = None) -> int:

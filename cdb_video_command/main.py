@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from cdb_video_command.ending import run
 from cdb_video_command.table import SUB_COMMANDS, SubCommand
-from cdb_video_files.shipped import PACKAGE, shipped
+from cdb_video_files.configs.shipped import PACKAGE, shipped
 
 NAME = 'cdb-video'
 _USAGE = f"""usage: {NAME} COMMAND [arguments]

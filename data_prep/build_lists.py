@@ -25,7 +25,7 @@ from prep.lists.folder import PLOT, check_folder, write_folder
 from prep.lists.report import count_warnings, counts_table, held_out, length_warnings
 from prep.lists.split_clips import LABELS, parse_hold_out, summarise
 
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 _FORMAT = 2
 

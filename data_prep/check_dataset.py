@@ -31,8 +31,8 @@ from prep.workers.pool import Lost, PoolError, run_tasks
 from prep.workers.signals import count_cores
 from tqdm import tqdm
 
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 _CLIPS_A_TASK = 16
 

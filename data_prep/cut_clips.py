@@ -30,9 +30,9 @@ from prep.workers.pool import Lost, PoolError, run_tasks
 from prep.workers.signals import count_cores
 from tqdm import tqdm
 
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.folder_lock import lock_folder
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.folder_lock import lock_folder
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'

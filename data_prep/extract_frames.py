@@ -33,8 +33,8 @@ from prep.workers.dask_pool import run_on_dask
 from prep.workers.pool import Lost, PoolError, run_tasks
 from tqdm import tqdm
 
-from cdb_video_files.folder_lock import LockedError, lock_folder
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.folder_lock import LockedError, lock_folder
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 
 class _StoppedError(RuntimeError):

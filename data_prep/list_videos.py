@@ -46,7 +46,7 @@ from prep.own_data.report import own_warnings, same_file_warnings
 from prep.own_data.stored_videos import StoredVideos
 
 from cdb_video_files.class_lists import read_class_names
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 _FORMAT = 1
 

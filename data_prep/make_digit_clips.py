@@ -23,7 +23,7 @@ from pathlib import Path
 from prep.digits.data_set import make
 from prep.digits.plan import Options
 
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

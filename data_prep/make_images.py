@@ -40,8 +40,8 @@ from prep.images.profiles import PROFILES
 from prep.images.source import ImagesError, Source
 
 from cdb_video_files.class_lists import read_class_names
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 _SOURCES = ('digits', 'fashion-mnist', 'idx', 'cifar', 'folder', 'lists')
 _WITH_TAIL = ('folder', 'lists')

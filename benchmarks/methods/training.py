@@ -20,8 +20,8 @@ from benchmarks.methods.cross_fitting import cross_fitted_history
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.runner import make_runner, train
 from benchmarks.methods.stages import LAYER, STRENGTHS, edit, first_stage, keep_for_others, replayed_history
+from cdb_video.difficulty.diagnosis.restlessness import restlessness
 from cdb_video.difficulty.history import HISTORY_NAME, read_history
-from cdb_video.difficulty.restlessness import restlessness
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 
 

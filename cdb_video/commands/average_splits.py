@@ -20,7 +20,7 @@ from pathlib import Path
 from cdb_video.report.compare.splits import Average, ReportError, average, format_average
 from cdb_video.report.pages.console import Written, print_result, write_files
 from cdb_video_files.atomic import write_atomically
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.json_values import plain
 
 

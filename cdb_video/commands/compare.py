@@ -24,7 +24,7 @@ from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options
 from cdb_video.report.pages.console import print_result, write_files
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

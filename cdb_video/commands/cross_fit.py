@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.commands.host_command import say_failure
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.shipped import SCOPE, find_config
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.configs.shipped import SCOPE, find_config
 
 _INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
 _MOST_SEEDS = 2**32
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(args, int):
         return args
     from cdb_video.cross_fit.runs import RunError
-    from cdb_video_files.folder_lock import LockedError
+    from cdb_video_files.commands.folder_lock import LockedError
 
     try:
         with sigterm_as_ctrl_c():
@@ -65,7 +65,7 @@ def _cross_fit(args: argparse.Namespace) -> int:
     from cdb_video.launch_config import read_config
     from cdb_video.report.pages.console import print_result, write_files
     from cdb_video.report.pages.files import write_report
-    from cdb_video_files.folder_lock import lock_folder
+    from cdb_video_files.commands.folder_lock import lock_folder
 
     path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
     config = read_config(path)

@@ -35,7 +35,7 @@ from cdb_video.commands.balance_classes import balance
 from cdb_video.commands.host_command import say_failure
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video.run.refusals.expected_results import expected_results
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 METRIC = 'acc/mean1'
 VALUES = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [1.0]}

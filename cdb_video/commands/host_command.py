@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 from cdb_video.launch import end_process
-from cdb_video_files.shipped import PACKAGE
+from cdb_video_files.configs.shipped import PACKAGE
 
 _OURS = (PACKAGE, f'{PACKAGE}_files')
 _HOSTS = ('mmengine', 'mmaction', 'mmcv')

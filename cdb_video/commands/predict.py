@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdb_video_files.command_line import CommandParser
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from cdb_video.inference.files import Outcome

@@ -23,7 +23,7 @@ from cdb_video.report.pages.console import print_result, write_files
 from cdb_video.report.pages.files import check_replaces, write_report
 from cdb_video.report.sources.source import read_run
 from cdb_video_files.class_lists import read_class_names
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

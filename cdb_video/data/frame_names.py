@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cdb_video.class_names import counted
-from cdb_video_files.pictures import is_picture
+from cdb_video_files.images.pictures import is_picture
 
 _LOOKED_INTO = 20
 """Folders, at most: those of a list are named alike, or the first few tell that they are not."""

@@ -12,7 +12,7 @@ from cdb_video.hosts.host import hosts
 from cdb_video.inference.checkpoint import Checkpoint
 from cdb_video.inference.work_dir import configs_in, find_config
 from cdb_video.report.sources.run_config import settings_in, settings_of
-from cdb_video_files.config_text import read_config_text
+from cdb_video_files.configs.text import read_config_text
 from cdb_video_files.video.errors import first_line
 
 _LOG = logging.getLogger('cdb_video')

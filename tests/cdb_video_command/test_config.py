@@ -4,8 +4,8 @@ import pytest
 from mmengine.config import Config
 
 from cdb_video_command.config import main
-from cdb_video_files.config_copies import planned_copies, write_copies
-from cdb_video_files.shipped import config_bases, config_names, find_config
+from cdb_video_files.configs.copies import planned_copies, write_copies
+from cdb_video_files.configs.shipped import config_bases, config_names, find_config
 
 NAME = 'egtea/mini/slowfast_cdbs.py'
 

@@ -17,10 +17,10 @@ SOURCES = (
     'cdb_video_files', 'configs', 'data_prep',
 )  # fmt: skip
 READ_A_BASE = """
-import cdb_video, cdb_video_files.shipped
+import cdb_video, cdb_video_files.configs.shipped
 from mmengine.config import Config
 config = Config.fromfile('mine.py')
-print(cdb_video_files.shipped.shipped('configs'))
+print(cdb_video_files.configs.shipped.shipped('configs'))
 print(config.train_dataloader.sampler.type, config.train_cfg.max_epochs)
 """
 ASK_MIM = """

@@ -287,7 +287,7 @@ def test_dumps_and_checkpoints_of_other_clips_are_not_taken(desk, finished, caps
 
 
 def test_a_folder_that_is_in_use_or_holds_something_else_is_refused(desk, capsys):
-    from cdb_video_files.folder_lock import lock_folder
+    from cdb_video_files.commands.folder_lock import lock_folder
 
     with lock_folder(Path('out')):
         assert run() == 2

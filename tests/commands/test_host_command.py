@@ -13,7 +13,7 @@ import cdb_video
 from cdb_video.commands import test as testing
 from cdb_video.commands import train as training
 from cdb_video.commands.host_command import run_host_command, say_failure
-from cdb_video_files.shipped import find_config
+from cdb_video_files.configs.shipped import find_config
 from tests.support.runs import BASE, merged
 
 pytest.importorskip('mmaction')

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from cdb_video.cross_fit.configs import check_config, fold_config, trained_length
-from cdb_video_files.shipped import find_config
+from cdb_video_files.configs.shipped import find_config
 
 pytest.importorskip('mmaction')
 

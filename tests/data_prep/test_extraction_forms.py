@@ -11,7 +11,7 @@ import pytest
 from prep.extract.plan import Shard
 from prep.frames import folder
 
-from cdb_video_files.folder_lock import lock_folder
+from cdb_video_files.commands.folder_lock import lock_folder
 from cdb_video_files.packs import PackReader
 from tests.support.clips import tree, write_clip
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cdb_video_files.class_lists import read_class_names
-from cdb_video_files.folder_lock import lock_folder
+from cdb_video_files.commands.folder_lock import lock_folder
 from cdb_video_files.lists import read_video_list
 from tests.support.image_files import cifar_files, picture, write_idx_folder, write_tar
 

@@ -12,8 +12,8 @@ import extract_frames
 import make_egtea_mini
 import pytest
 
-from cdb_video_files.folder_lock import lock_folder
-from cdb_video_files.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.commands.folder_lock import lock_folder
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 from tests.support.clips import write_clip
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX signals and locks')

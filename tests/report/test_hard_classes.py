@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cdb_video.difficulty.signed import signed_difficulty, signed_interval
+from cdb_video.difficulty.diagnosis.signed import signed_difficulty, signed_interval
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.class_report.text import markdown_table
 from cdb_video.report.insight.hard_classes import finding_on, sentence_on, signs_of

@@ -33,7 +33,7 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
 
 from cdb_video.hosts.mmengine.safe_checkpoint import allowed_globals
-from cdb_video_files.shipped import PACKAGE, SCOPE, find_config
+from cdb_video_files.configs.shipped import PACKAGE, SCOPE, find_config
 
 _CHECKPOINT = 'mmengine.runner.checkpoint'
 

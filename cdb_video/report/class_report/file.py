@@ -81,7 +81,7 @@ class Analysis:
         rank_correlation: Of training clips and accuracy; None = not known.
         notes: What the report lacks.
         restlessness: How much the classes change from validation to validation, see
-            `cdb_video.difficulty.restlessness`; None = not known.
+            `cdb_video.difficulty.diagnosis.restlessness`; None = not known.
     """
 
     intervals: Mapping[str, tuple[float, float]]

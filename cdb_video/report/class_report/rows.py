@@ -67,7 +67,8 @@ class DetailedRow(ClassRow):
         peak_difficulty: The highest difficulty over the training.
         peak_epoch: The epoch of its first time.
         confused_with: The classes that clips of this one are most often taken for, up to two.
-        signed_difficulty: What the class loses less what it takes, at most 1, see `cdb_video.difficulty.signed`.
+        signed_difficulty: What the class loses less what it takes, at most 1, see
+            `cdb_video.difficulty.diagnosis.signed`.
         signed_low: Lower end of its 95 % interval.
         signed_high: Its upper end.
         finding: What makes a class hard whose difficulty is above the mean: 'under-predicted', 'takes from others',

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdb_video.class_names import counted
+from cdb_video.difficulty.diagnosis.signed import signed_difficulty, signed_interval
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.difficulty.signed import signed_difficulty, signed_interval
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.insight.statistics import IntMatrix, ratio
 

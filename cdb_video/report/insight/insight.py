@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import SHOT_GROUPS
-from cdb_video.difficulty.restlessness import Restlessness
+from cdb_video.difficulty.diagnosis.restlessness import Restlessness
 from cdb_video.report.class_report.metrics import METRIC_LABELS, share_key
 from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows

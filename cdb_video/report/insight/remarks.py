@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cdb_video.class_names import counted
+from cdb_video.difficulty.diagnosis.restlessness import Restlessness
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.difficulty.restlessness import Restlessness
 from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 
 from cdb_video.class_names import counted
+from cdb_video.difficulty.diagnosis.restlessness import FEWEST_CLIPS, Restlessness, restlessness
 from cdb_video.difficulty.records import Record
-from cdb_video.difficulty.restlessness import FEWEST_CLIPS, Restlessness, restlessness
 
 
 def restlessness_of(records: Sequence[Record]) -> Restlessness | None:

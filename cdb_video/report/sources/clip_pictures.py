@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cdb_video_files.images.pictures import by_number, is_picture
 from cdb_video_files.packs import PACK_SUFFIX, PackError, PackReader
-from cdb_video_files.pictures import by_number, is_picture
 from cdb_video_files.video.containers import video_path
 from cdb_video_files.video.errors import first_line
 

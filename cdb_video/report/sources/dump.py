@@ -1,7 +1,7 @@
 """A prediction dump, ``mim test ... --dump predictions.pkl``: who was tested, what was predicted, how surely.
 
 A dump is a pickle: a list with one dict a clip, of tensors and text. It is read by
-:mod:`cdb_video_files.unpickle`, which executes nothing that is inside.
+:mod:`cdb_video_files.pickles.unpickle`, which executes nothing that is inside.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 from cdb_video_files.clip_names import parse_clip_name
+from cdb_video_files.pickles.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.records import AnnotationError
-from cdb_video_files.unpickle import TORCH_BEGINNING, load
 
 _PATH_KEYS = ('frame_dir', 'filename')
 # Scores are float32 at best, and some heads average them over views in half precision.

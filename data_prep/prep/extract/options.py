@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 from prep.extract.plan import Shard
 from prep.frames.manifest import H264, JPEG, MPEG4, Options
 from prep.workers.pool import STALL_SECONDS

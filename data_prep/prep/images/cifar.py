@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdb_video_files.cifar_archives import read_cifar
+from cdb_video_files.images.cifar_archives import read_cifar
 from prep.images.source import Source, part_of_pixels
 
 

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cdb_video_files.class_lists import is_class_name
+from cdb_video_files.images.pictures import by_number, is_picture
 from cdb_video_files.lists import is_listed_name
-from cdb_video_files.pictures import by_number, is_picture
 from prep.command import first_few
 from prep.frames.data_root import SYSTEM_FILES
 from prep.images.source import ImagesError, Part, Source

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from cdb_video_files.class_lists import write_class_names
-from cdb_video_files.folder_lock import lock_folder
+from cdb_video_files.commands.folder_lock import lock_folder
 from cdb_video_files.lists import VideoEntry, write_video_list
 from prep.command import first_few
 from prep.folders import digest

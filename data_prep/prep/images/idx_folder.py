@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cdb_video_files.idx import read_idx
+from cdb_video_files.images.idx import read_idx
 from prep.images.source import ImagesError, Part, Source, part_of_pixels
 
 FASHION = (

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.config import utils as config_utils
 
 from cdb_video.hosts.mmengine import mends
-from cdb_video_files.shipped import find_config
+from cdb_video_files.configs.shipped import find_config
 
 PLAIN = '_base_ = {base!r}\n'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cdb_video_files.pictures import by_number, is_picture
+from cdb_video_files.images.pictures import by_number, is_picture
 
 
 def test_a_picture_is_told_by_its_ending_in_any_case():

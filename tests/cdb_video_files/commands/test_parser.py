@@ -5,7 +5,7 @@ import ast
 
 import pytest
 
-from cdb_video_files.command_line import CommandParser
+from cdb_video_files.commands.parser import CommandParser
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from cdb_video_files.cifar_archives import CifarError, read_cifar
+from cdb_video_files.images.cifar_archives import CifarError, read_cifar
 from tests.support.image_files import cifar_batch, cifar_files, python2_pickle, write_tar
 
 

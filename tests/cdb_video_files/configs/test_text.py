@@ -5,7 +5,7 @@ import math
 import pytest
 from mmengine.config import Config
 
-from cdb_video_files.config_text import read_config_text
+from cdb_video_files.configs.text import read_config_text
 
 VALUES = {
     'model': {'type': 'A', 'parts': [{'size': (1,), 'names': []}, {'of': {'a-b': 1, 'c': None}}], 'empty': {}},

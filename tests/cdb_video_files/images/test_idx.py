@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from cdb_video_files.idx import IdxError, read_idx
+from cdb_video_files.images.idx import IdxError, read_idx
 from tests.support.image_files import idx_bytes
 
 IMAGES = np.arange(2 * 3 * 4).reshape(2, 3, 4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from cdb_video.difficulty.restlessness import LIMIT, Restlessness, counting_noise, restlessness
+from cdb_video.difficulty.diagnosis.restlessness import LIMIT, Restlessness, counting_noise, restlessness
 
 
 def reference(clips, correct, difficulty, follows):

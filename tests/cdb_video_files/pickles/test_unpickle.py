@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video_files import unpickle
+from cdb_video_files.pickles import unpickle
 from tests.report.dumps import mutated
 from tests.support.image_files import python2_pickle
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cdb_video_files.atomic import write_atomically
-from cdb_video_files.shipped import base_nodes, config_bases, find_config, shipped
+from cdb_video_files.configs.shipped import base_nodes, config_bases, find_config, shipped
 
 BASES = Path('_base_', 'cdb_video')
 """Where the bases go, beside the copy."""

@@ -26,7 +26,7 @@ def shipped(name: str) -> Path:
     Raises:
         FileNotFoundError: If it is neither in the package nor beside it.
     """
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     places = [root / PACKAGE / '.mim' / name, root / name]
     for place in places:
         if place.exists():

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from cdb_video_files.pickle_lengths import end_of_pickle
+from cdb_video_files.pickles.lengths import end_of_pickle
 
 # torch's old format: three pickles that say what it is, one with the object, one with the keys, then the raw numbers.
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from cdb_video.difficulty.signed import signed_difficulty, signed_interval
+from cdb_video.difficulty.diagnosis.signed import signed_difficulty, signed_interval
 
 CLOSE = {'rtol': 0, 'atol': 2e-12}
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cdb_video_files.folder_lock import LockedError, lock_folder
+from cdb_video_files.commands.folder_lock import LockedError, lock_folder
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='needs POSIX locks')
 

@@ -3,7 +3,7 @@
     cifar-10-batches-py/   batches.meta  data_batch_1 ... data_batch_5  test_batch
     cifar-100-python/      meta  train  test
 
-Nothing is unpacked to the disk, and nothing that a pickle asks for is executed: see `cdb_video_files.unpickle`.
+Nothing is unpacked to the disk, and nothing that a pickle asks for is executed: see `cdb_video_files.pickles.unpickle`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video_files.class_lists import check_class_names
-from cdb_video_files.unpickle import load
+from cdb_video_files.pickles.unpickle import load
 
 SIDE = 32
 _LARGEST = 1 << 28

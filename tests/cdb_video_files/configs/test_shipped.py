@@ -2,8 +2,8 @@
 
 import pytest
 
-from cdb_video_files import shipped as module
-from cdb_video_files.shipped import base_nodes, config_bases, config_names, config_summary, find_config, shipped
+from cdb_video_files.configs import shipped as module
+from cdb_video_files.configs.shipped import base_nodes, config_bases, config_names, config_summary, find_config, shipped
 
 
 @pytest.fixture
