@@ -11,7 +11,7 @@ def installation(tmp_path, monkeypatch):
     """A folder in the place of site-packages, with a package that has nothing yet."""
     (tmp_path / 'cdb_video').mkdir()
     (tmp_path / 'cdb_video_files').mkdir()
-    monkeypatch.setattr(module, '__file__', str(tmp_path / 'cdb_video_files' / 'shipped.py'))
+    monkeypatch.setattr(module, '__file__', str(tmp_path / 'cdb_video_files' / 'configs' / 'shipped.py'))
     return tmp_path
 
 
