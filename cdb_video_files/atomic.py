@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes, *, synced: bool = True) -> Path
         OSError: If writing fails, with the path, which a full disk does not say; a file that was there is then
             unchanged, and nothing is left of the temporary one.
     """
-    temporary = path.with_name(f'{path.name}.tmp')
+    temporary = temporary_name(path)
     try:
         with temporary.open('wb') as file:
             file.write(content)
@@ -31,3 +31,8 @@ def write_atomically(path: Path, content: bytes, *, synced: bool = True) -> Path
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def temporary_name(path: Path) -> Path:
+    """The file that `write_atomically` writes before it is renamed; a kill leaves it there."""
+    return path.with_name(f'{path.name}.tmp')

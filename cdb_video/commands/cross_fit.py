@@ -76,9 +76,8 @@ def _cross_fit(args: argparse.Namespace) -> int:
     check_machine(devices, args.processes)
     job = Job.of(config, args.config, folder, Division(args.folds, args.group, args.seed, args.processes))
     with lock_folder(folder) as lock:
-        found = job.begin()
-        if found is not None:
-            _say(found)
+        for remark in job.begin():
+            _say(remark)
         run_all(job.steps(_say), Machine(devices, args.processes, args.parallel, (lock,)))
         scored = job.collect()
         result = pool(scored, job.plan.num_folds)

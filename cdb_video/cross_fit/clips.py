@@ -33,7 +33,8 @@ class ListedClips:
     Attributes:
         path: The list.
         lines: N lines as they stand in the list, without their ends.
-        names: N names: paths as they stand in the list, each once.
+        names: N names: paths as they stand in the list, each once; with `with_offset` the offset behind it.
+        listed: N paths as they stand in the list, which several segments of one video share.
         labels: (N,) int64.
         class_names: C names; None = the dataset has none.
         paths: N files or folders, as the dataset has them; None = it names none.
@@ -43,6 +44,7 @@ class ListedClips:
     path: Path
     lines: tuple[str, ...]
     names: tuple[str, ...]
+    listed: tuple[str, ...]
     labels: IntVector
     class_names: tuple[str, ...] | None
     paths: tuple[str, ...] | None
@@ -88,6 +90,7 @@ def read_training_clips(config: Any) -> ListedClips:
                 'score it: keep one line a clip'
             )
         seen.add(place)
+    listed = listed_paths(dataset, lines)
     infos = [dataset.get_data_info(place) for place in range(len(dataset))]
     order = sorted(range(len(names)), key=names.__getitem__)
     paths = [sample_path(infos[place]) for place in order]
@@ -95,6 +98,7 @@ def read_training_clips(config: Any) -> ListedClips:
         path,
         tuple(lines[place] for place in order),
         tuple(names[place] for place in order),
+        tuple(listed[place] for place in order),
         dataset_labels(dataset)[order],
         dataset_class_names(dataset),
         None if None in paths else tuple(map(str, paths)),
@@ -134,7 +138,22 @@ def build_dataset(config: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def clip_names(dataset: Any, lines: Sequence[str]) -> tuple[str, ...]:
-    """The names of all clips of a dataset.
+    """The names of all clips of a dataset, each of its own: of several segments of one video each is a clip.
+
+    Args:
+        dataset: Of N clips.
+        lines: N lines of its list.
+    """
+    names = []
+    for place, path in enumerate(listed_paths(dataset, lines)):
+        info = dataset.get_data_info(place)
+        has_offset = 'offset' in info and sample_path(info) is not None
+        names.append(f'{path} {info["offset"]}' if has_offset else path)
+    return tuple(names)
+
+
+def listed_paths(dataset: Any, lines: Sequence[str]) -> tuple[str, ...]:
+    """The paths of all clips of a dataset as they stand in its list.
 
     Args:
         dataset: Of N clips.
@@ -143,16 +162,14 @@ def clip_names(dataset: Any, lines: Sequence[str]) -> tuple[str, ...]:
     prefixes = [prefix for prefix in dict(getattr(dataset, 'data_prefix', None) or {}).values() if prefix]
     names = []
     for place, line in enumerate(lines):
-        info = dataset.get_data_info(place)
-        path = sample_path(info)
+        path = sample_path(dataset.get_data_info(place))
         if path is None:
             names.append(line.strip().rpartition(' ')[0].strip() or line.strip())
             continue
         name = str(path)
         for prefix in prefixes:
             name = listed_name(name, str(prefix))
-        # Of several segments of one video each is a clip of its own.
-        names.append(f'{name} {info["offset"]}' if 'offset' in info else name)
+        names.append(name)
     return tuple(names)
 
 

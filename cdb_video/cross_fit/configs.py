@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import DATA_SAMPLERS, init_default_scope
 
 from cdb_video.cross_fit.clips import listed_settings
-from cdb_video.hosts.mmaction.pipelines import kind_of, single_view
+from cdb_video.cross_fit.fold_hooks import custom_hooks, default_hooks
+from cdb_video.cross_fit.scoring import average_views, scoring_loader
+from cdb_video.hosts.mmaction.pipelines import kind_of
+from cdb_video.samplers.class_sampler import ClassSampler
 
 BALANCED_LOSS = "dict(type='CDBLoss', tau=0, logit_adjustment=1.0)"
-_OWNERS = ('ClassDifficultyHook', 'DifficultyReplayHook')
 _SECOND_STAGE = 'SecondStageHook'
-_SEEDED = 'SampleSeedHook'
-_SAMPLERS = ('ClassSampler', 'CDBSampler')
-_STOCK_SAVER, _OUR_SAVER = 'CheckpointHook', 'EnduringCheckpointHook'
-# Where the part that is scored differs from the part that is trained on: a clip that cannot be read is an error there.
-_OF_TRAINING = ('pipeline', 'on_error', 'max_damaged')
-_OF_SCORING = ('sampler', 'batch_sampler', 'drop_last', 'dataset')
+_BY_VALIDATION = 'ReduceOnPlateau'
+
+
+def plain_config(config: Config) -> Config:
+    """The same with names in the place of classes, as of a config that imports what it names (lazy imports).
+
+    Whoever copies a part of such a config gets classes, which no file of a config can hold.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(plain(one) for one in value)
+        return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else value
+
+    return Config(plain(config.to_dict()))
 
 
 def check_config(config: Config, name: str) -> None:
@@ -32,7 +46,7 @@ def check_config(config: Config, name: str) -> None:
 
     Raises:
         ValueError: If its loss has no logit adjustment, difficulty acts in it, or it goes on from a first stage, which
-            has seen the clips.
+            has seen the clips; or if its schedule goes by validation.
     """
     missing = [key for key in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper') if not config.get(key)]
     if missing:
@@ -58,6 +72,7 @@ def check_config(config: Config, name: str) -> None:
             f'{name} is a second stage ({_SECOND_STAGE}): its first stage has seen the clips that a fold is to score. '
             'Give a config that trains the whole model'
         )
+    _refuse_schedules(config, name)
 
 
 def fold_config(config: Config, train_list: str, scored_list: str, seed: int) -> Config:
@@ -76,21 +91,41 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
     settings = listed_settings(made)
     made.train_dataloader.dataset.ann_file = train_list
     sampler = made.train_dataloader.get('sampler')
-    if isinstance(sampler, dict) and kind_of(sampler) in _SAMPLERS:
+    if isinstance(sampler, dict) and _draws_classes(sampler, config.get('default_scope') or 'mmengine'):
         sampler['allow_empty'] = True  # a class of one clip is not in all parts
     for part in ('dataloader', 'cfg', 'evaluator'):
         made[f'val_{part}'] = None
-    made.test_dataloader = _scoring_loader(config, settings, scored_list)
+    made.test_dataloader = scoring_loader(config, settings, scored_list)
     made.test_cfg = copy.deepcopy(config.get('test_cfg')) or {}
     made.test_evaluator = {'type': 'ClassAccuracy'}
-    made.default_hooks = _default_hooks(config)
-    made.custom_hooks = _custom_hooks(config)
+    unit, length = trained_length(config)
+    made.default_hooks = default_hooks(config, unit == 'epoch', length)
+    made.custom_hooks = custom_hooks(config, unit == 'epoch')
     made.randomness = {**(config.get('randomness') or {}), 'seed': seed}
     made.resume = False
     for key in ('work_dir', 'experiment_name'):
         made.pop(key, None)
-    _average_views(made.model, config.get('default_scope') or 'mmengine')
+    average_views(made.model, config.get('default_scope') or 'mmengine')
     return made
+
+
+def remarks_on_schedules(config: Config) -> list[str]:
+    """What of a config acts otherwise in the training of a fold, in sentences.
+
+    Args:
+        config: As `check_config` allows it.
+    """
+    if not _by_epoch(config):
+        return []
+    by_iteration = [one for one in _schedulers(config) if not one.get('by_epoch', True)]
+    if not by_iteration:
+        return []
+    names = ', '.join(dict.fromkeys(map(kind_of, by_iteration)))
+    return [
+        f'{names} (by_epoch=False) counts iterations, of which the epochs of a fold have fewer, so a fold ends at an '
+        'earlier place of that schedule than a training on all clips: where that matters, count it in epochs '
+        '(convert_to_iter_based=True lets it act at every step all the same)'
+    ]
 
 
 def trained_length(config: Config) -> tuple[str, int]:
@@ -106,73 +141,36 @@ def trained_length(config: Config) -> tuple[str, int]:
     return unit, length
 
 
-def _scoring_loader(config: Config, settings: Mapping[str, Any], scored_list: str) -> dict[str, Any]:
-    """The loader of a fold's clips: the dataset of the training, read by the test pipeline, one view of each clip."""
-    loaders = (config.get(f'{role}_dataloader') for role in ('test', 'val'))
-    found: Any = next((loader for loader in loaders if loader), {})
-    evaluated = found.get('dataset') if isinstance(found, Mapping) else None
-    evaluated = evaluated if isinstance(evaluated, Mapping) else {}
-    dataset = {key: copy.deepcopy(value) for key, value in settings.items() if key not in _OF_TRAINING}
-    pipeline = evaluated.get('pipeline')
-    if pipeline is not None:
-        dataset['pipeline'] = single_view(pipeline, config.model)
-    elif 'pipeline' in settings:
-        raise ValueError(
-            'the config has neither test_dataloader nor val_dataloader with a pipeline, by which the clips of a fold '
-            'could be scored: add a test_dataloader'
-        )
-    if 'pipeline' in settings or 'test_mode' in evaluated:
-        dataset['test_mode'] = True
-    loader = {key: copy.deepcopy(value) for key, value in found.items() if key not in _OF_SCORING}
-    batch_size = config.train_dataloader.get('batch_size', 1)
-    return {
-        'batch_size': batch_size,
-        **loader,
-        'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-        'dataset': {**dataset, 'ann_file': scored_list},
-    }
-
-
-def _default_hooks(config: Config) -> dict[str, Any]:
-    """The hooks of the config, of which one saves what a killed training goes on with."""
-    hooks: dict[str, Any] = copy.deepcopy(dict(config.get('default_hooks') or {}))
-    saver = dict(hooks.get('checkpoint') or {'type': _STOCK_SAVER, 'interval': 1})
-    for key in ('save_best', 'rule', 'greater_keys', 'less_keys', 'out_dir', 'published_keys'):
-        saver.pop(key, None)
-    if kind_of(saver) in (_STOCK_SAVER, _OUR_SAVER):
-        saver |= {'type': _OUR_SAVER, 'max_keep_ckpts': 1}
-    hooks['checkpoint'] = saver | {'save_optimizer': True, 'save_param_scheduler': True, 'save_last': True}
-    return hooks
-
-
-def _custom_hooks(config: Config) -> list[Any]:
-    """The hooks of the config without those that own a difficulty; one that measures nothing hands on frequencies."""
-    kept = [copy.deepcopy(hook) for hook in config.get('custom_hooks') or () if kind_of(hook) not in _OWNERS]
-    kept.append({'type': _OWNERS[0], 'observe_only': True, 'report': False, 'live_report': False})
-    every = [*kept, *(hook for hook in (config.get('default_hooks') or {}).values() if hook)]
-    if _by_epoch(config) and not any(kind_of(hook) == _SEEDED for hook in every):
-        kept.append({'type': _SEEDED})  # so that a training that was killed goes on as it would have
-    return kept
-
-
 def _by_epoch(config: Config) -> bool:
     settings = config.train_cfg
     return bool(settings.get('by_epoch', kind_of(settings) != 'IterBasedTrainLoop' if 'type' in settings else True))
 
 
-def _average_views(model: Any, scope: str) -> None:
-    """Let the head give one probability a class for a clip; without that a head of MMAction2 gives one a view."""
-    head = model.get('cls_head')
-    if isinstance(head, dict) and ('average_clips' in head or _is_of_host(head.get('type'), scope)):
-        head['average_clips'] = 'prob'
-
-
-def _is_of_host(kind: Any, scope: str) -> bool:
+def _draws_classes(sampler: Mapping[str, Any], scope: str) -> bool:
+    """Whether it is a `ClassSampler`, or of a class derived from it that takes `allow_empty`."""
+    kind = sampler.get('type')
     if isinstance(kind, str):
         init_default_scope(scope)
-        with MODELS.switch_scope_and_registry(scope) as registry:
+        with DATA_SAMPLERS.switch_scope_and_registry(scope) as registry:
             kind = registry.get(kind)
-    return any(ancestor.__name__ == 'BaseHead' for ancestor in getattr(kind, '__mro__', ()))
+    if not (isinstance(kind, type) and issubclass(kind, ClassSampler)):
+        return False
+    taken = inspect.signature(kind).parameters.values()
+    return any(one.name == 'allow_empty' or one.kind is one.VAR_KEYWORD for one in taken)
+
+
+def _schedulers(config: Config) -> Iterator[Mapping[str, Any]]:
+    """Every scheduler; where there are several optimizers each may have its own."""
+    yield from _typed(config.get('param_scheduler'))
+
+
+def _refuse_schedules(config: Config, name: str) -> None:
+    kind = next((kind for one in _schedulers(config) if (kind := kind_of(one)).startswith(_BY_VALIDATION)), None)
+    if kind is not None:
+        raise ValueError(
+            f'{name}: {kind} acts by what a validation gives, and the folds are trained without one, so it would never '
+            'act: give another param_scheduler, such as CosineAnnealingLR'
+        )
 
 
 def _refuse_difficulty(part: Mapping[str, Any], name: str) -> None:

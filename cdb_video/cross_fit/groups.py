@@ -16,11 +16,12 @@ _SHOWN = 5
 _LINE = '<clip> <group>'
 
 
-def clip_groups(names: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
+def clip_groups(names: Sequence[str], paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
     """The group of every clip.
 
     Args:
-        names: N names of clips, as their list has them.
+        names: N names of clips.
+        paths: N paths as they stand in the list, each the beginning of its name; segments of one video share one.
         by: 'session' or 'subject', which EGTEA's clip names say; or a file with a line for each clip, see
             `read_group_file`. A file of one of the two names needs a './' before it.
         listed_in: The list, for messages.
@@ -32,13 +33,14 @@ def clip_groups(names: Sequence[str], by: str, listed_in: Path) -> tuple[str, ..
         ValueError: If a clip has no group.
         FileNotFoundError: If there is no such file.
     """
-    return _by_name(names, by, listed_in) if by in BY_NAME else _by_file(names, Path(by), listed_in)
+    return _by_name(paths, by, listed_in) if by in BY_NAME else _by_file(names, paths, Path(by), listed_in)
 
 
 def read_group_file(path: Path) -> dict[str, str]:
     """Read a file of lines ``<clip> <group>``: the group is the last word, what stands before it the clip.
 
-    A clip is named as in the list, or by the last part of its path, with the ending of a video or without. Clips that
+    A clip is named as in the list, or by the last part of its path, with the ending of a video or without. Of segments
+    of one video, which a list with offsets has, each is named by its path and offset, or all by the path. Clips that
     are in no list do no harm: one file serves for all lists of a data set.
 
     Returns:
@@ -57,43 +59,44 @@ def _parse(line: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _by_name(names: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
+def _by_name(paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
     groups = []
-    for name in names:
+    for path in paths:
         try:
-            groups.append(str(getattr(parse_clip_name(clip_name(name)), by)))
+            groups.append(str(getattr(parse_clip_name(clip_name(path)), by)))
         except AnnotationError:
             raise ValueError(
-                f'--group {by}: the clip {name!r} of {listed_in} does not say its {by}; names such as '
+                f'--group {by}: the clip {path!r} of {listed_in} does not say its {by}; names such as '
                 f'P04-R06-GreekSalad-682170-683940-F016368-F016419 do. Name a file of lines {_LINE!r} instead: '
                 '--group groups.txt'
             ) from None
     return tuple(groups)
 
 
-def _by_file(names: Sequence[str], path: Path, listed_in: Path) -> tuple[str, ...]:
-    if not path.is_file():
+def _by_file(names: Sequence[str], paths: Sequence[str], file: Path, listed_in: Path) -> tuple[str, ...]:
+    if not file.is_file():
         raise FileNotFoundError(
-            f"--group {path}: there is no such file; give 'session' or 'subject', which EGTEA's clip names say, or a "
+            f"--group {file}: there is no such file; give 'session' or 'subject', which EGTEA's clip names say, or a "
             f'file of lines {_LINE!r}'
         )
-    stated = read_group_file(path)
-    number_of = Counter(map(clip_name, names))
-    groups = [_stated_group(name, stated, number_of) for name in names]
+    stated = read_group_file(file)
+    number_of = Counter(map(clip_name, set(paths)))
+    groups = [_stated_group(name, path, stated, number_of) for name, path in zip(names, paths, strict=True)]
     missing = [name for name, group in zip(names, groups, strict=True) if group is None]
     if missing:
         shown = ', '.join(map(repr, missing[:_SHOWN])) + (', ...' if len(missing) > _SHOWN else '')
         raise ValueError(
-            f'--group {path} has no line for {counted(len(missing), "clip")} of {listed_in}: {shown}. Add a line '
+            f'--group {file} has no line for {counted(len(missing), "clip")} of {listed_in}: {shown}. Add a line '
             f'{_LINE!r} for each, with the clip as in the list'
         )
     return tuple(group for group in groups if group is not None)
 
 
-def _stated_group(name: str, stated: dict[str, str], number_of: Counter[str]) -> str | None:
-    """The group of a clip; its short name serves where no other clip of the list has it."""
-    short = clip_name(name)
-    last = name.replace('\\', '/').rstrip('/').rpartition('/')[2]
-    stem = name.removesuffix(last) + short
-    keys = [name, stem, *((last, short) if number_of[short] == 1 else ())]
+def _stated_group(name: str, path: str, stated: dict[str, str], number_of: Counter[str]) -> str | None:
+    """The group of a clip; the last part of its path serves where no other video of the list has it."""
+    short = clip_name(path)
+    last = path.replace('\\', '/').rstrip('/').rpartition('/')[2]
+    forms = [path, path.removesuffix(last) + short, *((last, short) if number_of[short] == 1 else ())]
+    offset = name.removeprefix(path)
+    keys = [*(form + offset for form in forms), *forms]
     return next((stated[key] for key in keys if key in stated), None)

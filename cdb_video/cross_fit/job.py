@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.runner import CheckpointLoader
 
 from cdb_video.cross_fit.clips import (
     ListedClips,
@@ -20,18 +19,25 @@ from cdb_video.cross_fit.clips import (
     list_lines,
     read_training_clips,
 )
-from cdb_video.cross_fit.configs import check_config, fold_config, trained_length
+from cdb_video.cross_fit.configs import (
+    check_config,
+    fold_config,
+    plain_config,
+    remarks_on_schedules,
+    trained_length,
+)
 from cdb_video.cross_fit.folder import FoldFiles
 from cdb_video.cross_fit.groups import clip_groups
 from cdb_video.cross_fit.plan import PLAN_NAME, Plan, make_plan, read_plan, training_settings, write_plan
 from cdb_video.cross_fit.results import Scored, check_dump, check_nothing_seen
 from cdb_video.cross_fit.runs import Runner, Step
+from cdb_video.cross_fit.weights import check_weights, read_checkpoint
 from cdb_video.launch import newest_checkpoint
 from cdb_video.launch_config import import_plugin
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.fingerprints import digest_of
-from cdb_video_files.atomic import write_atomically
+from cdb_video_files.atomic import temporary_name, write_atomically
 from cdb_video_files.video.errors import ClipError
 
 _ANEW = 'name another folder by --work-dir, or remove this one'
@@ -75,7 +81,7 @@ class Job:
         """Check a config, read its list and divide the clips; nothing is written.
 
         Args:
-            config: Of a training.
+            config: Of a training; unchanged.
             name: How the user calls it.
             folder: Where all files will go.
             division: How the clips are divided.
@@ -84,10 +90,11 @@ class Job:
             ValueError: If the config cannot be cross-fitted, or the clips not be divided so.
             FileNotFoundError: If a file is missing.
         """
+        config = plain_config(config)
         import_plugin(config)
         check_config(config, name)
         clips = read_training_clips(config)
-        groups = None if division.group is None else clip_groups(clips.names, division.group, clips.path)
+        groups = None if division.group is None else clip_groups(clips.names, clips.listed, division.group, clips.path)
         # The lists and the seed are compared as such.
         settings = training_settings(fold_config(config, 'train', 'scored', 0))
         plan = make_plan(
@@ -106,18 +113,20 @@ class Job:
         """The files of every fold."""
         return [FoldFiles(self.folder, number + 1) for number in range(self.plan.num_folds)]
 
-    def begin(self) -> str | None:
+    def begin(self) -> list[str]:
         """Write plan, lists and configs, and see that the trainings and scorings can begin or go on.
 
         Returns:
-            A sentence on what was found in the folder; None = nothing was.
+            Sentences on what was found in the folder, and on what the user must know of the trainings.
 
         Raises:
-            ValueError: If the folder holds another cross-fit, or a part of the list cannot be read or scored.
+            ValueError: If the folder holds another cross-fit, the trainings would start from weights that have seen the
+                clips, or a part of the list cannot be read or scored.
         """
         found = self._check_folder()
+        remarks = [*([] if found is None else [found]), *remarks_on_schedules(self.config)]
+        remarks += check_weights(self.config, self.clips)
         write_plan(self.plan, self.folder)
-        self._check_start()
         for number, files in enumerate(self.files):
             parts = {files.train_list: self._places(number, scored=False), files.scored_list: self._places(number)}
             for path, places in parts.items():
@@ -130,7 +139,7 @@ class Job:
                 check_part(self.clips, places, dataset)
                 if loader == 'test' and number == 0:
                     _check_first(dataset)
-        return found
+        return remarks
 
     def steps(self, say: Callable[[str], None]) -> list[Callable[[Runner], None]]:
         """For every fold what trains its model and scores its clips; see `run_all`.
@@ -177,7 +186,8 @@ class Job:
     def _check_folder(self) -> str | None:
         path = self.folder / PLAN_NAME
         if not path.exists():
-            others = [one.name for one in self.folder.iterdir() if one.name not in ('.lock',)]
+            ours = ('.lock', temporary_name(path).name)  # the second where the first plan was being written
+            others = [one.name for one in self.folder.iterdir() if one.name not in ours]
             if others:
                 raise ValueError(f'{self.folder} holds other files ({others[0]}, ...) and no {PLAN_NAME}: {_ANEW}')
             return None
@@ -191,19 +201,6 @@ class Job:
                 'command that began it'
             )
         return f'{self.folder} held a cross-fit that had trained nothing yet; it begins anew'
-
-    def _check_start(self) -> None:
-        """See that the trainings do not start from a model that has seen the clips."""
-        start = self.config.get('load_from')
-        if not isinstance(start, str) or not Path(start).is_file():
-            return
-        seen = _lists_of(start).get('train')
-        whole = build_dataset(self.config, self.config.train_dataloader['dataset'])
-        if seen is not None and seen == ClipList.of(whole):
-            raise ValueError(
-                f'load_from={start!r} was trained on this very list, so every model would have seen the clips that it '
-                'is to score: start from weights of other data, or from none (load_from=None)'
-            )
 
     def _do(self, number: int, listed: ClipList, say: Callable[[str], None], runner: Runner) -> None:
         files = self.files[number]
@@ -238,7 +235,7 @@ class Job:
 
     def _check_trained_on(self, checkpoint: str, listed: ClipList, files: FoldFiles) -> None:
         """See that a model was trained on the list of its fold, by what its checkpoint says."""
-        if _lists_of(checkpoint).get('train') != listed:
+        if _entry_of(checkpoint).lists.get('train') != listed:
             raise ValueError(
                 f'{checkpoint} was not trained on {files.train_list}: the folder holds files of another cross-fit; '
                 f'{_ANEW}'
@@ -246,17 +243,7 @@ class Job:
 
 
 def _entry_of(checkpoint: str) -> CheckpointEntry:
-    try:
-        content: Any = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
-    except Exception as error:  # of a zip file, of pickle or of torch, as the damage has it
-        raise ValueError(
-            f'{checkpoint} cannot be read ({type(error).__name__}: {error}): remove it, and give the same command again'
-        ) from error
-    return CheckpointEntry.of(content if isinstance(content, dict) else {})
-
-
-def _lists_of(checkpoint: str) -> dict[str, ClipList]:
-    return _entry_of(checkpoint).lists
+    return CheckpointEntry.of(read_checkpoint(checkpoint))
 
 
 def _check_first(dataset: Any) -> None:

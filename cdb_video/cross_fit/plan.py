@@ -19,12 +19,15 @@ from cdb_video.class_names import counted
 from cdb_video.cross_fit.clips import ListedClips
 from cdb_video.cross_fit.folds import divide_by_clips, divide_by_groups
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.run.fingerprints import digest_of
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import TEXT, WHOLE, Check, first_fault
 from cdb_video_files.json_values import plain
 
 PLAN_NAME = 'cross_fit.json'
 PLAN_VERSION = 1
+# Of these the first plans say nothing.
+_LATER = ('strategy', 'runner_type', 'compile', 'efficient_conv_bn_eval')
 # What a config says of a training; the rest is how it is shown, or of other runs.
 _TRAINING = (
     'model',
@@ -45,6 +48,7 @@ _TRAINING = (
     'find_unused_parameters',
     'sync_bn',
     'cfg',
+    *_LATER,
 )
 # How fast a loader is, and what a run shows, changes nothing in what comes out.
 _NO_MATTER = {'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor'}
@@ -67,6 +71,7 @@ class Plan:
         group: By what the clips are grouped: 'session', 'subject' or the name of a file; None = by nothing.
         seed: Of the division and of the trainings.
         processes: Of each training.
+        lines: Hash of the lines of the list, whatever they say of a clip; None = an earlier version wrote the plan.
     """
 
     settings: Mapping[str, str]
@@ -78,6 +83,7 @@ class Plan:
     group: str | None
     seed: int
     processes: int
+    lines: str | None = None
 
     def differences(self, other: Plan) -> list[str]:
         """What another plan does otherwise, in words; empty = nothing."""
@@ -86,11 +92,14 @@ class Plan:
             for option, name in _OPTIONS.items()
             if getattr(self, name) != getattr(other, name)
         ]
-        names = {**other.settings, **self.settings}
+        early = None in (self.lines, other.lines)
+        names = [name for name in {**other.settings, **self.settings} if not (early and name in _LATER)]
         settings = [name for name in names if self.settings.get(name) != other.settings.get(name)]
         found += [f'{", ".join(settings)} of the config'] if settings else []
         if self.clips != other.clips or not np.array_equal(self.labels, other.labels):
             found.append(f'the training list ({counted(len(other.clips), "clip")} there, {len(self.clips)} now)')
+        elif not early and self.lines != other.lines:
+            found.append('the training list, in what its lines say beside clip and label, as numbers of frames')
         elif self.groups != other.groups:
             found.append('the groups of the clips')
         elif not found and not np.array_equal(self.folds, other.folds):
@@ -112,6 +121,7 @@ class Plan:
             'group': self.group,
             'seed': self.seed,
             'processes': self.processes,
+            **({} if self.lines is None else {'lines': self.lines}),
             'settings': dict(self.settings),
         }
         # One clip a line, so that two divisions can be compared by eye.
@@ -148,7 +158,9 @@ def make_plan(
         folds = divide_by_clips(clips.labels, num_folds, seed)
     else:
         folds = divide_by_groups(clips.labels, groups, num_folds, seed)
-    return Plan(settings, clips.names, clips.labels, groups, folds, num_folds, group, seed, processes)
+    # How many blanks there are between words does not matter.
+    lines = digest_of(*(' '.join(line.split()) for line in clips.lines))
+    return Plan(settings, clips.names, clips.labels, groups, folds, num_folds, group, seed, processes, lines)
 
 
 def training_settings(config: Any) -> dict[str, str]:
@@ -196,6 +208,7 @@ def read_plan(path: Path) -> Plan:
         group=document['group'],
         seed=document['seed'],
         processes=document['processes'],
+        lines=document.get('lines'),
     )
 
 
@@ -217,7 +230,7 @@ _CLIP = {'clip': TEXT, 'label': WHOLE, 'fold': WHOLE}
 def _fault(document: Any) -> str | None:
     if not isinstance(document, dict):
         return 'it is no dict'
-    fault = first_fault(document, _DOCUMENT)
+    fault = first_fault(document, _DOCUMENT) or first_fault(document, {'lines': TEXT}, required=False)
     for place, clip in enumerate(document['clips'] if fault is None else ()):
         fault = first_fault(clip, _CLIP) or first_fault(clip, {'group': TEXT}, required=False)
         if fault is None and not 1 <= clip['fold'] <= document['folds']:

@@ -83,6 +83,7 @@ def test_separators_of_lines_within_a_name_divide_nothing():
 def test_segments_of_one_folder_of_frames_are_clips_of_their_own():
     clips = read_training_clips(config_of('RawframeDataset', ['a 0 24 0', 'a 24 24 1', 'b 0 9 0'], with_offset=True))
     assert clips.names == ('a 0', 'a 24', 'b 0')
+    assert clips.listed == ('a', 'a', 'b')
     assert clips.labels.tolist() == [0, 1, 0]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -46,7 +47,7 @@ def list_of(path):
 
 def test_the_parts_are_written_as_lists_of_the_same_form_and_the_configs_name_them():
     job = job_of(3)
-    assert job.begin() is None
+    assert job.begin() == []
     for files in job.files:
         trained, scored = (set(path.read_text().splitlines()) for path in (files.train_list, files.scored_list))
         assert trained | scored == set(Path('train.txt').read_text().splitlines())
@@ -55,29 +56,91 @@ def test_the_parts_are_written_as_lists_of_the_same_form_and_the_configs_name_th
         assert config.train_dataloader.dataset.ann_file == str(files.train_list.absolute())
         assert config.test_dataloader.dataset.ann_file == str(files.scored_list.absolute())
         assert len(build_dataset(config, config.test_dataloader.dataset)) == len(scored) == 4
-    assert job_of(3).begin() == 'going on with out'
+    assert job_of(3).begin() == ['going on with out']
 
 
-@pytest.mark.parametrize('is_same', [True, False])
-def test_weights_of_a_run_on_the_same_clips_are_refused(is_same):
-    Path('other.txt').write_text(Path('train.txt').read_text().replace('clip11 2\n', ''))
-    seen = list_of('train.txt' if is_same else 'other.txt')
-    weights = save_checkpoint(Path('weights.pth'), lists={'train': seen})
-    job = job_of(load_from=weights)
-    if not is_same:
-        job.begin()
-        return
-    with pytest.raises(ValueError, match=r"load_from='weights\.pth' was trained on this very list.*load_from=None"):
-        job.begin()
+LAZY = """
+from mmengine.dataset import DefaultSampler
+from mmengine.runner import EpochBasedTrainLoop
+from torch.optim import SGD
+
+from cdb_video.losses.cdb import CDBLoss
+from tests.support.toys import ListedToys, ToyModel
+
+default_scope = 'mmengine'
+model = dict(type=ToyModel, loss_cls=dict(type=CDBLoss, tau=0, logit_adjustment=1.0))
+train_dataloader = dict(
+    batch_size=4, dataset=dict(type=ListedToys, ann_file='train.txt', pipeline=[]), sampler=dict(type=DefaultSampler))
+test_dataloader = dict(batch_size=4, dataset=dict(type=ListedToys, pipeline=[], test_mode=True))
+train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=3)
+optim_wrapper = dict(optimizer=dict(type=SGD, lr=0.3))
+"""
 
 
-def test_weights_that_say_nothing_of_their_clips_are_taken():
-    torch.save({'state_dict': {}}, 'weights.pth')
-    for number, weights in enumerate(('weights.pth', 'https://somewhere/weights.pth')):
-        out = Path(f'out_{number}')
-        out.mkdir()
-        Job.of(Config({**CONFIG, 'load_from': weights}), 'toy.py', out, Division(2, None, 0, 1)).begin()
-        assert (out / 'cross_fit.json').is_file()
+@pytest.mark.parametrize('options', [{}, {'train_dataloader.batch_size': 2}])
+def test_a_config_that_imports_its_classes_becomes_one_that_names_them(options):
+    Path('lazy.py').write_text(LAZY)
+    config = Config.fromfile('lazy.py')
+    config.merge_from_dict(options)
+    job = Job.of(config, 'lazy.py', Path('out'), Division(2, None, 0, 1))
+    job.begin()
+    made = Config.fromfile(job.files[0].config, lazy_import=False)
+    assert made.model.type == 'tests.support.toys.ToyModel'
+    assert made.train_cfg.type.endswith('.EpochBasedTrainLoop')
+    for loader in (made.train_dataloader, made.test_dataloader):
+        assert len(build_dataset(made, loader.dataset)) == 6
+
+
+def test_what_a_kill_in_the_first_write_leaves_is_no_other_file():
+    Path('out/.lock').touch()
+    Path('out/cross_fit.json.tmp').write_text('{"versio')
+    Path('out/notes.tmp').touch()
+    with pytest.raises(ValueError, match=r'holds other files \(notes\.tmp'):
+        job_of().begin()
+    Path('out/notes.tmp').unlink()
+    assert job_of().begin() == []
+
+
+def test_a_list_that_says_other_lengths_of_its_clips_is_another():
+    Path('train.txt').write_text(Path('train.txt').read_text().replace('clip', 'clip 9 '))
+    with mock.patch.object(ListedToys, 'load_data_list', _without_lengths):
+        job_of().begin()
+        save_checkpoint(Path('out/fold_1/epoch_1.pth'), 1)
+        assert job_of().begin() == ['going on with out']
+        Path('train.txt').write_text(Path('train.txt').read_text().replace(' 9 ', ' 8 '))
+        with pytest.raises(ValueError, match='differs in the training list, in what its lines say beside clip and lab'):
+            job_of().begin()
+
+
+def _without_lengths(self):
+    words = [line.split() for line in Path(self.ann_file).read_text().splitlines()]
+    return [
+        {'filename': f'toys/{number}', 'label': int(label), 'feature': np.zeros(2, np.float32)}
+        for _, _, number, label in words
+    ]
+
+
+def test_segments_of_a_recording_go_by_what_the_name_of_their_folder_says():
+    pytest.importorskip('mmaction')
+    names = [
+        f'P0{subject}-R01-Pizza-{time}-{time + 900}-F000001-F000020' for subject in (1, 2, 3) for time in (1000, 5000)
+    ]
+    Path('train.txt').write_text(''.join(f'{name} {offset} 9 {offset % 2}\n' for name in names for offset in (0, 9)))
+    dataset = {'type': 'RawframeDataset', 'ann_file': 'train.txt', 'pipeline': [], 'with_offset': True}
+    loaders = {f'{role}_dataloader': {'batch_size': 4, 'dataset': dataset} for role in ('train', 'test')}
+    config = Config({**CONFIG, **loaders, 'default_scope': 'mmaction'})
+    Path('groups.txt').write_text(''.join(f'{name} {name[:3]}\n' for name in names))
+    for by, group_of in (('session', 'P0{}-R01-Pizza'), ('groups.txt', 'P0{}')):
+        plan = Job.of(config, 'toy.py', Path('out'), Division(3, by, 0, 1)).plan
+        assert plan.clips == tuple(f'{name} {offset}' for name in names for offset in (0, 9))
+        assert plan.groups == tuple(group_of.format(subject) for subject in (1, 2, 3) for _ in range(4))
+
+
+def test_schedules_and_weights_are_remarked_on():
+    torch.save({'state_dict': {}, 'meta': {'cfg': 'a = 1'}}, 'weights.pth')
+    schedule = {'type': 'LinearLR', 'by_epoch': False}
+    said = job_of(param_scheduler=schedule, load_from='weights.pth').begin()
+    assert [line[:8] for line in said] == ['LinearLR', 'it could']
 
 
 def test_clips_that_could_not_be_scored_are_found_before_a_training():

@@ -15,9 +15,9 @@ NAMES = ('a é', 'b', 'c/d.mp4', 'e', 'f', 'g')
 GROUPS = ('x', 'y', 'x', 'z', 'z', 'y')
 
 
-def plan_of(groups=GROUPS, labels=(0, 0, 1, 1, 1, 0), **changes):
-    lines = tuple(f'{name} {label}' for name, label in zip(NAMES, labels, strict=True))
-    clips = ListedClips(Path('train.txt'), lines, NAMES, np.array(labels), None, None, None)
+def plan_of(groups=GROUPS, labels=(0, 0, 1, 1, 1, 0), frames=100, blank=' ', **changes):
+    lines = tuple(f'{name}{blank}{frames} {label}' for name, label in zip(NAMES, labels, strict=True))
+    clips = ListedClips(Path('train.txt'), lines, NAMES, NAMES, np.array(labels), None, None, None)
     options = {'num_folds': 2, 'group': 'session', 'groups': groups, 'seed': 3, 'processes': 1, **changes}
     return make_plan(clips, {'model': '00ff', 'train_cfg': '11aa'}, **options)
 
@@ -45,10 +45,28 @@ def test_a_plan_is_read_as_it_was_written(tmp_path, groups):
         ({'processes': 2}, '--processes (1 there, 2 now)'),
         ({'labels': (1, 0, 1, 1, 1, 0)}, 'the training list (6 clips there, 6 now)'),
         ({'groups': ('x', 'y', 'x', 'z', 'z', 'x')}, 'the groups of the clips'),
+        ({'frames': 30}, 'the training list, in what its lines say beside clip and label, as numbers of frames'),
     ],
 )
 def test_what_a_plan_does_otherwise_is_named(changes, words):
     assert plan_of(**changes).differences(plan_of())[0] == words
+
+
+def test_blanks_between_the_words_of_a_line_are_no_change():
+    assert plan_of(blank='\t  ').differences(plan_of()) == []
+
+
+def test_plans_of_before_are_read_on_without_what_they_do_not_say(tmp_path):
+    path = write_plan(plan_of(), tmp_path)
+    document = json.loads(path.read_text())
+    assert document.pop('lines')
+    path.write_text(json.dumps(document))
+    now = dataclasses.replace(plan_of(frames=30), settings={**plan_of().settings, 'strategy': '22'})
+    assert now.differences(read_plan(path)) == []
+    assert now.differences(plan_of()) != []
+    assert dataclasses.replace(now, settings={'model': '22'}).differences(read_plan(path)) == [
+        'model, train_cfg of the config'
+    ]
 
 
 def test_settings_that_are_changed_added_or_gone_are_named():
@@ -82,6 +100,11 @@ def test_settings_of_a_training_leave_out_what_changes_nothing_in_it():
         assert {name for name in found if changed[name] != found[name]} == {part}
 
 
+@pytest.mark.parametrize('name', ['strategy', 'runner_type', 'compile', 'efficient_conv_bn_eval'])
+def test_how_a_model_is_run_is_a_setting_of_its_training(name):
+    assert training_settings(Config({name: 'one'})) != training_settings(Config({name: 'other'}))
+
+
 @pytest.mark.parametrize(
     ('edit', 'message'),
     [
@@ -92,6 +115,7 @@ def test_settings_of_a_training_leave_out_what_changes_nothing_in_it():
         (lambda document: document['clips'][1].update(label=-1), r'clips\[1\]: label is -1'),
         (lambda document: document['clips'][1].update(group=7), r'clips\[1\]: group is 7'),
         (lambda document: document['settings'].update(model=1), 'settings is'),
+        (lambda document: document.update(lines=7), 'lines is 7'),
     ],
 )
 def test_a_file_that_was_edited_is_refused_with_the_remedy(tmp_path, edit, message):

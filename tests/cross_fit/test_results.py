@@ -28,7 +28,7 @@ SCORES = np.eye(3, dtype=np.float32)[[0, 1, 1, 1, 0, 2]]
 
 def clips_of(paths=tuple(f'root/{name}' for name in NAMES), key='frame_dir'):
     lines = tuple(f'{name} 8 {label}' for name, label in zip(NAMES, LABELS, strict=True))
-    return ListedClips(Path('train.txt'), lines, NAMES, LABELS, ('a', 'b', 'c'), paths, key)
+    return ListedClips(Path('train.txt'), lines, NAMES, NAMES, LABELS, ('a', 'b', 'c'), paths, key)
 
 
 def write_dump(path, places, named=True, labels=LABELS):
