@@ -30,8 +30,8 @@ HOSTS = ('mmaction', 'mmpretrain')
 MMCV_LIMITS = {'mmaction': ('mmaction2 1.2.0', (2, 2)), 'mmpretrain': ('mmpretrain 1.2.0', (2, 4))}
 TORCHVISION_MINUS_TORCH = 15  # 0.28 was made for torch 2.13, and so on from 0.15 for 2.0
 REMEDIES = {
-    'torchvision': '. It does not fit the torch that is installed, or is damaged: uninstall it and install the one that '
-    'was made for this torch, from where that came (TORCHVISION_SPEC for tools/setup_env.sh). For tests alone: with '
+    'torchvision': '. It does not fit the torch that is installed, or is damaged: put the one in its place that was '
+    'made for this torch, from where that came (TORCHVISION_SPEC for tools/setup_env.sh). For tests alone: with '
     'PYTHONPATH=tests/support/misfit_torchvision its Python part can be imported'
 }
 CUDA_PACKAGES = re.compile(r'(nvidia|cuda|triton|pytorch-triton)', re.IGNORECASE)
@@ -185,24 +185,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.cpu_torch:
         return int(not is_cpu_torch(json.loads(args.cpu_torch.read_text())))
-    if args.has or args.version:
-        version = installed_version(args.has or args.version)
-        if args.version and version:
-            print(version)
-        return int(version is None)
+    if args.has:
+        return int(installed_version(args.has) is None)
+    if args.version or args.torchvision:
+        answer = (
+            fitting_torchvision(installed_version('torch') or '')
+            if args.torchvision
+            else installed_version(args.version)
+        )
+        return _tell([] if answer is None else [answer]) or int(answer is None)
     if args.pins:
-        for name in args.pins:
-            if version := installed_version(name):
-                print(f'{name}=={version}')
-        return 0
+        found = {name: version for name in args.pins if (version := installed_version(name))}
+        return _tell([f'{name}=={version}' for name, version in found.items()])
     if args.one_opencv:
-        print('\n'.join(one_opencv(installed_version)))
-        return 0
-    if args.torchvision:
-        fitting = fitting_torchvision(installed_version('torch') or '')
-        if fitting:
-            print(fitting)
-        return int(fitting is None)
+        return _tell(one_opencv(installed_version))
     problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)], args.host)
     if args.imports and not problems:
         vision = ('torchvision',) if args.host == 'mmpretrain' else ()
@@ -210,6 +206,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for problem in problems:
         print(f'problem: {problem}', file=sys.stderr)
     return int(bool(problems))
+
+
+def _tell(lines: Sequence[str]) -> int:
+    """Print lines; 0, the exit status of an answer."""
+    for line in lines:
+        print(line)
+    return 0
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ STUB = Path(__file__).resolve().parents[2] / 'support/misfit_torchvision'
 
 
 def load_stub():
-    """The module that lets a torchvision which does not fit torch be imported, here and in what is started from here."""
+    """The module that lets an unfit torchvision be imported, here and in what is started from here."""
     spec = importlib.util.spec_from_file_location('misfit_torchvision', STUB / 'sitecustomize.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
