@@ -15,6 +15,7 @@ from cdb_video.data.labels import check_labels, dataset_class_names, dataset_lab
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.head_loss import LOSS_NAMES
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import is_main_process
 from cdb_video.run.parts import RunParts
@@ -155,6 +156,9 @@ def _blending_num_classes(model: nn.Module) -> dict[str, int]:
             number = getattr(part, 'num_classes', None)
             if isinstance(number, int):
                 stated[f'blending of {name} ({type(part).__name__})'] = number
+        number = getattr(module, 'num_classes', None)
+        if getattr(module, 'batch_augments', None) is not None and isinstance(number, int):
+            stated[f'batch_augments of {name} ({type(module).__name__})'] = number
     return stated
 
 
@@ -178,7 +182,7 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     """
     stated = _blending_num_classes(model) if role == 'val' else {}
     for name, module in model.named_modules():
-        has_loss = any(child == 'loss_cls' or takes_difficulty(part) for child, part in module.named_children())
+        has_loss = any(child in LOSS_NAMES or takes_difficulty(part) for child, part in module.named_children())
         number = getattr(module, 'num_classes', None)
         if (has_loss or takes_difficulty(module)) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number

@@ -1,4 +1,7 @@
-"""A prediction dump, ``mim test ... --dump predictions.pkl``: who was tested, what was predicted, how surely.
+"""A prediction dump: who was tested, what was predicted, how surely.
+
+mmaction2 writes one by ``mim test ... --dump predictions.pkl``, mmpretrain by ``mim test ... --out predictions.pkl
+--out-item pred``, and ``cdb-video test ... --dump predictions.pkl`` both.
 
 A dump is a pickle: a list with one dict a clip, of tensors and text. It is read by
 :mod:`cdb_video.report.sources.unpickle`, which executes nothing that is inside.
@@ -27,10 +30,11 @@ from cdb_video.report.sources.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.records import AnnotationError
 
-_PATH_KEYS = ('frame_dir', 'filename')
+_PATH_KEYS = ('frame_dir', 'filename', 'img_path')
 # Scores are float32 at best, and some heads average them over views in half precision.
 _SUM_TOLERANCE = 1e-2
 _MOST_CLASSES = 1 << 31
+_REMEDY = 'dump with cdb-video test --dump (mmaction2 1.2 or mmpretrain 1.2)'
 
 
 class DumpError(ValueError):
@@ -44,7 +48,7 @@ class Predictions:
     Attributes:
         labels: (N,) int64 in 0..C-1, the true classes.
         scores: (N, C) float, as the model gave them; never NaN.
-        paths: N folders of frames or video files as the dump names them; None where it names none.
+        paths: N folders of frames, video files or images as the dump names them; None where it names none.
         num_frames: N numbers of frames; None where the dump does not say.
     """
 
@@ -225,12 +229,12 @@ def _numbers(sample: Mapping[str, Any], key: str, where: str) -> NDArray[Any]:
     """A value of a clip as an array: of a tensor, a number, or a flat list of numbers."""
     if key not in sample:
         keys = ', '.join(sorted(name[:40] for name in sample if isinstance(name, str))[:20]) or 'no keys that are text'
-        raise DumpError(f'{where} has no {key}, only {keys}: dump with mim test --dump of mmaction2 1.2')
+        raise DumpError(f'{where} has no {key}, only {keys}: {_REMEDY}')
     value = sample[key]
     parts = value if isinstance(value, list | tuple) else [value]
     if isinstance(value, np.ndarray) or all(isinstance(part, int | float | np.number) for part in parts):
         return np.asarray(value)
-    raise DumpError(f'{where} has a {key} that is no array of numbers: dump with mim test --dump of mmaction2 1.2')
+    raise DumpError(f'{where} has a {key} that is no array of numbers: {_REMEDY}')
 
 
 def _paths(samples: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from cdb_video.class_names import counted
+from cdb_video.head_loss import head_losses
 from cdb_video.hosts.host import applied_mends, hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -117,7 +118,7 @@ def _trained_for(entry: CheckpointEntry) -> str:
 def _losses(parts: RunParts) -> list[Any]:
     """The losses that know of classes, else the ones that the model calls so."""
     ours = [part for part in parts.class_parts.values() if part is not parts.sampler]
-    return ours or [module for name, module in parts.model.named_modules() if name.endswith('loss_cls')]
+    return ours or list(head_losses(parts.model).values())
 
 
 def _length(parts: RunParts) -> str:

@@ -25,7 +25,8 @@ def declare_operators():
     if not _libraries and not _loads_its_compiled_part(torch):
         _libraries.append(torch.library.Library('torchvision', 'FRAGMENT'))
         for name in OPERATORS:
-            _libraries[0].define(f'{name}{SCHEMA}')
+            if not hasattr(torch.ops.torchvision, name):  # another copy of this module was there first
+                _libraries[0].define(f'{name}{SCHEMA}')
     return bool(_libraries)
 
 
