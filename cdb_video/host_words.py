@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from cdb_video.advice import Settings, as_code
+from cdb_video.advice import as_code
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class HostWords:
         """The name of the last layer in the model."""
         return f'{self.head}.{self.last_layer}'
 
-    def loss_line(self, loss: Settings) -> str:
+    def loss_line(self, loss: Mapping[str, Any]) -> str:
         """The line of a config that sets the loss of the head."""
         return f'model = dict({self.head}=dict({self.loss}={as_code(loss)}))'
 

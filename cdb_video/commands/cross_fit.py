@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.commands.host_command import say_failure
+from cdb_video.host_words import HostWords
 from cdb_video_files.shipped import SCOPE, find_config
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
 _INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
+_GROWING = {'type': 'CDBLoss', 'tau': None, 'law': 'accumulated', 'strength': 3, 'logit_adjustment': 1.0}
 _MOST_SEEDS = 2**32
 
 
@@ -58,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _cross_fit(args: argparse.Namespace) -> int:
+    from cdb_video.cross_fit.configs import words_of
     from cdb_video.cross_fit.job import Division, Job
     from cdb_video.cross_fit.results import pool, remarks_on, report_on, write_results
     from cdb_video.cross_fit.runs import Machine, check_machine, run_all, visible_devices
@@ -85,7 +88,7 @@ def _cross_fit(args: argparse.Namespace) -> int:
         insight = report_on(folder)
         reported = write_files('cross-fit', lambda: write_report(insight, folder))
     lines = [*_table(insight), *remarks_on(result, job.clips.class_names), *(f'wrote {file}' for file in written)]
-    return print_result('\n'.join(lines), reported) or _advise(written[-1])
+    return print_result('\n'.join(lines), reported) or _advise(written[-1], words_of(config))
 
 
 def _table(insight: Any) -> list[str]:
@@ -96,13 +99,12 @@ def _table(insight: Any) -> list[str]:
     return [format_summary(metrics), format_table(insight.rows)]
 
 
-def _advise(history: Path) -> int:
+def _advise(history: Path, words: HostWords) -> int:
     """Say how a run on all clips takes the difficulty."""
     print(
-        'hand it to a training on all clips, with weights that grow:\n'
+        f'hand it to a training on all {words.samples}, with weights that grow:\n'
         f"    custom_hooks = [dict(type='DifficultyReplayHook', history={str(history)!r})]\n"
-        "    model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=None, law='accumulated', strength=3, "
-        'logit_adjustment=1.0)))'
+        f'    {words.loss_line(_GROWING)}'
     )
     return 0
 

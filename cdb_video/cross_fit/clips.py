@@ -23,7 +23,7 @@ from cdb_video_files.atomic import write_atomically
 from cdb_video_files.records import AnnotationError, read_lines
 
 _WRAPPERS = ('dataset', 'datasets')
-PATH_KEYS = ('filename', 'frame_dir')
+PATH_KEYS = ('filename', 'frame_dir', 'img_path')
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class ListedClips:
         labels: (N,) int64.
         class_names: C names; None = the dataset has none.
         paths: N files or folders, as the dataset has them; None = it names none.
-        path_key: Under which key it has them: 'filename' or 'frame_dir'; None = under another one, or none.
+        path_key: Under which key it has them: 'filename', 'frame_dir' or 'img_path'; None = under another one, or none.
     """
 
     path: Path

@@ -10,9 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from cdb_video.cross_fit.clips import listed_settings
+from cdb_video.host_words import IMAGES, VIDEO, HostWords
+from cdb_video.hosts.host import host_named
 from cdb_video.hosts.mmaction.pipelines import kind_of, single_view
 
 BALANCED_LOSS = "dict(type='CDBLoss', tau=0, logit_adjustment=1.0)"
+_SHIPPED = {VIDEO: 'egtea/slowfast_balsoftmax.py', IMAGES: 'images/digits_lt/resnet20_balsoftmax.py'}
 _OWNERS = ('ClassDifficultyHook', 'DifficultyReplayHook')
 _SECOND_STAGE = 'SecondStageHook'
 _SEEDED = 'SampleSeedHook'
@@ -42,12 +45,13 @@ def check_config(config: Config, name: str) -> None:
     parts = list(_typed(config.model))
     losses = [part for part in parts if 'logit_adjustment' in part or kind_of(part) == 'CDBLoss']
     if not any(_number(loss.get('logit_adjustment')) for loss in losses):
+        words = words_of(config)
         named = ', '.join(sorted({kind_of(part) for part in parts if kind_of(part).endswith('Loss')}))
         raise ValueError(
             f'{name} has no balanced softmax (its loss: {named or "that of its head"}): without it the folds would be '
             'scored by models that leave rare classes out, and difficulty would say little more than frequency. Set '
-            f'model=dict(cls_head=dict(loss_cls={BALANCED_LOSS})), or give such a config, as '
-            'cdb_video::egtea/slowfast_balsoftmax.py'
+            f'model=dict({words.head}=dict({words.loss}={BALANCED_LOSS})), or give such a config, as '
+            f'cdb_video::{_SHIPPED[words]}'
         )
     sampler = config.train_dataloader.get('sampler')
     acting = [*losses, *([sampler] if isinstance(sampler, Mapping) and kind_of(sampler) == 'CDBSampler' else ())]
@@ -58,6 +62,12 @@ def check_config(config: Config, name: str) -> None:
             f'{name} is a second stage ({_SECOND_STAGE}): its first stage has seen the clips that a fold is to score. '
             'Give a config that trains the whole model'
         )
+
+
+def words_of(config: Config) -> HostWords:
+    """The words of the host that a config is of."""
+    host = host_named(config.get('default_scope'))
+    return VIDEO if host is None else host.words
 
 
 def fold_config(config: Config, train_list: str, scored_list: str, seed: int) -> Config:
