@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +50,9 @@ VIDEO = HostWords()
 """Of mmaction2, and where no host is known."""
 IMAGES = HostWords('image', 'head', 'loss', 'fc', 'Accuracy', 'PackInputs')
 """Of mmpretrain."""
+BY_SCOPE = {'mmaction': VIDEO, 'mmpretrain': IMAGES}
+"""By the name of the host in mmengine's registries, which configs have as `default_scope`."""
+_chosen: ContextVar[HostWords | None] = ContextVar('words', default=None)
 _sources: list[Callable[[], HostWords | None]] = []
 
 
@@ -58,5 +63,33 @@ def add_source(source: Callable[[], HostWords | None]) -> None:
 
 
 def words_now() -> HostWords:
-    """The words of the host whose run is at work in this process; `VIDEO` where there is none."""
+    """The words of who is spoken of: see `speaking`, or else of the host at work in this process, or else `VIDEO`."""
+    chosen = _chosen.get()
+    if chosen is not None:
+        return chosen
     return next((words for source in _sources if (words := source()) is not None), VIDEO)
+
+
+@contextmanager
+def speaking(words: HostWords | None) -> Iterator[None]:
+    """Speak in the words of a host, whichever is at work; None changes nothing."""
+    token = _chosen.set(words or _chosen.get())
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def worded(text: str) -> str:
+    """A text of ours with {sample} and {samples} in it, in the words of who is spoken of."""
+    return text.replace('{sample}', sample()).replace('{samples}', samples())
+
+
+def sample() -> str:
+    """What is classified, in the singular, in the words of who is spoken of."""
+    return words_now().sample
+
+
+def samples() -> str:
+    """The plural of `sample`."""
+    return words_now().samples

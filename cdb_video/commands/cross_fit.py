@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.commands.host_command import say_failure
-from cdb_video.host_words import HostWords
+from cdb_video.host_words import samples, speaking, words_now
 from cdb_video_files.shipped import SCOPE, find_config
 from cdb_video_files.stop_signal import sigterm_as_ctrl_c
 
@@ -61,16 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _cross_fit(args: argparse.Namespace) -> int:
     from cdb_video.cross_fit.configs import words_of
+    from cdb_video.launch_config import read_config
+
+    path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
+    config = read_config(path)
+    with speaking(words_of(config)):
+        return _cross_fit_config(args, path, config)
+
+
+def _cross_fit_config(args: argparse.Namespace, path: str, config: Any) -> int:
     from cdb_video.cross_fit.job import Division, Job
     from cdb_video.cross_fit.results import pool, remarks_on, report_on, write_results
     from cdb_video.cross_fit.runs import Machine, check_machine, run_all, visible_devices
-    from cdb_video.launch_config import read_config
     from cdb_video.report.pages.console import print_result, write_files
     from cdb_video.report.pages.files import write_report
     from cdb_video_files.folder_lock import lock_folder
 
-    path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
-    config = read_config(path)
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     folder: Path = args.work_dir or Path('work_dirs') / f'{Path(path).stem}_cross_fit'
@@ -88,7 +94,7 @@ def _cross_fit(args: argparse.Namespace) -> int:
         insight = report_on(folder)
         reported = write_files('cross-fit', lambda: write_report(insight, folder))
     lines = [*_table(insight), *remarks_on(result, job.clips.class_names), *(f'wrote {file}' for file in written)]
-    return print_result('\n'.join(lines), reported) or _advise(written[-1], words_of(config))
+    return print_result('\n'.join(lines), reported) or _advise(written[-1])
 
 
 def _table(insight: Any) -> list[str]:
@@ -99,12 +105,12 @@ def _table(insight: Any) -> list[str]:
     return [format_summary(metrics), format_table(insight.rows)]
 
 
-def _advise(history: Path, words: HostWords) -> int:
+def _advise(history: Path) -> int:
     """Say how a run on all clips takes the difficulty."""
     print(
-        f'hand it to a training on all {words.samples}, with weights that grow:\n'
+        f'hand it to a training on all {samples()}, with weights that grow:\n'
         f"    custom_hooks = [dict(type='DifficultyReplayHook', history={str(history)!r})]\n"
-        f'    {words.loss_line(_GROWING)}'
+        f'    {words_now().loss_line(_GROWING)}'
     )
     return 0
 

@@ -132,6 +132,7 @@ class _Run:
 def _prepared(args: argparse.Namespace) -> _Run:
     """All that can be known to be wrong is looked for here, the cheapest first."""
     _check_arguments(args)
+    from cdb_video import load  # by way of the face, which says what to install
     from cdb_video.inference.inputs import PICTURES, VIDEOS, find_inputs
     from cdb_video.inference.work_dir import scope_of
     from cdb_video.launch_scope import IMAGES_SCOPE
@@ -140,8 +141,6 @@ def _prepared(args: argparse.Namespace) -> _Run:
     if kind is PICTURES and args.window is not None:
         raise ValueError(f'--window is of videos, and {args.work_dir} was trained on images: leave it out')
     inputs = find_inputs(args.inputs, args.root, kind)
-    from cdb_video import load  # by way of the face, which says what to install
-
     predictor = load(
         args.work_dir,
         args.checkpoint,

@@ -19,6 +19,7 @@ from cdb_video.class_names import counted
 from cdb_video.data.clip_table import listed_name
 from cdb_video.data.labels import dataset_class_names, dataset_labels, sample_path
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import sample, samples
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.records import AnnotationError, read_lines
 
@@ -74,8 +75,9 @@ def read_training_clips(config: Any) -> ListedClips:
     lines = list_lines(path)
     if len(lines) != len(dataset):
         raise ValueError(
-            f'{path} has {counted(len(lines), "line")}, and {settings["type"]} reads {counted(len(dataset), "clip")} '
-            'from it: cross-fit divides a list of one clip a line. Write such a list, and leave indices and filter_cfg '
+            f'{path} has {counted(len(lines), "line")}, and {settings["type"]} reads {counted(len(dataset), sample())} '
+            f'from it: cross-fit divides a list of one {sample()} a line. Write such a list, and leave indices and '
+            'filter_cfg '
             'out'
         )
     names = clip_names(dataset, lines)
@@ -84,8 +86,9 @@ def read_training_clips(config: Any) -> ListedClips:
         place = os.path.normpath(name)
         if place in seen:
             raise ValueError(
-                f'{path} has the clip {name!r} more than once, so one fold could be trained on it and another one '
-                'score it: keep one line a clip'
+                f'{path} has the {sample()} {name!r} more than once, so one fold could be trained on it and another '
+                'one '
+                f'score it: keep one line a {sample()}'
             )
         seen.add(place)
     infos = [dataset.get_data_info(place) for place in range(len(dataset))]
@@ -116,13 +119,15 @@ def listed_settings(config: Any) -> dict[str, Any]:
     if wrapped is not None:
         raise ValueError(
             f'the training set is {settings.get("type")}, which wraps others ({wrapped}=...), and cross-fit divides '
-            'one list: name the inner dataset itself, with its ann_file; where clips were repeated, train for more '
+            f'one list: name the inner dataset itself, with its ann_file; where {samples()} were repeated, train '
+            'for more '
             'epochs in place of it'
         )
     if not isinstance(settings.get('ann_file'), str) or not settings['ann_file']:
         raise ValueError(
-            f'the training set, {settings.get("type")}, has no ann_file: cross-fit divides the list of clips that a '
-            'dataset reads. Let yours read a text file of one clip a line that ann_file names'
+            f'the training set, {settings.get("type")}, has no ann_file: cross-fit divides the list of {samples()} '
+            'that a '
+            f'dataset reads. Let yours read a text file of one {sample()} a line that ann_file names'
         )
     return dict(settings)
 
@@ -169,7 +174,8 @@ def check_part(whole: ListedClips, places: Sequence[int], dataset: Any) -> None:
         fits = clip_names(dataset, lines) == names and np.array_equal(dataset_labels(dataset), whole.labels[places])
     if not fits:
         raise ValueError(
-            f'{dataset.ann_file}: the lines of some clips of {whole.path} give other clips than in the whole list: '
+            f'{dataset.ann_file}: the lines of some {samples()} of {whole.path} give other {samples()} than in the '
+            'whole list: '
             f'{type(dataset).__name__} takes something from other lines. Use a list in which each line stands alone'
         )
 
@@ -184,5 +190,6 @@ def list_lines(path: Path) -> list[str]:
         return [line for _, line in read_lines(path) if line.strip()]
     except AnnotationError as error:
         raise ValueError(
-            f'{path} is no text file ({error.rule}), and cross-fit divides a list of one clip a line: write such a list'
+            f'{path} is no text file ({error.rule}), and cross-fit divides a list of one {sample()} a line: write '
+            'such a list'
         ) from error

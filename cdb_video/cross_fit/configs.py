@@ -10,12 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from cdb_video.cross_fit.clips import listed_settings
-from cdb_video.host_words import IMAGES, VIDEO, HostWords
+from cdb_video.host_words import IMAGES, VIDEO, HostWords, samples
 from cdb_video.hosts.host import host_named
 from cdb_video.hosts.mmaction.pipelines import kind_of, single_view
 
 BALANCED_LOSS = "dict(type='CDBLoss', tau=0, logit_adjustment=1.0)"
-_SHIPPED = {VIDEO: 'egtea/slowfast_balsoftmax.py', IMAGES: 'images/digits_lt/resnet20_balsoftmax.py'}
+_SHIPPED = {VIDEO: 'egtea/slowfast_balsoftmax.py', IMAGES: 'images/digits_lt/resnet8_balsoftmax.py'}
 _OWNERS = ('ClassDifficultyHook', 'DifficultyReplayHook')
 _SECOND_STAGE = 'SecondStageHook'
 _SEEDED = 'SampleSeedHook'
@@ -59,7 +59,8 @@ def check_config(config: Config, name: str) -> None:
         _refuse_difficulty(part, name)
     if any(kind_of(hook) == _SECOND_STAGE for hook in config.get('custom_hooks') or ()):
         raise ValueError(
-            f'{name} is a second stage ({_SECOND_STAGE}): its first stage has seen the clips that a fold is to score. '
+            f'{name} is a second stage ({_SECOND_STAGE}): its first stage has seen the {samples()} that a fold is '
+            'to score. '
             'Give a config that trains the whole model'
         )
 
@@ -128,7 +129,8 @@ def _scoring_loader(config: Config, settings: Mapping[str, Any], scored_list: st
         dataset['pipeline'] = single_view(pipeline, config.model)
     elif 'pipeline' in settings:
         raise ValueError(
-            'the config has neither test_dataloader nor val_dataloader with a pipeline, by which the clips of a fold '
+            f'the config has neither test_dataloader nor val_dataloader with a pipeline, by which the {samples()} '
+            'of a fold '
             'could be scored: add a test_dataloader'
         )
     if 'pipeline' in settings or 'test_mode' in evaluated:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdb_video.class_names import counted
+from cdb_video.host_words import sample as sample_word
 from cdb_video.report.sources.dump import clip_name
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.records import AnnotationError, read_records
@@ -53,7 +54,7 @@ def read_group_file(path: Path) -> dict[str, str]:
 def _parse(line: str) -> tuple[str, str]:
     parts = line.strip().rsplit(maxsplit=1)
     if len(parts) != 2:
-        raise AnnotationError('one word, expected two', f'Write {_LINE}, a clip and its group')
+        raise AnnotationError('one word, expected two', f'Write {_LINE}, a {sample_word()} and its group')
     return parts[0], parts[1]
 
 
@@ -64,7 +65,7 @@ def _by_name(names: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
             groups.append(str(getattr(parse_clip_name(clip_name(name)), by)))
         except AnnotationError:
             raise ValueError(
-                f'--group {by}: the clip {name!r} of {listed_in} does not say its {by}; names such as '
+                f'--group {by}: the {sample_word()} {name!r} of {listed_in} does not say its {by}; names such as '
                 f'P04-R06-GreekSalad-682170-683940-F016368-F016419 do. Name a file of lines {_LINE!r} instead: '
                 '--group groups.txt'
             ) from None
@@ -74,7 +75,8 @@ def _by_name(names: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
 def _by_file(names: Sequence[str], path: Path, listed_in: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise FileNotFoundError(
-            f"--group {path}: there is no such file; give 'session' or 'subject', which EGTEA's clip names say, or a "
+            f"--group {path}: there is no such file; give 'session' or 'subject', which EGTEA's {sample_word()} names "
+            'say, or a '
             f'file of lines {_LINE!r}'
         )
     stated = read_group_file(path)
@@ -84,8 +86,8 @@ def _by_file(names: Sequence[str], path: Path, listed_in: Path) -> tuple[str, ..
     if missing:
         shown = ', '.join(map(repr, missing[:_SHOWN])) + (', ...' if len(missing) > _SHOWN else '')
         raise ValueError(
-            f'--group {path} has no line for {counted(len(missing), "clip")} of {listed_in}: {shown}. Add a line '
-            f'{_LINE!r} for each, with the clip as in the list'
+            f'--group {path} has no line for {counted(len(missing), sample_word())} of {listed_in}: {shown}. Add a '
+            f'line {_LINE!r} for each, with the {sample_word()} as in the list'
         )
     return tuple(group for group in groups if group is not None)
 

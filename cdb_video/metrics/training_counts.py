@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.head_loss import LOSS_NAMES, head_losses
-from cdb_video.host_words import words_now
+from cdb_video.host_words import sample, words_now
 from cdb_video.processes import all_reduce
 from cdb_video.torch_compat import leave_uncompiled
 
@@ -53,7 +53,8 @@ class TrainingCounts:
         if num_nan.any():
             raise ValueError(
                 f'the scores of {num_nan.sum()} of {num_clips.sum()} training {words_now().samples} hold NaN: training '
-                'has diverged; lower the learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+                f'has diverged; lower the learning rate, {sample()} gradients (optim_wrapper.clip_grad) or check '
+                'the loss'
             )
         return np.asarray(num_clips), np.asarray(num_correct)
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
+from cdb_video.host_words import sample as sample_word
 from cdb_video.report.sources.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.records import AnnotationError
@@ -161,14 +162,18 @@ def read_dump(path: Path) -> Predictions:
         )
         raise DumpError(f'{path}: {error}. {remedy}') from error
     if not isinstance(samples, list) or not samples or not all(isinstance(sample, Mapping) for sample in samples):
-        raise DumpError(f'{path}: not a list with one dict a clip, as mim test --dump writes it; name such a file')
-    labels = np.array([_label(sample, f'{path}: clip {index}') for index, sample in enumerate(samples)], np.int64)
+        raise DumpError(
+            f'{path}: not a list with one dict a {sample_word()}, as mim test --dump writes it; name such a file'
+        )
+    labels = np.array(
+        [_label(sample, f'{path}: {sample_word()} {index}') for index, sample in enumerate(samples)], np.int64
+    )
     scores = _scores(path, samples)
     outside = np.flatnonzero((labels < 0) | (labels >= scores.shape[1]))
     if outside.size:
         raise DumpError(
-            f'{path}: clip {outside[0]} has label {labels[outside[0]]}, but {scores.shape[1]} scores: labels must be '
-            f'0..{scores.shape[1] - 1}; test with a list that belongs to the model'
+            f'{path}: {sample_word()} {outside[0]} has label {labels[outside[0]]}, but {scores.shape[1]} scores: '
+            f'labels must be 0..{scores.shape[1] - 1}; test with a list that belongs to the model'
         )
     return Predictions(labels, scores, _paths(samples), _num_frames(samples))
 
@@ -176,7 +181,7 @@ def read_dump(path: Path) -> Predictions:
 def _other_kind(path: Path, content: bytes) -> str | None:
     """What a file is and what to do, if its first bytes say that it is no pickle of clips; None if they do not."""
     if not content:
-        return 'is empty: a dump has one dict a clip; write it anew with mim test --dump'
+        return f'is empty: a dump has one dict a {sample_word()}; write it anew with mim test --dump'
     if content.startswith((b'PK\x03\x04', TORCH_BEGINNING)):
         return (
             'is a checkpoint, or another file that torch.save wrote, and no dump: predict with it by mim test '
@@ -197,18 +202,20 @@ def _beginning_of_text(content: bytes) -> str | None:
 
 def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floating[Any]]:
     """The scores of all clips, (N, C)."""
-    rows = [_numbers(sample, 'pred_score', f'{path}: clip {i}') for i, sample in enumerate(samples)]
+    rows = [_numbers(sample, 'pred_score', f'{path}: {sample_word()} {i}') for i, sample in enumerate(samples)]
     for index, row in enumerate(rows):
         if row.ndim != 1 or row.dtype.kind not in 'fiu' or row.shape != rows[0].shape:
             raise DumpError(
-                f'{path}: clip {index} has a pred_score of shape {row.shape} and type {row.dtype}, clip 0 of shape '
-                f'{rows[0].shape}: one score a class is needed; test with average_clips="prob"'
+                f'{path}: {sample_word()} {index} has a pred_score of shape {row.shape} and type {row.dtype}, '
+                f'{sample_word()} 0 of shape {rows[0].shape}: one score a class is needed; test with '
+                'average_clips="prob"'
             )
     scores = np.stack(rows)
     missing = np.flatnonzero(~np.isfinite(scores.astype(np.float64)).all(axis=1))
     if missing.size:
         raise DumpError(
-            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is clip '
+            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is '
+            f'{sample_word()} '
             f'{missing[0]}: the model has diverged; test another checkpoint'
         )
     return scores
@@ -218,7 +225,9 @@ def _label(sample: Mapping[str, Any], where: str) -> int:
     """The one label of a clip."""
     label = _numbers(sample, 'gt_label', where)
     if label.size != 1 or label.dtype.kind not in 'iu':
-        raise DumpError(f'{where} has the labels {reprlib.repr(label.tolist())}: one whole number a clip is needed')
+        raise DumpError(
+            f'{where} has the labels {reprlib.repr(label.tolist())}: one whole number a {sample_word()} is needed'
+        )
     number = int(label.reshape(-1)[0])
     if not 0 <= number < _MOST_CLASSES:
         raise DumpError(f'{where} has label {number}: labels are 0..C-1; test with a list that belongs to the model')
