@@ -55,9 +55,7 @@ class ImagePipeline:
         Raises:
             ValueError: Always.
         """
-        raise ValueError(
-            f'{path}: windows (--window) are of videos, and this model was trained on images: leave it out'
-        )
+        raise ValueError(f'{path}: windows are of videos, and this model was trained on images: leave them out')
 
 
 def _check_file(path: str) -> None:
