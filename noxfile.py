@@ -49,7 +49,8 @@ def matrix(session: nox.Session, environment: str) -> None:
     results = Path(os.environ.get('MATRIX_RESULTS') or session.create_tmp())
     install(session, BY_NAME[environment])
     (results / 'versions.json').write_text(json.dumps(installed_versions(session)))
-    run_tests(session, BY_NAME[environment], '-m', 'not slow', f'--junitxml={results / "tests.xml"}', *session.posargs)
+    chosen = session.posargs or BY_NAME[environment].tests
+    run_tests(session, BY_NAME[environment], '-m', 'not slow', f'--junitxml={results / "tests.xml"}', *chosen)
 
 
 @nox.session(reuse_venv=True)
@@ -57,19 +58,21 @@ def matrix(session: nox.Session, environment: str) -> None:
 def hosts(session: nox.Session, environment: str) -> None:
     """Run what holds for everything that is registered, with forks and with the oldest and newest versions."""
     install(session, BY_NAME[environment])
-    run_tests(session, BY_NAME[environment], *(session.posargs or CONTRACT_TESTS))
+    run_tests(session, BY_NAME[environment], *(session.posargs or BY_NAME[environment].tests or CONTRACT_TESTS))
 
 
 def install(session: nox.Session, environment: Environment) -> None:
-    """Install the plugin with all extras into the environment of a session, under its constraints."""
+    """Install the plugin with its extras into the environment of a session, under its constraints."""
     place = Path(session.virtualenv.location)
     if shutil.disk_usage(place).free < NEEDED_GB * 1e9:
         session.error(f'less than {NEEDED_GB} GB of disk are free')
     constraints = place / 'constraints.txt'
     constraints.write_text('\n'.join((*environment.constraints, BUILD_TOOLS)) + '\n')
     session.install('--quiet', BUILD_TOOLS, 'wheel')
-    everything = f'{REPOSITORY}[mmaction,dev]'
+    everything = f'{REPOSITORY}[{environment.extras}]'
     session.install('--quiet', '--no-build-isolation', '--constraint', str(constraints), '--editable', everything)
+    if environment.beside:
+        session.install('--quiet', '--no-deps', *environment.beside)
     if environment.swap:
         out, into = environment.swap
         replace(session, [out, into.split('==')[0]], [into])
@@ -95,5 +98,6 @@ def installed_versions(session: nox.Session) -> dict[str, str]:
 def run_tests(session: nox.Session, environment: Environment, *arguments: str) -> None:
     """Run pytest without the tests that cannot apply there."""
     left_out = [f'--deselect={name}' for name in environment.left_out]
-    settings = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': None}
+    path = str(REPOSITORY / environment.python_path) if environment.python_path else None
+    settings = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': path}
     session.run('python', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *left_out, *arguments, env=settings)

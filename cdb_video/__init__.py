@@ -67,6 +67,8 @@ def _register() -> None:
     from mmengine.fileio import register_backend
 
     from cdb_video.data.labels import add_reader
+    from cdb_video.host_words import add_source
+    from cdb_video.hosts.mmengine import HOST as mmengine
     from cdb_video.hosts.mmengine.console import shorten_consoles
     from cdb_video.hosts.mmengine.log import join_log
     from cdb_video.hosts.mmengine.registries import name_the_nearest, register
@@ -83,6 +85,7 @@ def _register() -> None:
         register(name, registry, partial(_find, name))
     for host in hosts():
         add_reader(host)
+    add_source(mmengine.words_now)
     name_the_nearest()
     check_before_training(_check_owned)
 

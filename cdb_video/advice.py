@@ -69,7 +69,11 @@ def notes() -> str:
     return '\n'.join(_WRAP.fill(f'- {item}') for item in items)
 
 
-def remedy() -> str:
-    """What to set in the place of something that is advised against, for messages."""
+def remedy(loss: str = 'loss_cls') -> str:
+    """What to set in the place of something that is advised against, for messages.
+
+    Args:
+        loss: What the head of the host calls its loss.
+    """
     sampler = 'no CDBSampler' if SAMPLER is None else f'sampler={as_code(SAMPLER)}'
-    return f'loss_cls={as_code(LOSS)} with {as_code(HOOK)} and {sampler}'
+    return f'{loss}={as_code(LOSS)} with {as_code(HOOK)} and {sampler}'

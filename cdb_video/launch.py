@@ -1,6 +1,7 @@
-"""MMAction2's train and test commands for `cdb-video` and tools/: the same options, on GPUs and, with gloo, on CPUs.
+"""The train and test commands of the hosts for `cdb-video` and tools/: their options, on GPUs and, with gloo, on CPUs.
 
-``mim train`` and ``mim test`` run MMAction2's own commands. With ``--launcher pytorch`` these end in
+The scope of a config says whose commands these are: MMAction2's, or mmpretrain's for images. ``mim train`` and ``mim
+test`` run the hosts' own commands. With ``--launcher pytorch`` these end in
 ``torch.cuda.set_device`` on a machine without GPU, and they take ``--resume`` at its word where there is
 nothing to resume. Here the host's command line and merging of options are used as they are, and what it
 lacks is done before the Runner is built.
@@ -20,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from mmengine import dump
 from mmengine.config import Config
 from mmengine.dist import init_dist, is_distributed, is_main_process
 from mmengine.logging import print_log
@@ -38,28 +40,34 @@ from cdb_video.launch_config import (
     parse_arguments,
     read_config,
 )
+from cdb_video.launch_scope import IMAGES_SCOPE, VIDEO_SCOPE, finish_image_config, named_scope
 from cdb_video.processes import check_all_see, from_main, together
 from cdb_video_files.checkpoint_files import check_checkpoint_file
 from cdb_video_files.noted_paths import lies_in, namesake_in
 
+_HOSTS = {VIDEO_SCOPE: ('mmaction2', 'mmaction'), IMAGES_SCOPE: ('mmpretrain', 'images')}
+"""Scope and package of a host -> its distribution, and our extra that brings it."""
 _NAME_ONE = 'Name a checkpoint that is there'
 _MOST_NAMED = 5
 
 
 @leaves_note
 def train() -> None:
-    """Train the config of the command line, which is that of MMAction2's tools/train.py.
+    """Train the config of the command line, which is that of the tools/train.py of its host.
 
     ``--resume`` without a path goes on from the newest checkpoint of the work directory; where there is
     none yet, training starts, and the pretrained weights of `load_from` are kept: mmengine drops them.
     """
-    host = _host_tool('train')
-    args = parse_arguments(host)
+    scope = named_scope()
+    host = _host_tool('train', scope)
+    args = parse_arguments(host, 'train' if scope == IMAGES_SCOPE else None)
     # The work directory is known once all is merged.
     find_newest = args.resume == 'auto'
     if find_newest:
         args.resume = None
     config = merge_arguments(host, read_config(args.config), args)
+    if scope == IMAGES_SCOPE:
+        finish_image_config(config, args)
     check_lengths(config)
     check_work_dir(config.work_dir)
     import_plugin(config)
@@ -89,12 +97,15 @@ def resume_newest(config: Config) -> None:
 
 @leaves_note
 def test() -> None:
-    """Test the config and checkpoint of the command line, which is that of MMAction2's tools/test.py."""
-    host = _host_tool('test')
-    args = parse_arguments(host)
+    """Test the config and checkpoint of the command line, which is that of the tools/test.py of its host."""
+    scope = named_scope()
+    host = _host_tool('test', scope)
+    args = parse_arguments(host, 'test' if scope == IMAGES_SCOPE else None)
     config = merge_arguments(host, read_config(args.config), args)
     if args.cfg_options is not None:
         config.merge_from_dict(args.cfg_options)
+    if scope == IMAGES_SCOPE:
+        finish_image_config(config, args)
     config.work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     check_work_dir(config.work_dir)
     config.launcher = args.launcher
@@ -104,7 +115,9 @@ def test() -> None:
     _check_checkpoint(config.load_from, 'checkpoint')
     if is_distributed():
         _collect_dumps_without_a_folder(config)
-    _build(config).test()
+    results = _build(config).test()
+    if getattr(args, 'out_item', None) == 'metrics' and is_main_process():
+        dump(results, args.out)
 
 
 def _check_checkpoint(path: str | None, purpose: str, remedy: str = _NAME_ONE) -> None:
@@ -254,15 +267,16 @@ def _is_kept_elsewhere(path: Path) -> bool:
     return path.exists() and not (path.parent / 'last_checkpoint').is_file()
 
 
-def _host_tool(name: str) -> ModuleType:
-    """MMAction2's command `name`, as it lies in the installed package for mim."""
-    spec = importlib.util.find_spec('mmaction')
+def _host_tool(name: str, scope: str) -> ModuleType:
+    """The command `name` of the host with that scope, as it lies in the installed package for mim."""
+    host, extra = _HOSTS[scope]
+    spec = importlib.util.find_spec(scope)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError("mmaction2 is not installed: pip install 'cdb-video[mmaction]'")
+        raise ImportError(f"{host} is not installed: pip install 'cdb-video[{extra}]'")
     path = Path(next(iter(spec.submodule_search_locations)), '.mim', 'tools', f'{name}.py')
-    tool_spec = importlib.util.spec_from_file_location(f'mmaction_tool_{name}', path)
+    tool_spec = importlib.util.spec_from_file_location(f'{scope}_tool_{name}', path)
     if tool_spec is None or tool_spec.loader is None or not path.is_file():
-        raise ImportError(f'{path} is missing: install mmaction2 1.2.0 from a wheel, or with `mim install`')
+        raise ImportError(f'{path} is missing: install {host} 1.2.0 from a wheel, or with `mim install`')
     module = importlib.util.module_from_spec(tool_spec)
     tool_spec.loader.exec_module(module)
     return module

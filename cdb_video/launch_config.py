@@ -1,4 +1,4 @@
-"""The words of a command line of MMAction2 and the config that they name -> the config to run.
+"""The words of a command line of a host and the config that they name -> the config to run.
 
 What the host asserts of the words, or fails at while it reads the config, is said here with the word and the remedy.
 """
@@ -17,20 +17,25 @@ from typing import Any
 
 from mmengine.config import Config
 
+from cdb_video.launch_scope import CONFIG_ENDINGS, take_image_words
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.configs.shipped import PACKAGE, SCOPE, find_config
 
-_ENDINGS = ('.py', '.yml', '.yaml', '.json')
 _SEEDS = 2**32
 
 
-def parse_arguments(host: ModuleType) -> Namespace:
+def parse_arguments(host: ModuleType, image_command: str | None = None) -> Namespace:
     """What a command of the host makes of the words in `sys.argv`; the name of a shipped config becomes its path.
+
+    Args:
+        host: Its module.
+        image_command: 'train' or 'test' of mmpretrain, which lack some words; None = another host.
 
     Raises:
         ValueError: If a word of --cfg-options is no KEY=VALUE, or --seed cannot be one.
         FileNotFoundError: If no config of that name was shipped.
     """
+    own = Namespace() if image_command is None else take_image_words(image_command)
     try:
         with _nearest_option_said():
             args: Namespace = host.parse_args()
@@ -39,6 +44,8 @@ def parse_arguments(host: ModuleType) -> Namespace:
         raise ValueError(
             f'--cfg-options {" ".join(words)}: each word must be KEY=VALUE, as train_cfg.max_epochs=2 ({error})'
         ) from error
+    for name, value in vars(own).items():
+        setattr(args, name, value)
     seed = getattr(args, 'seed', None)
     if isinstance(seed, int) and not 0 <= seed < _SEEDS:
         raise ValueError(f'--seed {seed}: must be from 0 to {_SEEDS - 1}')
@@ -71,8 +78,8 @@ def read_config(name: str) -> Config:
             f'there is no config {name}: name a file, or a config that comes with cdb-video as '
             f'{SCOPE}egtea/slowfast_cdbs.py; `cdb-video config` lists them'
         )
-    if path.suffix not in _ENDINGS:
-        raise ValueError(f'{name} is no config: its name must end in {", ".join(_ENDINGS)}')
+    if path.suffix not in CONFIG_ENDINGS:
+        raise ValueError(f'{name} is no config: its name must end in {", ".join(CONFIG_ENDINGS)}')
     try:
         return Config.fromfile(str(path))
     except Exception as error:

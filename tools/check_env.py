@@ -25,7 +25,15 @@ OPENCV = (
     'opencv-python-headless',
     'opencv-contrib-python-headless',
 )
-IMPORTS = ('torch', 'cv2', 'mmengine', 'mmcv', 'pkg_resources', 'mmaction', 'mim')
+IMPORTS = ('torch', 'cv2', 'mmengine', 'mmcv', 'pkg_resources', 'mim')
+HOSTS = ('mmaction', 'mmpretrain')
+MMCV_LIMITS = {'mmaction': ('mmaction2 1.2.0', (2, 2)), 'mmpretrain': ('mmpretrain 1.2.0', (2, 4))}
+TORCHVISION_MINUS_TORCH = 15  # 0.28 was made for torch 2.13, and so on from 0.15 for 2.0
+REMEDIES = {
+    'torchvision': '. It does not fit the torch that is installed, or is damaged: put the one in its place that was '
+    'made for this torch, from where that came (TORCHVISION_SPEC for tools/setup_env.sh). For tests alone: with '
+    'PYTHONPATH=tests/support/misfit_torchvision its Python part can be imported'
+}
 CUDA_PACKAGES = re.compile(r'(nvidia|cuda|triton|pytorch-triton)', re.IGNORECASE)
 Versions = Callable[[str], str | None]
 
@@ -44,19 +52,21 @@ def release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.group().split('.')) if match else ()
 
 
-def find_problems(version_of: Versions, modules: Sequence[str] = ()) -> list[str]:
+def find_problems(version_of: Versions, modules: Sequence[str] = (), host: str = HOSTS[0]) -> list[str]:
     """List what does not fit, each with its remedy.
 
     Args:
         version_of: gives the version of a distribution, None where it is absent.
         modules: names of modules that can be imported, whatever distribution they come from.
+        host: the module of the host that the environment is for.
     """
     problems = []
+    refuser, limit = MMCV_LIMITS[host]
     for name in ('mmcv', 'mmcv-lite', 'onedl-mmcv'):
         version = version_of(name)
-        if version and release(version) >= (2, 2):
+        if version and release(version) >= limit:
             problems.append(
-                f'{name} {version} is installed, but mmaction2 1.2.0 refuses mmcv >= 2.2: '
+                f'{name} {version} is installed, but {refuser} refuses mmcv >= {".".join(map(str, limit))}: '
                 "pip install 'mmcv-lite==2.1.0' in its place, or use a fresh environment."
             )
     if version_of('mmcv') and version_of('mmcv-lite'):
@@ -126,8 +136,19 @@ def find_import_problems(names: Sequence[str]) -> list[str]:
         try:
             importlib.import_module(name)
         except Exception as error:  # whatever an installation does wrong, it is to be told
-            problems.append(f'{name} cannot be imported: {type(error).__name__}: {error}')
+            problems.append(f'{name} cannot be imported: {type(error).__name__}: {error}{REMEDIES.get(name, "")}')
     return problems
+
+
+def fitting_torchvision(torch: str) -> str | None:
+    """The torchvision that was released with a torch, such as 'torchvision==0.28.0' for '2.13.0+cpu'; None = not known.
+
+    As the table of torchvision's README has it: from 0.15.1 for torch 2.0.0 on, one minor version each.
+    """
+    major, minor, patch = (*release(torch), 0, 0, 0)[:3]
+    if major != 2:
+        return None
+    return f'torchvision==0.{minor + TORCHVISION_MINUS_TORCH}.{patch + (minor == 0)}'
 
 
 def is_cpu_torch(report: dict[str, Any]) -> bool:
@@ -154,33 +175,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one check; the exit status is 0 where the answer is yes."""
     parser = argparse.ArgumentParser(description='Check whether an environment fits cdb_video.')
     parser.add_argument('--imports', action='store_true', help='also import the host libraries')
+    parser.add_argument('--host', choices=HOSTS, default=HOSTS[0], help='the one that the environment is for')
     parser.add_argument('--has', metavar='NAME', help='only tell whether it is installed')
     parser.add_argument('--version', metavar='NAME', help='only print its version')
     parser.add_argument('--pins', metavar='NAME', nargs='+', help='print NAME==VERSION lines')
     parser.add_argument('--one-opencv', action='store_true', help='print what makes OpenCV one version')
+    parser.add_argument('--torchvision', action='store_true', help='print the one that fits the torch')
     parser.add_argument('--cpu-torch', metavar='FILE', type=Path, help='judge a report of pip')
     args = parser.parse_args(argv)
     if args.cpu_torch:
         return int(not is_cpu_torch(json.loads(args.cpu_torch.read_text())))
-    if args.has or args.version:
-        version = installed_version(args.has or args.version)
-        if args.version and version:
-            print(version)
-        return int(version is None)
+    if args.has:
+        return int(installed_version(args.has) is None)
+    if args.version or args.torchvision:
+        answer = (
+            fitting_torchvision(installed_version('torch') or '')
+            if args.torchvision
+            else installed_version(args.version)
+        )
+        return _tell([] if answer is None else [answer]) or int(answer is None)
     if args.pins:
-        for name in args.pins:
-            if version := installed_version(name):
-                print(f'{name}=={version}')
-        return 0
+        found = {name: version for name in args.pins if (version := installed_version(name))}
+        return _tell([f'{name}=={version}' for name, version in found.items()])
     if args.one_opencv:
-        print('\n'.join(one_opencv(installed_version)))
-        return 0
-    problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)])
+        return _tell(one_opencv(installed_version))
+    problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)], args.host)
     if args.imports and not problems:
-        problems = find_import_problems(IMPORTS)
+        vision = ('torchvision',) if args.host == 'mmpretrain' else ()
+        problems = find_import_problems([*IMPORTS, *vision, args.host])
     for problem in problems:
         print(f'problem: {problem}', file=sys.stderr)
     return int(bool(problems))
+
+
+def _tell(lines: Sequence[str]) -> int:
+    """Print lines; 0, the exit status of an answer."""
+    for line in lines:
+        print(line)
+    return 0
 
 
 if __name__ == '__main__':

@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Makes or reuses the virtual environment of the repository. Sourced by quickstart.sh and test.sh,
-# which call `setup_env EXTRAS`. An environment that this makes is held to the versions in requirements/, see
-# CONTRIBUTING.md, unless the caller sets NEWEST=true; one that was there before is not. Environment variables:
-#   VENV        where the environment is or will be (default: .venv in the repository)
-#   PYTHON      the Python 3.11 or 3.12 to make it with (default: the first one found)
-#   TORCH_SPEC  what to install as torch (default: torch==2.13.0, as a CPU build without a GPU);
-#               a version, the path or address of a wheel. A torch that is there already is kept.
+# Makes or reuses a virtual environment of the repository: .venv for video with mmaction2, or .venv-images for images
+# with mmpretrain and torchvision, where the extra `images` is asked for.
+#   tools/setup_env.sh [EXTRAS]    such as `images`, `images,dev` or `prep,report` (default: prep,report)
+# Sourced by quickstart.sh and test.sh, which call `setup_env EXTRAS`. An environment that this makes is held to the
+# versions in requirements/, see CONTRIBUTING.md, unless the caller sets NEWEST=true; one that was there before is not.
+# Environment variables:
+#   VENV              where the environment is or will be (default: .venv or .venv-images in the repository)
+#   PYTHON            the Python 3.11 or 3.12 to make it with (default: the first one found)
+#   TORCH_SPEC        what to install as torch (default: torch==2.13.0, as a CPU build without a GPU);
+#                     a version, the path or address of a wheel. A torch that is there already is kept.
+#   TORCHVISION_SPEC  the same for torchvision, with the extra `images` (default: the one made for this torch)
 set -euo pipefail
 
 REPOSITORY="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+VENV_IS_CHOSEN="${VENV:+true}" # by the user
 VENV="${VENV:-$REPOSITORY/.venv}"
+HOST='mmaction' # the module of the host, mmpretrain with the extra `images`
 DEFAULT_TORCH='torch==2.13.0'
 CPU_INDEX='https://download.pytorch.org/whl/cpu'
 CPU_SPACE_GB=4
@@ -130,6 +136,26 @@ install_torch() {
     fi
 }
 
+# The torchvision that was made for the torch that is there, without what it needs in turn: it names that torch alone,
+# and what else it needs comes with the rest. One that is there already is kept.
+install_torchvision() {
+    local spec="${TORCHVISION_SPEC:-}"
+    if check_env --has torchvision; then
+        say 'Keeping the torchvision that is installed'
+        return
+    fi
+    if [[ -z "$spec" ]]; then
+        spec="$(check_env --torchvision)" || die "no torchvision is known to fit torch" \
+            "$(check_env --version torch): set TORCHVISION_SPEC to a version, or to the path or address of a wheel."
+    fi
+    say "Installing torchvision: $spec"
+    if [[ -z "${TORCHVISION_SPEC:-}" ]] && ! has_gpu && pip_install --no-deps --index-url "$CPU_INDEX" "$spec"; then
+        return
+    fi
+    pip_install --no-deps "$spec" || die "$spec could not be installed; pip's message is above. Set" \
+        "TORCHVISION_SPEC to a version that fits torch $(check_env --version torch), or to the path of a wheel."
+}
+
 # What pip must keep to: the torch and the mmcv that are there, beside them the lock. An environment of the
 # user's own keeps all that the hosts may consist of.
 constraints() {
@@ -144,18 +170,28 @@ constraints() {
 
 # mmcv and mmcv-lite install the same module: where one is, the other must not come.
 install_rest() {
-    local extras="$1" stack='mmaction' upgrade=()
+    local extras="$1" stack="$HOST" upgrade=()
+    if [[ "$HOST" == mmpretrain ]]; then stack='images'; fi
     # What mend_opencv put in place of others, which come again now, would take part in one folder with them.
     if is_ours && check_env --has opencv-python-headless; then
         "$VENV/bin/python" -m pip uninstall --quiet --yes opencv-python-headless
     fi
-    if check_env --has mmcv; then stack='host'; fi
+    if check_env --has mmcv; then
+        stack='host'
+        if [[ "$HOST" == mmpretrain ]]; then
+            stack='images-host'
+            extras=",$extras,"
+            extras="${extras//,images,/,}" # which would bring mmcv-lite
+            extras="${extras#,}"
+        fi
+    fi
+    extras="${extras%,}"
     if "$NEWEST"; then upgrade=(--upgrade --upgrade-strategy eager); fi
     say "Installing cdb_video and what it needs ($stack,$extras); this takes some minutes"
     constraints >"$VENV/constraints.txt"
     pip_install --constraint "$VENV/constraints.txt" 'setuptools>=77,<81'
     pip_install --no-build-isolation --constraint "$VENV/constraints.txt" "${upgrade[@]}" \
-        --editable "${REPOSITORY}[$stack,$extras]" || die "installation failed; pip's message is above." \
+        --editable "${REPOSITORY}[$stack${extras:+,$extras}]" || die "installation failed; pip's message is above." \
         "It is safe to run this again."
 }
 
@@ -194,17 +230,25 @@ mend_opencv() {
 # The state that an installation depends on; when it changes, the installation is brought up to date.
 fingerprint() {
     cat -- "$REPOSITORY/pyproject.toml" "$REPOSITORY/tools/setup_env.sh" ${LOCK:+"$LOCK"} | cksum
-    printf '%s %s %s\n' "$REPOSITORY" "$1" "${TORCH_SPEC:-}"
+    printf '%s %s %s %s\n' "$REPOSITORY" "$1" "${TORCH_SPEC:-}" "${TORCHVISION_SPEC:-}"
+}
+
+# What is asked of the host, and the place of its environment: torchvision beside mmaction2 can do harm.
+choose_host() {
+    if [[ ",$1," != *,images,* ]]; then return; fi
+    HOST='mmpretrain'
+    if [[ -z "$VENV_IS_CHOSEN" ]]; then VENV="$REPOSITORY/.venv-images"; fi
 }
 
 setup_env() {
     local extras="$1" stamp
     cd -- "$REPOSITORY"
+    choose_host "$extras"
     make_venv
     find_lock
     stamp="$VENV/.set_up_${extras//,/_}"
     align_opencv
-    check_env || die "the environment $VENV does not fit; see above."
+    check_env --host "$HOST" || die "the environment $VENV does not fit; see above."
     if "$NEWEST"; then
         rm -f -- "$VENV"/.set_up_* # so that the next run without --newest brings the lock back
     elif [[ -e "$stamp" ]] && [[ "$(cat -- "$stamp")" == "$(fingerprint "$extras")" ]]; then
@@ -212,9 +256,17 @@ setup_env() {
     fi
     if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then check_space; fi
     install_torch
+    if [[ "$HOST" == mmpretrain ]]; then install_torchvision; fi
     install_rest "$extras"
     align_opencv
     mend_opencv
-    check_env --imports || die "the environment $VENV does not fit; see above."
+    check_env --imports --host "$HOST" || die "the environment $VENV does not fit; see above."
     if ! "$NEWEST"; then fingerprint "$extras" >"$stamp"; fi
 }
+
+# Run, not sourced.
+if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
+    if (($# > 1)) || [[ "${1:-}" == -* ]]; then die "usage: tools/setup_env.sh [EXTRAS], as in tools/setup_env.sh images"; fi
+    setup_env "${1:-prep,report}"
+    say "The environment is ready: . $VENV/bin/activate"
+fi

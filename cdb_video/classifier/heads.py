@@ -1,4 +1,4 @@
-"""Last layers that some methods need, and a head of MMAction2 with one of them in the place of its linear layer."""
+"""Last layers that some methods need, and a head of a host with one of them in the place of its linear layer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cdb_video.checks import check_positive
+from cdb_video.head_loss import loss_of
+from cdb_video.host_words import IMAGES, VIDEO, HostWords
 
 
 class NormalizedLinear(nn.Module):
@@ -61,7 +63,7 @@ class ScaledLinear(nn.Linear):
 
 
 def ClassifierHead(
-    head: str, classifier: str, scale: float | None = None, layer: str = 'fc_cls', **kwargs: Any
+    head: str, classifier: str, scale: float | None = None, layer: str | None = None, **kwargs: Any
 ) -> nn.Module:
     """A head with another last layer: the head itself is returned, so everything that it does stays.
 
@@ -70,10 +72,11 @@ def ClassifierHead(
         model = dict(cls_head=dict(type='ClassifierHead', head='SlowFastHead', classifier='normalized', ...))
 
     Args:
-        head: Type of the head, whose last layer is an ``nn.Linear``: SlowFastHead, I3DHead, TSNHead and others.
+        head: Type of the head, whose last layer is an ``nn.Linear``: SlowFastHead, I3DHead, TSNHead and others; of
+            images LinearClsHead.
         classifier: 'normalized' (`NormalizedLinear`, for LDAM) or 'scaled' (`ScaledLinear`, for LWS).
         scale: Of 'normalized', > 0. None = that of the head's loss, which must have one (LDAMLoss has 30).
-        layer: Name of the last layer in the head.
+        layer: Name of the last layer in the head; None = 'fc_cls' as in mmaction2, or 'fc' as in mmpretrain.
         **kwargs: The arguments of the head.
 
     Returns:
@@ -85,13 +88,14 @@ def ClassifierHead(
     from mmengine.registry import MODELS
 
     built: nn.Module = MODELS.build({'type': head, **kwargs})
+    layer = _words(built).last_layer if layer is None else layer
     linear = getattr(built, layer, None)
     if type(linear) is not nn.Linear:
         raise ValueError(
             f'{head} has no nn.Linear called {layer!r}, but {type(linear).__name__}: give the name of its last layer '
             'as layer'
         )
-    wanted = getattr(getattr(built, 'loss_cls', None), 'score_scale', None)
+    wanted = getattr(loss_of(built), 'score_scale', None)
     if classifier == 'normalized':
         if scale is not None and wanted is not None and scale != wanted:
             raise ValueError(f'scale={scale!r} of ClassifierHead and scale={wanted!r} of its loss: leave out the first')
@@ -108,10 +112,15 @@ def ClassifierHead(
     return built
 
 
+def _words(head: nn.Module) -> HostWords:
+    """The words of the host of a head, by what it calls its loss."""
+    return IMAGES if hasattr(head, 'loss_module') else VIDEO
+
+
 def check_classifier_of_loss(model: nn.Module) -> None:
     """Raise a ValueError if a loss needs a normalised classifier and its head has another one."""
     for name, head in model.named_modules():
-        loss = getattr(head, 'loss_cls', None)
+        loss = loss_of(head)
         scale = getattr(loss, 'score_scale', None)
         if scale is None:
             continue
@@ -120,5 +129,6 @@ def check_classifier_of_loss(model: nn.Module) -> None:
             raise ValueError(
                 f'{type(loss).__name__} needs scores that are {scale:g} times a cosine, and {name or "the model"} '
                 f'({type(head).__name__}) has {scales or "none"} such layer: set '
-                f"cls_head=dict(type='ClassifierHead', head='{type(head).__name__}', classifier='normalized')"
+                f"{_words(head).head}=dict(type='ClassifierHead', head='{type(head).__name__}', "
+                "classifier='normalized')"
             )

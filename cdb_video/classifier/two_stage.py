@@ -13,13 +13,15 @@ from mmengine.registry import MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from cdb_video.classifier.last_layer import last_layer
+
 FIRST_STAGE = (
     'Set load_from to a checkpoint of the first stage (our configs read the environment variable CDB_FIRST_STAGE). '
     'For configs/egtea/mini this makes one: cdb-video train cdb_video::egtea/mini/slowfast_ce.py --seed 0'
 )
 
 
-def FrozenFeatures(recognizer: str, trained: Sequence[str] = ('cls_head.fc_cls',), **kwargs: Any) -> nn.Module:
+def FrozenFeatures(recognizer: str, trained: Sequence[str] | None = None, **kwargs: Any) -> nn.Module:
     """A model of which only some parts are trained; the model itself is returned.
 
     The other parameters get no gradient, and the norm layers among them keep their statistics, in training too.
@@ -29,8 +31,8 @@ def FrozenFeatures(recognizer: str, trained: Sequence[str] = ('cls_head.fc_cls',
         model = dict(type='FrozenFeatures', recognizer='Recognizer3D')
 
     Args:
-        recognizer: Type of the model.
-        trained: Names of the modules or parameters that are trained.
+        recognizer: Type of the model: Recognizer3D or another one of mmaction2, ImageClassifier of mmpretrain.
+        trained: Names of the modules or parameters that are trained; None = the classifier, see `last_layer`.
         **kwargs: The arguments of the model.
 
     Returns:
@@ -40,8 +42,9 @@ def FrozenFeatures(recognizer: str, trained: Sequence[str] = ('cls_head.fc_cls',
         ValueError: If a name in `trained` is not in the model.
     """
     model: nn.Module = MODELS.build({'type': recognizer, **kwargs})
-    trained = (trained,) if isinstance(trained, str) else tuple(trained)
     names = [name for name, _ in model.named_parameters()]
+    trained = last_layer(names) if trained is None else trained
+    trained = (trained,) if isinstance(trained, str) else tuple(trained)
     for part in trained:
         if not any(is_within(name, part) for name in names):
             raise ValueError(

@@ -20,6 +20,7 @@ from cdb_video.classifier.validation import ValidationDump, missing_parts
 from cdb_video.data.labels import dataset_class_names, dataset_labels, describe
 from cdb_video.difficulty.counts import ClassCounts, accuracy_numbers
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import sample, samples
 from cdb_video.report.sources.dump import Predictions, read_dump
 
 # Another device or another precision moves probabilities by less, another checkpoint or other views by more.
@@ -107,12 +108,12 @@ def _check_set(before: Predictions, dataset: Any, num_classes: int, path: Path |
         )
     remedy = f'predict that set, or leave out --predictions, which lets it be run: {describe(dataset)}'
     if len(labels) != len(before.labels):
-        raise ValueError(f'{whose} has {len(before.labels)} clips, the validation set {len(labels)}: {remedy}')
+        raise ValueError(f'{whose} has {len(before.labels)} {samples()}, the validation set {len(labels)}: {remedy}')
     others = np.flatnonzero(labels != before.labels)
     if others.size:
         raise ValueError(
-            f'clip {others[0]} has label {before.labels[others[0]]} in {whose} and {labels[others[0]]} in the '
-            f'validation set ({others.size} such clips): {remedy}'
+            f'{sample()} {others[0]} has label {before.labels[others[0]]} in {whose} and {labels[others[0]]} in the '
+            f'validation set ({others.size} such {samples()}): {remedy}'
         )
 
 
@@ -123,7 +124,8 @@ def _check_answers(
     names = [one.clip_names for one in (before, after)]
     if None not in names and names[0] != names[1]:
         raise ValueError(
-            f'{predictions} names other clips than the validation set: predict that set, or leave out --predictions'
+            f'{predictions} names other {samples()} than the validation set: predict that set, or leave out '
+            '--predictions'
         )
     expected = biased_probabilities(before.scores, fitted.bias)
     apart = np.abs(expected - after.scores).max(axis=1)
@@ -142,7 +144,8 @@ def _check_answers(
         )
     had, was_to_have = after.scores[clip, answered[clip]], expected[clip, wanted[clip]]
     raise ValueError(
-        f'the edited checkpoint does not answer as predicted: {wrong.size} of {len(wanted)} clips, such as clip '
+        f'the edited checkpoint does not answer as predicted: {wrong.size} of {len(wanted)} {samples()}, such as '
+        f'{sample()} '
         f'{clip}: class {answered[clip]} with {had:.3f} in the place of class {wanted[clip]} with {was_to_have:.3f}; '
         f'nothing is written. Either {causes}'
     )
@@ -155,7 +158,7 @@ def _lines(before: Predictions, after: Predictions, fitted: ClassBias, names: Se
     low, high = int(fitted.bias.argmin()), int(fitted.bias.argmax())
     how = '' if fitted.penalty is None else f', lambda {fitted.penalty:g}'
     return [
-        f'{len(before.labels)} validation clips; the bias was fitted on them, so test it on others',
+        f'{len(before.labels)} validation {samples()}; the bias was fitted on them, so test it on others',
         '| | before | after |',
         '|---|---|---|',
         *rows,
@@ -188,11 +191,11 @@ def _warnings(fitted: ClassBias, names: Sequence[str] | None) -> list[str]:
     if not fitted.bias.any():
         warnings.append('the bias is 0 for every class: OUT answers as CHECKPOINT does')
     if fitted.unmeasured:
-        warnings.append(f'no validation clips, so the mean bias, 0: {_listed(fitted.unmeasured, names)}')
+        warnings.append(f'no validation {samples()}, so the mean bias, 0: {_listed(fitted.unmeasured, names)}')
     few = [int(index) for index in np.flatnonzero((fitted.num_clips > 0) & (fitted.num_clips < FEW_CLIPS))]
     if few and fitted.penalty is not None:
         warnings.append(
-            f'under {FEW_CLIPS} validation clips, so lambda is {fitted.penalty:g} for all: {_listed(few, names)}'
+            f'under {FEW_CLIPS} validation {samples()}, so lambda is {fitted.penalty:g} for all: {_listed(few, names)}'
         )
     if not fitted.converged:
         warnings.append(

@@ -19,17 +19,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cdb_video.host_words import speaking
 from cdb_video.report.compare.files import format_comparison, write_comparison
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options
 from cdb_video.report.pages.console import print_result, write_files
+from cdb_video.report.sources.run_config import words_of_run
 from cdb_video_files.commands.parser import CommandParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     arguments = _parser().parse_args(argv)
+    first = next(iter(arguments.runs), None)
+    with speaking(None if first is None else words_of_run(first)):
+        return _compare(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
     try:
         groups = _groups(arguments.group)
         if not arguments.runs and not groups:

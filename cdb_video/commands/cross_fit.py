@@ -25,11 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.commands.host_command import say_failure
+from cdb_video.host_words import samples, speaking, words_now
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 from cdb_video_files.configs.shipped import SCOPE, find_config
 
 _INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
+_GROWING = {'type': 'CDBLoss', 'tau': None, 'law': 'accumulated', 'strength': 3, 'logit_adjustment': 1.0}
 _MOST_SEEDS = 2**32
 
 
@@ -59,16 +61,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _cross_fit(args: argparse.Namespace) -> int:
+    from cdb_video.cross_fit.configs import words_of
+    from cdb_video.launch_config import read_config
+
+    path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
+    config = read_config(path)
+    with speaking(words_of(config)):
+        return _cross_fit_config(args, path, config)
+
+
+def _cross_fit_config(args: argparse.Namespace, path: str, config: Any) -> int:
     from cdb_video.cross_fit.job import Division, Job
     from cdb_video.cross_fit.results import pool, remarks_on, report_on, write_results
     from cdb_video.cross_fit.runs import Machine, check_machine, run_all, visible_devices
-    from cdb_video.launch_config import read_config
     from cdb_video.report.pages.console import print_result, write_files
     from cdb_video.report.pages.files import write_report
     from cdb_video_files.commands.folder_lock import lock_folder
 
-    path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
-    config = read_config(path)
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     folder: Path = args.work_dir or Path('work_dirs') / f'{Path(path).stem}_cross_fit'
@@ -99,11 +108,10 @@ def _table(insight: Any) -> list[str]:
 def _advise(history: Path) -> int:
     """Say how a run on all clips takes the difficulty."""
     print(
-        'hand it to a training on all clips, with weights that grow:\n'
+        f'hand it to a training on all {samples()}, with weights that grow:\n'
         f"    custom_hooks = [dict(type='DifficultyReplayHook', history={str(history)!r})]\n"
-        "    model = dict(cls_head=dict(loss_cls=dict(type='CDBLoss', tau=None, law='accumulated', strength=3, "
-        'logit_adjustment=1.0)))\n'
-        '    val_cfg = val_dataloader = val_evaluator = None  # where no clips are held out\n'
+        f'    {words_now().loss_line(_GROWING)}\n'
+        f'    val_cfg = val_dataloader = val_evaluator = None  # where no {samples()} are held out\n'
         '    default_hooks = dict(checkpoint=dict(save_best=None))'
     )
     return 0

@@ -30,6 +30,7 @@ import numpy as np
 
 from cdb_video.classifier.class_bias import AIMS
 from cdb_video.classifier.edits import CLASS_BIAS, EDITS, edited, read_checkpoint, save, validate
+from cdb_video.classifier.last_layer import last_layer
 from cdb_video.classifier.validation import missing_parts
 from cdb_video.commands.balance_classes import balance
 from cdb_video.commands.host_command import say_failure
@@ -61,7 +62,8 @@ def _edit(arguments: argparse.Namespace) -> str:
     """Make and write the best of the edits that have a value; what was written, in words."""
     checkpoint = read_checkpoint(arguments.checkpoint)
     values = [round(value, 6) for value in arguments.values or VALUES[arguments.edit]]
-    made = [edited(checkpoint, arguments.edit, value, arguments.layer) for value in values]
+    layer = arguments.layer or last_layer(checkpoint['state_dict'])
+    made = [edited(checkpoint, arguments.edit, value, layer) for value in values]
     best = 0
     if len(made) > 1:
         metric = arguments.metric or METRIC
@@ -75,8 +77,9 @@ def _edit(arguments: argparse.Namespace) -> str:
 def _balance(arguments: argparse.Namespace) -> str:
     """Fit, check and write a class bias; what was written, in words."""
     checkpoint = read_checkpoint(arguments.checkpoint)
+    layer = arguments.layer or last_layer(checkpoint['state_dict'])
     balanced = balance(
-        arguments.config, checkpoint, arguments.aim or AIMS[0], layer=arguments.layer, predictions=arguments.predictions
+        arguments.config, checkpoint, arguments.aim or AIMS[0], layer=layer, predictions=arguments.predictions
     )
     for line in balanced.lines:
         print(line)
@@ -155,5 +158,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--metric', help=f'the validation result to choose by (default: {METRIC})')
     parser.add_argument('--aim', choices=AIMS, help=f'of balance-classes (default: {AIMS[0]})')
     parser.add_argument('--predictions', type=Path, metavar='FILE', help='of CHECKPOINT on the validation set')
-    parser.add_argument('--layer', default='cls_head.fc_cls', help='name of the classifier in the model')
+    parser.add_argument('--layer', help='name of the classifier in the model (default: found in CHECKPOINT)')
     return parser

@@ -1,4 +1,4 @@
-"""A command of MMAction2 in this process: the words it takes, and what is said last if it fails."""
+"""A command of a host in this process: the words it takes, and what is said last if it fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdb_video.launch import end_process
 from cdb_video_files.configs.shipped import PACKAGE
 
 _OURS = (PACKAGE, f'{PACKAGE}_files')
-_HOSTS = ('mmengine', 'mmaction', 'mmcv')
+_HOSTS = ('mmengine', 'mmaction', 'mmpretrain', 'mmcv')
 
 
 def run_host_command(name: str, work: Callable[[], None], argv: Sequence[str] | None) -> int:

@@ -1,7 +1,8 @@
-"""Name the action in new videos with the model of a work directory.
+"""Name the action in new videos, or the class of new images, with the model of a work directory.
 
     cdb-video predict WORK_DIR clip.mp4 folder_of_clips list.txt --topk 3 --out predictions.csv
     cdb-video predict WORK_DIR long.mp4 --window 2 --stride 0.5 --out timeline.csv
+    cdb-video predict WORK_DIR image.png folder_of_images list.txt    a work directory of mmpretrain
 
 Takes the best checkpoint there and the config in it, and reads the videos as the test of that config reads clips. A
 list (.txt) has a video a line, with its label behind it or not. With --window a long video gets a timeline: the CSV,
@@ -132,11 +133,15 @@ class _Run:
 def _prepared(args: argparse.Namespace) -> _Run:
     """All that can be known to be wrong is looked for here, the cheapest first."""
     _check_arguments(args)
-    from cdb_video.inference.inputs import find_inputs
-
-    inputs = find_inputs(args.inputs, args.root)
     from cdb_video import load  # by way of the face, which says what to install
+    from cdb_video.inference.inputs import PICTURES, VIDEOS, find_inputs
+    from cdb_video.inference.work_dir import scope_of
+    from cdb_video.launch_scope import IMAGES_SCOPE
 
+    kind = PICTURES if scope_of(args.work_dir) == IMAGES_SCOPE else VIDEOS
+    if kind is PICTURES and args.window is not None:
+        raise ValueError(f'--window is of videos, and {args.work_dir} was trained on images: leave it out')
+    inputs = find_inputs(args.inputs, args.root, kind)
     predictor = load(
         args.work_dir,
         args.checkpoint,
@@ -238,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('work_dir', type=Path, metavar='WORK_DIR', help='of a training')
-    add('inputs', type=Path, nargs='+', metavar='VIDEO', help='videos, folders of videos, lists of videos (.txt)')
+    add('inputs', type=Path, nargs='+', metavar='FILE', help='videos or images, folders or lists (.txt) of them')
     add('--root', type=Path, help='folder that paths in lists are relative to (default: that of the list)')
     add('--checkpoint', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the best one, or the newest)')
     add('--config', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the one in the checkpoint)')

@@ -16,11 +16,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cdb_video.host_words import speaking
 from cdb_video.report import format_summary, format_table
 from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.pages.console import print_result, write_files
 from cdb_video.report.pages.files import check_replaces, write_report
+from cdb_video.report.sources.run_config import words_of_run
 from cdb_video.report.sources.source import read_run
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.commands.parser import CommandParser
@@ -29,6 +31,11 @@ from cdb_video_files.commands.parser import CommandParser
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     arguments = _parser().parse_args(argv)
+    with speaking(words_of_run(arguments.path)):
+        return _report(arguments)
+
+
+def _report(arguments: argparse.Namespace) -> int:
     path: Path = arguments.path
     try:
         names = None if arguments.classes is None else read_class_names(arguments.classes)

@@ -1,9 +1,9 @@
-"""Test a checkpoint with MMAction2's own command, in this process.
+"""Test a checkpoint with the command of its host, MMAction2 or mmpretrain, in this process.
 
     cdb-video test CONFIG CHECKPOINT [--work-dir DIR] [--dump predictions.pkl] ...
 
-The options are those of MMAction2. CONFIG may be a config that came with the package, by its name, as
-cdb_video::egtea/slowfast_cdbs.py.
+The options are those of the host, which the `default_scope` of the config names; --dump goes with both. CONFIG may be
+a config that came with the package, by its name, as cdb_video::egtea/slowfast_cdbs.py.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""Train a config with MMAction2's own command, in this process.
+"""Train a config with the command of its host, MMAction2 or mmpretrain, in this process.
 
     cdb-video train CONFIG --seed 0 [--work-dir DIR] [--resume] ...
 
-The options are those of MMAction2. CONFIG may be a config that came with the package, by its name, as
-cdb_video::egtea/slowfast_cdbs.py.
+The options are those of the host, which the `default_scope` of the config names; --seed goes with both. CONFIG may be
+a config that came with the package, by its name, as cdb_video::egtea/slowfast_cdbs.py.
 """
 
 from collections.abc import Sequence

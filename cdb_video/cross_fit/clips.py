@@ -19,11 +19,12 @@ from cdb_video.class_names import counted
 from cdb_video.data.clip_table import listed_name
 from cdb_video.data.labels import dataset_class_names, dataset_labels, sample_path
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import sample, samples
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.records import AnnotationError, read_lines
 
 _WRAPPERS = ('dataset', 'datasets')
-PATH_KEYS = ('filename', 'frame_dir')
+PATH_KEYS = ('filename', 'frame_dir', 'img_path')
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class ListedClips:
         labels: (N,) int64.
         class_names: C names; None = the dataset has none.
         paths: N files or folders, as the dataset has them; None = it names none.
-        path_key: Under which key it has them: 'filename' or 'frame_dir'; None = under another one, or none.
+        path_key: Under which key it has them: 'filename', 'frame_dir' or 'img_path'; None = under another one, or none.
     """
 
     path: Path
@@ -76,8 +77,9 @@ def read_training_clips(config: Any) -> ListedClips:
     lines = list_lines(path)
     if len(lines) != len(dataset):
         raise ValueError(
-            f'{path} has {counted(len(lines), "line")}, and {settings["type"]} reads {counted(len(dataset), "clip")} '
-            'from it: cross-fit divides a list of one clip a line. Write such a list, and leave indices and filter_cfg '
+            f'{path} has {counted(len(lines), "line")}, and {settings["type"]} reads {counted(len(dataset), sample())} '
+            f'from it: cross-fit divides a list of one {sample()} a line. Write such a list, and leave indices and '
+            'filter_cfg '
             'out'
         )
     names = clip_names(dataset, lines)
@@ -86,8 +88,9 @@ def read_training_clips(config: Any) -> ListedClips:
         place = os.path.normpath(name)
         if place in seen:
             raise ValueError(
-                f'{path} has the clip {name!r} more than once, so one fold could be trained on it and another one '
-                'score it: keep one line a clip'
+                f'{path} has the {sample()} {name!r} more than once, so one fold could be trained on it and another '
+                'one '
+                f'score it: keep one line a {sample()}'
             )
         seen.add(place)
     listed = listed_paths(dataset, lines)
@@ -120,13 +123,15 @@ def listed_settings(config: Any) -> dict[str, Any]:
     if wrapped is not None:
         raise ValueError(
             f'the training set is {settings.get("type")}, which wraps others ({wrapped}=...), and cross-fit divides '
-            'one list: name the inner dataset itself, with its ann_file; where clips were repeated, train for more '
+            f'one list: name the inner dataset itself, with its ann_file; where {samples()} were repeated, train '
+            'for more '
             'epochs in place of it'
         )
     if not isinstance(settings.get('ann_file'), str) or not settings['ann_file']:
         raise ValueError(
-            f'the training set, {settings.get("type")}, has no ann_file: cross-fit divides the list of clips that a '
-            'dataset reads. Let yours read a text file of one clip a line that ann_file names'
+            f'the training set, {settings.get("type")}, has no ann_file: cross-fit divides the list of {samples()} '
+            'that a '
+            f'dataset reads. Let yours read a text file of one {sample()} a line that ann_file names'
         )
     return dict(settings)
 
@@ -186,7 +191,8 @@ def check_part(whole: ListedClips, places: Sequence[int], dataset: Any) -> None:
         fits = clip_names(dataset, lines) == names and np.array_equal(dataset_labels(dataset), whole.labels[places])
     if not fits:
         raise ValueError(
-            f'{dataset.ann_file}: the lines of some clips of {whole.path} give other clips than in the whole list: '
+            f'{dataset.ann_file}: the lines of some {samples()} of {whole.path} give other {samples()} than in the '
+            'whole list: '
             f'{type(dataset).__name__} takes something from other lines. Use a list in which each line stands alone'
         )
 
@@ -201,5 +207,6 @@ def list_lines(path: Path) -> list[str]:
         return [line for _, line in read_lines(path) if line.strip()]
     except AnnotationError as error:
         raise ValueError(
-            f'{path} is no text file ({error.rule}), and cross-fit divides a list of one clip a line: write such a list'
+            f'{path} is no text file ({error.rule}), and cross-fit divides a list of one {sample()} a line: write '
+            'such a list'
         ) from error

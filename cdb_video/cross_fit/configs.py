@@ -13,10 +13,13 @@ from mmengine.registry import DATA_SAMPLERS, init_default_scope
 from cdb_video.cross_fit.clips import listed_settings
 from cdb_video.cross_fit.fold_hooks import custom_hooks, default_hooks
 from cdb_video.cross_fit.scoring import average_views, scoring_loader
+from cdb_video.host_words import IMAGES, VIDEO, HostWords, samples
+from cdb_video.hosts.host import host_named
 from cdb_video.hosts.mmaction.pipelines import kind_of
 from cdb_video.samplers.class_sampler import ClassSampler
 
 BALANCED_LOSS = "dict(type='CDBLoss', tau=0, logit_adjustment=1.0)"
+_SHIPPED = {VIDEO: 'egtea/slowfast_balsoftmax.py', IMAGES: 'images/digits_lt/resnet8_balsoftmax.py'}
 _SECOND_STAGE = 'SecondStageHook'
 _BY_VALIDATION = 'ReduceOnPlateau'
 
@@ -56,12 +59,13 @@ def check_config(config: Config, name: str) -> None:
     parts = list(_typed(config.model))
     losses = [part for part in parts if 'logit_adjustment' in part or kind_of(part) == 'CDBLoss']
     if not any(_number(loss.get('logit_adjustment')) for loss in losses):
+        words = words_of(config)
         named = ', '.join(sorted({kind_of(part) for part in parts if kind_of(part).endswith('Loss')}))
         raise ValueError(
             f'{name} has no balanced softmax (its loss: {named or "that of its head"}): without it the folds would be '
             'scored by models that leave rare classes out, and difficulty would say little more than frequency. Set '
-            f'model=dict(cls_head=dict(loss_cls={BALANCED_LOSS})), or give such a config, as '
-            'cdb_video::egtea/slowfast_balsoftmax.py'
+            f'model=dict({words.head}=dict({words.loss}={BALANCED_LOSS})), or give such a config, as '
+            f'cdb_video::{_SHIPPED[words]}'
         )
     sampler = config.train_dataloader.get('sampler')
     acting = [*losses, *([sampler] if isinstance(sampler, Mapping) and kind_of(sampler) == 'CDBSampler' else ())]
@@ -69,10 +73,17 @@ def check_config(config: Config, name: str) -> None:
         _refuse_difficulty(part, name)
     if any(kind_of(hook) == _SECOND_STAGE for hook in config.get('custom_hooks') or ()):
         raise ValueError(
-            f'{name} is a second stage ({_SECOND_STAGE}): its first stage has seen the clips that a fold is to score. '
+            f'{name} is a second stage ({_SECOND_STAGE}): its first stage has seen the {samples()} that a fold is '
+            'to score. '
             'Give a config that trains the whole model'
         )
     _refuse_schedules(config, name)
+
+
+def words_of(config: Config) -> HostWords:
+    """The words of the host that a config is of."""
+    host = host_named(config.get('default_scope'))
+    return VIDEO if host is None else host.words
 
 
 def fold_config(config: Config, train_list: str, scored_list: str, seed: int) -> Config:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import samples
 from cdb_video_files.whole_groups import assign_groups
 
 Mask = NDArray[np.bool_]
@@ -116,5 +117,5 @@ def _check_num_folds(num_folds: int, most: int, what: str) -> None:
     if num_folds > most:
         raise ValueError(
             f'folds={num_folds}: there are only {most} {what}, and each fold needs one: use fewer folds'
-            + ('' if what == 'clips' else ', finer groups, or divide by clips')
+            + ('' if what == 'clips' else f', finer groups, or divide by {samples()}')
         )

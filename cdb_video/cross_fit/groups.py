@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdb_video.class_names import counted
+from cdb_video.host_words import sample as sample_word
 from cdb_video.report.sources.dump import clip_name
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.records import AnnotationError, read_records
@@ -55,7 +56,7 @@ def read_group_file(path: Path) -> dict[str, str]:
 def _parse(line: str) -> tuple[str, str]:
     parts = line.strip().rsplit(maxsplit=1)
     if len(parts) != 2:
-        raise AnnotationError('one word, expected two', f'Write {_LINE}, a clip and its group')
+        raise AnnotationError('one word, expected two', f'Write {_LINE}, a {sample_word()} and its group')
     return parts[0], parts[1]
 
 
@@ -66,7 +67,7 @@ def _by_name(paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
             groups.append(str(getattr(parse_clip_name(clip_name(path)), by)))
         except AnnotationError:
             raise ValueError(
-                f'--group {by}: the clip {path!r} of {listed_in} does not say its {by}; names such as '
+                f'--group {by}: the {sample_word()} {path!r} of {listed_in} does not say its {by}; names such as '
                 f'P04-R06-GreekSalad-682170-683940-F016368-F016419 do. Name a file of lines {_LINE!r} instead: '
                 '--group groups.txt'
             ) from None
@@ -76,7 +77,8 @@ def _by_name(paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
 def _by_file(names: Sequence[str], paths: Sequence[str], file: Path, listed_in: Path) -> tuple[str, ...]:
     if not file.is_file():
         raise FileNotFoundError(
-            f"--group {file}: there is no such file; give 'session' or 'subject', which EGTEA's clip names say, or a "
+            f"--group {file}: there is no such file; give 'session' or 'subject', which EGTEA's {sample_word()} names "
+            'say, or a '
             f'file of lines {_LINE!r}'
         )
     stated = read_group_file(file)
@@ -86,8 +88,8 @@ def _by_file(names: Sequence[str], paths: Sequence[str], file: Path, listed_in: 
     if missing:
         shown = ', '.join(map(repr, missing[:_SHOWN])) + (', ...' if len(missing) > _SHOWN else '')
         raise ValueError(
-            f'--group {file} has no line for {counted(len(missing), "clip")} of {listed_in}: {shown}. Add a line '
-            f'{_LINE!r} for each, with the clip as in the list'
+            f'--group {file} has no line for {counted(len(missing), sample_word())} of {listed_in}: {shown}. Add '
+            f'a line {_LINE!r} for each, with the {sample_word()} as in the list'
         )
     return tuple(group for group in groups if group is not None)
 

@@ -32,6 +32,7 @@ from cdb_video.cross_fit.plan import PLAN_NAME, Plan, make_plan, read_plan, trai
 from cdb_video.cross_fit.results import Scored, check_dump, check_nothing_seen
 from cdb_video.cross_fit.runs import Runner, Step
 from cdb_video.cross_fit.weights import check_weights, read_checkpoint
+from cdb_video.host_words import samples
 from cdb_video.launch import newest_checkpoint
 from cdb_video.launch_config import import_plugin
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -210,7 +211,7 @@ class Job:
             say(f'{name}: done already')
             return
         if self._trained(files) is None:
-            begins = f'{name}: training on {len(self.clips) - len(places)} clips'
+            begins = f'{name}: training on {len(self.clips) - len(places)} {samples()}'
             words = ['train', str(files.config), '--work-dir', str(files.work_dir), '--resume']
             runner.run(Step(f'the training of {name}', begins, words, files.output, say))
         checkpoint = self._trained(files)
@@ -222,7 +223,7 @@ class Job:
         self._check_trained_on(checkpoint, listed, files)
         words = ['test', str(files.config), checkpoint, '--work-dir', str(files.work_dir)]
         words += ['--dump', str(files.unfinished_dump)]
-        begins = f'{name}: scoring {len(places)} clips'
+        begins = f'{name}: scoring {len(places)} {samples()}'
         runner.run(Step(f'the scoring of {name}', begins, words, files.output, say))
         check_dump(files.unfinished_dump, self.clips, places, files.scored_list)
         files.unfinished_dump.replace(files.dump)
@@ -254,6 +255,6 @@ def _check_first(dataset: Any) -> None:
         raise
     except Exception as error:
         raise ValueError(
-            f'the clips of a fold could not be scored: {type(error).__name__}: {error}. Mend the pipeline of '
+            f'the {samples()} of a fold could not be scored: {type(error).__name__}: {error}. Mend the pipeline of '
             'test_dataloader.dataset, which must read what train_dataloader.dataset lists'
         ) from error

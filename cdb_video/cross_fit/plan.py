@@ -19,6 +19,7 @@ from cdb_video.class_names import counted
 from cdb_video.cross_fit.clips import ListedClips
 from cdb_video.cross_fit.folds import divide_by_clips, divide_by_groups
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import sample, samples
 from cdb_video.run.fingerprints import digest_of
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import TEXT, WHOLE, Check, first_fault
@@ -97,11 +98,11 @@ class Plan:
         settings = [name for name in names if self.settings.get(name) != other.settings.get(name)]
         found += [f'{", ".join(settings)} of the config'] if settings else []
         if self.clips != other.clips or not np.array_equal(self.labels, other.labels):
-            found.append(f'the training list ({counted(len(other.clips), "clip")} there, {len(self.clips)} now)')
+            found.append(f'the training list ({counted(len(other.clips), sample())} there, {len(self.clips)} now)')
         elif not early and self.lines != other.lines:
-            found.append('the training list, in what its lines say beside clip and label, as numbers of frames')
+            found.append(f'the training list, in what its lines say beside {sample()} and label, as numbers of frames')
         elif self.groups != other.groups:
-            found.append('the groups of the clips')
+            found.append(f'the groups of the {samples()}')
         elif not found and not np.array_equal(self.folds, other.folds):
             found.append('the folds, which another version of cdb_video may have divided')
         return found
@@ -127,7 +128,7 @@ class Plan:
         # One clip a line, so that two divisions can be compared by eye.
         head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix('\n}')
         lines = ',\n'.join(f'  {json.dumps(clip, ensure_ascii=False)}' for clip in clips)
-        return f'{head},\n "clips": [\n{lines}\n ]\n}}\n'.encode()
+        return f'{head},\n "{samples()}": [\n{lines}\n ]\n}}\n'.encode()
 
 
 def make_plan(
@@ -236,5 +237,5 @@ def _fault(document: Any) -> str | None:
         if fault is None and not 1 <= clip['fold'] <= document['folds']:
             fault = f'fold is {clip["fold"]}; it must be from 1 to {document["folds"]}'
         if fault:
-            return f'clips[{place}]: {fault}'
+            return f'{samples()}[{place}]: {fault}'
     return fault

@@ -20,6 +20,7 @@ from cdb_video.checks import check_not_negative
 from cdb_video.cross_fit.folds import Mask, known_to_scorer
 from cdb_video.difficulty.counts import ClassCounts, label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
+from cdb_video.host_words import samples
 
 PRIOR_CLIPS = 5.0
 """Clips of mean difficulty that every class is counted with."""
@@ -89,8 +90,9 @@ def pooled_difficulty(
     measured = ~np.isnan(accuracy)
     if not measured.any():
         raise ValueError(
-            'no class has clips in two folds, so no model scored a class that it was trained on: use coarser classes '
-            'or finer groups, or divide by clips'
+            f'no class has {samples()} in two folds, so no model scored a class that it was trained on: use coarser '
+            'classes '
+            f'or finer groups, or divide by {samples()}'
         )
     mean = float((1 - accuracy[measured]).mean())
     clips = np.asarray(num_clips, np.float64)

@@ -21,6 +21,8 @@ from cdb_video.difficulty.counts import accuracy_numbers
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines
 from cdb_video.difficulty.records import Header, Record
+from cdb_video.host_words import sample as sample_word
+from cdb_video.host_words import samples as samples_word
 from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, build_insight
 from cdb_video.report.sources.dump import Predictions, clip_name, read_dump
@@ -82,9 +84,9 @@ def check_dump(path: Path, clips: ListedClips, places: Sequence[int], list_path:
     found = read_dump(path)
     expected = [] if clips.paths is None else [clip_name(clips.paths[place]) for place in places]
     if not np.array_equal(found.labels, clips.labels[places]):
-        fault = f'{len(found.labels)} clips with other labels'
+        fault = f'{len(found.labels)} {samples_word()} with other labels'
     elif found.clip_names is not None and clips.paths is not None and list(found.clip_names) != expected:
-        fault = 'other clips'
+        fault = f'other {samples_word()}'
     else:
         return found
     raise ValueError(f'{path} has {fault} than {list_path}: remove it, and give the same command again')
@@ -109,7 +111,11 @@ def check_nothing_seen(plan: Plan, trained: Sequence[Sequence[str]], scored: Seq
             if clip not in times:
                 raise ValueError(f'fold {number} scores {clip!r}, which is not in the plan. {_ANEW}')
             if group_of[clip] in known:
-                what = 'that clip' if plan.groups is None else f'a clip of its group, {group_of[clip]!r}'
+                what = (
+                    f'that {sample_word()}'
+                    if plan.groups is None
+                    else f'a {sample_word()} of its group, {group_of[clip]!r}'
+                )
                 raise ValueError(f'fold {number} scores {clip!r}, and was trained on {what}. {_ANEW}')
             times[clip] += 1
     wrong = [clip for clip, number in times.items() if number != 1]
@@ -177,15 +183,17 @@ def report_on(folder: Path) -> Insight:
 def remarks_on(found: CrossFit, class_names: Sequence[str] | None) -> list[str]:
     """What whoever reads the difficulties must know, in sentences."""
     lines = [
-        f'every class is counted with {PRIOR_CLIPS:g} more clips of the mean difficulty, {found.mean_difficulty:.3f}',
+        f'every class is counted with {PRIOR_CLIPS:g} more {samples_word()} of the mean difficulty, '
+        f'{found.mean_difficulty:.3f}',
     ]
     if found.unmeasured.size:
         names = ', '.join(class_label(class_names, label) for label in found.unmeasured[:_SHOWN].tolist())
         more = f' and {found.unmeasured.size - _SHOWN} more' if found.unmeasured.size > _SHOWN else ''
         who = counted(int(found.unmeasured.size), 'class is', 'classes are')
-        left_out = counted(int((~found.is_counted).sum()), 'clip is', 'clips are')
+        left_out = counted(int((~found.is_counted).sum()), f'{sample_word()} is', f'{samples_word()} are')
         lines.append(
-            f'{who} not measured, for all clips of such a class are in one fold, and the model that scores them never '
+            f'{who} not measured, for all {samples_word()} of such a class are in one fold, and the model that scores '
+            'them never '
             f'saw one: {names}{more}. They take the mean difficulty, and {left_out} left out'
         )
     return lines

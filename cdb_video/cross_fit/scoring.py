@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from cdb_video.host_words import samples
 from cdb_video.hosts.mmaction.pipelines import single_view
 
 # Where the part that is scored differs from the part that is trained on: a clip that cannot be read is an error there.
@@ -40,7 +41,7 @@ def scoring_loader(config: Config, settings: Mapping[str, Any], scored_list: str
         dataset['pipeline'] = single_view(_one_pipeline(chosen, evaluated), config.model)
     elif 'pipeline' in settings:
         raise ValueError(
-            f'{_without_pipeline(sets)}, by which the clips of a fold could be scored: add a test_dataloader'
+            f'{_without_pipeline(sets)}, by which the {samples()} of a fold could be scored: add a test_dataloader'
         )
     if 'pipeline' in settings or any('test_mode' in one for one in evaluated):
         dataset['test_mode'] = True
@@ -76,8 +77,8 @@ def _one_pipeline(loader: str, sets: list[Mapping[str, Any]]) -> Any:
     pipelines = [one['pipeline'] for one in sets if one.get('pipeline') is not None]
     if any(pipeline != pipelines[0] for pipeline in pipelines):
         raise ValueError(
-            f'{loader} reads {len(sets)} sets by different pipelines, and the clips of all folds are to be scored by '
-            'one: give a test_dataloader with one set'
+            f'{loader} reads {len(sets)} sets by different pipelines, and the {samples()} of all folds are to '
+            'be scored by one: give a test_dataloader with one set'
         )
     return pipelines[0]
 

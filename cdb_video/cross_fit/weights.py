@@ -20,6 +20,7 @@ from mmengine.runner import CheckpointLoader
 from cdb_video.class_names import counted
 from cdb_video.cross_fit.clips import ListedClips, build_dataset, clip_names, list_lines
 from cdb_video.data.labels import sample_path
+from cdb_video.host_words import sample, samples
 from cdb_video.hosts.mmaction.pipelines import kind_of
 from cdb_video.report.sources.dump import clip_name
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -97,43 +98,46 @@ def _check(name: str, content: Mapping[str, Any], config: Config, clips: ListedC
     digest = CheckpointEntry.of(content).lists.get('train')
     if digest is not None and digest == ClipList.of(whole):
         raise ValueError(
-            f'{name} was trained on this very list, so every model would have seen the clips that it is to score: '
+            f'{name} was trained on this very list, so every model would have seen the {samples()} that it is to score: '
             f'{_REMEDY}'
         )
     meta = content.get('meta')
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str) and digest is None:
         return None
-    unknown = f'it could not be checked whether {name} was trained on clips of {clips.path}'
+    unknown = f'it could not be checked whether {name} was trained on {samples()} of {clips.path}'
     if not isinstance(text, str):
-        return f'{unknown}, for it does not say on which list. {_TAKE_CARE}'
+        return f'{unknown}, for it does not say on which list. {_take_care()}'
     try:
         earlier = build_dataset(config, _known_settings(_training_set(text), settings))
         listed = sorted({str(one.ann_file) for one in _leaves(earlier)})
         has_changed = digest is not None and ClipList.of(earlier) != digest
         theirs = _Known.of(earlier)
     except Exception as error:  # of whichever dataset, and a list that is gone is the usual case
-        return f'{unknown}, for its list cannot be read here ({type(error).__name__}: {error}). {_TAKE_CARE}'
+        return f'{unknown}, for its list cannot be read here ({type(error).__name__}: {error}). {_take_care()}'
     if has_changed:
-        return f'{unknown}, for its list ({", ".join(listed)}) has changed since. {_TAKE_CARE}'
+        return f'{unknown}, for its list ({", ".join(listed)}) has changed since. {_take_care()}'
     ours = _Known.of(whole)
     shared = len(ours.marks & theirs.marks)
     if shared:
         raise ValueError(
-            f'{name} was trained on {", ".join(listed)}, which has {shared} of the {counted(len(clips), "clip")} of '
-            f'{clips.path}, so models would have seen clips that they are to score: {_REMEDY}'
+            f'{name} was trained on {", ".join(listed)}, which has {shared} of the {counted(len(clips), sample())} of '
+            f'{clips.path}, so models would have seen {samples()} that they are to score: {_REMEDY}'
         )
     alike = len(ours.names & theirs.names)
     if alike:
         return (
-            f'{name} was trained on {", ".join(listed)}, which has {counted(alike, "clip")} of the same name in '
-            f'another folder. {_TAKE_CARE}'
+            f'{name} was trained on {", ".join(listed)}, which has {counted(alike, sample())} of the same name in '
+            f'another folder. {_take_care()}'
         )
     return None
 
 
 _REMEDY = 'start from weights of other data, or from none (load_from=None)'
-_TAKE_CARE = 'If they are clips of this list, their scores come out too good: start from other weights then'
+
+
+def _take_care() -> str:
+    return f'If they are {samples()} of this list, their scores come out too good: start from other weights then'
 
 
 def _training_set(text: str) -> Any:

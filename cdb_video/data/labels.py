@@ -145,9 +145,10 @@ def kept_labels(dataset: Any) -> IntVector:
         (N,) int64.
     """
     number = len(dataset)  # initialises a lazy dataset
-    if isinstance(dataset.data_list, ClipTable):
-        return dataset.data_list.all_labels()
-    entries: Iterator[dict[str, Any]] = iter(dataset.data_list)
+    kept = getattr(dataset, 'data_list', ())  # what get_subset() makes of a serialised one has none
+    if isinstance(kept, ClipTable):
+        return kept.all_labels()
+    entries: Iterator[dict[str, Any]] = iter(kept)
     if dataset.serialize_data:
         data, ends = memoryview(dataset.data_bytes), memoryview(dataset.data_address)
         entries = (pickle.loads(data[start:end]) for start, end in zip(chain([0], ends), ends, strict=False))

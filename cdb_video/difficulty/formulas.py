@@ -37,6 +37,7 @@ from cdb_video.checks import MEAN, check_frequency_power, check_smoothing, check
 from cdb_video.difficulty.vectors import FloatVector as FloatVector
 from cdb_video.difficulty.vectors import IntVector as IntVector
 from cdb_video.difficulty.vectors import check_classes, class_vector, unit_vector
+from cdb_video.host_words import sample, samples
 
 Tau: TypeAlias = float | str
 
@@ -67,7 +68,12 @@ def class_accuracy(correct: ArrayLike, total: ArrayLike) -> FloatVector:
             name,
             'counts are whole numbers >= 0',
         )
-    check_classes(num_correct <= num_clips, num_correct, 'correct', 'a class cannot have more correct clips than clips')
+    check_classes(
+        num_correct <= num_clips,
+        num_correct,
+        'correct',
+        f'a class cannot have more correct {samples()} than {samples()}',
+    )
     accuracy = np.full(num_clips.shape, np.nan)
     np.divide(num_correct, num_clips, out=accuracy, where=num_clips > 0)
     return accuracy
@@ -202,7 +208,8 @@ def class_mass(difficulty: ArrayLike, tau: float, counts: ArrayLike, frequency_p
     filled = num_clips > 0
     if not filled.any():
         raise ValueError(
-            'counts: no class has a clip, so there is nothing to sample from; check the list of training clips'
+            f'counts: no class has a {sample()}, so there is nothing to sample from; check the list of training '
+            f'{samples()}'
         )
     mass = np.zeros_like(values)
     # Whole numbers for q = 1; scaled for all others, so that no power overflows.
@@ -281,10 +288,10 @@ def _shrink(accuracy: FloatVector, total: ArrayLike | None, prior_count: float) 
     if prior_count == 0:
         return accuracy.copy()
     if total is None:
-        raise ValueError(f'prior_count={prior_count!r} needs the clips per class: pass total=(C,)')
+        raise ValueError(f'prior_count={prior_count!r} needs the {samples()} per class: pass total=(C,)')
     num_clips = class_vector(total, 'total', like=accuracy)
     measured = ~np.isnan(accuracy)
-    check_classes(~measured | (num_clips > 0), num_clips, 'total', 'a class with an accuracy has clips')
+    check_classes(~measured | (num_clips > 0), num_clips, 'total', f'a class with an accuracy has {samples()}')
     correct = np.where(measured, accuracy * num_clips, 0.0)
     overall = correct.sum() / num_clips[measured].sum() if measured.any() else 0.0
     shrunk = np.full_like(accuracy, np.nan)

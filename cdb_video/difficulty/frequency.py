@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from cdb_video.checks import check_beta
 from cdb_video.difficulty.formulas import FloatVector
+from cdb_video.host_words import samples
 
 
 def check_prior(prior: ArrayLike) -> FloatVector:
@@ -61,7 +62,8 @@ def class_balanced_weights(counts: ArrayLike, beta: float) -> FloatVector:
     values = check_prior(counts)
     if values.max() < 1:
         raise ValueError(
-            f'counts: the largest is {values.max():g}; the effective number of clips depends on the scale, so give '
+            f'counts: the largest is {values.max():g}; the effective number of {samples()} depends on the scale, so '
+            'give '
             'the counts, not probabilities'
         )
     # expm1 and log1p keep 1 - beta^n exact where beta is near 1.

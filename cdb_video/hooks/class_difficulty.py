@@ -8,6 +8,7 @@ from typing import Any
 
 from cdb_video.checks import check_flags, check_measure, check_smoothing
 from cdb_video.hooks.difficulty_owner import DifficultyOwner, check_alone
+from cdb_video.host_words import words_now
 from cdb_video.metrics.training_counts import TrainingCounts
 from cdb_video.processes import together
 from cdb_video.run.handover import Handover, needed_consumers
@@ -138,8 +139,8 @@ class ClassDifficultyHook(DifficultyOwner):
         num_clips, num_correct = self._training_counts.take()
         if not num_clips.any():
             raise ValueError(
-                "source='train' has counted no clip in this epoch: the loss called loss_cls was not called, or was in "
-                "evaluation mode; use source='val'"
+                f"source='train' has counted no {words_now().sample} in this epoch: the loss of the head was not "
+                "called, or was in evaluation mode; use source='val'"
             )
         loop = handover.parts.loop
         epoch = loop.epoch + 1  # the loop counts it later

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from cdb_video.classifier.last_layer import last_layer
 from cdb_video.classifier.two_stage import FIRST_STAGE, is_within
 from cdb_video.run.loop import Loop
 
@@ -19,14 +20,14 @@ class SecondStageHook(Hook):
 
     Args:
         new_classifier: Whether to leave the classifier out, so that it starts anew (cRT). False = it comes along (LWS).
-        layer: Name of the classifier in the model.
+        layer: Name of the classifier in the model; None = it is found, see `last_layer`.
 
     Raises:
         ValueError: If training starts without ``load_from``, or the checkpoint lacks a part of the features.
         FileNotFoundError: If training starts with a ``load_from`` that is not there.
     """
 
-    def __init__(self, new_classifier: bool, layer: str = 'cls_head.fc_cls') -> None:
+    def __init__(self, new_classifier: bool, layer: str | None = None) -> None:
         if not isinstance(new_classifier, bool):
             raise ValueError(f'new_classifier={new_classifier!r}: must be True (cRT) or False (LWS)')
         self.new_classifier = new_classifier
@@ -51,25 +52,26 @@ class SecondStageHook(Hook):
         if loop.asked_to_resume or not loop.is_built:
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        layer = last_layer(model.state_dict()) if self.layer is None else self.layer
         weights = checkpoint.get('state_dict', checkpoint)
         found = {name.removeprefix('module.') for name in weights}
-        missing = [name for name in model.state_dict() if name not in found and not self._is_new(name)]
+        missing = [name for name in model.state_dict() if name not in found and not self._is_new(name, layer)]
         if missing:
             raise ValueError(
                 f'load_from={loop.load_from!r} lacks {missing[0]} ({len(missing)} such): the second stage needs all '
                 'features of the first; name a checkpoint of a run with the same model'
             )
         if self.new_classifier:
-            for name in [name for name in weights if is_within(name.removeprefix('module.'), self.layer)]:
+            for name in [name for name in weights if is_within(name.removeprefix('module.'), layer)]:
                 del weights[name]
-            runner.logger.info(f'second stage: the features come from {loop.load_from}, {self.layer} starts anew')
+            runner.logger.info(f'second stage: the features come from {loop.load_from}, {layer} starts anew')
 
     def before_train(self, runner: Any) -> None:
         """Refuse to train a classifier on features that were never trained."""
         if not Loop(runner).has_loaded:
             raise ValueError(f'SecondStageHook: no checkpoint was loaded, so the features are untrained. {FIRST_STAGE}')
 
-    def _is_new(self, name: str) -> bool:
+    def _is_new(self, name: str, layer: str) -> bool:
         """Whether a part of the model need not be in the first run."""
-        own = name.removeprefix(f'{self.layer}.')
+        own = name.removeprefix(f'{layer}.')
         return own != name and (self.new_classifier or own == 'class_scale')

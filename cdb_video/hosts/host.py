@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, Protocol
 
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import VIDEO, HostWords
 
 _LOG = logging.getLogger('cdb_video')
 _APPLIED: list[str] = []
@@ -33,6 +34,7 @@ class Host:
         name: As pip knows it.
         package: As Python knows it.
         remedy: What to do where it cannot be imported, for messages.
+        words: How it calls a sample, a head, a loss.
         classes: Class -> (module of cdb_video that defines it, registry of mmengine). All of them derive from classes
             of the host, and their modules import it plainly.
     """
@@ -40,6 +42,7 @@ class Host:
     name: str
     package: str
     remedy: str
+    words: HostWords = VIDEO
     classes: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
     @cached_property
@@ -135,7 +138,12 @@ class Host:
 @cache
 def hosts() -> tuple[Host, ...]:
     """All hosts; mmengine, which runs the others, is the first."""
-    return tuple(import_module(f'cdb_video.hosts.{name}').HOST for name in ('mmengine', 'mmaction'))
+    return tuple(import_module(f'cdb_video.hosts.{name}').HOST for name in ('mmengine', 'mmaction', 'mmpretrain'))
+
+
+def host_named(package: str | None) -> Host | None:
+    """The host whose package, or scope of mmengine's registries, has this name; None = there is none."""
+    return next((host for host in hosts() if host.package == package), None)
 
 
 def apply_mends() -> list[str]:

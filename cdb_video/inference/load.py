@@ -13,9 +13,12 @@ from torch import nn
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.host_words import IMAGES, VIDEO, HostWords
+from cdb_video.hosts.host import host_named
 from cdb_video.hosts.mmaction.pipelines import short_clip_rule, single_view, video_steps
 from cdb_video.inference.checkpoint import Checkpoint, load_weights, read_checkpoint
 from cdb_video.inference.extraction import extraction_notes
+from cdb_video.inference.image_reading import ImagePipeline
 from cdb_video.inference.predict import Predictor
 from cdb_video.inference.reading import ClipPipeline
 from cdb_video.inference.settings import find_settings
@@ -40,9 +43,9 @@ def load(
     views: str = 'test',
     batch_size: int | None = None,
 ) -> Predictor:
-    """Make the model of a work directory ready to predict on videos.
+    """Make the model of a work directory ready to predict on videos, or on images where it was trained on these.
 
-    The clips are read by the config's own test pipeline; readers of packs or frames become readers of video, and what
+    The samples are read by the config's own test pipeline; readers of packs or frames become readers of video, and what
     they fuse stays.
 
     Args:
@@ -56,7 +59,7 @@ def load(
 
     Raises:
         FileNotFoundError: If there is no such folder, no config or no checkpoint.
-        ImportError: If mmaction2 cannot be imported.
+        ImportError: If the host of the config, mmaction2 or mmpretrain, cannot be imported.
         ValueError: If an argument is outside its range, several files could be meant, the checkpoint cannot be read or
             is of another model or class list, or the config asks for what is not there.
     """
@@ -70,17 +73,21 @@ def load(
     source = find_settings(folder, named, weights)
     settings, called = source.values, source.called
     names = _class_names(settings, called, weights, folder)
-    steps = _test_steps(settings, called, views)
-    model, transforms = _built(settings, steps, called)
-    names = _checked_number(model, names, called)
+    words = words_of(settings)
+    steps = _image_steps(settings, called) if words is IMAGES else _test_steps(settings, called, views)
+    model, transforms = _built(settings, steps, called, words)
+    names = _checked_number(model, names, called, words)
     load_weights(model, weights, called)
-    _say_what_differs(settings, steps)
+    if words is not IMAGES:
+        _say_what_differs(settings, steps)
+    # Heads and wrappers of mmpretrain change nothing in train() but return None, so it is not chained.
+    model.to(place).eval()
     return Predictor(
-        model=model.to(place).eval(),
-        pipeline=ClipPipeline(transforms),
+        model=model,
+        pipeline=ImagePipeline(transforms, _channels(settings)) if words is IMAGES else ClipPipeline(transforms),
         class_names=names,
         batch_size=batch_size or int((settings.get('test_dataloader') or {}).get('batch_size') or 1),
-        short_rule=_short_rule(settings, steps),
+        short_rule='' if words is IMAGES else _short_rule(settings, steps),
         config=source.path,
         checkpoint=chosen.path,
         reason=chosen.reason,
@@ -112,6 +119,27 @@ def _check_arguments(views: str, batch_size: int | None) -> None:
         raise ValueError(f'batch_size={batch_size!r}: must be a whole number >= 1, or None for that of the test')
 
 
+def words_of(settings: Any) -> HostWords:
+    """The words of the host whose scope a config has; those of mmaction2 where it has none."""
+    host = host_named(settings.get('default_scope'))
+    return VIDEO if host is None else host.words
+
+
+def _image_steps(settings: Any, called: str) -> list[dict[str, Any]]:
+    """The steps for an image, of the test or, where the config has none, of the validation."""
+    dataset = _dataset(settings, 'test') or _dataset(settings, 'val')
+    pipeline = dataset.get('pipeline') or settings.get('test_pipeline')
+    if not pipeline:
+        raise ValueError(f'{called} has no test pipeline: set test_dataloader.dataset.pipeline, as for mim test')
+    return [dict(step) for step in pipeline]
+
+
+def _channels(settings: Any) -> int:
+    """How many channels the network takes."""
+    mean = (settings.model.get('data_preprocessor') or settings.get('data_preprocessor') or {}).get('mean')
+    return len(mean) if mean else int(settings.model.get('backbone', {}).get('in_channels', 3))
+
+
 def _test_steps(settings: Any, called: str, views: str) -> list[dict[str, Any]]:
     """The steps for a video, of the test or, where the config has none, of the validation."""
     dataset = _dataset(settings, 'test') or _dataset(settings, 'val')
@@ -138,7 +166,9 @@ def _say_what_differs(settings: Any, steps: Sequence[Mapping[str, Any]]) -> None
             _LOG.warning(note)
 
 
-def _built(settings: Any, steps: Sequence[Mapping[str, Any]], called: str) -> tuple[nn.Module, list[Any]]:
+def _built(
+    settings: Any, steps: Sequence[Mapping[str, Any]], called: str, words: HostWords
+) -> tuple[nn.Module, list[Any]]:
     """The network with random weights, and the transforms."""
     from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 
@@ -154,7 +184,7 @@ def _built(settings: Any, steps: Sequence[Mapping[str, Any]], called: str) -> tu
             f'{called} cannot be built with cdb_video {__version__} and what is installed ({first_line(error)}): it '
             'was trained with other versions, or its custom_imports lack a module'
         ) from error
-    head = getattr(model, 'cls_head', None)
+    head = getattr(model, words.head, None)
     if head is not None and getattr(head, 'average_clips', 'prob') is None:
         raise ValueError(
             f'{called}: its head has average_clips=None, so it gives scores of each view and none of the clip: set '
@@ -195,10 +225,10 @@ def _dataset(settings: Any, part: str) -> Mapping[str, Any]:
     return dataset
 
 
-def _checked_number(model: nn.Module, names: tuple[str, ...] | None, called: str) -> tuple[str, ...]:
-    number: Any = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
+def _checked_number(model: nn.Module, names: tuple[str, ...] | None, called: str, words: HostWords) -> tuple[str, ...]:
+    number: Any = getattr(getattr(model, words.head, None), 'num_classes', None)
     if names is None and number is None:
-        raise ValueError(f'{called}: the number of its classes is not known: set num_classes in model.cls_head')
+        raise ValueError(f'{called}: the number of its classes is not known: set num_classes in model.{words.head}')
     if names is None:
         return tuple(f'class {label}' for label in range(int(number)))
     if number is not None and number != len(names):

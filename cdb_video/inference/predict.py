@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from cdb_video.checks import check_positive
+from cdb_video.inference.image_reading import ImagePipeline
 from cdb_video.inference.reading import ClipPipeline, Read
 from cdb_video.inference.results import ClassScore, Failure, Prediction, Timeline, Window, ranked
 from cdb_video_files.video.errors import ClipError, first_line
@@ -37,7 +38,7 @@ class Predictor:
     """
 
     model: Any
-    pipeline: ClipPipeline
+    pipeline: ClipPipeline | ImagePipeline
     class_names: tuple[str, ...]
     batch_size: int
     short_rule: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdb_video.hosts.host import hosts
+from cdb_video.hosts.host import host_named
 from cdb_video.inference.checkpoint import Checkpoint
 from cdb_video.inference.work_dir import configs_in, find_config
 from cdb_video.report.sources.run_config import settings_in, settings_of
@@ -50,10 +51,9 @@ def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint) ->
 
     Raises:
         FileNotFoundError: If neither the checkpoint nor the work directory holds one.
-        ImportError: If mmaction2 cannot be imported.
+        ImportError: If the host of the config cannot be imported.
         ValueError: If it cannot be read, or the work directory holds several and the checkpoint none.
     """
-    _check_host()
     if named is not None or checkpoint.config is None:
         return _of_file(named or find_config(work_dir))
     try:
@@ -66,15 +66,23 @@ def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint) ->
     return _of_checkpoint(values, checkpoint.path)
 
 
-def _check_host() -> None:
-    mmaction = next(host for host in hosts() if host.package == 'mmaction')
-    if mmaction.fault is not None:
-        raise ImportError(f'prediction needs mmaction2, which cannot be imported: {mmaction.fault}. {mmaction.remedy}')
+def _check_host(scope: object) -> None:
+    """See that the host of a config can be imported, before what the config imports fails for want of it."""
+    host = host_named(scope if isinstance(scope, str) and scope != 'mmengine' else 'mmaction')
+    if host is not None and host.fault is not None:
+        raise ImportError(f'prediction needs {host.name}, which cannot be imported: {host.fault}. {host.remedy}')
+
+
+def _scope_in(settings: Mapping[str, ast.expr]) -> object:
+    """The value of `default_scope` in the text of a config; None = it has none there, as where a base has it."""
+    node = settings.get('default_scope')
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def _of_file(path: Path) -> Settings:
     from mmengine.config import Config
 
+    _check_host(_scope_in(settings_of(path)))
     try:
         return Settings(Config.fromfile(path), path, f'the config {path}')
     except Exception as error:  # a config is a program
@@ -85,6 +93,7 @@ def _of_checkpoint(values: dict[str, Any], path: Path) -> Settings:
     from mmengine.config import Config
     from mmengine.utils import import_modules_from_strings
 
+    _check_host(values.get('default_scope'))
     try:
         settings = Config(values)
         import_modules_from_strings(**(settings.get('custom_imports') or {'imports': None}))

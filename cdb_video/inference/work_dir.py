@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,13 @@ def find_config(work_dir: Path, named: Path | None = None) -> Path:
 def configs_in(work_dir: Path) -> list[Path]:
     """The configs in a work directory: those of its trainings and tests, by name."""
     return [path for path in sorted(work_dir.glob('*.py')) if 'model' in settings_of(path)]
+
+
+def scope_of(work_dir: Path) -> str | None:
+    """The `default_scope` of the configs in a work directory; None = there are none, or they have none or several."""
+    nodes = [settings_of(path).get('default_scope') for path in configs_in(work_dir)]
+    scopes = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return scopes.pop() if len(scopes) == 1 else None
 
 
 def find_checkpoint(work_dir: Path, named: Path | None = None) -> Chosen:

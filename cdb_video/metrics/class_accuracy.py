@@ -14,6 +14,7 @@ from cdb_video.checks import check_class_names, check_num_classes, check_shot_th
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import CLASS_NUMBERS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import sample, samples, worded
 from cdb_video.metrics.clip_outcomes import check_scores, from_bits, reduced
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main, get_world_size
@@ -185,7 +186,7 @@ class ClassAccuracy(BaseMetric):
         """
         if len(results) == 0:
             raise ValueError(
-                'no clip was evaluated: the validation or test set is empty; check ann_file of its dataset'
+                f'no {sample()} was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
         labels, predictions, ranks, sizes, *bits = np.asarray(results, dtype=np.int64).T
         num_classes = self.num_classes or int(sizes[0])
@@ -243,11 +244,11 @@ def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Se
     more = np.flatnonzero(counts.num_clips > expected)
     if more.size:
         raise ValueError(
-            f'{class_label(class_names, more[0])} has {expected[more[0]]} clips in the evaluated set, and '
-            f'{counts.num_clips[more[0]]} were counted: {ONCE}, or the pipeline changes labels'
+            f'{class_label(class_names, more[0])} has {expected[more[0]]} {samples()} in the evaluated set, and '
+            f'{counts.num_clips[more[0]]} were counted: {worded(ONCE)}, or the pipeline changes labels'
         )
     _LOG.warning(
-        f'{counts.num_clips.sum()} of the {expected.sum()} clips of the set were evaluated: is drop_last=True in '
+        f'{counts.num_clips.sum()} of the {expected.sum()} {samples()} of the set were evaluated: is drop_last=True in '
         'its dataloader, or does its sampler leave some out?'
     )
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
+from cdb_video.host_words import sample as sample_word
+from cdb_video.host_words import samples as samples_word
 
 NOT_A_NUMBER = -1
 """Stands in the place of a rank where the scores of a clip hold a NaN."""
@@ -28,7 +30,8 @@ def reduced(data_samples: Sequence[dict[str, Any]], *, with_probability: bool = 
     outside = (labels < 0) | (labels >= num_classes)
     if outside.any():
         raise ValueError(
-            f'a clip has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels must be '
+            f'a {sample_word()} has label {labels[outside][0]}, but the model scores {num_classes} classes, so labels '
+            'must be '
             f'0..{num_classes - 1}: check the list and num_classes of the head'
         )
     ranks, predictions = label_ranks(scores, labels), scores.argmax(axis=1)
@@ -53,7 +56,8 @@ def _check_probabilities(scores: np.ndarray) -> None:
     if not fitting.all():
         one = scores[~fitting][0]
         raise ValueError(
-            f"measure='probability' needs probabilities, and the scores of a clip are {one.min():g} to {one.max():g} "
+            f"measure='probability' needs probabilities, and the scores of a {sample_word()} are {one.min():g} to "
+            f'{one.max():g} '
             f"with the sum {one.sum():g}: let the head return probabilities (average_clips='prob'), or measure by "
             "'accuracy'"
         )
@@ -64,8 +68,8 @@ def check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:
     not_a_number = int((ranks == NOT_A_NUMBER).sum())
     if not_a_number:
         raise ValueError(
-            f'the scores of {not_a_number} of {len(ranks)} clips hold NaN: training has diverged; lower the '
-            'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+            f'the scores of {not_a_number} of {len(ranks)} {samples_word()} hold NaN: training has diverged; lower the '
+            f'learning rate, {sample_word()} gradients (optim_wrapper.clip_grad) or check the loss'
         )
     if (sizes != num_classes).any():
         raise ValueError(
@@ -88,7 +92,9 @@ def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:
     scores = [sample['pred_score'] for sample in data_samples]
     for score in scores:
         if isinstance(score, dict):
-            raise TypeError(f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a clip')
+            raise TypeError(
+                f'pred_score has the parts {", ".join(score)}: ClassAccuracy takes one score vector a {sample_word()}'
+            )
         if score.ndim != 1:
             raise ValueError(
                 f'pred_score has shape {tuple(score.shape)}, ClassAccuracy needs (C,): set average_clips of the '
@@ -97,7 +103,7 @@ def _stacked_scores(data_samples: Sequence[dict[str, Any]]) -> Tensor:
         if score.shape != scores[0].shape:
             raise ValueError(
                 f'the model scores {len(scores[0])} and {len(score)} classes in one batch: ClassAccuracy needs the '
-                'same number of scores for every clip'
+                f'same number of scores for every {sample_word()}'
             )
     return torch.stack(scores)
 
@@ -107,7 +113,7 @@ def _one_label(sample: dict[str, Any]) -> Tensor:
     label: Tensor = sample['gt_label']
     if label.numel() != 1:
         raise ValueError(
-            f'gt_label has {label.numel()} values: ClassAccuracy needs one label a clip; multi-label data '
+            f'gt_label has {label.numel()} values: ClassAccuracy needs one label a {sample_word()}; multi-label data '
             'is not supported'
         )
     return label.reshape(1)

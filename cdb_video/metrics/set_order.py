@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cdb_video.host_words import samples, worded
+
 Results = NDArray[np.int64]
 """(N, K): K integers a clip."""
 
 ONCE = (
-    'each clip must come once, so the sampler of the evaluation must divide the set among the processes as '
+    'each {sample} must come once, so the sampler of the evaluation must divide the set among the processes as '
     "DefaultSampler does: sampler=dict(type='DefaultSampler', shuffle=False)"
 )
 """The rule and the remedy, for messages."""
@@ -34,8 +36,9 @@ def in_order(parts: Sequence[Results], size: int) -> Results:
     for rank, part in enumerate(parts):
         if len(part) > share:
             raise ValueError(
-                f'process {rank} of {len(parts)} has evaluated {len(part)} clips, and its share of {size} is {share}: '
-                f'{ONCE}'
+                f'process {rank} of {len(parts)} has evaluated {len(part)} {samples()}, and its share of {size} is '
+                f'{share}: '
+                f'{worded(ONCE)}'
             )
     places = np.concatenate([rank + len(parts) * np.arange(len(part)) for rank, part in enumerate(parts)])
     order = np.argsort(places, kind='stable')

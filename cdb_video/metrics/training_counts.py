@@ -1,4 +1,4 @@
-"""Counts from the training batches' own predictions, for a difficulty without held-out clips."""
+"""Counts from the training batches' own predictions, for a difficulty without held-out samples."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.head_loss import LOSS_NAMES, head_losses
+from cdb_video.host_words import sample, words_now
 from cdb_video.processes import all_reduce
 from cdb_video.torch_compat import leave_uncompiled
 
 
 class TrainingCounts:
-    """Clips and correct predictions of each class among what the loss of a model sees in training.
+    """Samples and correct predictions of each class among what the loss of a model sees in training.
 
     The predictions are those of the training step: before its update, with dropout and augmentation. They cost an
     argmax a step, and no transfer until `take`. A soft label counts as its largest share.
 
     Args:
-        model: With one loss, called 'loss_cls' in its head as in MMAction2.
+        model: With one loss in its head, see `head_losses`.
         num_classes: Number of classes C.
 
     Raises:
@@ -28,18 +30,18 @@ class TrainingCounts:
     """
 
     def __init__(self, model: nn.Module, num_classes: int) -> None:
-        losses = [part for name, part in model.named_modules() if name.rpartition('.')[2] == 'loss_cls']
+        losses = list(head_losses(model).values())
         if len(losses) != 1:
             raise ValueError(
                 f"source='train' counts what the loss of the head sees, and the model has {len(losses)} modules called "
-                "loss_cls: it must have one; use source='val' otherwise"
+                f"{' or '.join(LOSS_NAMES)}: it must have one; use source='val' otherwise"
             )
         self._num_classes = num_classes
         self._counts: Tensor | None = None
         self._handle = losses[0].register_forward_pre_hook(self._count, with_kwargs=True)
 
     def take(self) -> tuple[IntVector, IntVector]:
-        """The counts since the last call, over all processes: clips and correct ones, (C,) int64 each.
+        """The counts since the last call, over all processes: samples and correct ones, (C,) int64 each.
 
         Raises:
             ValueError: In all processes, if a score was NaN.
@@ -50,8 +52,9 @@ class TrainingCounts:
         counts.zero_()
         if num_nan.any():
             raise ValueError(
-                f'the scores of {num_nan.sum()} of {num_clips.sum()} training clips hold NaN: training has diverged; '
-                'lower the learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
+                f'the scores of {num_nan.sum()} of {num_clips.sum()} training {words_now().samples} hold NaN: training '
+                f'has diverged; lower the learning rate, {sample()} gradients (optim_wrapper.clip_grad) or check '
+                'the loss'
             )
         return np.asarray(num_clips), np.asarray(num_correct)
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.host_words import samples, worded
 from cdb_video.processes import from_all
 from cdb_video.run.consumers import class_prior, consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
@@ -26,7 +27,7 @@ _SAME_FILE = (
     'The processes have loaded different files, or not all of them one: let the work directory and load_from lie in a '
     'folder that all machines share, or copy the file from the machine of process 0'
 )
-_SAME_LIST = 'Give every machine the same list of clips: compare ann_file of the datasets on them'
+_SAME_LIST = 'Give every machine the same list of {samples}: compare ann_file of the datasets on them'
 _SAME_SEED = (
     'Give every process the same seed: leave seed out of the sampler, and set --seed or randomness alike everywhere'
 )
@@ -75,8 +76,8 @@ def state_prints(parts: RunParts, state: DifficultyState) -> Iterator[Print]:
     sampler = parts.sampler
     prior = class_prior(sampler, state.train_counts)
     yield Print('the position in training', digest_of(parts.loop.epoch, parts.loop.iteration), _SAME_FILE)
-    yield Print('the class names', digest_of(state.class_names), _SAME_LIST)
-    yield Print('the training clips per class', digest_of(state.train_counts), _SAME_LIST)
+    yield Print('the class names', digest_of(state.class_names), worded(_SAME_LIST))
+    yield Print(f'the training {samples()} per class', digest_of(state.train_counts), worded(_SAME_LIST))
     yield Print(
         'the counts of the validation', digest_of(state.num_clips, state.num_correct, state.iteration), _SAME_FILE
     )
@@ -104,7 +105,7 @@ def start_prints(parts: RunParts, loaded: Any) -> Iterator[Print]:
     yield Print('the parameters and buffers of the model', model_digest(parts.model), _SAME_FILE)
     for role, dataset in parts.counted_sets.items():
         labels = digest_of(dataset_labels(dataset), dataset_class_names(dataset))
-        yield Print(f'the labels of the {_ROLES[role]} clips', labels, _SAME_LIST)
+        yield Print(f'the labels of the {_ROLES[role]} {samples()}', labels, worded(_SAME_LIST))
     # Slicing samplers of mmengine have one rank's draws in num_samples, ours those of all.
     draws = getattr(parts.sampler, 'num_samples', None) if isinstance(parts.sampler, ClassSampler) else None
     yield Print('the steps in an epoch', digest_of(len(parts.train_loader), draws), _SAME_LENGTH)

@@ -14,7 +14,7 @@ from cdb_video.run.agreement import check_agreement, start_prints, state_prints
 from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.consumers import consumer_vectors, hand_on_prior, hand_on_progress
 from cdb_video.run.fingerprints import Print
-from cdb_video.run.parts import CONSUMER_RECIPE, RunParts
+from cdb_video.run.parts import RunParts, consumer_recipe
 
 
 @dataclass(eq=False)
@@ -118,5 +118,5 @@ def needed_consumers(parts: RunParts, owner: str, remedy: str = '') -> Mapping[s
         ValueError: If nobody does.
     """
     if not parts.consumers:
-        raise ValueError(f'{owner} found nothing to hand the difficulty to: add {CONSUMER_RECIPE}{remedy}')
+        raise ValueError(f'{owner} found nothing to hand the difficulty to: add {consumer_recipe()}{remedy}')
     return parts.consumers

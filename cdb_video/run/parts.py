@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import nn
 
-from cdb_video.advice import CDB_S, LOSS, loss_line, sampler_line
+from cdb_video.advice import CDB_S, LOSS, sampler_line
 from cdb_video.difficulty.consumer import TakesPrior, TakesProgress
+from cdb_video.host_words import words_now
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.consumers import (
     find_class_parts,
@@ -22,7 +23,6 @@ from cdb_video.run.consumers import (
 )
 from cdb_video.run.loop import Loop
 
-CONSUMER_RECIPE = f'{loss_line(LOSS)}, which we advise, or {sampler_line(CDB_S)} for CDB-S'
 METRIC_RECIPE = "val_evaluator=dict(type='ClassAccuracy')"
 _KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet', 'torch')
 
@@ -121,6 +121,11 @@ class RunParts:
     def progress_consumers(self) -> Sequence[TakesProgress]:
         """Whatever takes the epoch."""
         return find_progress_consumers(self.model, self.sampler)
+
+
+def consumer_recipe() -> str:
+    """What to add to a config so that something takes the difficulty, in the words of its host."""
+    return f'{words_now().loss_line(LOSS)}, which we advise, or {sampler_line(CDB_S)} for CDB-S'
 
 
 def is_unknown(thing: Any) -> bool:

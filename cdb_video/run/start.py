@@ -15,6 +15,8 @@ from cdb_video.data.labels import check_labels, dataset_class_names, dataset_lab
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.head_loss import LOSS_NAMES
+from cdb_video.host_words import samples
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import is_main_process
 from cdb_video.run.parts import RunParts
@@ -110,7 +112,8 @@ def _warn_of_unseen(logger: logging.Logger, train_counts: IntVector, val_counts:
     unseen = np.flatnonzero((train_counts == 0) & (val_counts == 0))
     if unseen.size:
         logger.warning(
-            f'{unseen.size} of {len(train_counts)} classes have neither training nor validation clips, the first is '
+            f'{unseen.size} of {len(train_counts)} classes have neither training nor validation {samples()}, the '
+            'first is '
             f'{unseen[0]}: {_why_unseen(unseen)}'
         )
 
@@ -128,14 +131,16 @@ def _warn_of_one_sided(
     unmeasured = np.flatnonzero((train_counts > 0) & (val_counts == 0))
     if unmeasured.size:
         logger.warning(
-            f'{_classes(unmeasured, len(train_counts), names)} no validation clips: their accuracy is not known, and '
+            f'{_classes(unmeasured, len(train_counts), names)} no validation {samples()}: their accuracy is not '
+            'known, and '
             'a difficulty measured there takes the mean of the other classes for theirs. Move some of their training '
-            'clips to the validation list'
+            f'{samples()} to the validation list'
         )
     untrained = np.flatnonzero((train_counts == 0) & (val_counts > 0))
     if untrained.size:
         logger.warning(
-            f'{_classes(untrained, len(train_counts), names)} no training clips, and validation clips: nothing can be '
+            f'{_classes(untrained, len(train_counts), names)} no training {samples()}, and validation {samples()}: '
+            'nothing can be '
             'learnt about them. Move some of these to the training list, or take the classes out'
         )
 
@@ -155,6 +160,9 @@ def _blending_num_classes(model: nn.Module) -> dict[str, int]:
             number = getattr(part, 'num_classes', None)
             if isinstance(number, int):
                 stated[f'blending of {name} ({type(part).__name__})'] = number
+        number = getattr(module, 'num_classes', None)
+        if getattr(module, 'batch_augments', None) is not None and isinstance(number, int):
+            stated[f'batch_augments of {name} ({type(module).__name__})'] = number
     return stated
 
 
@@ -178,7 +186,7 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     """
     stated = _blending_num_classes(model) if role == 'val' else {}
     for name, module in model.named_modules():
-        has_loss = any(child == 'loss_cls' or takes_difficulty(part) for child, part in module.named_children())
+        has_loss = any(child in LOSS_NAMES or takes_difficulty(part) for child, part in module.named_children())
         number = getattr(module, 'num_classes', None)
         if (has_loss or takes_difficulty(module)) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number

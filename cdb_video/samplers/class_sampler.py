@@ -14,6 +14,7 @@ from cdb_video.checks import check_flags, check_frequency_power
 from cdb_video.class_names import class_label
 from cdb_video.data.labels import dataset_class_names, dataset_labels, describe, name_sample
 from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws, class_mass
+from cdb_video.host_words import sample, samples
 from cdb_video.processes import get_dist_info, shared_seed
 from cdb_video.samplers.draw_order import Indices, clips_by_class, draw_clips
 
@@ -64,7 +65,7 @@ class ClassSampler(Sampler):
         if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
             raise ValueError(
                 f'num_samples={num_samples!r}: must be a whole number >= 1 (draws in one epoch over all '
-                'ranks), or None for the number of clips'
+                f'ranks), or None for the number of {samples()}'
             )
         if seed is not None and (not isinstance(seed, int) or seed < 0):
             raise ValueError(f'seed={seed!r}: must be a whole number >= 0, or None for a random one')
@@ -90,7 +91,7 @@ class ClassSampler(Sampler):
         if not round_up and self.num_samples < self.world_size:
             raise ValueError(
                 f'num_samples={self.num_samples} is less than the {self.world_size} processes, some of which would '
-                'wait for ever without a clip: set round_up=True, or use fewer processes'
+                f'wait for ever without a {sample()}: set round_up=True, or use fewer processes'
             )
         self.total_size = self.num_samples
         if round_up:
@@ -175,15 +176,16 @@ class ClassSampler(Sampler):
         empty = np.flatnonzero(counts == 0)
         if empty.size and not allow_empty:
             names = ', '.join(class_label(self.class_names, index) for index in empty[:5])
-            remedy = 'Remove them from the class list, add clips, or set allow_empty=True in the sampler'
+            remedy = f'Remove them from the class list, add {samples()}, or set allow_empty=True in the sampler'
             if self.class_names is None:
                 remedy = (
                     f'There is no class list, so the number of classes is the largest label plus 1. The largest is '
                     f'{num_classes - 1}, of {self._largest(labels)}. Is that label wrong, or do the labels not count '
-                    'from 0? Then correct the list. If all are right, add clips, or set allow_empty=True in the sampler'
+                    f'from 0? Then correct the list. If all are right, add {samples()}, or set allow_empty=True in '
+                    'the sampler'
                 )
             raise ValueError(
-                f'{empty.size} of {num_classes} classes {"has" if empty.size == 1 else "have"} no clip in '
+                f'{empty.size} of {num_classes} classes {"has" if empty.size == 1 else "have"} no {sample()} in '
                 f'{describe(self.dataset)}: {names}{", ..." if empty.size > 5 else ""}. {remedy}'
             )
         return counts

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+PICTURE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 
 def is_picture(name: str) -> bool:
     """Whether a file is a picture by its name."""
-    return name.lower().endswith(_ENDINGS)
+    return name.lower().endswith(PICTURE_ENDINGS)
 
 
 def by_number(name: str) -> list[tuple[int, str]]:

@@ -12,6 +12,12 @@ import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVES = sorted(path.stem for path in (ROOT / 'configs/egtea').glob('*.py'))
+IMAGES = {
+    f'{path.parent.name}_{path.stem}': f'configs/images/{path.parent.name}/{path.name}'
+    for path in (ROOT / 'configs/images').glob('*/*.py')
+    if path.parent.name != '_base_'
+}
+"""Name -> config; that their entries say what these do is seen in tests/hosts/mmpretrain, which can build them."""
 
 
 @pytest.fixture(scope='module')
@@ -31,7 +37,7 @@ def test_the_index_passes_the_checks_of_openmmlab_s_reader():
     index.build_models_with_collections()
     index.check(silent=True)
     assert index.check_errors == set()
-    assert {model.name for model in index.models} == set(LEAVES)
+    assert {model.name for model in index.models} == {*LEAVES, *IMAGES}
     assert all(model.in_collection in {c.name for c in index.collections} for model in index.models)
 
 
@@ -41,8 +47,8 @@ def test_mim_turns_the_index_into_its_table():
     index = load_model_index.load(str(ROOT / 'model-index.yml'))
     index.build_models_with_collections()
     table = search.convert2df(index)
-    assert sorted(table.index) == LEAVES
-    assert set(table['config']) == {f'configs/egtea/{leaf}.py' for leaf in LEAVES}
+    assert sorted(table.index) == sorted([*LEAVES, *IMAGES])
+    assert set(table['config']) == {f'configs/egtea/{leaf}.py' for leaf in LEAVES} | set(IMAGES.values())
 
 
 @pytest.mark.parametrize('leaf', LEAVES)

@@ -65,6 +65,30 @@ def test_newer_setuptools_do_not_matter_without_mim():
     assert problems(setuptools='82.0.1', openmim=None) == []
 
 
+def test_each_host_has_its_own_limit_of_mmcv():
+    versions = {**SOUND, 'mmcv-lite': '2.2.0'}
+    assert check_env.find_problems(versions.get, (), 'mmpretrain') == []
+    (problem,) = check_env.find_problems({**versions, 'mmcv-lite': '2.4.0'}.get, (), 'mmpretrain')
+    assert 'mmpretrain 1.2.0 refuses mmcv >= 2.4' in problem
+
+
+@pytest.mark.parametrize(
+    ('torch', 'torchvision'),
+    [('2.13.0+cpu', '0.28.0'), ('2.0.1', '0.15.2'), ('2.1.2', '0.16.2'), ('1.13.1', None), ('', None)],
+)
+def test_the_torchvision_of_a_torch_is_the_one_released_with_it(torch, torchvision):
+    assert check_env.fitting_torchvision(torch) == (torchvision and f'torchvision=={torchvision}')
+
+
+def test_a_torchvision_that_does_not_fit_is_told_with_its_remedy(tmp_path, monkeypatch):
+    (tmp_path / 'torchvision.py').write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'torchvision', raising=False)
+    (problem,) = check_env.find_import_problems(['torchvision'])
+    assert 'nms does not exist. It does not fit the torch that is installed' in problem
+    assert 'TORCHVISION_SPEC' in problem
+
+
 def test_a_module_that_cannot_be_imported_is_named():
     (problem,) = check_env.find_import_problems(['no_such_module'])
     assert 'no_such_module cannot be imported: ModuleNotFoundError' in problem

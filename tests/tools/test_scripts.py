@@ -214,6 +214,53 @@ def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout
     assert [line.split()[0] for line in calls(checkout)[-3:]] == ['pytest', 'pytest', 'slipcover']
 
 
+def test_set_up_for_images_has_a_place_of_its_own(checkout):
+    images, video = checkout / '.venv-images', checkout / '.venv'
+    shutil.copytree(video / 'bin', images / 'bin')
+    bash(checkout, 'source tools/setup_env.sh; fingerprint images > .venv-images/.set_up_images')
+    assert f'The environment is ready: . {images}/bin/activate' in bash(checkout, 'tools/setup_env.sh images')
+    assert f'The environment is ready: . {video}/bin/activate' in bash(checkout, 'tools/setup_env.sh dev')
+    # One that the user named is taken.
+    assert f': . {video}/bin/activate' in bash(
+        checkout, 'cp .venv-images/.set_up_images .venv; tools/setup_env.sh images', VENV=str(video)
+    )
+    assert 'usage: tools/setup_env.sh [EXTRAS]' in bash(checkout, 'tools/setup_env.sh --help', status=1)
+
+
+@pytest.mark.parametrize(
+    ('extras', 'full_mmcv', 'installed'),
+    [
+        ('prep,report', False, '[mmaction,prep,report]'),
+        ('prep,report', True, '[host,prep,report]'),
+        ('images', False, '[images,images]'),
+        ('dev,images', True, '[images-host,dev]'),
+        ('images', True, '[images-host]'),
+    ],
+)
+def test_set_up_asks_for_the_extras_of_the_host_and_brings_no_second_mmcv(checkout, extras, full_mmcv, installed):
+    has = 'true' if full_mmcv else 'false'
+    output = bash(
+        checkout,
+        f'source tools/setup_env.sh; choose_host {extras}; VENV=.venv; constraints() {{ :; }}; '
+        f'check_env() {{ {has}; }}; is_ours() {{ false; }}; pip_install() {{ echo "$@"; }}; install_rest {extras}',
+    )
+    assert output.splitlines()[-1].endswith(f'a checkout{installed}')
+
+
+def test_set_up_takes_the_torchvision_of_the_torch_or_what_is_named(checkout):
+    stand_ins = (
+        'source tools/setup_env.sh; has_gpu() { true; }; pip_install() { echo "$@"; }; '
+        'check_env() { [[ "$1" != --torchvision ]] || echo torchvision==0.28.0; [[ "$1" != --has ]]; }; '
+    )
+    assert bash(checkout, f'{stand_ins} install_torchvision').endswith('--no-deps torchvision==0.28.0\n')
+    named = bash(checkout, f'{stand_ins} install_torchvision', TORCHVISION_SPEC='torchvision==0.27.1')
+    assert named.endswith('--no-deps torchvision==0.27.1\n')
+    offline = f'{stand_ins} has_gpu() {{ false; }}; pip_install() {{ echo "$@"; [[ "$*" != *index-url* ]]; }}; '
+    first, second = bash(checkout, f'{offline} install_torchvision').splitlines()[-2:]
+    assert '--index-url' in first
+    assert second == '--no-deps torchvision==0.28.0'
+
+
 def test_set_up_stops_at_a_python_that_does_not_fit(checkout, tmp_path):
     other = tmp_path / 'python3.9'
     other.write_text('#!/bin/sh\nexit 1\n')

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IMAGE_TESTS = ('tests/hosts/mmpretrain', 'tests/hosts/test_host.py', 'tests/losses', 'tests/samplers', 'tests/metrics')
+"""What holds without mmaction2, and all that needs mmpretrain; skipped where that is absent."""
+
 
 @dataclass(frozen=True)
 class Environment:
-    """What is special about an environment; all else is pip's choice for `.[mmaction,dev]`.
+    """What is special about an environment; all else is pip's choice for its extras.
 
     Attributes:
         name: One word, unique.
@@ -16,6 +19,10 @@ class Environment:
         why: What the environment stands for.
         swap: (out, in): a distribution that another one is put in the place of, without what that one needs.
         left_out: Tests that cannot apply.
+        extras: Of pyproject.toml, what is installed.
+        beside: Distributions that are installed beside that, without what they need.
+        tests: What the second lane runs there, and the matrix where it is not all.
+        python_path: Folder of the repository on PYTHONPATH; '' = none.
         not_run: Why it cannot be run; '' = it can.
     """
 
@@ -25,6 +32,10 @@ class Environment:
     why: str
     swap: tuple[str, str] | None = None
     left_out: tuple[str, ...] = ()
+    extras: str = 'mmaction,dev'
+    beside: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    python_path: str = ''
     not_run: str = ''
 
 
@@ -53,6 +64,16 @@ ENVIRONMENTS = (
         ),
     ),
     Environment(
+        'images',
+        '3.11',
+        ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'),
+        'images: mmpretrain without mmaction2, as tools/setup_env.sh images makes it',
+        extras='images,dev',
+        beside=('torchvision==0.28.0',),  # by its needs it would bring a torch of its own
+        tests=IMAGE_TESTS,
+        python_path='tests/support/misfit_torchvision',  # without effect where torchvision fits torch
+    ),
+    Environment(
         'full-mmcv',
         '3.11',
         ('mmcv==2.1.0',),
@@ -67,7 +88,7 @@ ENVIRONMENTS = (
         not_run='mmaction2 1.2.0 refuses mmcv >= 2.2, the fork begins with 2.3, and PyPI has no fork of mmaction2',
     ),
 )
-SECOND_LANE = ('oldest', 'newest', 'onedl')
+SECOND_LANE = ('oldest', 'newest', 'onedl', 'images')
 """Names of the environments that tools/test.sh --hosts tests in."""
 CONTRACT_TESTS = ('tests/test_contract.py', 'tests/test_package.py')
 """What it runs there: what holds for everything that is registered, in less than a minute."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cdb_video.difficulty.formulas import FloatVector
+from cdb_video.host_words import samples
 
 DRAWS = 1000
 """Of the bootstrap."""
@@ -93,7 +94,8 @@ def _counts(confusion: ArrayLike) -> NDArray[np.int64]:
     if not good.all():
         true, predicted = np.argwhere(~good)[0]
         raise ValueError(
-            f'confusion: class {true} has {values[true, predicted]:g} clips predicted as class {predicted}; counts are '
+            f'confusion: class {true} has {values[true, predicted]:g} {samples()} predicted as class {predicted}; '
+            'counts are '
             'whole numbers >= 0'
         )
     return values.astype(np.int64)

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.hosts.host import Host
+from cdb_video.host_words import HostWords
+from cdb_video.hosts.host import Host, host_named
 
 
 class MMEngine(Host):
@@ -29,8 +30,15 @@ class MMEngine(Host):
 
         return [mend.__name__ for mend in (allow_mmengine_checkpoints, find_shipped_bases) if mend()]
 
+    def words_now(self) -> HostWords | None:
+        """Those of the host whose scope is the newest in this process; None = there is no scope of a host."""
+        registry = sys.modules.get('mmengine.registry')
+        scope = None if registry is None else registry.DefaultScope.get_current_instance()
+        host = None if scope is None else host_named(scope.scope_name)
+        return None if host is None else host.words
+
     def labels(self, dataset: Any) -> IntVector | None:
-        """The labels in the entries that a BaseDataset keeps, through ConcatDataset and RepeatDataset."""
+        """The labels in the entries that a BaseDataset keeps, through the wrappers of mmengine."""
         if 'mmengine.dataset' not in sys.modules:  # then it is none of them
             return None
         from cdb_video.hosts.mmengine.dataset_labels import labels_of

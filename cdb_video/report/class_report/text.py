@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cdb_video.host_words import worded
 from cdb_video.report.class_report.metrics import is_share
 from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 
@@ -21,7 +22,7 @@ _HEADINGS = {
     'label': 'label',
     'name': 'class',
     'train_count': 'train',
-    'num_clips': 'clips',
+    'num_clips': '{samples}',
     'accuracy': 'acc %',
     'difficulty': 'difficulty',
     'weight': 'weight',
@@ -31,7 +32,7 @@ _FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'p
 _MARKDOWN_HEADINGS = {
     'name': 'class',
     'train_count': 'train',
-    'num_clips': 'clips',
+    'num_clips': '{samples}',
     'accuracy': 'acc %',
     'accuracy_low': 'from',
     'accuracy_high': 'to',
@@ -54,7 +55,7 @@ _WORDS = ('name', 'finding', 'confused_with')
 def format_table(rows: Sequence[ClassRow]) -> str:
     """The rows as console text, without the columns of which nothing is known."""
     columns = [key for key in _HEADINGS if any(getattr(row, key) is not None for row in rows)]
-    cells = [[_HEADINGS[key] for key in columns]]
+    cells = [[worded(_HEADINGS[key]) for key in columns]]
     cells += [[_console_cell(getattr(row, key), key) for key in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines = [
@@ -82,7 +83,7 @@ def markdown_table(rows: Sequence[DetailedRow]) -> list[str]:
     values = [row.to_dict() for row in rows]
     columns = [key for key in _MARKDOWN_HEADINGS if any(row[key] not in (None, '') for row in values)]
     return [
-        '| ' + ' | '.join(_MARKDOWN_HEADINGS[key] for key in columns) + ' |',
+        '| ' + ' | '.join(worded(_MARKDOWN_HEADINGS[key]) for key in columns) + ' |',
         '|' + '|'.join('---' if key in _WORDS else '---:' for key in columns) + '|',
         *('| ' + ' | '.join(_markdown_cell(row[key], key) for key in columns) + ' |' for row in values),
     ]

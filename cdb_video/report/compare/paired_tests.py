@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
+from cdb_video.host_words import samples
 from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 
@@ -93,8 +94,8 @@ def _why_not_paired(pair: tuple[ComparedRun, ComparedRun]) -> str:
     """Why the clips of two runs cannot be brought together by their names."""
     dumps = [run.insight.run.predictions for run in pair]
     if any(dump is None or dump.clip_names is None for dump in dumps):
-        return 'no dumps that name their clips'
-    return 'clips that share a path, so that they cannot be paired'
+        return f'no dumps that name their {samples()}'
+    return f'{samples()} that share a path, so that they cannot be paired'
 
 
 def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:
@@ -110,7 +111,7 @@ def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes
     interval = percentile_interval(draws)
     if metric == 'top1':
         p_value = mcnemar(one.labels == one.predicted, other.labels == other.predicted)
-        how = "one seed: McNemar's exact test over the clips"
+        how = f"one seed: McNemar's exact test over the {samples()}"
         return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
     values = draws[~np.isnan(draws)]
     # One is added so that no p-value is 0 after a finite number of draws.

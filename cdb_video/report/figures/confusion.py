@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.class_names import counted
+from cdb_video.host_words import worded
 from cdb_video.report.figures.parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.statistics import IntMatrix
@@ -38,7 +39,9 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
         'xgap': 1,
         'ygap': 1,
         'colorbar': {'thickness': 12, 'outlinewidth': 0, 'tickformat': '.0%'},
-        'hovertemplate': 'true: %{y}<br>predicted: %{x}<br>%{customdata} clips, %{z:.1%} of the class<extra></extra>',
+        'hovertemplate': worded(
+            'true: %{y}<br>predicted: %{x}<br>%{customdata} {samples}, %{z:.1%} of the class<extra></extra>'
+        ),
     }
     if len(labels) <= LABELLED:
         heat_map |= {'text': _texts(cells), 'texttemplate': '%{text}', 'textfont': {'size': 11}}

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from cdb_video.class_names import counted
+from cdb_video.host_words import sample, samples
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.sources.clip_pictures import ClipPictures, Image, pictures_of
 
@@ -52,7 +53,7 @@ def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake
     confidence, predicted = dump.confidence, dump.predicted
     wrong = np.flatnonzero(predicted != dump.labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind='stable')][:number]
-    clips = dump.distinct_names or dump.clip_names or [f'clip {index}' for index in range(len(dump.labels))]
+    clips = dump.distinct_names or dump.clip_names or [f'{sample()} {index}' for index in range(len(dump.labels))]
     strips, notes = _strips(insight, wrong.tolist())
     mistakes = [
         Mistake(
@@ -74,7 +75,7 @@ def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], list[
     if not indices or dump is None or dump.paths is None or not insight.options.thumbnails:
         return {}, []
     if find_spec('cv2') is None:
-        return {}, ['Frames of the misclassified clips need OpenCV: pip install opencv-python-headless.']
+        return {}, [f'Frames of the misclassified {samples()} need OpenCV: pip install opencv-python-headless.']
     strips: dict[int, str] = {}
     size, lacking = 0, _Lacking(len(indices))
     for index in indices:
@@ -86,7 +87,7 @@ def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], list[
         size += len(strip)
         if size > _MAX_BYTES:
             lacking.notes.append(
-                f'Frames are shown for the first {counted(len(strips), "clip")}, to bound the size of the page.'
+                f'Frames are shown for the first {counted(len(strips), sample())}, to bound the size of the page.'
             )
             break
         strips[index] = strip
@@ -110,7 +111,7 @@ class _Lacking:
             (self.partial if pictures.frames else self.unreadable).append(pictures.fault)
 
     def sentences(self) -> list[str]:
-        of = f'of the {self.number} misclassified clips'
+        of = f'of the {self.number} misclassified {samples()}'
         notes = []
         if self.missing:
             notes.append(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cdb_video.class_names import counted
 from cdb_video.difficulty.diagnosis.restlessness import Restlessness
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.host_words import sample, samples, worded
 from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
@@ -16,13 +17,13 @@ _FEW_UNITS = 5
 """Below that many, the percentiles of a bootstrap are visibly too narrow."""
 _NOT_MEASURED_HERE = {
     'train': (
-        "of the training batches (ClassDifficultyHook with source='train'): clips that the model learns from, so rare "
-        'classes that are known by heart look easier than they are'
+        "of the training batches (ClassDifficultyHook with source='train'): {samples} that the model learns from, so "
+        'rare classes that are known by heart look easier than they are'
     ),
     'replay': 'of the run whose history DifficultyReplayHook replays, and not of this one',
     'cross-fit': (
-        'cross-fitted: of all training clips, each scored by a model that was trained without it, and every class is '
-        'counted with 5 more clips of the mean difficulty'
+        'cross-fitted: of all training {samples}, each scored by a model that was trained without it, and every class '
+        'is counted with 5 more {samples} of the mean difficulty'
     ),
 }
 
@@ -54,18 +55,20 @@ def remarks_on(
     if run.predictions is not None:
         notes += _of_dump(run.predictions)
     elif outcomes is not None:
-        notes.append('Misclassified clips need a dump: mim test --dump.')
+        notes.append(f'Misclassified {samples()} need a dump: mim test --dump.')
     if outcomes is not None and outcomes.num_units < _FEW_UNITS:
         notes.append(_of_few(outcomes))
     if len(unseen) == run.num_classes and split != 'none':
-        notes.append('No class has clips here, so there are no metrics.')
+        notes.append(f'No class has {samples()} here, so there are no metrics.')
     elif unseen and split != 'none':
         who = counted(len(unseen), 'class has', 'classes have')
-        notes.append(f'{who} no clips here, so the means are over the others: {_listed(unseen, 10)}.')
+        notes.append(f'{who} no {samples()} here, so the means are over the others: {_listed(unseen, 10)}.')
     if unseen and split == 'cross-fit':
         notes.append(
-            'Where a class without clips here has training clips, all of them are in one fold, so that the model which '
-            'scored them never saw such a clip: they do not count, and the class has the mean difficulty of the others.'
+            f'Where a class without {samples()} here has training {samples()}, all of them are in one fold, so that '
+            'the model which '
+            f'scored them never saw such a {sample()}: they do not count, and the class has the mean difficulty of '
+            'the others.'
         )
     return notes
 
@@ -86,7 +89,7 @@ def _of_difficulty(run: RunData) -> list[str]:
         number = sources.count(source)
         if number:
             which = 'The difficulty is' if number == len(sources) else f'{number} of {len(sources)} difficulties are'
-            notes.append(f'{which} {words}.')
+            notes.append(f'{which} {worded(words)}.')
     if run.difficulty_measure == 'probability':
         notes.append('The difficulty is 1 minus the mean probability of the true class, not 1 minus the accuracy.')
     return notes
@@ -98,7 +101,7 @@ def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
     if split == 'train':
         return [
             'Nothing was evaluated yet: the accuracy here is that of the training batches, as the model was while it '
-            'learned from them. It is no estimate of how the model does on other clips; run mim test.'
+            f'learned from them. It is no estimate of how the model does on other {samples()}; run mim test.'
         ]
     if outcomes is None:
         return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
@@ -122,7 +125,8 @@ def _of_dump(dump: Predictions) -> list[str]:
         notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
     if dump.clip_names is None:
         notes.append(
-            'The dump does not name every clip, so mistakes have numbers in place of names and pictures. Test again '
+            f'The dump does not name every {sample()}, so mistakes have numbers in place of names and pictures. '
+            'Test again '
             "with custom_imports=dict(imports=['cdb_video']), which lets PackActionInputs keep the names; a packing "
             "transform of your own must put 'filename' or 'frame_dir' into the metainfo of its data samples."
         )
@@ -130,7 +134,7 @@ def _of_dump(dump: Predictions) -> list[str]:
     if again:
         notes.append(
             f'Clips of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. They '
-            'count like any other, though each may be the same clip, tested twice.'
+            f'count like any other, though each may be the same {sample()}, tested twice.'
         )
     if shared:
         notes.append(

@@ -44,10 +44,10 @@ def pictures_of(folder: Path, path: str) -> ClipPictures:
 
     Args:
         folder: The work directory.
-        path: As a dump names the clip: a folder of images or one above it, a pack with or without its suffix, or a
-            video, of whose name '.mp4' may be left out. A relative one is taken from the current folder, from the work
-            directory, or from up to four folders above it; the first of these that has the clip counts. In it a folder
-            with images goes before a pack.
+        path: As a dump names the sample: a folder of images or one above it, a pack with or without its suffix, a
+            video, of whose name '.mp4' may be left out, or an image, which is shown alone. A relative one is taken from
+            the current folder, from the work directory, or from up to four folders above it; the first of these that
+            has the sample counts. In it a folder with images goes before a pack.
     """
     fault = None
     for root in (Path(), folder, *list(folder.resolve().parents)[:4]):
@@ -75,6 +75,9 @@ def _places(place: Path) -> Iterator[tuple[Path, _Reader]]:
     pack = Path(f'{str(place).removesuffix(PACK_SUFFIX)}{PACK_SUFFIX}')
     if os.path.isfile(pack):
         yield pack, _packed
+    if is_picture(place.name) and os.path.isfile(place):
+        yield place, _image
+        return
     video = Path(video_path(str(place)))
     if video != pack and os.path.isfile(video):
         yield video, _video
@@ -125,6 +128,13 @@ def _images(folder: Path) -> Iterator[Image | str]:
     for place in _spread(len(files)):
         image = cv2.imread(str(files[place]))
         yield f'{files[place]} is damaged, or no image' if image is None else image
+
+
+def _image(file: Path) -> Iterator[Image | str]:
+    import cv2
+
+    image = cv2.imread(str(file))
+    yield f'{file} is damaged, or no image' if image is None else image
 
 
 def _packed(file: Path) -> Iterator[Image | str]:

@@ -1,4 +1,7 @@
-"""A prediction dump, ``mim test ... --dump predictions.pkl``: who was tested, what was predicted, how surely.
+"""A prediction dump: who was tested, what was predicted, how surely.
+
+mmaction2 writes one by ``mim test ... --dump predictions.pkl``, mmpretrain by ``mim test ... --out predictions.pkl
+--out-item pred``, and ``cdb-video test ... --dump predictions.pkl`` both.
 
 A dump is a pickle: a list with one dict a clip, of tensors and text. It is read by
 :mod:`cdb_video_files.pickles.unpickle`, which executes nothing that is inside.
@@ -23,14 +26,16 @@ from numpy.typing import NDArray
 from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
+from cdb_video.host_words import sample as sample_word
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.pickles.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.records import AnnotationError
 
-_PATH_KEYS = ('frame_dir', 'filename')
+_PATH_KEYS = ('frame_dir', 'filename', 'img_path')
 # Scores are float32 at best, and some heads average them over views in half precision.
 _SUM_TOLERANCE = 1e-2
 _MOST_CLASSES = 1 << 31
+_REMEDY = 'dump with cdb-video test --dump (mmaction2 1.2 or mmpretrain 1.2)'
 
 
 class DumpError(ValueError):
@@ -44,7 +49,7 @@ class Predictions:
     Attributes:
         labels: (N,) int64 in 0..C-1, the true classes.
         scores: (N, C) float, as the model gave them; never NaN.
-        paths: N folders of frames or video files as the dump names them; None where it names none.
+        paths: N folders of frames, video files or images as the dump names them; None where it names none.
         num_frames: N numbers of frames; None where the dump does not say.
     """
 
@@ -157,14 +162,18 @@ def read_dump(path: Path) -> Predictions:
         )
         raise DumpError(f'{path}: {error}. {remedy}') from error
     if not isinstance(samples, list) or not samples or not all(isinstance(sample, Mapping) for sample in samples):
-        raise DumpError(f'{path}: not a list with one dict a clip, as mim test --dump writes it; name such a file')
-    labels = np.array([_label(sample, f'{path}: clip {index}') for index, sample in enumerate(samples)], np.int64)
+        raise DumpError(
+            f'{path}: not a list with one dict a {sample_word()}, as mim test --dump writes it; name such a file'
+        )
+    labels = np.array(
+        [_label(sample, f'{path}: {sample_word()} {index}') for index, sample in enumerate(samples)], np.int64
+    )
     scores = _scores(path, samples)
     outside = np.flatnonzero((labels < 0) | (labels >= scores.shape[1]))
     if outside.size:
         raise DumpError(
-            f'{path}: clip {outside[0]} has label {labels[outside[0]]}, but {scores.shape[1]} scores: labels must be '
-            f'0..{scores.shape[1] - 1}; test with a list that belongs to the model'
+            f'{path}: {sample_word()} {outside[0]} has label {labels[outside[0]]}, but {scores.shape[1]} scores: '
+            f'labels must be 0..{scores.shape[1] - 1}; test with a list that belongs to the model'
         )
     return Predictions(labels, scores, _paths(samples), _num_frames(samples))
 
@@ -172,7 +181,7 @@ def read_dump(path: Path) -> Predictions:
 def _other_kind(path: Path, content: bytes) -> str | None:
     """What a file is and what to do, if its first bytes say that it is no pickle of clips; None if they do not."""
     if not content:
-        return 'is empty: a dump has one dict a clip; write it anew with mim test --dump'
+        return f'is empty: a dump has one dict a {sample_word()}; write it anew with mim test --dump'
     if content.startswith((b'PK\x03\x04', TORCH_BEGINNING)):
         return (
             'is a checkpoint, or another file that torch.save wrote, and no dump: predict with it by mim test '
@@ -193,18 +202,20 @@ def _beginning_of_text(content: bytes) -> str | None:
 
 def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floating[Any]]:
     """The scores of all clips, (N, C)."""
-    rows = [_numbers(sample, 'pred_score', f'{path}: clip {i}') for i, sample in enumerate(samples)]
+    rows = [_numbers(sample, 'pred_score', f'{path}: {sample_word()} {i}') for i, sample in enumerate(samples)]
     for index, row in enumerate(rows):
         if row.ndim != 1 or row.dtype.kind not in 'fiu' or row.shape != rows[0].shape:
             raise DumpError(
-                f'{path}: clip {index} has a pred_score of shape {row.shape} and type {row.dtype}, clip 0 of shape '
-                f'{rows[0].shape}: one score a class is needed; test with average_clips="prob"'
+                f'{path}: {sample_word()} {index} has a pred_score of shape {row.shape} and type {row.dtype}, '
+                f'{sample_word()} 0 of shape {rows[0].shape}: one score a class is needed; test with '
+                'average_clips="prob"'
             )
     scores = np.stack(rows)
     missing = np.flatnonzero(~np.isfinite(scores.astype(np.float64)).all(axis=1))
     if missing.size:
         raise DumpError(
-            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is clip '
+            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is '
+            f'{sample_word()} '
             f'{missing[0]}: the model has diverged; test another checkpoint'
         )
     return scores
@@ -214,7 +225,9 @@ def _label(sample: Mapping[str, Any], where: str) -> int:
     """The one label of a clip."""
     label = _numbers(sample, 'gt_label', where)
     if label.size != 1 or label.dtype.kind not in 'iu':
-        raise DumpError(f'{where} has the labels {reprlib.repr(label.tolist())}: one whole number a clip is needed')
+        raise DumpError(
+            f'{where} has the labels {reprlib.repr(label.tolist())}: one whole number a {sample_word()} is needed'
+        )
     number = int(label.reshape(-1)[0])
     if not 0 <= number < _MOST_CLASSES:
         raise DumpError(f'{where} has label {number}: labels are 0..C-1; test with a list that belongs to the model')
@@ -225,12 +238,12 @@ def _numbers(sample: Mapping[str, Any], key: str, where: str) -> NDArray[Any]:
     """A value of a clip as an array: of a tensor, a number, or a flat list of numbers."""
     if key not in sample:
         keys = ', '.join(sorted(name[:40] for name in sample if isinstance(name, str))[:20]) or 'no keys that are text'
-        raise DumpError(f'{where} has no {key}, only {keys}: dump with mim test --dump of mmaction2 1.2')
+        raise DumpError(f'{where} has no {key}, only {keys}: {_REMEDY}')
     value = sample[key]
     parts = value if isinstance(value, list | tuple) else [value]
     if isinstance(value, np.ndarray) or all(isinstance(part, int | float | np.number) for part in parts):
         return np.asarray(value)
-    raise DumpError(f'{where} has a {key} that is no array of numbers: dump with mim test --dump of mmaction2 1.2')
+    raise DumpError(f'{where} has a {key} that is no array of numbers: {_REMEDY}')
 
 
 def _paths(samples: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cdb_video.host_words import BY_SCOPE, HostWords
+
 _TRAINING = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks')
 _SPLIT = re.compile(r'split[-_]?(\d+)(?!\d)')
 
@@ -47,6 +49,14 @@ def seed_of(work_dir: Path) -> int | None:
             if name == 'seed' and type(value) is int:
                 return value
     return None
+
+
+def words_of_run(path: Path) -> HostWords | None:
+    """The words of the host that a work directory, or the folder of a file in one, is of; None = not known."""
+    folder = path if path.is_dir() else path.parent
+    scopes = (settings_of(config).get('default_scope') for config in train_configs(folder))
+    names = (scope.value for scope in scopes if isinstance(scope, ast.Constant))
+    return next((BY_SCOPE[name] for name in names if name in BY_SCOPE), None)
 
 
 def planned_length(work_dir: Path) -> tuple[int, str] | None:

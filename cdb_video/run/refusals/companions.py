@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cdb_video.advice import VERDICT, remedy
 from cdb_video.classifier.heads import check_classifier_of_loss
 from cdb_video.difficulty.consumer import acts_by_difficulty, takes_difficulty
+from cdb_video.host_words import words_now
 from cdb_video.hosts.host import hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.parts import METRIC_RECIPE, RunParts
@@ -136,7 +137,7 @@ def check_metric(parts: RunParts) -> None:
     if parts.metric is None:
         raise ValueError(
             f'ClassDifficultyHook found no ClassAccuracy in val_evaluator: set {METRIC_RECIPE} in '
-            'the config (it returns what AccMetric does, under the same names)'
+            f'the config, in the place of {words_now().metric}'
         )
 
 
@@ -164,8 +165,9 @@ def warn_of_acting_twice(parts: RunParts) -> None:
     if len(acting) > 1 and any(part is parts.sampler for part in acting.values()):
         named = ' and '.join(f'{name}({_strength_of(part)})' for name, part in acting.items())
         parts.logger.warning(
-            f'{named}: the difficulty acts twice, on the loss and on the sampling. We advise {VERDICT}: {remedy()}. '
-            'For CDB-W or CDB-S as in the papers, keep one of them; docs/methods/which_method.md has the evidence'
+            f'{named}: the difficulty acts twice, on the loss and on the sampling. We advise {VERDICT}: '
+            f'{remedy(words_now().loss)}. For CDB-W or CDB-S as in the papers, keep one of them; '
+            'docs/methods/which_method.md has the evidence'
         )
 
 

@@ -12,6 +12,7 @@ from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.schedule import DifficultySchedule
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.host_words import samples
 from cdb_video.hosts.host import hosts
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import RunParts
@@ -161,7 +162,8 @@ def advise_prior_count(handover: Handover, val_counts: IntVector | None, prior_c
     few = int(((np.asarray(val_counts) > 0) & (np.asarray(val_counts) < FEW_CLIPS)).sum())
     if few:
         handover.parts.logger.warning(
-            f'{counted(few, "class has", "classes have")} under {FEW_CLIPS} validation clips, so that their difficulty '
+            f'{counted(few, "class has", "classes have")} under {FEW_CLIPS} validation {samples()}, so that their '
+            'difficulty '
             f'is mostly chance: we advise prior_count={FEW_CLIPS} in ClassDifficultyHook'
         )
 

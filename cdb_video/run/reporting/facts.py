@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 from cdb_video.class_names import counted
+from cdb_video.head_loss import head_losses
+from cdb_video.host_words import sample, samples
 from cdb_video.hosts.host import applied_mends, hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -79,10 +81,10 @@ def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
     yield 'config', _config(runner)
     yield 'writes to', str(parts.work_dir)
     validated = '' if parts.val_set is None else f', {len(parts.val_set)} to validate on'
-    yield 'data', f'{len(counts)} classes; {counts.sum()} clips to train on{validated}'
+    yield 'data', f'{len(counts)} classes; {counts.sum()} {samples()} to train on{validated}'
     yield 'method', '; '.join(map(described, (*_losses(parts), parts.sampler, hook)))
     yield 'length', _length(parts)
-    yield 'batch', f'{_batch_size(parts)} clips in {counted(get_world_size(), "process", "processes each")}'
+    yield 'batch', f'{_batch_size(parts)} {samples()} in {counted(get_world_size(), "process", "processes each")}'
     yield 'device', _device(parts.model)
     yield 'seed', f'{getattr(runner, "seed", None)}{"" if parts.loop.has_given_seed else ", drawn: none was given"}'
     yield 'versions', ', '.join(_versions())
@@ -93,7 +95,7 @@ def _test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) ->
     dataset: Any = getattr(runner.test_dataloader, 'dataset', None)
     sizes = [] if num_classes is None else [counted(num_classes, 'class', 'classes')]
     # Sets and loaders of users need not tell.
-    sizes.append(f'{counted(len(dataset), "clip")} to test on' if hasattr(dataset, '__len__') else 'clips not counted')
+    sizes.append(f'{counted(len(dataset), sample())} to test on' if hasattr(dataset, '__len__') else 'not counted')
     yield 'config', _config(runner)
     yield 'weights', f'{Loop(runner).load_from or "none were loaded"}{_trained_for(entry)}'
     yield 'writes to', str(runner.work_dir)
@@ -117,7 +119,7 @@ def _trained_for(entry: CheckpointEntry) -> str:
 def _losses(parts: RunParts) -> list[Any]:
     """The losses that know of classes, else the ones that the model calls so."""
     ours = [part for part in parts.class_parts.values() if part is not parts.sampler]
-    return ours or [module for name, module in parts.model.named_modules() if name.endswith('loss_cls')]
+    return ours or list(head_losses(parts.model).values())
 
 
 def _length(parts: RunParts) -> str:

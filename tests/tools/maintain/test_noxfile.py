@@ -50,6 +50,7 @@ def test_every_environment_that_can_be_had_has_a_session_that_does_not_run_unask
 
 def test_the_tests_of_the_second_lane_exist(repository):
     assert all((repository / name).is_file() for name in CONTRACT_TESTS)
+    assert all((repository / name).exists() for environment in ENVIRONMENTS for name in environment.tests)
 
 
 def test_a_variable_names_an_interpreter(monkeypatch):
@@ -84,6 +85,18 @@ def test_a_fork_takes_the_place_of_the_original_and_opencv_has_one_version(tmp_p
         f'{uninstall} opencv-python opencv-contrib-python',
         f'install --quiet --no-deps {wanted}',
     ]
+
+
+def test_an_environment_for_images_has_its_own_extras_torchvision_and_tests(tmp_path, repository):
+    session = Session(tmp_path)
+    noxfile.hosts.func(session, 'images')
+    _, everything, vision, _, tests = session.done
+    assert everything.endswith('[images,dev]')
+    assert vision == 'install --quiet --no-deps torchvision==0.28.0'
+    assert tests.startswith('python -m pytest -q -p no:cacheprovider tests/hosts/mmpretrain ')
+    folder = repository / 'tests/support/misfit_torchvision'
+    assert session.variables['PYTHONPATH'] == str(folder)
+    assert (folder / 'sitecustomize.py').is_file()
 
 
 def test_too_little_room_is_said_before_anything_is_installed(tmp_path, monkeypatch):

@@ -1,0 +1,95 @@
+"""The words of a host for what every host has: a sample, the head of a model, its loss, its last layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from cdb_video.advice import as_code
+
+
+@dataclass(frozen=True)
+class HostWords:
+    """How a host calls things in its configs, and its users in talk.
+
+    Attributes:
+        sample: What is classified, in the singular.
+        head: The head in the config of a model.
+        loss: The loss in the config of a head.
+        last_layer: The linear layer in a head that scores the classes.
+        metric: The metric in whose place ClassAccuracy stands.
+        packing: The transform that packs a sample, and decides which names it keeps.
+    """
+
+    sample: str = 'clip'
+    head: str = 'cls_head'
+    loss: str = 'loss_cls'
+    last_layer: str = 'fc_cls'
+    metric: str = 'AccMetric'
+    packing: str = 'PackActionInputs'
+
+    @property
+    def samples(self) -> str:
+        """The plural of `sample`."""
+        return f'{self.sample}s'
+
+    @property
+    def classifier(self) -> str:
+        """The name of the last layer in the model."""
+        return f'{self.head}.{self.last_layer}'
+
+    def loss_line(self, loss: Mapping[str, Any]) -> str:
+        """The line of a config that sets the loss of the head."""
+        return f'model = dict({self.head}=dict({self.loss}={as_code(loss)}))'
+
+
+VIDEO = HostWords()
+"""Of mmaction2, and where no host is known."""
+IMAGES = HostWords('image', 'head', 'loss', 'fc', 'Accuracy', 'PackInputs')
+"""Of mmpretrain."""
+BY_SCOPE = {'mmaction': VIDEO, 'mmpretrain': IMAGES}
+"""By the name of the host in mmengine's registries, which configs have as `default_scope`."""
+_chosen: ContextVar[HostWords | None] = ContextVar('words', default=None)
+_sources: list[Callable[[], HostWords | None]] = []
+
+
+def add_source(source: Callable[[], HostWords | None]) -> None:
+    """Ask a function which host is at work; the first answer counts."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+def words_now() -> HostWords:
+    """The words of who is spoken of: see `speaking`, or else of the host at work in this process, or else `VIDEO`."""
+    chosen = _chosen.get()
+    if chosen is not None:
+        return chosen
+    return next((words for source in _sources if (words := source()) is not None), VIDEO)
+
+
+@contextmanager
+def speaking(words: HostWords | None) -> Iterator[None]:
+    """Speak in the words of a host, whichever is at work; None changes nothing."""
+    token = _chosen.set(words or _chosen.get())
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def worded(text: str) -> str:
+    """A text of ours with {sample} and {samples} in it, in the words of who is spoken of."""
+    return text.replace('{sample}', sample()).replace('{samples}', samples())
+
+
+def sample() -> str:
+    """What is classified, in the singular, in the words of who is spoken of."""
+    return words_now().sample
+
+
+def samples() -> str:
+    """The plural of `sample`."""
+    return words_now().samples

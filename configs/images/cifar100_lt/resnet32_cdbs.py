@@ -1,0 +1,5 @@
+# ResNet-32 with CDB-S: classes are drawn in proportion to their difficulty.
+_base_ = 'resnet32_ce.py'
+
+train_dataloader = dict(sampler=dict(type='CDBSampler', tau=1.0))
+custom_hooks = [dict(type='ClassDifficultyHook')]

@@ -1,0 +1,10 @@
+# ResNet-50 with plain cross-entropy: what the other leaves are compared with.
+_base_ = [
+    '_base_/resnet50.py',
+    '_base_/data.py',
+    '_base_/cosine_90e.py',
+    '../_base_/runtime.py',
+]
+
+# Measured and reported like the others, but nothing is driven by it.
+custom_hooks = [dict(type='ClassDifficultyHook', observe_only=True)]
