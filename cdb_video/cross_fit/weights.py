@@ -98,8 +98,8 @@ def _check(name: str, content: Mapping[str, Any], config: Config, clips: ListedC
     digest = CheckpointEntry.of(content).lists.get('train')
     if digest is not None and digest == ClipList.of(whole):
         raise ValueError(
-            f'{name} was trained on this very list, so every model would have seen the {samples()} that it is to score: '
-            f'{_REMEDY}'
+            f'{name} was trained on this very list, so every model would have seen the {samples()} that it is to '
+            f'score: {_REMEDY}'
         )
     meta = content.get('meta')
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
