@@ -61,5 +61,6 @@ def test_a_face_loads_nothing_before_it_is_asked_and_then_no_more_than_that(repo
         'cdb_video.hosts.host',
         'cdb_video.hosts.mmengine',
         'cdb_video.hosts.mmaction',
+        'cdb_video.hosts.mmpretrain',
     }, done.stderr
     assert has_torch == 'False'
