@@ -26,7 +26,7 @@ from mmengine.runner import Runner
 
 from benchmarks.gpu.variants import VARIANTS, Plan, build_config
 from benchmarks.harness.measuring import peak_memory
-from cdb_video import launch
+from cdb_video.launch import commands as launch
 
 MODEL, LOADING, STOP = 'model', 'loading', 'stop'
 READY, FAILED = 'ready', 'failed'

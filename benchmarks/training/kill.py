@@ -37,8 +37,8 @@ from mmengine.config import Config
 from benchmarks.harness import data_prep
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.training import deaths
-from cdb_video import launch
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.launch import commands as launch
 
 CONFIG = """_base_ = '{base}'
 custom_imports = dict(imports=['cdb_video', 'benchmarks.training.deaths'], allow_failed_imports=False)

@@ -61,7 +61,7 @@ def balance(
         ValueError: If the classifier takes no bias, the predictions are of other clips or classes, or the edited
             checkpoint does not answer as was predicted.
     """
-    from cdb_video.launch_config import read_config
+    from cdb_video.launch.config import read_config
 
     weights = linear_layer(checkpoint, layer)
     check_takes_bias(weights, layer)

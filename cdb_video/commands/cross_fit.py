@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _cross_fit(args: argparse.Namespace) -> int:
     from cdb_video.cross_fit.configs import words_of
-    from cdb_video.launch_config import read_config
+    from cdb_video.launch.config import read_config
 
     path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
     config = read_config(path)

@@ -108,7 +108,7 @@ def _check_out(checkpoint: Path, out: Path) -> None:
 
 def _scores(path: Path, made: Sequence[dict[str, object]], metric: str) -> list[float]:
     """The metric of every edited checkpoint on the validation set of a config."""
-    from cdb_video.launch_config import read_config
+    from cdb_video.launch.config import read_config
 
     config = read_config(str(path))
     missing = missing_parts(config)

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 
-from cdb_video.launch import end_process
+from cdb_video.launch.commands import end_process
 from cdb_video_files.configs.shipped import PACKAGE
 
 _OURS = (PACKAGE, f'{PACKAGE}_files')

@@ -136,7 +136,7 @@ def _prepared(args: argparse.Namespace) -> _Run:
     from cdb_video import load  # by way of the face, which says what to install
     from cdb_video.inference.inputs import PICTURES, VIDEOS, find_inputs
     from cdb_video.inference.work_dir import scope_of
-    from cdb_video.launch_scope import IMAGES_SCOPE
+    from cdb_video.launch.scope import IMAGES_SCOPE
 
     kind = PICTURES if scope_of(args.work_dir) == IMAGES_SCOPE else VIDEOS
     if kind is PICTURES and args.window is not None:

@@ -9,7 +9,7 @@ a config that came with the package, by its name, as cdb_video::egtea/slowfast_c
 from collections.abc import Sequence
 
 from cdb_video.commands.host_command import run_host_command
-from cdb_video.launch import test
+from cdb_video.launch.commands import test
 
 
 def main(argv: Sequence[str] | None = None) -> int:

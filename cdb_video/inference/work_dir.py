@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdb_video.launch import newest_checkpoint
+from cdb_video.launch.commands import newest_checkpoint
 from cdb_video.report.sources.run_config import settings_of
 
 

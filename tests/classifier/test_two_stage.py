@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import nn
 
-from cdb_video import launch
 from cdb_video.classifier.heads import ClassifierHead, NormalizedLinear, ScaledLinear, check_classifier_of_loss
 from cdb_video.classifier.two_stage import FrozenFeatures
 from cdb_video.hooks.second_stage import SecondStageHook
+from cdb_video.launch import commands as launch
 from tests.support.runs import make_runner
 from tests.support.toys import ToyModel
 

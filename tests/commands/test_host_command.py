@@ -170,7 +170,7 @@ def test_wrong_words_are_refused_with_the_word_before_anything_is_built(config, 
     Path('broken.py').write_text('x = 1\ny = (\n')
     Path('failing.py').write_text('x = 1\n\ny = lerning_rate\n')
     Path('importing.py').write_text("custom_imports = dict(imports=['no_such_module'])\n")
-    with mock.patch('cdb_video.launch._build', side_effect=AssertionError('built')):
+    with mock.patch('cdb_video.launch.commands._build', side_effect=AssertionError('built')):
         assert command.main(words) == 2
     said = capsys.readouterr().err
     assert message in said
@@ -194,7 +194,7 @@ def test_a_config_that_does_not_import_the_package_is_made_to(config, monkeypatc
     if given is not None:
         with config.open('a') as file:
             file.write(f'custom_imports = {given}\n')
-    with mock.patch('cdb_video.launch._build') as build:
+    with mock.patch('cdb_video.launch.commands._build') as build:
         assert training.main([str(config), '--seed', '0']) == 0
     (built,) = build.call_args.args
     assert built.custom_imports['imports'] == expected
@@ -203,7 +203,7 @@ def test_a_config_that_does_not_import_the_package_is_made_to(config, monkeypatc
 
 
 def test_a_shipped_config_is_trained_by_its_name(config):
-    with mock.patch('cdb_video.launch._build') as build:
+    with mock.patch('cdb_video.launch.commands._build') as build:
         assert training.main(['cdb_video::egtea/mini/slowfast_cdbs.py', '--seed', '0']) == 0
     (built,) = build.call_args.args
     assert built.work_dir == './work_dirs/slowfast_cdbs'

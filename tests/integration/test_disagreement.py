@@ -211,7 +211,7 @@ def wait_for_ever(rank, port):
     """Process 1 never comes to the evaluation."""
     from mmengine.config import Config
 
-    from cdb_video.launch import prepare_processes
+    from cdb_video.launch.commands import prepare_processes
     from cdb_video.metrics.class_accuracy import ClassAccuracy
 
     torch.distributed.barrier()

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
-from cdb_video import launch
+from cdb_video.launch import commands as launch
 from cdb_video.processes import check_all_see, from_main
 from tests.support.parallel import error_of, in_processes
 
@@ -154,7 +154,7 @@ END = """
 import atexit, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 import torch
-from cdb_video.launch import end_process
+from cdb_video.launch.commands import end_process
 
 if len(sys.argv) > 1:
     torch.distributed.init_process_group('gloo', init_method=f'file://{sys.argv[1]}', rank=0, world_size=1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.fileio import get_file_backend
 
-from cdb_video.launch import newest_checkpoint
+from cdb_video.launch.commands import newest_checkpoint
 from tests.support.runs import make_runner
 
 

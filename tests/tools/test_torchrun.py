@@ -5,7 +5,7 @@ import json
 import pytest
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from cdb_video.failure_note import leaves_note
+from cdb_video.launch.failure_note import leaves_note
 from tools.torchrun import first_cause
 
 

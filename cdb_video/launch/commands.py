@@ -31,8 +31,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cdb_video.classifier.two_stage import FIRST_STAGE
-from cdb_video.failure_note import leaves_note
-from cdb_video.launch_config import (
+from cdb_video.launch.config import (
     check_lengths,
     check_work_dir,
     import_plugin,
@@ -40,7 +39,8 @@ from cdb_video.launch_config import (
     parse_arguments,
     read_config,
 )
-from cdb_video.launch_scope import IMAGES_SCOPE, VIDEO_SCOPE, finish_image_config, named_scope
+from cdb_video.launch.failure_note import leaves_note
+from cdb_video.launch.scope import IMAGES_SCOPE, VIDEO_SCOPE, finish_image_config, named_scope
 from cdb_video.processes import check_all_see, from_main, together
 from cdb_video_files.checkpoint_files import check_checkpoint_file
 from cdb_video_files.noted_paths import lies_in, namesake_in

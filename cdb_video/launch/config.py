@@ -17,7 +17,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from cdb_video.launch_scope import CONFIG_ENDINGS, take_image_words
+from cdb_video.launch.scope import CONFIG_ENDINGS, take_image_words
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.configs.shipped import PACKAGE, SCOPE, find_config
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 import pytest
 from mmengine.config import Config
 
-from cdb_video.launch_scope import finish_image_config, named_scope, take_image_words
+from cdb_video.launch.scope import finish_image_config, named_scope, take_image_words
 
 
 @pytest.fixture
