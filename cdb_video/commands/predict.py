@@ -105,7 +105,7 @@ class _Run:
     def _write_to(self, out: Path) -> list[Path]:
         from cdb_video.inference.files import write_outcomes
         from cdb_video.inference.results import Timeline
-        from cdb_video.inference.timeline_page import render_timelines
+        from cdb_video.inference.timeline.page import render_timelines
         from cdb_video_files.atomic import write_atomically
 
         paths = [write_outcomes(out, self.found, topk=self.topk, labels=self.inputs.labels, predictor=self.predictor)]
@@ -195,7 +195,7 @@ def _timeline(predictor: Predictor, path: str, window: float, stride: float | No
 def _shown(outcome: Outcome, topk: int) -> tuple[list[str], str | None]:
     """The lines of an outcome, and what went wrong."""
     from cdb_video.inference.results import Failure, Prediction
-    from cdb_video.inference.timeline_page import clock
+    from cdb_video.inference.timeline.page import clock
 
     if isinstance(outcome, Failure):
         return [], outcome.cause

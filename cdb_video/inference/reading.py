@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from cdb_video.hosts.mmaction.stock_readers import read_step
-from cdb_video.inference.windows import Span, window_spans
+from cdb_video.inference.timeline.windows import Span, window_spans
 from cdb_video_files.video.containers import video_path
 from cdb_video_files.video.errors import ClipError
 from cdb_video_files.video.fallbacks import open_video

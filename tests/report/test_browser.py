@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cdb_video.inference.results import Timeline, Window, ranked
-from cdb_video.inference.timeline_page import render_timelines
+from cdb_video.inference.timeline.page import render_timelines
 from cdb_video.report.compare.files import write_comparison
 from cdb_video.report.compare.methods import compare
 from cdb_video.report.compare.runs import read_methods

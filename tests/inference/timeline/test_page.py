@@ -1,7 +1,7 @@
 import re
 
 from cdb_video.inference.results import Timeline, Window, ranked
-from cdb_video.inference.timeline_page import clock, render_timelines, timeline_figure
+from cdb_video.inference.timeline.page import clock, render_timelines, timeline_figure
 
 NAMES = ('open', 'cut <b>', 'close')
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cdb_video.inference.windows import Span, window_spans
+from cdb_video.inference.timeline.windows import Span, window_spans
 
 
 def spans(*arguments):

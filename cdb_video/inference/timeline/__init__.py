@@ -1,0 +1,1 @@
+"""A long video: windows over it, and the page that shows what each of them is."""
