@@ -6,7 +6,6 @@ hosts with the same words, so they are taken out here before the host reads its 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from argparse import Namespace
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.configs.shipped import SCOPE, find_config
 
 VIDEO_SCOPE, IMAGES_SCOPE = 'mmaction', 'mmpretrain'
@@ -51,7 +51,7 @@ def take_image_words(command: str) -> Namespace:
     Raises:
         ValueError: If --seed is no whole number.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = CommandParser(add_help=False, allow_abbrev=False)
     if command == 'train':
         parser.add_argument('--seed')
         parser.add_argument('--diff-rank-seed', action='store_true')

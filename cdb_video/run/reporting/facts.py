@@ -95,7 +95,8 @@ def _test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) ->
     dataset: Any = getattr(runner.test_dataloader, 'dataset', None)
     sizes = [] if num_classes is None else [counted(num_classes, 'class', 'classes')]
     # Sets and loaders of users need not tell.
-    sizes.append(f'{counted(len(dataset), sample())} to test on' if hasattr(dataset, '__len__') else 'not counted')
+    unknown = f'{samples()} not counted'
+    sizes.append(f'{counted(len(dataset), sample())} to test on' if hasattr(dataset, '__len__') else unknown)
     yield 'config', _config(runner)
     yield 'weights', f'{Loop(runner).load_from or "none were loaded"}{_trained_for(entry)}'
     yield 'writes to', str(runner.work_dir)
