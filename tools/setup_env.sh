@@ -151,8 +151,9 @@ install_torchvision() {
             "$(check_env --version torch): set TORCHVISION_SPEC to a version, or to the path or address of a wheel."
     fi
     say "Installing torchvision: $spec"
-    if [[ -z "${TORCHVISION_SPEC:-}" ]] && ! has_gpu && pip_install --no-deps --index-url "$CPU_INDEX" "$spec"; then
-        return
+    if [[ -z "${TORCHVISION_SPEC:-}" ]] && ! has_gpu; then
+        if pip_install --no-deps --index-url "$CPU_INDEX" "$spec"; then return; fi
+        echo "The messages above tell that $CPU_INDEX could not be had: taking the one of pip's usual index"
     fi
     pip_install --no-deps "$spec" || die "$spec could not be installed; pip's message is above. Set" \
         "TORCHVISION_SPEC to a version that fits torch $(check_env --version torch), or to the path of a wheel."
