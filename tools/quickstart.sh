@@ -1,27 +1,61 @@
 #!/usr/bin/env bash
-# From nothing to a per-class report: makes EGTEA-mini, trains a tiny network on it with MMAction2
-# and tests the best checkpoint. Makes or reuses .venv first, see setup_env.sh for its settings.
-# Run again, it goes on where it stopped, and never overwrites a finished training.
+# From nothing to a per-class report: makes a small data set, trains a tiny network on it and tests the best
+# checkpoint. EGTEA-mini with MMAction2, or with --task images handwritten digits with mmpretrain. Makes or reuses .venv
+# or .venv-images first, see setup_env.sh for its settings. Run again, it goes on where it stopped, and never overwrites
+# a finished training.
 set -euo pipefail
 # shellcheck source=tools/setup_env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup_env.sh"
 
-DATA='data/egtea_mini'
-CONFIGS='configs/egtea/mini'
+# What differs between the tasks; choose_task sets it.
+TASK='video'
+DATA=''
+CONFIGS=''
+RUNS=''    # folder of the work directories
+CONFIG=''  # of the training
+EXTRAS=''  # of the environment
+SAMPLES='' # the word for them
+ROOT=''    # the variable by which the configs find the data
 
 usage() {
     cat <<'END'
-usage: tools/quickstart.sh [--fresh] [--work-dir DIR] [--seed N] [--newest] [CONFIG]
+usage: tools/quickstart.sh [--task video|images] [--fresh] [--work-dir DIR] [--seed N] [--newest] [CONFIG]
 
-CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs), or a path with a slash.
+CONFIG is the name of a file in configs/egtea/mini (default: slowfast_cdbs), with --task images in
+configs/images/digits_lt (default: resnet8_cdba_balsoftmax), or a path with a slash.
+--task      what to classify (default: video)
 --fresh     train anew, in a new folder beside the earlier ones
---work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG); relative to the repository
+--work-dir  where the training goes (default: work_dirs/egtea_mini/CONFIG or work_dirs/digits_lt/CONFIG);
+            relative to the repository
 --seed      of the training (default: 0)
 --newest    with the newest versions that fit, not those that the repository was tested with
 END
 }
 
-CONFIG=''
+choose_task() {
+    case "$TASK" in
+        video)
+            DATA='data/egtea_mini'
+            CONFIGS='configs/egtea/mini'
+            RUNS='work_dirs/egtea_mini'
+            CONFIG="${CONFIG:-slowfast_cdbs}"
+            EXTRAS='prep,report'
+            SAMPLES='clips'
+            ROOT='EGTEA_ROOT'
+            ;;
+        images)
+            DATA='data/digit_images'
+            CONFIGS='configs/images/digits_lt'
+            RUNS='work_dirs/digits_lt'
+            CONFIG="${CONFIG:-resnet8_cdba_balsoftmax}"
+            EXTRAS='images,prep'
+            SAMPLES='images'
+            ROOT='DIGITS_ROOT'
+            ;;
+        *) die "--task $TASK must be video or images" ;;
+    esac
+}
+
 WORK_DIR=''
 SEED=0
 FRESH=false
@@ -29,9 +63,13 @@ while (($#)); do
     case "$1" in
         --fresh) FRESH=true ;;
         --newest) NEWEST=true ;;
-        --work-dir | --seed)
+        --task | --work-dir | --seed)
             (($# > 1)) || die "$1 needs a value"
-            if [[ "$1" == --seed ]]; then SEED="$2"; else WORK_DIR="${2%/}"; fi
+            case "$1" in
+                --task) TASK="$2" ;;
+                --seed) SEED="$2" ;;
+                *) WORK_DIR="${2%/}" ;;
+            esac
             shift
             ;;
         -h | --help)
@@ -50,12 +88,12 @@ done
 [[ "$SEED" =~ ^[0-9]+$ ]] || die "--seed $SEED is not a whole number"
 
 cd -- "$REPOSITORY"
-CONFIG="${CONFIG:-slowfast_cdbs}"
+choose_task
 if [[ "$CONFIG" == */* ]]; then CONFIG_FILE="$CONFIG"; else CONFIG_FILE="$CONFIGS/${CONFIG%.py}.py"; fi
 CONFIG="$(basename -- "$CONFIG" .py)"
 [[ -f "$CONFIG_FILE" ]] || die "there is no $CONFIG_FILE; $CONFIGS has:" \
     "$(cd -- "$CONFIGS" 2>/dev/null && echo ./*.py)"
-WORK_DIR="${WORK_DIR:-work_dirs/egtea_mini/$CONFIG}"
+WORK_DIR="${WORK_DIR:-$RUNS/$CONFIG}"
 
 first_free_folder() {
     local number=2
@@ -75,8 +113,21 @@ step() {
     echo "took $((SECONDS - start)) s"
 }
 
+make_data() {
+    if [[ "$TASK" == images ]]; then
+        step 'Making long-tailed digits' python data_prep/make_images.py --out "$DATA"
+        return
+    fi
+    step 'Making EGTEA-mini' python data_prep/make_egtea_mini.py --out "$DATA"
+    step 'Extracting frames' python data_prep/extract_frames.py --data-root "$DATA" --pack
+    step 'Building lists' python data_prep/build_lists.py --data-root "$DATA" --label verb --split 1 \
+        --hold-out subjects:P20-P26
+}
+
 train() {
-    local resume=() name="Training $CONFIG" earlier
+    local resume=() name="Training $CONFIG" earlier seed=(--seed "$SEED")
+    # mmpretrain's command has no --seed.
+    if [[ "$TASK" == images ]]; then seed=(--cfg-options "randomness.seed=$SEED"); fi
     if [[ -e "$WORK_DIR/.seed" ]]; then
         earlier="$(cat -- "$WORK_DIR/.seed")"
         [[ "$earlier" == "$SEED" ]] || die "$WORK_DIR was trained with --seed $earlier. Use --fresh or" \
@@ -93,9 +144,16 @@ train() {
         resume=(--resume)
         name="Going on with training $CONFIG"
     fi
-    step "$name" mim train mmaction "$CONFIG_FILE" \
-        --work-dir "$WORK_DIR" --seed "$SEED" --gpus "$GPUS" "${resume[@]}"
+    step "$name" mim train "$HOST" "$CONFIG_FILE" \
+        --work-dir "$WORK_DIR" "${seed[@]}" --gpus "$GPUS" "${resume[@]}"
     touch "$WORK_DIR/.trained"
+}
+
+test_best() {
+    local dump=(--dump "$WORK_DIR/predictions.pkl")
+    if [[ "$TASK" == images ]]; then dump=(--out "$WORK_DIR/predictions.pkl" --out-item pred); fi
+    step 'Testing the best checkpoint' mim test "$HOST" "$CONFIG_FILE" --checkpoint "$BEST" \
+        --work-dir "$WORK_DIR" --gpus "$GPUS" "${dump[@]}"
 }
 
 # The newest, should a resumed training have left more than one.
@@ -108,50 +166,50 @@ best_checkpoint() {
     echo "$newest"
 }
 
-# What to train beside this one: plain cross-entropy of the same network, or CDB-S where this was it.
+# What to train beside this one: plain cross-entropy of the same network, or where this was it what is trained unasked.
 counterpart() {
     local name="${CONFIG%%_*}_ce"
-    if [[ "$name" == "$CONFIG" ]]; then name="${CONFIG%%_*}_cdbs"; fi
+    if [[ "$name" == "$CONFIG" ]]; then
+        name="${CONFIG%%_*}_cdbs"
+        if [[ "$TASK" == images ]]; then name="${CONFIG%%_*}_cdba_balsoftmax"; fi
+    fi
     # A config of other data has none here.
     if [[ "$CONFIG_FILE" -ef "$CONFIGS/$CONFIG.py" && -f "$CONFIGS/$name.py" ]]; then echo "$name"; fi
 }
 
 next_steps() {
-    local other folder pair seed=''
+    local other folder pair options=''
     cat <<END
-In the table above, 'acc %' is of the test clips and 'difficulty' what training measured on other clips.
+In the table above, 'acc %' is of the test $SAMPLES and 'difficulty' what training measured on other $SAMPLES.
 Look next at the page with the pictures, confusions and surest mistakes (docs/use/report.md explains it):
     $(cd -- "$WORK_DIR" && pwd)/report.html
 END
     other="$(counterpart)"
     if [[ -z "$other" ]]; then return; fi
-    folder="work_dirs/egtea_mini/$other"
+    folder="$RUNS/$other"
     pair="$folder $(printf '%q' "$WORK_DIR")"
     if [[ "$CONFIG" == *_ce ]]; then pair="$(printf '%q' "$WORK_DIR") $folder"; fi
     echo "Then compare with $other, in $REPOSITORY:"
     if [[ ! -e "$folder/.trained" ]]; then
-        if [[ "$SEED" != 0 ]]; then seed="--seed $SEED "; fi
-        echo "    tools/quickstart.sh $seed$other"
+        if [[ "$TASK" != video ]]; then options="--task $TASK "; fi
+        if [[ "$SEED" != 0 ]]; then options+="--seed $SEED "; fi
+        echo "    tools/quickstart.sh $options$other"
     fi
     echo "    $(printf '%q' "${VENV#"$REPOSITORY/"}/bin/python") tools/compare.py $pair"
 }
 
-setup_env prep,report
+setup_env "$EXTRAS"
 echo "The environment is ready ($SECONDS s)"
 PATH="$VENV/bin:$PATH"
-export EGTEA_ROOT="$DATA"
-# The network is so small that a second thread costs more than it gives; the clips are read beside it.
+export "$ROOT=$DATA"
+# The network is so small that a second thread costs more than it gives; the samples are read beside it.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 GPUS="$(python -c 'import torch; print(int(torch.cuda.is_available()))')"
 
-step 'Making EGTEA-mini' python data_prep/make_egtea_mini.py --out "$DATA"
-step 'Extracting frames' python data_prep/extract_frames.py --data-root "$DATA" --pack
-step 'Building lists' python data_prep/build_lists.py --data-root "$DATA" --label verb --split 1 \
-    --hold-out subjects:P20-P26
+make_data
 train
 BEST="$(best_checkpoint)"
-step 'Testing the best checkpoint' mim test mmaction "$CONFIG_FILE" --checkpoint "$BEST" \
-    --work-dir "$WORK_DIR" --gpus "$GPUS" --dump "$WORK_DIR/predictions.pkl"
+test_best
 
 say 'Done'
 printf '%s\n' "${TIMES[@]}"

@@ -20,6 +20,8 @@ DEFAULT_TORCH='torch==2.13.0'
 CPU_INDEX='https://download.pytorch.org/whl/cpu'
 CPU_SPACE_GB=4
 GPU_SPACE_GB=12
+# The last torchvision that works in its Python part where its compiled part does not load.
+PYTHON_TORCHVISION='torchvision==0.16.2'
 NEWEST=false # set to true by callers for their --newest: the newest versions that fit, whatever the lock says
 LOCK=''      # the file of versions that the environment is held to; '' = none
 
@@ -149,11 +151,27 @@ install_torchvision() {
             "$(check_env --version torch): set TORCHVISION_SPEC to a version, or to the path or address of a wheel."
     fi
     say "Installing torchvision: $spec"
-    if [[ -z "${TORCHVISION_SPEC:-}" ]] && ! has_gpu && pip_install --no-deps --index-url "$CPU_INDEX" "$spec"; then
-        return
+    if [[ -z "${TORCHVISION_SPEC:-}" ]] && ! has_gpu; then
+        if pip_install --no-deps --index-url "$CPU_INDEX" "$spec"; then return; fi
+        echo "The messages above tell that $CPU_INDEX could not be had: taking the one of pip's usual index"
     fi
     pip_install --no-deps "$spec" || die "$spec could not be installed; pip's message is above. Set" \
         "TORCHVISION_SPEC to a version that fits torch $(check_env --version torch), or to the path of a wheel."
+}
+
+# A torchvision that was compiled for another build of torch, as one for CUDA beside a torch for CPUs, fails at import
+# from 0.17 on (`operator torchvision::nms does not exist`). Where no other is to be had, an older one takes its place:
+# it imports without its compiled part, and mmpretrain's own configs use its Python part alone.
+mend_torchvision() {
+    local problem
+    if ! is_ours || [[ -n "${TORCHVISION_SPEC:-}" ]]; then return; fi
+    if problem="$("$VENV/bin/python" -W ignore -c 'import torchvision' 2>&1)"; then return; fi
+    if [[ "$problem" != *'operator torchvision::'* ]]; then return; fi # check_env says what is wrong
+    say "torchvision $(check_env --version torchvision) was compiled for another build than torch" \
+        "$(check_env --version torch): putting $PYTHON_TORCHVISION in its place, without compiled operators"
+    pip_install --no-deps "$PYTHON_TORCHVISION" || die "no torchvision that works beside torch" \
+        "$(check_env --version torch) could be had for $("$VENV/bin/python" --version). Set TORCHVISION_SPEC to one" \
+        "made for this torch; or remove $VENV and set PYTHON to a Python 3.11, for which $PYTHON_TORCHVISION works."
 }
 
 # What pip must keep to: the torch and the mmcv that are there, beside them the lock. An environment of the
@@ -260,13 +278,16 @@ setup_env() {
     install_rest "$extras"
     align_opencv
     mend_opencv
+    if [[ "$HOST" == mmpretrain ]]; then mend_torchvision; fi
     check_env --imports --host "$HOST" || die "the environment $VENV does not fit; see above."
     if ! "$NEWEST"; then fingerprint "$extras" >"$stamp"; fi
 }
 
 # Run, not sourced.
 if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
-    if (($# > 1)) || [[ "${1:-}" == -* ]]; then die "usage: tools/setup_env.sh [EXTRAS], as in tools/setup_env.sh images"; fi
+    if (($# > 1)) || [[ "${1:-}" == -* ]]; then
+        die 'usage: tools/setup_env.sh [EXTRAS], as in tools/setup_env.sh images'
+    fi
     setup_env "${1:-prep,report}"
     say "The environment is ready: . $VENV/bin/activate"
 fi

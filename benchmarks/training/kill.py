@@ -1,6 +1,7 @@
 """Trainings that are killed by SIGKILL and resumed, beside an undisturbed one, bit for bit.
 
     python -m benchmarks.training.kill [--kills 40] [--points all] [--leaf slowfast_cdbws] [--epochs 4] [--seed 0]
+    python -m benchmarks.training.kill --data-set digits_lt [--leaf resnet8_cdbws] ...
 
 First an undisturbed run. Then runs that are killed at random moments, the whole process group, its main
 process alone or a worker, some of them a second time while they resume, with a number of workers that
@@ -9,13 +10,14 @@ ends, and compared with the undisturbed one: order and clips of every step, hist
 checkpoint, and the parameters of model and optimizer. Only run ids and times may differ.
 
 A run is `tools/train.py CONFIG --seed S --resume`, in a process that is forked when all modules are imported, so
-that a random moment lies in the training and not in the imports. Without --data-root a small EGTEA-mini is made.
-Exit code 1 if anything differs.
+that a random moment lies in the training and not in the imports. Without --data-root a small EGTEA-mini is made, or
+with --data-set digits_lt, for images and mmpretrain, long-tailed digits. Exit code 1 if anything differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import multiprocessing
 import os
@@ -34,9 +36,9 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from benchmarks.harness import data_prep
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
 from benchmarks.training import deaths
+from benchmarks.training.data_sets import DATA_SETS, DataSet
 from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.launch import commands as launch
 
@@ -66,19 +68,20 @@ class Runs:
 
     Args:
         root: Folder for config and work directories.
-        leaf: Of configs/egtea/mini, without its ending.
-        data_root: EGTEA-mini.
+        data_set: What is trained on.
+        leaf: Of its configs, without its ending.
+        data_root: Where it lies.
         epochs: Of each training.
         seed: Of each training.
     """
 
-    def __init__(self, root: Path, leaf: str, data_root: Path, epochs: int, seed: int) -> None:
+    def __init__(self, root: Path, data_set: DataSet, leaf: str, data_root: Path, epochs: int, seed: int) -> None:
         self.root, self.seed = root, seed
         self.config = root / 'config.py'
-        base = REPOSITORY / 'configs/egtea/mini' / f'{leaf}.py'
+        base = REPOSITORY / data_set.folder / f'{leaf}.py'
         (hook,) = Config.fromfile(base).to_dict()['custom_hooks']
         self.config.write_text(CONFIG.format(base=base.as_posix(), epochs=epochs, hook=hook))
-        os.environ['EGTEA_ROOT'] = str(data_root)
+        os.environ[data_set.variable] = str(data_root)
 
     def start(self, work_dir: Path, workers: int = 1, death: str = '') -> multiprocessing.Process:
         """Begin a training, or go on with it, in a process group of its own."""
@@ -237,13 +240,6 @@ def epoch_of(point: str, whole: dict[str, Any], epochs: int) -> int:
     return better[-1]
 
 
-def make_data(root: Path) -> None:
-    """A small EGTEA-mini with frames and verb lists."""
-    data_prep.run('make_egtea_mini', '--out', root, '--scale', 0.001, '--workers', 1)
-    data_prep.run('extract_frames', '--data-root', root, '--workers', 1, '--pack')
-    data_prep.run('build_lists', '--data-root', root, *data_prep.VERB_LISTS)
-
-
 def play(args: argparse.Namespace, runs: Runs) -> list[Case]:
     """All runs, each compared with the undisturbed one; a line for each."""
     begun = time.monotonic()
@@ -288,9 +284,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_parser(__spec__, __doc__)
     parser.add_argument('--kills', type=int, default=40, help='at random moments (default: %(default)s)')
     parser.add_argument('--points', default='all', help=f'all, none, or some of: {"; ".join(deaths.POINTS)}')
-    parser.add_argument('--leaf', default='slowfast_cdbws', help='of configs/egtea/mini (default: %(default)s)')
+    parser.add_argument('--data-set', choices=DATA_SETS, default='egtea_mini', help='(default: %(default)s)')
+    parser.add_argument('--leaf', help='config of the data set (default: slowfast_cdbws, of digits resnet8_cdbws)')
     parser.add_argument('--epochs', type=int, default=4)
-    parser.add_argument('--data-root', type=Path, help='EGTEA-mini with frames and verb lists')
+    parser.add_argument('--data-root', type=Path, help='where the data set lies, EGTEA-mini with frames and lists')
     add_common_arguments(parser)
     args = parser.parse_args(argv)
     chosen = {'all': deaths.POINTS, 'none': ()}.get(args.points) or tuple(filter(None, args.points.split('; ')))
@@ -298,19 +295,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = [point for point in args.points if point not in deaths.POINTS]
     if unknown or args.epochs < 3:
         parser.error(f'unknown points {unknown}' if unknown else f'--epochs {args.epochs}: must be at least 3')
+    data_set = DATA_SETS[args.data_set]
+    args.leaf = args.leaf or data_set.leaf
     # All that a training imports, before the first fork.
-    import mmaction.engine
-    import mmaction.models  # noqa: F401
+    for module in data_set.host:
+        importlib.import_module(module)
 
     random.seed(args.seed)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         data_root = (args.data_root or root / 'data').resolve()
         if args.data_root is None:
-            make_data(data_root)
-        cases = play(args, Runs(root, args.leaf, data_root, args.epochs, args.seed))
+            data_set.make(data_root)
+        cases = play(args, Runs(root, data_set, args.leaf, data_root, args.epochs, args.seed))
     numbers = {'cases': [{**vars(case), 'work_dir': case.work_dir.name} for case in cases]}
-    write_results('kill_training', args, page(args, cases), numbers)
+    write_results(data_set.result, args, page(args, cases), numbers)
     return 1 if any(case.differences for case in cases) else 0
 
 

@@ -20,11 +20,11 @@ if [ "$1 $2" = "-m mkdocs" ]; then shift 2; echo mkdocs "$@" >> calls; exit; fi
 case "$2" in *torch.cuda*) echo 0; exit;; esac
 exec %s "$@"
 """
-MIM_STAND_IN = """#!/bin/sh
+MIM_STAND_IN = r"""#!/bin/sh
 echo mim "$@" >> calls
 [ -z "$MIM_FAILS" ] || exit 3
 if [ "$1" = train ]; then
-    folder=work_dirs/egtea_mini/$(echo "$@" | sed 's/.*egtea_mini.\\([^ ]*\\).*/\\1/')
+    folder=$(echo "$@" | sed 's/.*--work-dir \([^ ]*\).*/\1/')
     mkdir -p "$folder" && touch "$folder/best_acc_mean1_epoch_1.pth" "$folder/last_checkpoint"
 fi
 """
@@ -44,6 +44,9 @@ def checkout(tmp_path, repository):
     (root / 'configs' / 'egtea' / 'mini').mkdir(parents=True)
     for name in ('slowfast_cdbs', 'slowfast_ce', 'i3d_ce'):
         (root / 'configs' / 'egtea' / 'mini' / f'{name}.py').touch()
+    (root / 'configs/images/digits_lt').mkdir(parents=True)
+    for name in ('resnet8_cdba_balsoftmax', 'resnet8_ce'):
+        (root / 'configs/images/digits_lt' / f'{name}.py').touch()
     (root / 'tests').mkdir()
     (root / 'tests' / 'test_compiled.py').write_text('@pytest.mark.uncovered')
     programs = root / '.venv' / 'bin'
@@ -53,8 +56,13 @@ def checkout(tmp_path, repository):
     for name, text in stand_ins.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    for extras, stamp in (('dev', 'dev'), ('prep,report', 'prep_report')):
-        bash(root, f'source tools/setup_env.sh; fingerprint {extras} > "$VENV/.set_up_{stamp}"')
+    shutil.copytree(root / '.venv', root / '.venv-images')
+    for extras in ('dev', 'prep,report', 'images', 'images,prep'):
+        stamp = extras.replace(',', '_')
+        bash(
+            root,
+            f'source tools/setup_env.sh; choose_host {extras}; fingerprint {extras} > "$VENV/.set_up_{stamp}"',
+        )
     return root
 
 
@@ -97,6 +105,33 @@ def test_quickstart_names_the_run_to_compare_with(checkout):
     (checkout / 'configs/egtea/slowfast_cdbw.py').touch()
     for config in ('configs/egtea/slowfast_cdbw.py', 'i3d_ce'):
         assert bash(checkout, f'tools/quickstart.sh {config}').endswith('/report.html\n')
+
+
+def test_quickstart_of_images_speaks_the_words_of_its_host(checkout):
+    output = bash(checkout, 'tools/quickstart.sh --task images --seed 3')
+    folder, config = (
+        'work_dirs/digits_lt/resnet8_cdba_balsoftmax',
+        'configs/images/digits_lt/resnet8_cdba_balsoftmax.py',
+    )
+    assert calls(checkout) == [
+        'data_prep/make_images.py --out data/digit_images',
+        f'mim train mmpretrain {config} --work-dir {folder} --cfg-options randomness.seed=3 --gpus 0',
+        f'mim test mmpretrain {config} --checkpoint {folder}/best_acc_mean1_epoch_1.pth --work-dir {folder} --gpus 0 '
+        f'--out {folder}/predictions.pkl --out-item pred',
+    ]
+    assert "'acc %' is of the test images" in output
+    assert output.splitlines()[-2:] == [
+        '    tools/quickstart.sh --task images --seed 3 resnet8_ce',
+        f'    .venv-images/bin/python tools/compare.py work_dirs/digits_lt/resnet8_ce {folder}',
+    ]
+    # Stopped in training, it goes on there; with another seed it refuses.
+    (checkout / folder / '.trained').unlink()
+    bash(checkout, 'tools/quickstart.sh --task images --seed 3')
+    assert calls(checkout)[1].endswith('--cfg-options randomness.seed=3 --gpus 0 --resume')
+    assert 'was trained with --seed 3' in bash(checkout, 'tools/quickstart.sh --task images', status=1)
+    # From cross-entropy on, what we advise is next.
+    ending = bash(checkout, 'tools/quickstart.sh --task images resnet8_ce')
+    assert ending.endswith(f'tools/compare.py work_dirs/digits_lt/resnet8_ce {folder}\n')
 
 
 def test_quickstart_does_not_repeat_a_finished_training(checkout):
@@ -158,6 +193,9 @@ def test_quickstart_stops_when_training_fails(checkout):
         ('configs/egtea/no_such.py', 'there is no configs/egtea/no_such.py'),
         ('--no-such', '--help'),
         ('--seed', '--seed needs a value'),
+        ('--task', '--task needs a value'),
+        ('--task audio', '--task audio must be video or images'),
+        ('--task images slowfast_ce', 'there is no configs/images/digits_lt/slowfast_ce.py'),
         ('--seed abc', '--seed abc is not a whole number'),
         ('i3d_ce slowfast_cdbs', 'two configs, i3d_ce and slowfast_cdbs'),
     ],
@@ -216,8 +254,6 @@ def test_the_test_script_fails_when_one_check_fails_and_runs_the_others(checkout
 
 def test_set_up_for_images_has_a_place_of_its_own(checkout):
     images, video = checkout / '.venv-images', checkout / '.venv'
-    shutil.copytree(video / 'bin', images / 'bin')
-    bash(checkout, 'source tools/setup_env.sh; fingerprint images > .venv-images/.set_up_images')
     assert f'The environment is ready: . {images}/bin/activate' in bash(checkout, 'tools/setup_env.sh images')
     assert f'The environment is ready: . {video}/bin/activate' in bash(checkout, 'tools/setup_env.sh dev')
     # One that the user named is taken.
@@ -256,8 +292,9 @@ def test_set_up_takes_the_torchvision_of_the_torch_or_what_is_named(checkout):
     named = bash(checkout, f'{stand_ins} install_torchvision', TORCHVISION_SPEC='torchvision==0.27.1')
     assert named.endswith('--no-deps torchvision==0.27.1\n')
     offline = f'{stand_ins} has_gpu() {{ false; }}; pip_install() {{ echo "$@"; [[ "$*" != *index-url* ]]; }}; '
-    first, second = bash(checkout, f'{offline} install_torchvision').splitlines()[-2:]
+    first, told, second = bash(checkout, f'{offline} install_torchvision').splitlines()[-3:]
     assert '--index-url' in first
+    assert 'could not be had' in told
     assert second == '--no-deps torchvision==0.28.0'
 
 
@@ -330,3 +367,37 @@ def test_set_up_brings_opencv_to_one_version_in_its_own_environment_only(checkou
     if ours:
         assert changes[0].endswith(' opencv-python opencv-contrib-python')
         assert changes[1].endswith(' --no-deps opencv-python==5.0.0.93 opencv-contrib-python==5.0.0.93')
+
+
+@pytest.mark.parametrize(
+    ('torchvision', 'spec', 'installed'),
+    [
+        ('RuntimeError: operator torchvision::nms does not exist', '', '--no-deps torchvision==0.16.2'),
+        ('RuntimeError: operator torchvision::nms does not exist', 'mine.whl', ''),  # what the user named is kept
+        ('ImportError: something else', '', ''),  # check_env tells it
+        ('', '', ''),
+    ],
+)
+def test_set_up_takes_a_torchvision_that_works_without_its_compiled_part_where_that_does_not_load(
+    checkout, torchvision, spec, installed
+):
+    (checkout / '.venv/bin/python').write_text(f'#!/bin/sh\necho "{torchvision}"\n[ -z "{torchvision}" ]\n')
+    stand_ins = (
+        'source tools/setup_env.sh; is_ours() { true; }; check_env() { echo 1; }; say() { :; }; '
+        'pip_install() { echo "$@"; }'
+    )
+    assert bash(checkout, f'{stand_ins}; mend_torchvision', TORCHVISION_SPEC=spec).strip() == installed
+    # An environment of the user's own is left alone.
+    assert bash(checkout, f'{stand_ins}; is_ours() {{ false; }}; mend_torchvision') == ''
+
+
+def test_set_up_says_what_to_do_where_no_torchvision_works(checkout):
+    (checkout / '.venv/bin/python').write_text('#!/bin/sh\necho operator torchvision::nms does not exist\nexit 1\n')
+    output = bash(
+        checkout,
+        'source tools/setup_env.sh; is_ours() { true; }; check_env() { echo 2.13; }; pip_install() { false; }; '
+        'mend_torchvision',
+        status=1,
+    )
+    assert 'error: no torchvision that works beside torch 2.13 could be had' in output
+    assert 'set PYTHON to a Python 3.11' in output
