@@ -128,7 +128,7 @@ class Plan:
         # One clip a line, so that two divisions can be compared by eye.
         head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix('\n}')
         lines = ',\n'.join(f'  {json.dumps(clip, ensure_ascii=False)}' for clip in clips)
-        return f'{head},\n "{samples()}": [\n{lines}\n ]\n}}\n'.encode()
+        return f'{head},\n "clips": [\n{lines}\n ]\n}}\n'.encode()
 
 
 def make_plan(

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from cdb_video.cross_fit.clips import ListedClips
 from cdb_video.cross_fit.plan import PLAN_NAME, make_plan, read_plan, training_settings, write_plan
+from cdb_video.host_words import IMAGES, speaking
 
 NAMES = ('a é', 'b', 'c/d.mp4', 'e', 'f', 'g')
 GROUPS = ('x', 'y', 'x', 'z', 'z', 'y')
@@ -34,6 +35,13 @@ def test_a_plan_is_read_as_it_was_written(tmp_path, groups):
     assert [clip['clip'] for clip in document['clips']] == list(NAMES)
     assert [clip['fold'] for clip in document['clips']] == [fold + 1 for fold in plan.folds.tolist()]
     assert sum('"clip": ' in line for line in path.read_text().splitlines()) == len(NAMES)  # one a line
+
+
+def test_the_plan_of_a_run_on_images_has_the_same_fields(tmp_path):
+    with speaking(IMAGES):
+        path = write_plan(plan_of(), tmp_path / 'new')
+    assert plan_of().differences(read_plan(path)) == []
+    assert path.read_bytes() == write_plan(plan_of(), tmp_path / 'video').read_bytes()
 
 
 @pytest.mark.parametrize(
