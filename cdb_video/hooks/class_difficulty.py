@@ -119,7 +119,7 @@ class ClassDifficultyHook(DifficultyOwner):
             RuntimeError: In all processes, if they do not start from the same.
         """
         parts = RunParts.of(runner)
-        own_entry = self._share_entry(runner)
+        own_entry = self._share_entry(parts)
         handover = together(lambda: self._prepare(parts))
         self._start_training(handover, own_entry)
         if self.source == 'train':

@@ -15,7 +15,7 @@ from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
 from cdb_video.run.clip_lists import clip_lists, say_changes
 from cdb_video.run.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.run.handover import Handover
-from cdb_video.run.own_checkpoints import keep_own_checkpoints, mend_last_checkpoint
+from cdb_video.run.own_checkpoints import keep_own_files, mend_last_checkpoint
 from cdb_video.run.parts import METRIC_RECIPE, RunParts, find_sampler, is_unknown
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
 from cdb_video.run.reporting.facts import log_facts, log_test_facts
@@ -135,12 +135,12 @@ class DifficultyOwner(Hook):
 
     # For those who derive from it
 
-    def _share_entry(self, runner: Any) -> CheckpointEntry:
+    def _share_entry(self, parts: RunParts) -> CheckpointEntry:
         """Begin a training with what the main process has read in the checkpoint; returns what this one has.
 
         CheckpointHook, whose turn comes later, then finds no files of other runs.
         """
-        keep_own_checkpoints(runner)
+        keep_own_files(parts.loop, parts.hooks, parts.work_dir, parts.message_hub, parts.logger)
         own, self._handover = self._entry, None
         self._entry = own.of_main_process().in_training()
         return own

@@ -85,7 +85,7 @@ class DifficultyReplayHook(DifficultyOwner):
         parts = RunParts.of(runner)
         check_alone(parts)
         schedule = from_main(lambda: _read_schedule(self.history, parts.work_dir))
-        own_entry = self._share_entry(runner)
+        own_entry = self._share_entry(parts)
         handover, replay = together(lambda: self._prepare(parts, schedule))
         self._replay, self._position = replay, replay.at(parts.loop.iteration - 1)
         self._start_training(handover, own_entry)

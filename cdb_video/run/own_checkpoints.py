@@ -7,13 +7,15 @@ copied, it would delete the other run's files, and measure itself by scores with
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import MessageHub
 
 from cdb_video.processes import from_main
 from cdb_video.run.loop import Loop
@@ -44,8 +46,12 @@ def own_folders(runner: Any) -> list[str]:
     Args:
         runner: mmengine's Runner or FlexibleRunner, before or after its hooks have joined the two.
     """
-    folders, name = [str(runner.work_dir)], os.path.basename(str(runner.work_dir).rstrip(os.sep))
-    for hook in runner.hooks:
+    return _folders(runner.work_dir, runner.hooks)
+
+
+def _folders(work_dir: str | Path, hooks: Iterable[Any]) -> list[str]:
+    folders, name = [str(work_dir)], os.path.basename(str(work_dir).rstrip(os.sep))
+    for hook in hooks:
         if isinstance(hook, CheckpointHook) and hook.out_dir is not None:
             out_dir = os.fspath(hook.out_dir)
             folders += [out_dir] if os.path.basename(out_dir.rstrip('/')) == name else []
@@ -60,8 +66,14 @@ def keep_own_checkpoints(runner: Any) -> None:
     path. A best checkpoint that lies elsewhere stays there untouched, and the best is chosen anew; a warning says so.
     To be called before CheckpointHook reads the message hub, in all processes; to call it again changes nothing.
     """
-    loop = Loop(runner)
-    known, folders, resumed = runner.message_hub.runtime_info, own_folders(runner), loop.resumed_from
+    keep_own_files(Loop(runner), runner.hooks, runner.work_dir, runner.message_hub, runner.logger)
+
+
+def keep_own_files(
+    loop: Loop, hooks: Iterable[Any], work_dir: str | Path, message_hub: MessageHub, logger: logging.Logger
+) -> None:
+    """The same as `keep_own_checkpoints`, of the parts of a runner."""
+    known, folders, resumed = message_hub.runtime_info, _folders(work_dir, hooks), loop.resumed_from
     # By all processes, resumed or not: that one of them has no checkpoint is found only later.
     findings = from_main(lambda: _look_at(known, folders, resumed) if loop.is_resumed else _Findings())
     if not loop.is_resumed:
@@ -71,8 +83,8 @@ def keep_own_checkpoints(runner: Any) -> None:
     for entry in findings.foreign:
         known.pop(entry, None)
     for path in findings.best:
-        runner.logger.warning(
-            f'{path}, the best checkpoint of the run that wrote {resumed}, does not lie in {runner.work_dir}, the '
+        logger.warning(
+            f'{path}, the best checkpoint of the run that wrote {resumed}, does not lie in {work_dir}, the '
             'folder of this run: it stays as it is, and this run chooses its best checkpoint anew'
         )
 

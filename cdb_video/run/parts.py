@@ -47,6 +47,7 @@ class RunParts:
         work_dir: Where the run writes.
         logger: Of the run.
         visualizer: Of the run.
+        message_hub: Of the run: what its hooks tell each other.
     """
 
     model: nn.Module
@@ -62,6 +63,7 @@ class RunParts:
     work_dir: Path
     logger: logging.Logger
     visualizer: Any
+    message_hub: Any
 
     @classmethod
     def of(cls, runner: Any) -> RunParts:
@@ -85,6 +87,7 @@ class RunParts:
             work_dir=Path(runner.work_dir),
             logger=runner.logger,
             visualizer=runner.visualizer,
+            message_hub=runner.message_hub,
         )
 
     @property
