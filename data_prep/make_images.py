@@ -150,8 +150,12 @@ def _share(text: str) -> float:
     return share
 
 
-def _order(text: str) -> int | str:
-    return text if text == 'as-is' else whole_number(0)(text)
+def _order(text: str) -> int | str | tuple[int, ...]:
+    if text == 'as-is':
+        return text
+    if ',' in text:
+        return tuple(whole_number(0)(label) for label in text.split(','))
+    return whole_number(0)(text)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -170,7 +174,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         '--class-order',
         type=_order,
-        help='seed of the order of frequencies, or as-is: label 0 first (default)',
+        help='which class is how frequent: a seed that draws it; all labels, as in 2,0,1, the most frequent first; or '
+        'as-is: label 0 first (default)',
     )
     held = parser.add_mutually_exclusive_group()
     number = f'validation images of every class, before the tail is cut; 0 for none (default: {_VAL_PER_CLASS})'

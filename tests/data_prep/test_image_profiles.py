@@ -127,13 +127,26 @@ def test_parts_are_apart_and_a_stronger_imbalance_takes_a_part_of_a_weaker_one()
 
 def test_the_order_of_frequencies_is_drawn_and_leaves_the_images_that_are_held_out():
     made = source(*[40] * 6)
-    plain, drawn = (divide(made, Options('exponential', (30.0,), val_per_class=5, order_seed=s)) for s in (None, 2))
+    plain, drawn = (divide(made, Options('exponential', (30.0,), val_per_class=5, order=s)) for s in (None, 2))
     assert plain.order == list(range(6))
     assert counts(made, plain, 'train_imb30') == class_sizes('exponential', 6, 35, 30)
     assert drawn.order == class_order(6, 2) != plain.order
     assert [counts(made, drawn, 'train_imb30')[label] for label in drawn.order] == class_sizes('exponential', 6, 35, 30)
     assert drawn.lists['val'] == plain.lists['val']
     assert len({tuple(class_order(6, seed)) for seed in range(10)}) > 5
+
+
+def test_the_order_of_frequencies_can_be_named():
+    made = source(40, 50, 60)
+    division = divide(made, Options('exponential', (4.0,), largest=40, order=(1, 2, 0)))
+    assert division.order == [1, 2, 0]
+    assert counts(made, division, 'train_imb4') == [10, 40, 20]
+
+
+@pytest.mark.parametrize('order', [(1, 0), (0, 1, 3), (0, 1, 1), (0, 1, 2, 3)])
+def test_an_order_that_is_not_of_all_classes_is_refused(order):
+    with pytest.raises(ImagesError, match=f'--class-order {",".join(map(str, order))}: of the labels 0 to 2 each'):
+        divide(source(40, 50, 60), Options('exponential', (4.0,), order=order))
 
 
 def test_a_natural_share_is_held_out_of_the_long_tail():

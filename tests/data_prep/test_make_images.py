@@ -224,6 +224,7 @@ def test_bad_pictures_and_small_classes_stop_the_run_before_anything_is_written(
         ['--val-share', '1'],
         ['--val-share', '0.1', '--val-per-class', '3'],
         ['--class-order', 'random'],
+        ['--class-order', '2,one,0'],
         ['--largest', '0'],
         ['--seed', '-1'],
     ],

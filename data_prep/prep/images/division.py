@@ -27,7 +27,8 @@ class Options:
         val_per_class: Validation images of every class, held out before the profile; 0 = none.
         val_share: Share of every class of a training list that becomes its validation list, in (0, 1); 0 = none.
         test_per_class: As `val_per_class`, for a source without test images.
-        order_seed: Draws which class is how frequent; None = in the order of the labels.
+        order: Which class is how frequent: a seed that draws it, or all labels, largest first; None = in the order of
+            the labels.
         seed: Draws the images.
     """
 
@@ -37,7 +38,7 @@ class Options:
     val_per_class: int = 0
     val_share: float = 0.0
     test_per_class: int = 0
-    order_seed: int | None = None
+    order: int | tuple[int, ...] | None = None
     seed: int = 0
 
 
@@ -53,7 +54,7 @@ def divide(source: Source, options: Options) -> Division:
     """Draw the lists `train...`, `val...` and `test`; a stronger imbalance takes a part of what a weaker one takes.
 
     Raises:
-        ImagesError: If a class has too few images; all such classes are named.
+        ImagesError: If a class has too few images, all such classes are named; if the order lacks a class.
     """
     if len(source.classes) < 2:
         raise ImagesError(f'the source has {len(source.classes)} class: a long tail needs 2 or more')
@@ -67,7 +68,7 @@ def divide(source: Source, options: Options) -> Division:
         elif number:
             lists[part] = _chosen([pool[:number] for pool in pools])
             pools = [pool[number:] for pool in pools]
-    order = class_order(len(pools), options.order_seed)
+    order = _order(source, options.order)
     for name, sizes in _sizes(source, options, pools, order).items():
         held = _natural_share(source, options.val_share, sizes)
         lists[f'train{name}'] = _chosen(
@@ -77,6 +78,20 @@ def divide(source: Source, options: Options) -> Division:
             tails = [pool[size - few : size] for pool, size, few in zip(pools, sizes, held, strict=True)]
             lists[f'val{name}'] = _chosen(tails)
     return Division(lists, order)
+
+
+def _order(source: Source, order: int | tuple[int, ...] | None) -> list[int]:
+    """The labels, largest class first."""
+    if not isinstance(order, tuple):
+        return class_order(len(source.classes), order)
+    if sorted(order) != list(range(len(source.classes))):
+        given = ','.join(map(str, order))
+        last = len(source.classes) - 1
+        raise ImagesError(
+            f'--class-order {given}: of the labels 0 to {last} each must stand there once, the most frequent class '
+            'first. Give them all, or a seed that draws the order'
+        )
+    return list(order)
 
 
 def _shuffled(source: Source, seed: int) -> list[NDArray[np.int64]]:
