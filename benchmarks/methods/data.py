@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from benchmarks.harness import data_prep
 from benchmarks.harness.results import REPOSITORY
+from benchmarks.methods.fashion.draws import HARD_FREQUENT, make_fashion
 from cdb_video_files.lists import read_frame_list
 
 FROZEN = REPOSITORY / 'benchmarks' / 'methods' / 'frozen.json'
 """SHA-256 of what was drawn, by data set and its seed."""
-DATA = ('digits', 'mini')
+DATA = ('digits', 'mini', 'fashion')
 FEW_SESSIONS, NATURAL = 'few sessions', 'natural hold-out'
 VARIANTS = (FEW_SESSIONS, NATURAL)
 """Of EGTEA-mini: half of the verbs have their training clips from two sessions each; a fifth of the training clips of
@@ -39,13 +40,13 @@ class Place:
     """A data set, and what of it is read.
 
     Attributes:
-        data: 'digits' or 'mini'.
+        data: One of `DATA`.
         data_seed: Of the data set itself.
         root: Its folder.
         sha256: Of its content.
         imbalance: Largest class over smallest, for digits; 0 = as it is.
         val_clips: Validation clips per class, for digits; 0 = as they are.
-        variant: '', or one of `VARIANTS`, of EGTEA-mini.
+        variant: '', or one of `VARIANTS`, of EGTEA-mini, or one of `benchmarks.methods.fashion.draws.VARIANTS`.
     """
 
     data: str
@@ -67,6 +68,8 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         """What the configs read."""
+        if self.data == 'fashion':
+            return {}  # its config is given the paths
         if self.data == 'mini':
             return {'EGTEA_ROOT': self.root, 'EGTEA_READER': 'frames'}
         return {
@@ -90,10 +93,10 @@ def make_place(
     Raises:
         ValueError: If its content is not that of `FROZEN`.
     """
-    drawn = variant if variant == FEW_SESSIONS else ''
+    drawn = variant if variant in _DRAWN_APART else ''
     root = folder / '_'.join([data, *drawn.split(), str(data_seed)])
-    sha256 = _make_digits(root, data_seed) if data == 'digits' else _make_mini(root, data_seed, drawn)
-    if not (root / FRAMES_NAME).is_file():
+    sha256 = _MAKERS[data](root, data_seed, drawn)
+    if data != 'fashion' and not (root / FRAMES_NAME).is_file():
         # Decoders leave threads behind, and who forks with threads may wait for ever.
         _keep_frames_alone(data, root)
     place = replace(named_place(data, data_seed, imbalance, val_clips, variant), root=str(root), sha256=sha256)
@@ -109,7 +112,7 @@ def make_place(
 
 def frozen_name(place: Place) -> str:
     """What `FROZEN` calls a data set: those that differ only in what of it is read have one name."""
-    drawn = f'{FEW_SESSIONS} ' if place.variant == FEW_SESSIONS else ''
+    drawn = f'{place.variant} ' if place.variant in _DRAWN_APART else ''
     return f'{place.data} {drawn}{place.data_seed}'
 
 
@@ -134,7 +137,7 @@ def freeze(places: Iterable[Place]) -> None:
                 file.write(text)
 
 
-def _make_digits(root: Path, seed: int) -> str:
+def _make_digits(root: Path, seed: int, variant: str) -> str:
     manifest = root / 'manifest.json'
     if not manifest.is_file():
         data_prep.run('make_digit_clips', '--out', root, '--seed', seed)
@@ -151,6 +154,11 @@ def _make_mini(root: Path, seed: int, variant: str) -> str:
         data_prep.run('build_lists', '--data-root', root, *data_prep.VERB_LISTS)
         done.write_text(_digest(root))
     return done.read_text().strip()
+
+
+_DRAWN_APART = (FEW_SESSIONS, HARD_FREQUENT)
+"""Variants that are other data; the others read the same data otherwise."""
+_MAKERS = {'digits': _make_digits, 'mini': _make_mini, 'fashion': make_fashion}
 
 
 def frames_in_memory(root: Path) -> tuple[NDArray[np.uint8], dict[str, tuple[int, int]]]:

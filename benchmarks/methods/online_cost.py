@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 
 from benchmarks.harness.measuring import spread, take_turns
 from benchmarks.harness.results import REPOSITORY, add_common_arguments, command_parser, markdown_table, write_results
-from benchmarks.methods.data import DATA, Place, make_place
+from benchmarks.methods.data import Place, make_place
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.runner import import_hosts, make_runner
 from benchmarks.methods.tuning import tuned_setting
@@ -37,13 +37,13 @@ def train(method: str, place: Place, seed: int, setting: dict[str, object]) -> N
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     parser = command_parser(__spec__, __doc__)
-    parser.add_argument('--data', choices=DATA, default='digits')
+    parser.add_argument('--data', choices=('digits', 'mini'), default='digits')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--folder', type=Path, default=REPOSITORY / 'data' / 'methods', help='of the data')
     add_common_arguments(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    import_hosts()
+    import_hosts(args.data)
     init_default_scope('mmaction')
     place = make_place(args.data, 0, args.folder.resolve())
 

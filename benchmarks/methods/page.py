@@ -3,8 +3,8 @@
     python -m benchmarks.methods.page
 
 docs/methods/all_results.md has the runs of the earlier studies, docs/methods/steady_results.md those of steady
-difficulty. They are made anew from all runs that there are, and say how many; see docs/methods/plan.md for what was
-planned.
+difficulty, docs/methods/fashion_results.md those of real pictures. They are made anew from all runs that there are, and
+say how many; see docs/methods/plan.md for what was planned.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ from benchmarks.methods.comparisons import (
     steps,
     without_validation,
 )
+from benchmarks.methods.fashion.page import render_fashion
+from benchmarks.methods.fashion.plan import FASHION
 from benchmarks.methods.pictures import draw
 from benchmarks.methods.results import RESULTS_NAME, Runs, is_tuned, read_results
 from benchmarks.methods.steady.page import render_steady
-from benchmarks.methods.steady.plan import STUDIES
+from benchmarks.methods.steady.plan import STEADY
 from benchmarks.methods.tables import NAMES, all_methods, correlation, curves, origin_of, stronger, tuning_of
 
+PLANNED_PAGES = ((STEADY, 'steady_results.md', render_steady), (FASHION, 'fashion_results.md', render_fashion))
+"""Pages of the plans that have one of their own, beside that of the earlier studies."""
 PLANNED = 8
 """Primary comparisons: four on each data set."""
 INTRODUCTION = """# All results of the methods
@@ -100,24 +104,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         '--out',
         type=Path,
         default=REPOSITORY / 'docs/methods/all_results.md',
-        help='page of the earlier studies; steady_results.md is written beside it (default: %(default)s)',
+        help='page of the earlier studies; the pages of the plans are written beside it (default: %(default)s)',
     )
     args = parser.parse_args(argv)
-    steady_out = args.out.with_name('steady_results.md')
     try:
         entries = list(read_results(args.results).values())
-        runs, steady = (
-            Runs(entry for entry in entries if (entry.get('study') in STUDIES) == is_steady)
-            for is_steady in (False, True)
-        )
+        planned = {study for plan, _, _ in PLANNED_PAGES for study in plan.studies}
+        runs = Runs(entry for entry in entries if entry.get('study') not in planned)
         images = args.out.parent / 'images'
         images.mkdir(parents=True, exist_ok=True)
         args.out.write_text(render(runs, draw(runs, images)), encoding='utf-8')
-        steady_out.write_text(render_steady(steady), encoding='utf-8')
+        said = [f'wrote {args.out}: {len(runs.entries)} runs']
+        for plan, name, rendered in PLANNED_PAGES:
+            of_plan = Runs(entry for entry in entries if entry.get('study') in plan.studies)
+            args.out.with_name(name).write_text(rendered(of_plan), encoding='utf-8')
+            said.append(f'{args.out.with_name(name)}: {len(of_plan.entries)} runs')
     except (OSError, ValueError) as error:
         print(f'{args.module}: {error}', file=sys.stderr)
         return 2
-    print(f'wrote {args.out}: {len(runs.entries)} runs; {steady_out}: {len(steady.entries)} runs')
+    print('; '.join(said))
     return 0
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.methods.run STUDY [--data digits] [--seeds 0-9] [--methods ce ...] [--jobs 2] [--folder DIR]
 
-STUDY is one of those in docs/methods/plan.md, which was written before the first run:
+STUDY is one of those in docs/methods/plan.md and fashion_plan.md, which were written before their first runs:
 
     tuning       every setting of every method on data sets of its own (seeds 1000 and up)
     freeze       no runs: the data sets of --seeds into frozen.json; what is there must be equal
@@ -19,6 +19,8 @@ STUDY is one of those in docs/methods/plan.md, which was written before the firs
     steady       the methods of the plan of steady difficulty, draw by draw (--seeds 40-79 of the digits, 40-59 of
                  EGTEA-mini, and 60-79 for the comparisons that the plan gives more draws)
     steady_exploratory  what that plan explores, in at most 5 hours of processor time (--data mini --seeds 40-44)
+    fashion      the methods of the plan of real pictures (--data fashion --seeds 80-89), where mmpretrain is installed
+    fashion_exploratory  what that plan explores (--data fashion --seeds 80-84)
 
 Each run is a process of its own on one thread, on a GPU if there is one. Runs that results/methods.jsonl has are not
 repeated, so that the same command goes on where it stopped; every run is written down when it ends. The studies of
@@ -44,17 +46,17 @@ from typing import Any
 from benchmarks.harness.results import REPOSITORY, RESULTS, command_parser, current_commit, describe_machine
 from benchmarks.methods.catalogue import METHODS
 from benchmarks.methods.data import DATA, freeze, make_place
+from benchmarks.methods.fashion.plan import FASHION
 from benchmarks.methods.results import RESULTS_NAME, end_last_line, read_results
 from benchmarks.methods.run_config import Run
 from benchmarks.methods.runner import import_hosts
-from benchmarks.methods.steady.plan import STUDIES
-from benchmarks.methods.studies import Studies
+from benchmarks.methods.studies import DRAWN_AS_THEY_RUN, Studies
 from benchmarks.methods.training import play
 from benchmarks.methods.tuning import TUNED, choose
 
 DIVERGED = 3
 """Exit code of a run whose network is no longer finite."""
-NUM_CLASSES = {'digits': 10, 'mini': 19}
+NUM_CLASSES = {'digits': 10, 'mini': 19, 'fashion': 10}
 
 
 def work_off(runs: Iterable[Run], args: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> int:
@@ -138,12 +140,17 @@ def _seeds(text: str) -> list[int]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
     args.folder = args.folder.resolve()
     path = args.out / RESULTS_NAME
     if args.study == 'choose':
         _write_choice(args.data, path)
         return 0
+    if (args.data == 'fashion') != (args.study in FASHION.studies) and args.study != 'freeze':
+        parser.error(
+            f'{args.study} with --data {args.data}: {" and ".join(FASHION.studies)} are on fashion, the others not'
+        )
     if args.study == 'freeze':
         freeze(make_place(args.data, seed, args.folder) for seed in args.seeds)
         return 0
@@ -152,11 +159,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     end_last_line(path)
     runs: Iterable[Run] = _at_length(getattr(Studies(args), args.study)(), args.epochs)
     todo: Iterable[Run] = _to_do(runs, path)
-    if args.study not in STUDIES:  # whose data are drawn when a run begins
+    if args.study not in DRAWN_AS_THEY_RUN:  # whose data are drawn when a run begins
         runs = list(runs)
         todo = list(_to_do(runs, path))
         print(f'{args.study}: {len(runs)} runs, {len(todo)} to do', flush=True)
-    import_hosts()
+    import_hosts(args.data)
     return 1 if work_off(todo, args, _keeper(args.study, path)) else 0
 
 

@@ -16,6 +16,7 @@ from benchmarks.harness.results import REPOSITORY
 from benchmarks.methods import lists
 from benchmarks.methods.catalogue import METHODS, Setting
 from benchmarks.methods.data import NATURAL, Place, clip_key, frames_in_memory
+from benchmarks.methods.fashion.run_config import fashion_config, named_as_there
 
 CONFIGS = REPOSITORY / 'configs'
 
@@ -75,7 +76,10 @@ def build_config(run: Run, work_dir: Path) -> Config:
     config = Config.fromfile(CONFIGS / 'egtea/mini' / f'{METHODS[run.method].leaf}.py')
     if run.place.data == 'digits':
         _take_digits(config)
-    _take_frames_from_memory(config, run.place.root)
+    if run.place.data == 'fashion':
+        config = fashion_config(config, run.place.root, run.place.variant)
+    else:
+        _take_frames_from_memory(config, run.place.root)
     for part in ('train', 'val', 'test'):
         config[f'{part}_dataloader'].update(num_workers=0, persistent_workers=False)
     config.default_hooks.checkpoint = {'type': 'EnduringCheckpointHook', 'interval': 10**6, 'save_last': False}
@@ -83,7 +87,8 @@ def build_config(run: Run, work_dir: Path) -> Config:
     config.custom_hooks[0].update(live_report=False, report=False, log_classes=0)
     config.update(work_dir=str(work_dir), randomness={'seed': run.seed}, log_level='WARNING', visualizer=None)
     for change in (METHODS[run.method].fixed, run.setting):
-        config.merge_from_dict(json.loads(json.dumps(change)))
+        named = named_as_there(change) if run.place.data == 'fashion' else change
+        config.merge_from_dict(json.loads(json.dumps(named)))
     hook = config.custom_hooks[0]
     if hook.get('observe_only') or hook.get('source') == 'train':
         # Nothing depends on the validations but the report of the last.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
+_OF_VIDEO = ('mmaction.engine', 'mmaction.models')
 
-def import_hosts() -> None:
-    """Import what a training needs, so that processes that are forked later need not, each for itself."""
-    import mmaction.engine
-    import mmaction.models  # noqa: F401
+
+def import_hosts(data: str) -> None:
+    """Import what a training on a data set needs, so that processes that are forked later need not, each for itself."""
+    for name in ('mmpretrain.models', 'mmpretrain.datasets') if data == 'fashion' else _OF_VIDEO:
+        importlib.import_module(name)
 
 
 def make_runner(config: Config) -> Runner:

@@ -15,12 +15,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from benchmarks.methods.catalogue import METHODS, Setting
+from benchmarks.methods.fashion.run_config import LAYER as LAYER_OF_IMAGES
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.runner import make_runner, train
 from cdb_video.classifier.edits import edited, validate
 from cdb_video.difficulty.history import HISTORY_NAME
 
-LAYER = 'cls_head.fc_cls'
 FIRST = [method.first for method in METHODS.values() if method.needs_first_stage]
 REPLAYED = {method.replays for method in METHODS.values()} - {''}
 STRENGTHS = {'tau-norm': [0.1 * k for k in range(11)], 'adjust-logits': [0.25 * k for k in range(7)]}
@@ -53,10 +53,15 @@ def first_stage(run: Run, folder: Path) -> Path:
     return path
 
 
-def edit(kind: str, first: Path, config: Config, out: Path) -> tuple[float, Path]:
+def layer_of(data: str) -> str:
+    """Name of the classifier in the models of a data set."""
+    return LAYER_OF_IMAGES if data == 'fashion' else 'cls_head.fc_cls'
+
+
+def edit(kind: str, first: Path, config: Config, layer: str, out: Path) -> tuple[float, Path]:
     """Change a classifier by the strength that the validation set likes best; the first of equal ones."""
     checkpoint = torch.load(first, map_location='cpu', weights_only=True)
-    made = [edited(checkpoint, kind, round(value, 6), LAYER) for value in STRENGTHS[kind]]
+    made = [edited(checkpoint, kind, round(value, 6), layer) for value in STRENGTHS[kind]]
     scores = [result['acc/mean1'] for result in validate(config, made)]
     best = max(range(len(scores)), key=scores.__getitem__)
     torch.save(made[best], out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,19 +12,15 @@ from typing import Any
 from benchmarks.harness.results import RESULTS
 from benchmarks.methods.catalogue import HOOK, LOSS, METHODS, SAMPLER, Setting
 from benchmarks.methods.data import freeze, make_place, named_place
+from benchmarks.methods.fashion.plan import EXPLORED_DRAWS as EXPLORED_FASHION
+from benchmarks.methods.fashion.plan import FASHION, FASHION_ITEMS
+from benchmarks.methods.planned_tests import arms_with_more_draws
+from benchmarks.methods.plans import Arm, Item, Plan
 from benchmarks.methods.results import RESULTS_NAME, Runs, read_results
 from benchmarks.methods.run_config import Run
-from benchmarks.methods.steady.explored import explored_arms
-from benchmarks.methods.steady.plan import (
-    ARMS,
-    DRAWS,
-    EXPLORED,
-    EXPLORED_DRAWS,
-    EXPLORED_SECONDS,
-    MORE_DRAWS,
-    Arm,
-)
-from benchmarks.methods.steady.planned_tests import arms_with_more_draws
+from benchmarks.methods.steady.explored import ITEMS
+from benchmarks.methods.steady.plan import EXPLORED_DRAWS, EXPLORED_SECONDS, STEADY
+from benchmarks.methods.tables import NAMES
 from benchmarks.methods.tuning import (
     COMPARED_FAMILIES,
     CONFIRMED_ON_DIGITS,
@@ -36,6 +33,9 @@ from benchmarks.methods.tuning import (
     tuned_setting,
     with_factor,
 )
+
+DRAWN_AS_THEY_RUN = (*STEADY.studies, *FASHION.studies)
+"""Studies whose data are drawn when the first run on them begins."""
 
 
 class Studies:
@@ -119,25 +119,43 @@ class Studies:
 
     def steady(self) -> Iterator[Run]:
         """The plan of steady difficulty, draw by draw; more draws of EGTEA-mini for what the plan gives them to."""
-        planned, more = DRAWS[self.args.data], range(0)
-        arms_of_more: frozenset[str] = frozenset()
-        if self.args.data == 'mini' and any(seed in MORE_DRAWS for seed in self.args.seeds):
-            arms_of_more, more = arms_with_more_draws(Runs(self._results())), MORE_DRAWS
-        self._check_draws(planned, more)
-        for seed in self.args.seeds:
-            for name, arm in ARMS.items():
-                if seed not in more or name in arms_of_more:
-                    yield from self._run_of(arm, seed)
+        yield from self._planned(STEADY)
 
     def steady_exploratory(self) -> Iterator[Run]:
         """What the plan of steady difficulty explores, question by question, until its time is up."""
-        if self.args.data != 'mini':
-            raise ValueError(f'--data {self.args.data}: this study is on EGTEA-mini, give --data mini')
-        self._check_draws(EXPLORED_DRAWS)
-        for _, arm in explored_arms():
+        yield from self._explored(STEADY, ITEMS, 'mini', EXPLORED_DRAWS, EXPLORED_SECONDS)
+
+    def fashion(self) -> Iterator[Run]:
+        """The plan of real pictures, draw by draw."""
+        yield from self._planned(FASHION)
+
+    def fashion_exploratory(self) -> Iterator[Run]:
+        """What the plan of real pictures explores."""
+        yield from self._explored(FASHION, FASHION_ITEMS, 'fashion', EXPLORED_FASHION)
+
+    def _planned(self, plan: Plan) -> Iterator[Run]:
+        """The arms of a plan, draw by draw; on its further draws those that it gives more to."""
+        planned, more = plan.draws[self.args.data], range(0)
+        arms_of_more: frozenset[str] = frozenset()
+        if self.args.data == 'mini' and any(seed in plan.more_draws for seed in self.args.seeds):
+            arms_of_more, more = arms_with_more_draws(Runs(self._results()), plan), plan.more_draws
+        self._check_draws(planned, more)
+        for seed in self.args.seeds:
+            for name, arm in plan.arms.items():
+                if seed not in more or name in arms_of_more:
+                    yield from self._run_of(arm, seed)
+
+    def _explored(
+        self, plan: Plan, items: Sequence[Item], data: str, draws: range, seconds: float = math.inf
+    ) -> Iterator[Run]:
+        """The arms of questions, one after the other, until their processor time is up."""
+        if self.args.data != data:
+            raise ValueError(f'--data {self.args.data}: this study is on {NAMES[data]}, give --data {data}')
+        self._check_draws(draws)
+        for arm in (arm for item in items for arm in item.arms.values()):
             for seed in self.args.seeds:
-                spent = sum(entry['cpu_seconds'] for entry in self._results() if entry.get('study') == EXPLORED)
-                if spent >= EXPLORED_SECONDS:
+                spent = sum(entry['cpu_seconds'] for entry in self._results() if entry.get('study') == plan.explored)
+                if spent >= seconds:
                     print(f'{spent / 3600:.1f} core hours are spent, and the plan gives no more', flush=True)
                     return
                 yield from self._run_of(arm, seed)

@@ -19,7 +19,7 @@ from benchmarks.methods.tuning import (
     tuned_setting,
 )
 
-NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini'}
+NAMES = {'digits': 'Moving digits', 'mini': 'EGTEA-mini', 'fashion': 'Fashion-MNIST'}
 BESIDE = {'top1': 'top-1', 'few_shot': 'few-shot', 'frequent': 'frequent third', 'worst': 'worst class'}
 """What is reported beside mean class accuracy, without tests."""
 MEASURES = {'mean1': 'mean class accuracy', **BESIDE}

@@ -19,7 +19,7 @@ from benchmarks.methods.class_bias import add_class_bias
 from benchmarks.methods.cross_fitting import cross_fitted_history
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.runner import make_runner, train
-from benchmarks.methods.stages import LAYER, STRENGTHS, edit, first_stage, keep_for_others, replayed_history
+from benchmarks.methods.stages import STRENGTHS, edit, first_stage, keep_for_others, layer_of, replayed_history
 from cdb_video.difficulty.diagnosis.restlessness import restlessness
 from cdb_video.difficulty.history import HISTORY_NAME, read_history
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
@@ -42,7 +42,7 @@ def play(run: Run, folder: Path) -> dict[str, Any]:
     method = METHODS[run.method]
     work_dir = folder / 'logs' / f'{run.method}_{run.seed}_{os.getpid()}'
     config = build_config(run, work_dir)
-    init_default_scope('mmaction')
+    init_default_scope(config.default_scope)
     chosen = _prepare(config, run, work_dir, folder)
     runner = make_runner(config)
     if not method.edit:
@@ -79,9 +79,9 @@ def _prepare(config: Config, run: Run, work_dir: Path, folder: Path) -> Any:
         first = first_stage(run, folder)
         edited = folder / f'{os.getpid()}.pth'
         if method.edit in STRENGTHS:
-            chosen, first = edit(method.edit, first, build_config(run, work_dir), edited)
+            chosen, first = edit(method.edit, first, build_config(run, work_dir), layer_of(run.place.data), edited)
         elif method.edit:
-            chosen, first = add_class_bias(first, build_config(run, work_dir), LAYER, edited)
+            chosen, first = add_class_bias(first, build_config(run, work_dir), layer_of(run.place.data), edited)
         config.load_from = str(first)
     if method.replays or method.cross_fits:
         history = replayed_history(run, folder) if method.replays else cross_fitted_history(run, config, folder)

@@ -17,26 +17,18 @@ from benchmarks.methods import data, page, studies, variants
 from benchmarks.methods.cross_fitting import cross_fit_lines
 from benchmarks.methods.data import NATURAL, Place, freeze, named_place
 from benchmarks.methods.lists import join_lists, labels_of, natural_hold_out, natural_lists, read_lines
+from benchmarks.methods.planned_tests import arms_with_more_draws, needs_more_draws, run_tests
+from benchmarks.methods.plans import GATE, WIDEST
 from benchmarks.methods.results import Runs, metric
 from benchmarks.methods.run_config import Run, build_config
-from benchmarks.methods.steady.explored import ITEMS, explored_arms
-from benchmarks.methods.steady.plan import (
-    ARMS,
-    DRAWS,
-    EXPLORED_SECONDS,
-    GATE,
-    MORE_DRAWS,
-    STUDIES,
-    TESTS,
-    WIDEST,
-    PlannedTest,
-)
-from benchmarks.methods.steady.planned_tests import arms_with_more_draws, needs_more_draws, run_tests
+from benchmarks.methods.steady.explored import ITEMS
+from benchmarks.methods.steady.plan import ARMS, EXPLORED_SECONDS, STEADY
 from benchmarks.methods.steady.tables import count_alike, readme_table
 from benchmarks.methods.tuning import tuned_setting
 from cdb_video.difficulty.accumulated import accumulated_weights
 from cdb_video.difficulty.schedule import read_schedule
 
+TESTS, DRAWS, MORE_DRAWS = STEADY.tests, STEADY.draws, STEADY.more_draws
 CLASSES = {'mini': 19, 'digits': 10}
 MACHINE = {'cores': 2, 'processor': 'CPU', 'torch': '2'}
 
@@ -79,6 +71,10 @@ def whole(test, mean, spread=1):
     """Gains of all draws of a test, with a given mean and about that spread."""
     number = len(DRAWS[test.data])
     return [mean + spread * (-1) ** place for place in range(number)]
+
+
+def plan_of(test):
+    return replace(STEADY, tests=(test,))
 
 
 def planned(number, data_set='mini'):
@@ -163,13 +159,14 @@ def test_the_width_alone_decides_on_further_draws():
     for mean in (-10, 0, 10):
         for spread, expected in ((1, False), (6, True)):
             runs = Runs(pairs(test, whole(test, mean, spread)))
-            assert needs_more_draws(runs, test) is expected
-            assert run_tests(runs, [test])[0].draws == (40 if expected else 20)
-    assert needs_more_draws(Runs(pairs(test, [6, -6] * 9)), test) is None  # 18 draws
+            assert needs_more_draws(runs, STEADY, test) is expected
+            assert run_tests(runs, plan_of(test))[0].draws == (40 if expected else 20)
+    assert needs_more_draws(Runs(pairs(test, [6, -6] * 9)), STEADY, test) is None  # 18 draws
     for other in (planned(1), planned(2, 'digits')):
-        assert needs_more_draws(Runs(pairs(other, whole(other, 0, 6))), other) is None
+        assert needs_more_draws(Runs(pairs(other, whole(other, 0, 6))), STEADY, other) is None
     assert arms_with_more_draws(
-        Runs(entry for number in (2, 3, 4) for entry in pairs(planned(number), whole(planned(number), 0, 6)))
+        Runs(entry for number in (2, 3, 4) for entry in pairs(planned(number), whole(planned(number), 0, 6))),
+        STEADY,
     ) == {'bs', 'bs_cdba', 'bs_all', 'bs_all_cross_fit', 'bs_bias'}
 
 
@@ -177,10 +174,10 @@ def test_a_wide_test_is_over_all_its_draws():
     test = planned(3)
     gains = whole(test, 1, spread=6)
     entries = [*pairs(test, gains)]
-    assert run_tests(Runs(entries), [test])[0].verdict == 'not whole'
+    assert run_tests(Runs(entries), plan_of(test))[0].verdict == 'not whole'
     more = [one + 3 for one in gains]
     entries += pairs(test, more, MORE_DRAWS[0])
-    found = run_tests(Runs(entries), [test])[0]
+    found = run_tests(Runs(entries), plan_of(test))[0]
     assert (found.result.number, found.draws, found.is_whole) == (40, 40, True)
     assert found.mean.difference == pytest.approx(np.mean([*gains, *more]) / 50)
 
@@ -197,7 +194,7 @@ def test_planned_tests_are_paired_and_corrected_over_seven():
             ]
         expected.append(gains)
     # bs is the second arm of two tests: it has 20 in both, so the pairs of one are those of the other.
-    found = run_tests(Runs({entry['key']: entry for entry in entries}.values()))
+    found = run_tests(Runs({entry['key']: entry for entry in entries}.values()), STEADY)
     assert [one.test for one in found] == list(TESTS)
     p_values = []
     for one, gains in zip(found, expected, strict=True):
@@ -218,7 +215,7 @@ def test_planned_tests_are_paired_and_corrected_over_seven():
 def test_a_test_that_is_not_whole_has_no_p_and_counts_as_a_larger_one():
     first, second = planned(1), planned(2)
     entries = [*pairs(first, whole(first, 1, 2)), *[*pairs(second, whole(second, 1, 2))][:-1]]
-    found = run_tests(Runs(entries))
+    found = run_tests(Runs(entries), STEADY)
     assert found[0].p_holm == pytest.approx(7 * found[0].result.p_value)
     assert (found[1].p_holm, found[1].verdict, found[1].result.number) == (None, 'not whole', 19)
     assert {one.verdict for one in found[2:]} == {'not whole'}
@@ -244,7 +241,7 @@ def test_a_gain_counts_only_with_the_mean_not_lower(first, second, verdict):
         ]
     if verdict == 'not shown':  # on both sides
         entries = [{**entry, 'num_correct': [20] * 19, 'metrics': {'mean1': 0.4}} for entry in entries]
-    (found,) = run_tests(Runs(entries), [test])
+    (found,) = run_tests(Runs(entries), plan_of(test))
     assert found.verdict == verdict
 
 
@@ -283,7 +280,7 @@ def test_the_table_of_the_readme_is_of_whole_rows():
 def test_the_page_shows_what_has_run_and_leaves_the_earlier_one_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(page, 'draw', lambda runs, folder: ['methods_digits.png', 'methods_mini.png'])
     lines = (RESULTS / 'methods.jsonl').read_text().splitlines()
-    earlier = ''.join(f'{line}\n' for line in lines if json.loads(line).get('study') not in STUDIES)
+    earlier = ''.join(f'{line}\n' for line in lines if json.loads(line).get('study') not in STEADY.studies)
     item = ITEMS[2]
     entries = all_rows()
     entries += [
@@ -319,7 +316,7 @@ def test_in_how_many_settings_cdba_is_not_worse_is_counted():
 
 def test_explored_runs_end_with_their_time(study):
     runs_of, _, _ = study
-    names = [name for name, _ in explored_arms()]
+    names = [name for item in ITEMS for name in item.arms]
     assert len(names) == len(set(names))
     runs = list(runs_of('steady_exploratory', 'mini', [40, 41]))
     assert len(runs) == len({run.key for run in runs}) == 2 * len(names)
@@ -330,7 +327,12 @@ def test_explored_runs_end_with_their_time(study):
 
 
 def test_every_explored_arm_has_a_config_of_its_own_and_every_pair_its_arms(tmp_path):
-    arms = {name: arm for name, arm in explored_arms() if 'kappa' not in name and arm.method != 'bs_bias'}
+    arms = {
+        name: arm
+        for item in ITEMS
+        for name, arm in item.arms.items()
+        if 'kappa' not in name and arm.method != 'bs_bias'
+    }
     configs = set()
     with mock.patch.dict(os.environ):
         for arm in [*arms.values(), ARMS['cdbw'], ARMS['cdba']]:
@@ -352,7 +354,6 @@ def test_the_plan_names_all_that_is_run_and_tested():
         assert {'hmean': 'hmean', 'mean1': 'mean'}[test.measure] == plan.split(row)[1].split(' | ')[1]
     assert 'over all seven' in plan
     assert len(TESTS) == 7
-    assert isinstance(TESTS[0], PlannedTest)
     assert (WIDEST, GATE, EXPLORED_SECONDS) == (0.02, -0.01, 5 * 3600)
 
 

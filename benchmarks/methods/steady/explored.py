@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from benchmarks.methods.catalogue import HOOK, LOSS, SAMPLER, Setting
 from benchmarks.methods.data import FEW_SESSIONS, NATURAL
-from benchmarks.methods.steady.plan import ARMS, CDBA, CDBW, Arm
-
-Pair = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Item:
-    """A question.
-
-    Attributes:
-        title: What is asked.
-        arms: By name, those that the plan's tests do not have.
-        pairs: Names of arms that are compared, the plan's among them.
-        alike: CDB-A and CDB-W in one setting, for the count of all; empty = the item has no such pair.
-    """
-
-    title: str
-    arms: Mapping[str, Arm]
-    pairs: tuple[Pair, ...]
-    alike: tuple[Pair, ...] = ()
-
-
-def _pairs(firsts: Sequence[str], *seconds: str) -> tuple[Pair, ...]:
-    return tuple((first, second) for first in firsts for second in seconds)
+from benchmarks.methods.plans import Arm, Item, all_pairs
+from benchmarks.methods.steady.plan import ARMS, CDBA, CDBW
 
 
 def _of_variant(variant: str, names: Sequence[str], **more: Setting) -> dict[str, Arm]:
@@ -44,7 +21,7 @@ def _of_variant(variant: str, names: Sequence[str], **more: Setting) -> dict[str
 def _few_sessions() -> Item:
     arms = _of_variant(FEW_SESSIONS, ('bs', 'bs_cdba', 'bs_bias'))
     base, *others = arms
-    return Item('Counts that mislead: half of the verbs from two sessions each', arms, _pairs(others, base))
+    return Item('Counts that mislead: half of the verbs from two sessions each', arms, all_pairs(others, base))
 
 
 def _natural() -> Item:
@@ -57,7 +34,7 @@ def _natural() -> Item:
 def _kappas() -> Item:
     alone = {f'cdba, kappa {kappa}': Arm('cdba', {f'{LOSS}.strength': kappa}) for kappa in (1, 3, 30)}
     on_bs = {f'bs_cdba, kappa {kappa}': Arm('bs_cdba', {f'{LOSS}.strength': kappa}) for kappa in (1, 9, 30)}
-    pairs = _pairs([*alone], 'cdba') + _pairs([*on_bs], 'bs_cdba')
+    pairs = all_pairs([*alone], 'cdba') + all_pairs([*on_bs], 'bs_cdba')
     return Item('kappa', {**alone, **on_bs}, pairs)
 
 
@@ -70,7 +47,7 @@ def _sgd() -> Item:
             arms[f'{name}, SGD, {reduction}'] = Arm(name, {**setting, **sgd, f'{LOSS}.reduction': reduction})
         alike.append((f'cdba, SGD, {reduction}', f'cdbw, SGD, {reduction}'))
     others = [name for name in arms if name != 'ce, SGD']
-    return Item('SGD, with both reductions', arms, (*alike, *_pairs(others, 'ce, SGD')), tuple(alike))
+    return Item('SGD, with both reductions', arms, (*alike, *all_pairs(others, 'ce, SGD')), tuple(alike))
 
 
 def _longer() -> Item:
@@ -99,19 +76,13 @@ _SAMPLERS = {
     'cdbs, accumulated': Arm('cdbs_accumulated', {f'{SAMPLER}.strength': 9}),
 }
 ITEMS = (
-    Item('What cures CDB-W, memory or growth?', _CURES, _pairs([*_CURES], 'cdbw', 'cdba')),
+    Item('What cures CDB-W, memory or growth?', _CURES, all_pairs([*_CURES], 'cdbw', 'cdba')),
     _few_sessions(),
     _natural(),
-    Item('Restlessness', _RESTLESS, _pairs([*_RESTLESS], 'cdbw', 'cdba')),
+    Item('Restlessness', _RESTLESS, all_pairs([*_RESTLESS], 'cdbw', 'cdba')),
     _kappas(),
-    Item('CDB-S', _SAMPLERS, _pairs([*_SAMPLERS], 'cdbs', 'balanced')),
+    Item('CDB-S', _SAMPLERS, all_pairs([*_SAMPLERS], 'cdbs', 'balanced')),
     _sgd(),
     _longer(),
 )
 """In the order of the plan."""
-
-
-def explored_arms() -> Iterator[tuple[str, Arm]]:
-    """Names and arms of all items, in their order."""
-    for item in ITEMS:
-        yield from item.arms.items()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from benchmarks.methods.results import Runs
-from benchmarks.methods.steady.explored import ITEMS
-from benchmarks.methods.steady.plan import ARMS, DRAWS
-from benchmarks.methods.steady.planned_tests import arm_entries, run_tests
-from benchmarks.methods.steady.tables import (
+from benchmarks.methods.planned_tables import (
     NOT_YET,
-    SETS,
-    count_alike,
     explored_table,
     more_draws_table,
-    readme_table,
+    progress,
     side_by_side,
     tests_table,
 )
+from benchmarks.methods.results import Runs
+from benchmarks.methods.steady.explored import ITEMS
+from benchmarks.methods.steady.plan import EXPLORED_DRAWS, STEADY
+from benchmarks.methods.steady.tables import count_alike, readme_table
 from benchmarks.methods.tables import NAMES, origin_of
 
 INTRODUCTION = """# Steady difficulty: results
@@ -45,32 +43,19 @@ def render_steady(runs: Runs) -> str:
     Args:
         runs: Of the studies of steady difficulty.
     """
-    explored = '\n\n'.join(f'### {item.title}\n\n{explored_table(runs, item)}' for item in ITEMS)
+    explored = [f'### {item.title}\n\n{explored_table(runs, STEADY, item, "mini", EXPLORED_DRAWS)}' for item in ITEMS]
+    sides = [f'### {NAMES[data]}\n\n{side_by_side(runs, STEADY, data)}' for data in STEADY.draws]
     sections = {
-        'What has run': progress(runs),
-        'The seven tests': f'{TESTED}\n\n{tests_table(run_tests(runs), runs)}',
-        'More draws': more_draws_table(runs),
-        'The methods side by side': SIDE
-        + ''.join(f'\n\n### {NAMES[data]}\n\n{side_by_side(runs, data)}' for data in SETS),
+        'What has run': progress(runs, STEADY),
+        'The seven tests': f'{TESTED}\n\n{tests_table(runs, STEADY)}',
+        'More draws': more_draws_table(runs, STEADY),
+        'The methods side by side': '\n\n'.join([SIDE, *sides]),
         'CDB-A and CDB-W wherever both ran': count_alike(runs),
         'The table of the README': readme_section(runs),
-        'Explored': f'{EXPLORED}\n\n{explored}',
+        'Explored': '\n\n'.join([EXPLORED, *explored]),
         'Where the numbers come from': origin_of(runs) if runs.entries else NOT_YET,
     }
     return '\n\n'.join([INTRODUCTION, *(f'## {title}\n\n{text}' for title, text in sections.items())]) + '\n'
-
-
-def progress(runs: Runs) -> str:
-    """How many of the planned runs there are."""
-    said = []
-    for data in SETS:
-        number = sum(len(arm_entries(runs, data, arm, DRAWS[data])) for arm in ARMS.values())
-        whole = sum(all(arm_entries(runs, data, arm, [draw]) for arm in ARMS.values()) for draw in DRAWS[data])
-        planned = len(ARMS) * len(DRAWS[data])
-        said.append(
-            f'{NAMES[data]}: {number} of {planned} planned runs, {whole} of {len(DRAWS[data])} draws are whole.'
-        )
-    return '\n'.join(f'- {text}' for text in said)
 
 
 def readme_section(runs: Runs) -> str:

@@ -1,13 +1,13 @@
-"""The planned tests of steady difficulty from the runs that there are: differences, Holm, gate, more draws. Pure."""
+"""The tests of a plan from the runs that there are: differences, Holm, gate, more draws. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from benchmarks.methods.paired_tests import Comparison, compare_paired, holm
+from benchmarks.methods.plans import GATE, WIDEST, Arm, Plan, PlannedTest
 from benchmarks.methods.results import Entry, Runs, by_seed
-from benchmarks.methods.steady.plan import ARMS, DRAWS, GATE, MORE_DRAWS, TESTS, WIDEST, Arm, PlannedTest, may_have_more
 
 LEVEL = 0.05
 
@@ -65,54 +65,48 @@ def compare_arms(
     return compare_paired(*values) if len(values[0].keys() & values[1].keys()) >= 2 else None
 
 
-def needs_more_draws(runs: Runs, test: PlannedTest) -> bool | None:
+def needs_more_draws(runs: Runs, plan: Plan, test: PlannedTest) -> bool | None:
     """Whether the interval of a test is too wide after its first draws.
 
     None = not decided: they are not whole, or no more draws are planned for it. Only the width is looked at.
     """
-    draws = DRAWS[test.data]
-    found = compare_arms(runs, test.data, ARMS[test.first], ARMS[test.second], draws, test.measure)
-    if not may_have_more(test) or found is None or found.number < len(draws):
+    draws = plan.draws[test.data]
+    found = compare_arms(runs, test.data, plan.arms[test.first], plan.arms[test.second], draws, test.measure)
+    if not plan.may_have_more(test) or found is None or found.number < len(draws):
         return None
     return (found.high - found.low) / 2 > WIDEST
 
 
-def arms_with_more_draws(runs: Runs) -> frozenset[str]:
-    """Names of the arms that run on the further draws of EGTEA-mini.
+def arms_with_more_draws(runs: Runs, plan: Plan) -> frozenset[str]:
+    """Names of the arms that run on the further draws of a plan.
 
     Raises:
         ValueError: If a comparison is not decided yet.
     """
     names: set[str] = set()
-    for test in filter(may_have_more, TESTS):
-        more = needs_more_draws(runs, test)
+    for test in filter(plan.may_have_more, plan.tests):
+        more = needs_more_draws(runs, plan, test)
         if more is None:
             raise ValueError(
                 f'whether {test.first} against {test.second} gets more draws is decided when all of '
-                f'{DRAWS[test.data][0]}-{DRAWS[test.data][-1]} have run: run those first'
+                f'{plan.draws[test.data][0]}-{plan.draws[test.data][-1]} have run: run those first'
             )
         names |= {test.first, test.second} if more else set()
     return frozenset(names)
 
 
-def run_tests(runs: Runs, tests: Sequence[PlannedTest] = TESTS) -> list[Tested]:
-    """All planned tests; those that are not whole have no p, and count as the larger ones in Holm's correction."""
-    found = [_unadjusted(runs, test) for test in tests]
+def run_tests(runs: Runs, plan: Plan) -> list[Tested]:
+    """All tests of a plan; those that are not whole have no p, and count as the larger ones in Holm's correction."""
+    found = [_unadjusted(runs, plan, test) for test in plan.tests]
     p_values = [one.result.p_value for one in found if one.is_whole and one.result is not None]
-    corrected = iter(holm(p_values, len(tests)))
+    corrected = iter(holm(p_values, len(plan.tests)))
     return [replace(one, p_holm=next(corrected)) if one.is_whole else one for one in found]
 
 
-def _unadjusted(runs: Runs, test: PlannedTest) -> Tested:
+def _unadjusted(runs: Runs, plan: Plan, test: PlannedTest) -> Tested:
     """A test without its corrected p."""
-    more = needs_more_draws(runs, test)
-    draws = [*DRAWS[test.data], *(MORE_DRAWS if more else ())]
-    pair = ARMS[test.first], ARMS[test.second]
+    more = needs_more_draws(runs, plan, test)
+    draws = [*plan.draws[test.data], *(plan.more_draws if more else ())]
+    pair = plan.arms[test.first], plan.arms[test.second]
     result, mean = (compare_arms(runs, test.data, *pair, draws, measure) for measure in (test.measure, 'mean1'))
     return Tested(test, len(draws), more, result, mean, None)
-
-
-def not_worse(runs: Runs, data: str, first: Arm, second: Arm, draws: Iterable[int]) -> bool | None:
-    """Whether the mean of an arm is not below that of another on the draws that both have; None with fewer than 2."""
-    result = compare_arms(runs, data, first, second, draws, 'mean1')
-    return None if result is None else result.difference >= 0

@@ -1,0 +1,1 @@
+"""Real pictures: long-tailed Fashion-MNIST, its draws, configs, plan and page."""
