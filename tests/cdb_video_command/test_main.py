@@ -60,7 +60,7 @@ def test_no_word_at_all_is_answered_with_the_help_and_an_error(capsys):
         (
             'reprot',
             "there is no command 'reprot', perhaps 'report': it must be one of list-videos, make-images, make-shapes, "
-            "check, check-objects, ",
+            'check, check-objects, ',
         ),
         ('list_videos', "perhaps 'list-videos'"),
         ('average', "perhaps 'average-splits'"),

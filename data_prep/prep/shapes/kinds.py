@@ -53,7 +53,7 @@ def _polygon(corners: int, reach: float = 1.0) -> Points:
 
 def _star(points: int) -> Callable[[np.random.Generator], Outlines]:
     def draw(rng: np.random.Generator) -> Outlines:
-        reach = np.where(np.arange(2 * points) % 2, rng.uniform(0.45, 0.58), 1.0)
+        reach = np.where(np.arange(2 * points) % 2, rng.uniform(0.52, 0.68), rng.uniform(0.86, 1.0, 2 * points))
         return [_polygon(2 * points) * reach[:, None]]
 
     return draw
