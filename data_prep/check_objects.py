@@ -25,7 +25,6 @@ from prep.objects.federated import check_federated
 from prep.objects.findings import Findings
 from prep.objects.objects import check_objects
 from prep.objects.part import Part, read_part
-from prep.objects.pictures import check_pictures
 from prep.objects.report import print_result, summarise
 
 from cdb_video_files.commands.parser import CommandParser
@@ -65,8 +64,10 @@ def _check(arguments: argparse.Namespace, findings: Findings) -> list[Part]:
         check_objects(part, findings)
         check_federated(part, findings)
     compare_parts(parts, findings)
-    for part in parts:
-        if arguments.images:
+    if arguments.images:
+        from prep.objects.pictures import check_pictures  # decoders, which annotations alone do not need
+
+        for part in parts:
             check_pictures(part, arguments.images, findings)
     return parts
 

@@ -245,6 +245,8 @@ def test_parts_that_are_too_small_and_orders_that_lack_a_class_write_nothing(tmp
     assert list(tmp_path.iterdir()) == []
 
 
+# pycocotools hands out arrays in the way of numpy 1.
+@pytest.mark.filterwarnings('ignore:__array__ implementation:DeprecationWarning')
 def test_lvis_and_pycocotools_read_it(made):
     lvis, coco = pytest.importorskip('lvis'), pytest.importorskip('pycocotools.coco')
     path = str(made / 'annotations/train.json')

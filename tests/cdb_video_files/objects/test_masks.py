@@ -98,6 +98,8 @@ def test_outlines_cover_each_pixel_of_a_mask_once_and_no_other():
         np.testing.assert_array_equal(filled(outlines(mask), mask.shape), mask)
 
 
+# pycocotools hands out arrays in the way of numpy 1.
+@pytest.mark.filterwarnings('ignore:__array__ implementation:DeprecationWarning')
 def test_pycocotools_reads_both_as_the_same_pixels():
     coco = pytest.importorskip('pycocotools.mask')
     for mask in filter(np.any, random_masks()):
