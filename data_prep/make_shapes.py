@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options(arguments: argparse.Namespace) -> Options:
     return Options(
-        tuple(getattr(arguments, part) for part in PARTS),  # type: ignore[arg-type]  # three, as there are parts
+        (arguments.train, arguments.val, arguments.test),
         arguments.objects,
         arguments.imbalance,
         arguments.natural_val,

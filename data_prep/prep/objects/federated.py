@@ -41,7 +41,7 @@ def _check_image(part: Part, number: int, image: Mapping[str, Any], findings: Fi
         listed[name] = [value for value in values if value in part.categories]
     if not isinstance(image.get('coco_url'), str):
         findings.add(part.name, 'federated', f'image {number} has coco_url {image.get("coco_url")!r:.40}')
-    objects = part.objects.get(number, {})
+    objects: Mapping[int, int] = part.objects.get(number, {})
     for category in listed[_NEGATIVE]:
         called = f'image {number} has {part.categories[category]!r} in {_NEGATIVE}'
         if objects.get(category):

@@ -34,27 +34,33 @@ def check_objects(part: Part, findings: Findings) -> None:
 
 
 def _check_object(part: Part, entry: Mapping[str, Any], called: str, has_masks: bool, findings: Findings) -> None:
-    image, category = entry.get('image_id'), entry.get('category_id')
-    has_class = type(category) is int and category in part.categories
-    if not has_class:
+    image, category, area = (entry.get(name) for name in ('image_id', 'category_id', 'area'))
+    if type(category) is not int or category not in part.categories:
         findings.add(part.name, 'no class', f'{called} has category_id {category!r:.40}')
+        category = None
     if type(image) is not int or image not in part.sizes:
         findings.add(part.name, 'no image', f'{called} has image_id {image!r:.40}')
         return
-    if has_class and not entry.get('iscrowd'):
+    if category is not None and not entry.get('iscrowd'):
         part.count_object(image, category)
     called = f'{called} of image {image}'
-    area = entry.get('area')
-    if not is_number(area) or not area > 0:
+    if area is None or not is_number(area) or area <= 0:
         findings.add(part.name, 'no area', f'{called} has area {area!r:.40}')
-    box = entry.get('bbox')
-    is_box = isinstance(box, list) and len(box) == 4 and all(map(is_number, box)) and min(box[2:]) > 0
-    if is_box:
-        _check_box(part, box, image, called, findings)
+    box = _box_of(entry)
+    if box is None:
+        findings.add(part.name, 'no box', f'{called} has bbox {entry.get("bbox")!r:.60}')
     else:
-        findings.add(part.name, 'no box', f'{called} has bbox {box!r:.60}')
+        _check_box(part, box, image, called, findings)
     if has_masks:
-        _check_mask(part, entry, box if is_box else None, called, findings)
+        _check_mask(part, entry, box, called, findings)
+
+
+def _box_of(entry: Mapping[str, Any]) -> list[float] | None:
+    """Left, top, width and height; None if they are none."""
+    box = entry.get('bbox')
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)) or min(box[2:]) <= 0:
+        return None
+    return box
 
 
 def _check_box(part: Part, box: list[float], image: int, called: str, findings: Findings) -> None:

@@ -51,7 +51,10 @@ def _look(name: str, size: tuple[int, int], folders: Sequence[Path]) -> tuple[st
         return 'damaged picture', f'{name} {error}'
     except OSError as error:
         return 'damaged picture', f'{name} cannot be read ({error.strerror})'
-    height, width = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        return 'damaged picture', f'{name} is none in three colours'
+    height, width = image.shape[:2]
     if (width, height) != size:
         return 'picture size', f'{name} is {width}x{height}, annotated as {size[0]}x{size[1]}'
     return None
