@@ -23,7 +23,9 @@ class SubCommand:
 SUB_COMMANDS = {
     'list-videos': SubCommand('list_videos', 'prep', 'your own videos -> lists to train from', True),
     'make-images': SubCommand('make_images', 'prep', 'images -> long-tailed lists to train from', True),
+    'make-shapes': SubCommand('make_shapes', 'prep', 'drawn shapes with boxes and masks, long-tailed, as LVIS', True),
     'check': SubCommand('check_dataset', 'prep', 'check lists and all that they point at', True),
+    'check-objects': SubCommand('check_objects', 'prep', 'check boxes and masks in JSON of COCO or LVIS', True),
     'config': SubCommand('cdb_video_command.config', 'mmaction', 'list the configs that come along, copy one'),
     'train': SubCommand('cdb_video.commands.train', 'mmaction', 'train a config'),
     'test': SubCommand('cdb_video.commands.test', 'mmaction', 'test a checkpoint'),

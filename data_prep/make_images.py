@@ -36,8 +36,9 @@ from prep.images.digits import TEST_PER_CLASS, read_digits
 from prep.images.division import Options, divide
 from prep.images.idx_folder import read_idx_folder
 from prep.images.listed_images import read_listed_images
-from prep.images.profiles import PROFILES
 from prep.images.source import ImagesError, Source
+from prep.long_tail.arguments import AS_IS, CLASS_ORDER_HELP, imbalance, order
+from prep.long_tail.profiles import PROFILES
 
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.commands.parser import CommandParser
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with sigterm_as_ctrl_c():
             _make(arguments)
     except (OSError, ValueError) as error:
-        # ImagesError, AnnotationError, CifarError, IdxError and LockedError are ValueErrors.
+        # The errors of the parts and LockedError are ValueErrors.
         print(f'make_images: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -125,19 +126,9 @@ def _options(arguments: argparse.Namespace, source: Source) -> Options:
         val,
         arguments.val_share,
         test,
-        arguments.class_order if arguments.class_order != 'as-is' else None,
+        arguments.class_order if arguments.class_order != AS_IS else None,
         arguments.seed,
     )
-
-
-def _imbalance(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a number of 1 or more, such as 100')
-    return value
 
 
 def _share(text: str) -> float:
@@ -148,14 +139,6 @@ def _share(text: str) -> float:
     if not 0 < share < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is not a number between 0 and 1, such as 0.1')
     return share
-
-
-def _order(text: str) -> int | str | tuple[int, ...]:
-    if text == 'as-is':
-        return text
-    if ',' in text:
-        return tuple(whole_number(0)(label) for label in text.split(','))
-    return whole_number(0)(text)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -169,14 +152,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--test-list', type=Path, help='the same for testing')
     add('--classes', type=Path, help='class names of idx or lists, one a line, in the order of the labels')
     add('--profile', choices=PROFILES, help='default: exponential; of folder and lists natural, which takes all')
-    add('--imbalance', type=_imbalance, nargs='+', help='largest class over smallest, a list each (default: 100 10)')
+    add('--imbalance', type=imbalance, nargs='+', help='largest class over smallest, a list each (default: 100 10)')
     add('--largest', type=whole_number(1), help='training images of the largest class (default: what all allow)')
-    add(
-        '--class-order',
-        type=_order,
-        help='which class is how frequent: a seed that draws it; all labels, as in 2,0,1, the most frequent first; or '
-        'as-is: label 0 first (default)',
-    )
+    add('--class-order', type=order, help=CLASS_ORDER_HELP)
     held = parser.add_mutually_exclusive_group()
     number = f'validation images of every class, before the tail is cut; 0 for none (default: {_VAL_PER_CLASS})'
     held.add_argument('--val-per-class', type=whole_number(0), help=number)

@@ -59,7 +59,8 @@ def test_no_word_at_all_is_answered_with_the_help_and_an_error(capsys):
     [
         (
             'reprot',
-            "there is no command 'reprot', perhaps 'report': it must be one of list-videos, make-images, check, ",
+            "there is no command 'reprot', perhaps 'report': it must be one of list-videos, make-images, make-shapes, "
+            'check, check-objects, ',
         ),
         ('list_videos', "perhaps 'list-videos'"),
         ('average', "perhaps 'average-splits'"),

@@ -6,8 +6,8 @@ from prep.images import listed_images
 from prep.images.cifar import read_cifar_source
 from prep.images.division import Options, divide
 from prep.images.listed_images import read_listed_images
-from prep.images.profiles import class_order, class_sizes, largest_possible
 from prep.images.source import ImagesError, Part, Source
+from prep.long_tail.profiles import OrderError, class_order, class_sizes, largest_possible
 
 from tests.support.image_files import cifar_files, write_tar
 
@@ -145,7 +145,7 @@ def test_the_order_of_frequencies_can_be_named():
 
 @pytest.mark.parametrize('order', [(1, 0), (0, 1, 3), (0, 1, 1), (0, 1, 2, 3)])
 def test_an_order_that_is_not_of_all_classes_is_refused(order):
-    with pytest.raises(ImagesError, match=f'--class-order {",".join(map(str, order))}: of the labels 0 to 2 each'):
+    with pytest.raises(OrderError, match=f'--class-order {",".join(map(str, order))}: of the labels 0 to 2 each'):
         divide(source(40, 50, 60), Options('exponential', (4.0,), order=order))
 
 

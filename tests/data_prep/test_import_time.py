@@ -8,12 +8,14 @@ import pytest
 COMMANDS = (
     'build_lists',
     'check_dataset',
+    'check_objects',
     'cut_clips',
     'extract_frames',
     'list_videos',
     'make_digit_clips',
     'make_egtea_mini',
     'make_images',
+    'make_shapes',
 )
 FORBIDDEN = ('torch', 'mmengine', 'mmcv', 'mmaction', 'cdb_video')
 EVERYTHING = """

@@ -1,9 +1,7 @@
-"""A long-tailed set of images as a folder: what may be written where, pictures, lists, manifest."""
+"""A long-tailed set of images as a folder: pictures, lists, what the manifest says of them."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -12,17 +10,16 @@ from typing import Any
 import cv2
 
 from cdb_video_files.class_lists import write_class_names
-from cdb_video_files.commands.folder_lock import lock_folder
 from cdb_video_files.lists import VideoEntry, write_video_list
 from prep.command import first_few
 from prep.folders import digest
 from prep.images.division import Chosen, Division, Options
 from prep.images.picture_files import check_pictures
 from prep.images.source import ImagesError, Source
+from prep.long_tail.made_folder import Maker, make_folder
 
-MANIFEST, CLASSES, LISTS, IMAGES = 'manifest.json', 'classes.txt', 'lists', 'images'
-_KIND, _FORMAT = 'long-tailed images', 1
-_LOCK = '.make_images.lock'
+CLASSES, LISTS, IMAGES = 'classes.txt', 'lists', 'images'
+_FORMAT = 1
 
 
 def make(out: Path, source: Source, options: Options, division: Division, check: bool) -> tuple[str, dict[str, Any]]:
@@ -39,87 +36,29 @@ def make(out: Path, source: Source, options: Options, division: Division, check:
         What was done, for the user, and what manifest.json holds.
 
     Raises:
-        ImagesError: If `out` holds anything else, or pictures cannot be taken; nothing has been touched then.
+        MadeFolderError: If `out` holds anything else; nothing has been touched then.
+        ImagesError: If pictures cannot be taken; nor then.
         LockedError: If another run works on the same folder.
         OSError: If writing fails.
     """
-    out = out.resolve()
-    wanted = _described(source, options, division)
-    work = out.with_name(f'.{out.name}.partial')
-    if work.exists() and not (work / _LOCK).exists():
-        raise ImagesError(f'{work} is in the way and not of an earlier run of this command: move it away')
-    with lock_folder(work, _LOCK):
-        try:
-            earlier = _earlier(out)
-            if earlier is not None:
-                return _compared(out, earlier, wanted), earlier
-            root = work / 'data'
-            if root.exists():  # what a run that was killed has left
-                shutil.rmtree(root)
-            notes = _written(root, source, division, check)
-            manifest = {**wanted, **notes}
-            (root / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-            if out.exists():  # empty
-                out.rmdir()
-            root.replace(out)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return f'{out}: written', manifest
+    maker = Maker('make_images', 'long-tailed images', 'images', _digests)
+    described = _described(source, options, division)
+    return make_folder(out, maker, described, lambda root: _written(root, source, division, check))
 
 
 def _described(source: Source, options: Options, division: Division) -> dict[str, Any]:
-    """What says whether two sets are the same; as JSON gives it back."""
+    """What says whether two sets are the same."""
     counts = {}
     for name, chosen in division.lists.items():
         found = Counter(int(source.parts[part].labels[index]) for part, index in chosen)
         counts[name] = [found[label] for label in range(len(source.classes))]
-    described = {
-        'kind': _KIND,
+    return {
         'format': _FORMAT,
         'source': {'kind': source.kind, 'sha256': source.sha256()},
         'options': asdict(options),
         'classes_largest_first': division.order,
         'images_per_class': counts,
     }
-    plain: dict[str, Any] = json.loads(json.dumps(described))
-    return plain
-
-
-def _earlier(out: Path) -> dict[str, Any] | None:
-    """The manifest of an earlier run; None where there is nothing."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    if not out.is_dir():
-        raise ImagesError(f'--out {out} is a file: name a new folder')
-    path = out / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        manifest = None
-    if not isinstance(manifest, dict) or manifest.get('kind') != _KIND:
-        raise ImagesError(f'--out {out} is not empty and holds no images of this command: name a new folder')
-    return manifest
-
-
-def _compared(out: Path, earlier: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Leave a set alone that is the one that is asked for, down to its bytes.
-
-    Raises:
-        ImagesError: If it is not.
-    """
-    other = [key for key in wanted if earlier.get(key) != wanted[key]]
-    if other:
-        key = next((name for name in ('source', 'options') if name in other), other[0])
-        raise ImagesError(
-            f'--out {out} holds images of another {key}: {earlier.get(key)}, not {wanted[key]}. Name another '
-            'folder, or remove that one first'
-        )
-    if _digests(out) != {name: earlier.get(name) for name in _digests(out)}:
-        raise ImagesError(
-            f'the files in {out} are not those that {MANIFEST} was written for: remove the folder to make it anew, or '
-            'name another one'
-        )
-    return f'{out} holds these images already: nothing to do'
 
 
 def _digests(root: Path) -> dict[str, str]:
@@ -143,7 +82,7 @@ def _written(root: Path, source: Source, division: Division, check: bool) -> dic
     for name, images in division.lists.items():
         entries = [VideoEntry(source.parts[p].names[i], int(source.parts[p].labels[i])) for p, i in images]
         write_video_list(root / LISTS / f'{name}.txt', entries)
-    return {**notes, **_digests(root)}
+    return notes
 
 
 def _write_pictures(folder: Path, source: Source, chosen: Chosen) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prep.command import first_few
-from prep.images.profiles import class_order, class_sizes, largest_possible
 from prep.images.source import ImagesError, Source
+from prep.long_tail.profiles import class_order, class_sizes, largest_possible
 
 Chosen = list[tuple[str, int]]
 """Images as (part of the source, place in it), sorted."""
@@ -54,7 +54,8 @@ def divide(source: Source, options: Options) -> Division:
     """Draw the lists `train...`, `val...` and `test`; a stronger imbalance takes a part of what a weaker one takes.
 
     Raises:
-        ImagesError: If a class has too few images, all such classes are named; if the order lacks a class.
+        ImagesError: If a class has too few images; all such classes are named.
+        OrderError: If the order of the frequencies lacks a class.
     """
     if len(source.classes) < 2:
         raise ImagesError(f'the source has {len(source.classes)} class: a long tail needs 2 or more')
@@ -68,7 +69,7 @@ def divide(source: Source, options: Options) -> Division:
         elif number:
             lists[part] = _chosen([pool[:number] for pool in pools])
             pools = [pool[number:] for pool in pools]
-    order = _order(source, options.order)
+    order = class_order(len(source.classes), options.order)
     for name, sizes in _sizes(source, options, pools, order).items():
         held = _natural_share(source, options.val_share, sizes)
         lists[f'train{name}'] = _chosen(
@@ -78,20 +79,6 @@ def divide(source: Source, options: Options) -> Division:
             tails = [pool[size - few : size] for pool, size, few in zip(pools, sizes, held, strict=True)]
             lists[f'val{name}'] = _chosen(tails)
     return Division(lists, order)
-
-
-def _order(source: Source, order: int | tuple[int, ...] | None) -> list[int]:
-    """The labels, largest class first."""
-    if not isinstance(order, tuple):
-        return class_order(len(source.classes), order)
-    if sorted(order) != list(range(len(source.classes))):
-        given = ','.join(map(str, order))
-        last = len(source.classes) - 1
-        raise ImagesError(
-            f'--class-order {given}: of the labels 0 to {last} each must stand there once, the most frequent class '
-            'first. Give them all, or a seed that draws the order'
-        )
-    return list(order)
 
 
 def _shuffled(source: Source, seed: int) -> list[NDArray[np.int64]]:

@@ -14,6 +14,10 @@ PROFILES = ('exponential', 'pareto', 'natural')
 _TINY = 1e-9
 
 
+class OrderError(ValueError):
+    """An order of the classes is none; the message says what, the rule and what to do."""
+
+
 def class_sizes(profile: str, num_classes: int, largest: int, imbalance: float) -> list[int]:
     """Images of each class, largest first; rounded down, at least 1.
 
@@ -44,11 +48,41 @@ def class_sizes(profile: str, num_classes: int, largest: int, imbalance: float) 
     return [max(1, math.floor(size + _TINY)) for size in sizes.tolist()]
 
 
-def class_order(num_classes: int, seed: int | None) -> list[int]:
-    """The classes, largest first: drawn, or None = as they are."""
-    if seed is None:
+def class_order(num_classes: int, order: int | Sequence[int] | None) -> list[int]:
+    """The labels, largest class first.
+
+    Args:
+        num_classes: C.
+        order: A seed that draws them, or all labels as they are to be; None = in the order of the labels.
+
+    Raises:
+        OrderError: If a label is missing, stands there twice, or there is no such class.
+    """
+    if order is None:
         return list(range(num_classes))
-    return [int(label) for label in np.random.default_rng([seed, 0]).permutation(num_classes)]
+    if isinstance(order, int):
+        return [int(label) for label in np.random.default_rng([order, 0]).permutation(num_classes)]
+    if sorted(order) != list(range(num_classes)):
+        raise OrderError(
+            f'--class-order {",".join(map(str, order))}: of the labels 0 to {num_classes - 1} each must stand there '
+            'once, the most frequent class first. Give them all, or a seed that draws the order'
+        )
+    return list(order)
+
+
+def largest_within(total: int, num_classes: int, imbalance: float) -> int:
+    """The largest n_max whose exponential profile has `total` members at most; 0 if even one a class are more.
+
+    Args:
+        total: >= 0.
+        num_classes: C >= 2.
+        imbalance: >= 1; 1 gives as many to every class.
+    """
+
+    def is_too_much(largest: int) -> bool:
+        return sum(class_sizes('exponential', num_classes, largest, imbalance)) > total
+
+    return bisect_left(range(1, total + 1), True, key=is_too_much)
 
 
 def largest_possible(profile: str, available: Sequence[int], imbalance: float) -> int:

@@ -1,0 +1,1 @@
+"""Checks of annotated objects, in the JSON of COCO and LVIS."""

@@ -1,0 +1,1 @@
+"""Drawn shapes with boxes and masks: classes, plan, scenes, annotations, folder."""
