@@ -45,6 +45,17 @@ def log_prior(counts: ArrayLike) -> FloatVector:
     return np.asarray(np.log(filled / filled.sum()), dtype=np.float64)
 
 
+def log_relative_frequency(counts: ArrayLike) -> FloatVector:
+    """Logarithm of C pi_c, for logit adjustment beside a background, which gets 0 (our choice): (C,) float64.
+
+    Softmax sees no difference to log pi_c among the classes; C makes it 0 where all counts are equal, exactly, so that
+    they keep their place beside what has no count.
+    """
+    filled = fill_unseen(counts)
+    shares = filled / filled.max()
+    return np.asarray(np.log(shares * (shares.size / shares.sum())), dtype=np.float64)
+
+
 def class_balanced_weights(counts: ArrayLike, beta: float) -> FloatVector:
     """Weights by the effective number of clips, w_c ~ (1 - beta) / (1 - beta^n_c) (arXiv 1901.05555).
 
