@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NAMES = ('load',)  # what there is beside the classes
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {
+    'CDBImageSampler': ('samplers.cdb_image_sampler', 'DATA_SAMPLERS'),
     'CDBLoss': ('losses.cdb', 'MODELS'),
     'CDBSampler': ('samplers.cdb_sampler', 'DATA_SAMPLERS'),
     'ClassAccuracy': ('metrics.class_accuracy', 'METRICS'),

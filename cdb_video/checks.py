@@ -43,6 +43,17 @@ def check_positive(largest: float = float('inf'), **values: Any) -> None:
             raise ValueError(f'{name}={value!r}: must be {rule}')
 
 
+def check_background(background: Any) -> None:
+    """Raise a ValueError unless `background` is a finite number > 0 or None."""
+    if background is None:
+        return
+    if not _is_number(background) or not math.isfinite(background) or background <= 0:
+        raise ValueError(
+            f'background={background!r}: must be a finite number > 0, the weight of the background (1.0 as in mmdet), '
+            'or None where the last score is that of a class'
+        )
+
+
 def check_flags(**flags: Any) -> None:
     """Raise a ValueError unless every value is True or False: 'False' in a config would count as true."""
     for name, flag in flags.items():

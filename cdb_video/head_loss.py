@@ -9,6 +9,9 @@ from torch import nn
 LOSS_NAMES = ('loss_cls', 'loss_module')
 """What a head calls its loss: in mmaction2, and in mmpretrain."""
 
+PROPOSALS = 'rpn_head'
+"""What mmdet calls the head that proposes places: it tells objects from background, and knows no classes."""
+
 
 def head_losses(model: nn.Module) -> dict[str, nn.Module]:
     """The losses of the heads of a model, by their full names in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -22,6 +22,9 @@ class DatasetReader(Protocol):
     def labels(self, dataset: Any) -> IntVector | None:
         """The label of every sample, (N,) int64, faster than entry by entry; None = no dataset of this host."""
 
+    def objects(self, dataset: Any) -> tuple[IntVector, IntVector] | None:
+        """Classes and images of all objects, as `data.objects` has them, in the same way; None = as above."""
+
     def sample_path(self, info: Mapping[str, Any]) -> str | None:
         """The file or folder of a sample in the entry of a dataset; None = no entry of this host."""
 
@@ -33,6 +36,11 @@ def add_reader(reader: DatasetReader) -> None:
     """Ask a host first, from now on; several are asked in the order in which they were added."""
     if reader not in _READERS:
         _READERS.append(reader)
+
+
+def readers() -> Sequence[DatasetReader]:
+    """The hosts that are asked, in order."""
+    return tuple(_READERS)
 
 
 def dataset_labels(dataset: Any) -> IntVector:
@@ -148,11 +156,15 @@ def kept_labels(dataset: Any) -> IntVector:
     kept = getattr(dataset, 'data_list', ())  # what get_subset() makes of a serialised one has none
     if isinstance(kept, ClipTable):
         return kept.all_labels()
-    entries: Iterator[dict[str, Any]] = iter(kept)
-    if dataset.serialize_data:
-        data, ends = memoryview(dataset.data_bytes), memoryview(dataset.data_address)
-        entries = (pickle.loads(data[start:end]) for start, end in zip(chain([0], ends), ends, strict=False))
-    return np.fromiter(_labels_in(dataset, entries), np.int64, number)
+    return np.fromiter(_labels_in(dataset, kept_entries(dataset)), np.int64, number)
+
+
+def kept_entries(dataset: Any) -> Iterator[dict[str, Any]]:
+    """The entries that an initialised dataset keeps as mmengine's BaseDataset does; to be read, not changed."""
+    if not dataset.serialize_data:
+        return iter(dataset.data_list)
+    data, ends = memoryview(dataset.data_bytes), memoryview(dataset.data_address)
+    return (pickle.loads(data[start:end]) for start, end in zip(chain([0], ends), ends, strict=False))
 
 
 def _given_labels(dataset: Any) -> IntVector:

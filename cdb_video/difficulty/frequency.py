@@ -45,6 +45,17 @@ def log_prior(counts: ArrayLike) -> FloatVector:
     return np.asarray(np.log(filled / filled.sum()), dtype=np.float64)
 
 
+def log_relative_frequency(counts: ArrayLike) -> FloatVector:
+    """Logarithm of C pi_c, for logit adjustment beside a background, which gets 0 (our choice): (C,) float64.
+
+    Softmax sees no difference to log pi_c among the classes; C makes it 0 where all counts are equal, exactly, so that
+    they keep their place beside what has no count.
+    """
+    filled = fill_unseen(counts)
+    shares = filled / filled.max()
+    return np.asarray(np.log(shares * (shares.size / shares.sum())), dtype=np.float64)
+
+
 def class_balanced_weights(counts: ArrayLike, beta: float) -> FloatVector:
     """Weights by the effective number of clips, w_c ~ (1 - beta) / (1 - beta^n_c) (arXiv 1901.05555).
 
@@ -84,18 +95,19 @@ def is_rare(counts: ArrayLike, threshold: float) -> FloatVector:
     return np.asarray(values / values.sum() < threshold, dtype=np.float64)
 
 
-def repeat_factors(counts: ArrayLike, threshold: float) -> FloatVector:
+def repeat_factors(counts: ArrayLike, threshold: float, number: float | None = None) -> FloatVector:
     """How often a clip of each class is repeated, r_c = max(1, sqrt(t / f_c)), f_c = n_c / N (arXiv 1908.03195).
 
     Args:
-        counts: (C,) int >= 0, training clips per class.
+        counts: (C,) int >= 0, training clips per class, or images that show it.
         threshold: t, in (0, 1]: classes rarer than this share of the clips are repeated.
+        number: N, where an image may show several classes; None = the sum of the counts.
 
     Returns:
         (C,) float64 >= 1; 1 for a class without clips.
     """
     values = check_prior(counts)
-    frequency = values / values.sum()
+    frequency = values / (values.sum() if number is None else number)
     factors = np.ones_like(values)
     seen = frequency > 0
     factors[seen] = np.maximum(1.0, np.sqrt(threshold / frequency[seen]))

@@ -120,6 +120,9 @@ class Host:
     def labels(self, dataset: Any) -> IntVector | None:
         """The label of every sample where the host keeps them at hand, (N,) int64; None = no dataset of this host."""
 
+    def objects(self, dataset: Any) -> tuple[IntVector, IntVector] | None:
+        """Classes and images of all objects where the host keeps them at hand; None = no dataset of this host."""
+
     def sample_path(self, info: Mapping[str, Any]) -> str | None:
         """The file or folder of a sample in the entry of a dataset; None = no entry of this host."""
 

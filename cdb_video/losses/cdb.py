@@ -9,7 +9,7 @@ from cdb_video.checks import check_law, check_not_negative
 from cdb_video.difficulty.accumulated import accumulated_weights, default_strength
 from cdb_video.difficulty.consumer import DifficultyInput
 from cdb_video.difficulty.formulas import FloatVector, class_weights
-from cdb_video.difficulty.frequency import log_prior
+from cdb_video.difficulty.frequency import log_prior, log_relative_frequency
 from cdb_video.difficulty.tau import TauOrRamp
 from cdb_video.losses.class_loss import ClassLoss
 from cdb_video.losses.per_class import along_classes
@@ -46,16 +46,25 @@ class CDBLoss(ClassLoss):
         logit_adjustment: t >= 0: cross-entropy of ``score + t log prior`` (arXiv 2007.07314), which is
             balanced softmax (arXiv 2007.10740) at 1.0. The prior is what training really sees; the hook
             sets it. A class that training never sees gets the smallest prior of the others (our choice).
-            Predictions are made from the unadjusted scores. 0 = off.
+            Predictions are made from the unadjusted scores. 0 = off. With a background the classes get
+            t log(C prior) and the background 0 (our choice): equal counts are then plain cross-entropy, and
+            the background keeps its place among classes of average frequency.
         loss_weight: Factor on the loss.
         begin: Our option: difficulty acts from this epoch on, and all weights are 1 before. A whole number of epochs,
             or a fraction in [0, 1) of all. 0 = from the first validation on.
         law: 'power' = w ~ d^tau, of the papers; 'accumulated' = CDB-A, ours.
         strength: Of the law 'accumulated': kappa >= 0, what s is after the last validation. None = 9 alone, 3 with
             `logit_adjustment`. 0 = difficulty does not act.
+        background: Weight > 0 of the background, where the scores have C + 1 channels, the last of which is the
+            background, with the label C: 1.0 as in the box heads of mmdet. The difficulties and the focal factor act
+            as without it, the focal factor on the background too; its weight stays outside the mean 1 of the others.
+            None = there is no such channel.
+        use_sigmoid: Accepted as False only, so that the loss can be merged over the CrossEntropyLoss of a base config
+            of mmdet.
 
     Attributes:
-        class_weight: (C,) float64, the weights in use; None before the number of classes is known.
+        class_weight: (C,) float64, the weights in use, without that of a background; None before the number of classes
+            is known.
 
     Raises:
         ValueError: If an argument is out of its range, or is of the other law.
@@ -72,8 +81,10 @@ class CDBLoss(ClassLoss):
         begin: float = 0,
         law: str = 'power',
         strength: float | None = None,
+        background: float | None = None,
+        use_sigmoid: bool = False,
     ) -> None:
-        super().__init__(num_classes, reduction, focal_gamma, loss_weight)
+        super().__init__(num_classes, reduction, focal_gamma, loss_weight, background, use_sigmoid)
         check_not_negative(logit_adjustment=logit_adjustment)
         _check_options(law, tau, strength)
         self.law = law
@@ -163,7 +174,7 @@ class CDBLoss(ClassLoss):
         """The arguments, for ``print(model)``."""
         of_law = ('law', 'strength') if self.needs_mean_difficulty else ('tau',)
         names = ('num_classes', *of_law, 'reduction', 'focal_gamma', 'logit_adjustment', 'loss_weight', 'begin')
-        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names) + self._shown_background()
 
     def _weigh(self, difficulty: ArrayLike, exponent: float) -> None:
         derive = accumulated_weights if self.needs_mean_difficulty else class_weights
@@ -172,10 +183,10 @@ class CDBLoss(ClassLoss):
         self._class_weight.set(weights)
 
     def _take_prior(self, prior: FloatVector) -> None:
-        self._from_prior.set(log_prior(prior))
+        self._from_prior.set(log_prior(prior) if self.background is None else log_relative_frequency(prior))
 
     def _adjusted(self, cls_score: Tensor) -> Tensor:
-        """The scores plus t log prior."""
+        """The scores plus t log prior; that of a background stays."""
         prior = self._from_prior.like(cls_score)
         if not self.logit_adjustment or prior is None:
             return cls_score

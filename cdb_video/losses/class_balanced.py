@@ -27,6 +27,9 @@ class ClassBalancedLoss(ClassLoss):
         reduction: 'mean', 'weighted_mean', 'sum' or 'none', as `CDBLoss` has them.
         focal_gamma: Class-balanced focal loss: the loss of a class is multiplied by (1 - p)^gamma. 0 = off.
         loss_weight: Factor on the loss.
+        background: Weight > 0 of the background, where the scores have C + 1 channels, as `CDBLoss` has it. It has no
+            effective number of clips, and stays outside the mean of the weights. None = there is no such channel.
+        use_sigmoid: Accepted as False only, as base configs of mmdet have it.
 
     Attributes:
         class_weight: (C,) float64, the weights in use; None before the frequencies are known.
@@ -44,14 +47,17 @@ class ClassBalancedLoss(ClassLoss):
         reduction: str = 'mean',
         focal_gamma: float = 0.0,
         loss_weight: float = 1.0,
+        background: float | None = None,
+        use_sigmoid: bool = False,
     ) -> None:
-        super().__init__(num_classes, reduction, focal_gamma, loss_weight)
+        super().__init__(num_classes, reduction, focal_gamma, loss_weight, background, use_sigmoid)
         check_beta(beta)
         self.beta = beta
 
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
-        return f'beta={self.beta!r}, reduction={self.reduction!r}, focal_gamma={self.focal_gamma!r}'
+        shown = f'beta={self.beta!r}, reduction={self.reduction!r}, focal_gamma={self.focal_gamma!r}'
+        return shown + self._shown_background()
 
     def _take_prior(self, prior: FloatVector) -> None:
         self._class_weight.set(class_balanced_weights(prior, self.beta))

@@ -38,9 +38,14 @@ class EqualizationLoss(ClassLoss):
         num_classes: Number of classes C. None = taken from the frequencies.
         reduction: 'mean', 'weighted_mean' (the same here), 'sum' or 'none', as `CDBLoss` has them.
         loss_weight: Factor on the loss.
+        background: Of the softmax form: weight > 0 of the background, where the scores have C + 1 channels, as
+            `CDBLoss` has it. It is never rare, and what is background spares no class: the paper's E, 0 there, which
+            its softmax form does not need (our choice). None = there is no such channel.
+        use_sigmoid: Accepted as False only, as base configs of mmdet have it.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range, or the sigmoid form, where background is the absence of all
+            classes, is given a channel for it.
     """
 
     needs_prior = True
@@ -54,11 +59,18 @@ class EqualizationLoss(ClassLoss):
         num_classes: int | None = None,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        background: float | None = None,
+        use_sigmoid: bool = False,
     ) -> None:
-        super().__init__(num_classes, reduction, 0.0, loss_weight)
+        super().__init__(num_classes, reduction, 0.0, loss_weight, background, use_sigmoid)
         check_positive(1.0, threshold=threshold)
         if form not in ('softmax', 'sigmoid'):
             raise ValueError(f"form={form!r}: must be 'softmax' or 'sigmoid'")
+        if form == 'sigmoid' and background is not None:
+            raise ValueError(
+                f"background={background!r} with form='sigmoid': sigmoids have no channel for the background, which is "
+                "where no class is present; take form='softmax', or leave background out"
+            )
         if not isinstance(gamma, (int, float)) or isinstance(gamma, bool) or not 0 <= gamma <= 1:
             raise ValueError(f'gamma={gamma!r}: must be in [0, 1]')
         self.threshold = threshold
@@ -67,7 +79,8 @@ class EqualizationLoss(ClassLoss):
 
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
-        return f'threshold={self.threshold!r}, form={self.form!r}, gamma={self.gamma!r}, reduction={self.reduction!r}'
+        names = ('threshold', 'form', 'gamma', 'reduction')
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names) + self._shown_background()
 
     def _take_prior(self, prior: FloatVector) -> None:
         self._from_prior.set(is_rare(prior, self.threshold))
@@ -93,10 +106,12 @@ class EqualizationLoss(ClassLoss):
         return losses, torch.ones_like(losses)
 
     def _pushed(self, cls_score: Tensor, label: Tensor, spared: Any) -> Tensor:
-        """w, (N, C, ...): 1 - spared T(f_c < threshold)(1 - y_c)."""
+        """w, (N, C, ...): 1 - E spared T(f_c < threshold)(1 - y_c), with E = 0 for background and 1 without one."""
         rare = self._from_prior.like(cls_score)
         assert rare is not None
-        return 1 - spared * along_classes(rare, cls_score) * (1 - _shares(label, cls_score))
+        shares = _shares(label, cls_score)
+        left_alone = spared * along_classes(rare, cls_score) * (1 - shares)
+        return 1 - (left_alone if self.background is None else left_alone * (1 - shares[:, -1:]))
 
 
 def _shares(label: Tensor, cls_score: Tensor) -> Tensor:

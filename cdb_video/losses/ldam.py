@@ -37,6 +37,10 @@ class LDAMLoss(ClassLoss):
         num_classes: Number of classes C. None = taken from the frequencies.
         reduction: 'mean', 'weighted_mean' (as the paper's code has it), 'sum' or 'none', as `CDBLoss` has them.
         loss_weight: Factor on the loss.
+        background: Weight > 0 of the background, where the scores have C + 1 channels, as `CDBLoss` has it. It has no
+            margin, neither as the label nor beside one, and keeps its weight when re-weighting begins (our choice).
+            None = there is no such channel.
+        use_sigmoid: Accepted as False only, as base configs of mmdet have it.
 
     Attributes:
         class_weight: (C,) float64, the weights in use; None before the frequencies are known.
@@ -57,8 +61,10 @@ class LDAMLoss(ClassLoss):
         num_classes: int | None = None,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        background: float | None = None,
+        use_sigmoid: bool = False,
     ) -> None:
-        super().__init__(num_classes, reduction, 0.0, loss_weight)
+        super().__init__(num_classes, reduction, 0.0, loss_weight, background, use_sigmoid)
         check_positive(max_margin=max_margin, scale=scale)
         check_beta(beta)
         if drw_begin is not None:
@@ -93,7 +99,7 @@ class LDAMLoss(ClassLoss):
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
         names = ('max_margin', 'scale', 'drw_begin', 'beta', 'reduction')
-        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names) + self._shown_background()
 
     def _take_prior(self, prior: FloatVector) -> None:
         self._from_prior.set(self.scale * class_margins(prior, self.max_margin))

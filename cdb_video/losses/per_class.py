@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -11,12 +12,16 @@ from torch import Tensor
 class ClassVector:
     """One number per class, not a buffer: it must stay out of state dicts and of SyncBuffersHook.
 
+    Args:
+        of_background: The number of a background, whose score comes after those of the C classes; None = there is none.
+
     Attributes:
         value: (C,) float64 on the CPU; None before the first `set`.
         size: C, None before the first `set`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, of_background: float | None = None) -> None:
+        self._of_background = of_background
         self.value: Tensor | None = None
         self.size: int | None = None
         self._copy: Tensor | None = None
@@ -30,15 +35,17 @@ class ClassVector:
             else:
                 self.value.copy_(new)
             if self._copy is not None:
-                self._copy.copy_(new)
+                self._copy[: len(new)].copy_(new)
 
     def like(self, tensor: Tensor) -> Tensor | None:
-        """The values with the device and dtype of `tensor`, copied there once."""
+        """The values with the device and dtype of `tensor`, copied there once: (C,), or (C + 1,) with a background."""
         if self.value is None:
             return None
         if self._copy is None or self._copy.device != tensor.device or self._copy.dtype != tensor.dtype:
             with torch.inference_mode(False):
-                self._copy = self.value.to(device=tensor.device, dtype=tensor.dtype, copy=True)
+                last = self._of_background
+                values = self.value if last is None else F.pad(self.value, (0, 1), value=last)
+                self._copy = values.to(device=tensor.device, dtype=tensor.dtype, copy=True)
         return self._copy
 
 

@@ -53,11 +53,21 @@ def _focal(log_p: Tensor, gamma: float) -> Tensor:
 
 
 def reduce_losses(
-    losses: Tensor, weights: Tensor, sample_weight: Tensor | None, avg_factor: float | Tensor | None, reduction: str
+    losses: Tensor,
+    weights: Tensor,
+    sample_weight: Tensor | None,
+    avg_factor: float | Tensor | None,
+    reduction: str,
+    eps: float = 0.0,
 ) -> Tensor:
-    """Apply the sample weights and reduce; `losses` and `weights` are (N, ...) and hold the class weight."""
+    """Apply the sample weights and reduce; `losses` and `weights` are (N, ...) and hold the class weight.
+
+    An empty batch has the mean 0. `eps` is added to `avg_factor`, as mmdet does.
+    """
     if avg_factor is not None and reduction == 'sum':
         raise ValueError(f"avg_factor={avg_factor!r} with reduction 'sum': a sum is not divided; use 'mean'")
+    if avg_factor is not None and eps:
+        avg_factor = avg_factor + eps
     if sample_weight is None:
         sample_weight = torch.ones_like(losses)
     else:
@@ -67,7 +77,7 @@ def reduce_losses(
         return losses
     if reduction == 'sum':
         return losses.sum()
-    denominator: Any = losses.numel() if avg_factor is None else avg_factor
+    denominator: Any = max(losses.numel(), 1) if avg_factor is None else avg_factor
     if reduction == 'weighted_mean':
         weight_sum = (weights * sample_weight).sum()
         denominator = weight_sum

@@ -22,8 +22,12 @@ from cdb_video.difficulty.records import Derived
 
 
 def class_prior(sampler: Any, train_counts: IntVector) -> Any:
-    """(C,) clips per class as training sees them, by the law of the sampler; some methods need their scale."""
-    probability = getattr(sampler, 'class_probability', None)
+    """(C,) clips per class as training sees them, by the law of the sampler; some methods need their scale.
+
+    Where an image has objects of several classes, those that it is not drawn for are seen too: `object_probability`.
+    """
+    drawn = getattr(sampler, 'class_probability', None)
+    probability = getattr(sampler, 'object_probability', drawn)
     return train_counts if probability is None else probability * train_counts.sum()
 
 

@@ -15,7 +15,7 @@ from cdb_video.data.labels import check_labels, dataset_class_names, dataset_lab
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.head_loss import LOSS_NAMES
+from cdb_video.head_loss import LOSS_NAMES, PROPOSALS
 from cdb_video.host_words import samples
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import is_main_process
@@ -176,7 +176,8 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     """The number of classes that the head, the loss, the metric and the data state, by who states it.
 
     Args:
-        model: Heads are modules with a loss in them; their losses may state a number too.
+        model: Heads are modules with a loss in them; their losses may state a number too. One that only proposes places
+            is not asked.
         metric: Of the same evaluation, if there is one.
         dataset: States the length of its class list.
         role: 'val' or 'test'. With 'val', that of training, Mixup and CutMix are asked too.
@@ -186,6 +187,8 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     """
     stated = _blending_num_classes(model) if role == 'val' else {}
     for name, module in model.named_modules():
+        if PROPOSALS in name.split('.'):
+            continue
         has_loss = any(child in LOSS_NAMES or takes_difficulty(part) for child, part in module.named_children())
         number = getattr(module, 'num_classes', None)
         if (has_loss or takes_difficulty(module)) and isinstance(number, int):

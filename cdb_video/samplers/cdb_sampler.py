@@ -109,7 +109,8 @@ class CDBSampler(ClassSampler):
             raise ValueError(
                 f'the difficulty has {len(np.asarray(difficulty))} classes, {describe(self.dataset)} has '
                 f'{self.num_classes}: check num_classes of the head; if it is right, give the data its full class list '
-                '(classes of FrameListDataset or VideoListDataset) and set allow_empty=True in the sampler'
+                '(classes of FrameListDataset or VideoListDataset, metainfo=dict(classes=...) of others) and set '
+                'allow_empty=True in the sampler'
             )
         self._difficulty.take(difficulty, accuracy, self._set_law)
 

@@ -85,9 +85,8 @@ class ClassSampler(Sampler):
         self.round_up = round_up
         self.infinite = infinite
         self.class_names = dataset_class_names(dataset)
-        labels = dataset_labels(dataset)
-        self.class_counts = self._count(labels, allow_empty)
-        self.num_samples = len(labels) if num_samples is None else num_samples
+        number = self._read(allow_empty)
+        self.num_samples = number if num_samples is None else num_samples
         if not round_up and self.num_samples < self.world_size:
             raise ValueError(
                 f'num_samples={self.num_samples} is less than the {self.world_size} processes, some of which would '
@@ -96,8 +95,7 @@ class ClassSampler(Sampler):
         self.total_size = self.num_samples
         if round_up:
             self.total_size = math.ceil(self.num_samples / self.world_size) * self.world_size
-        self._clips = clips_by_class(labels, self.num_classes)
-        self._mass = class_mass(np.ones(self.num_classes), 0.0, self.class_counts, frequency_power)
+        self._mass = class_mass(np.ones(self.num_classes), 0.0, self._drawn_from, frequency_power)
 
     @property
     def num_classes(self) -> int:
@@ -155,21 +153,32 @@ class ClassSampler(Sampler):
         """All draws of an epoch, before padding."""
         rng = np.random.default_rng([self.seed, epoch])
         draws = allocate_draws(self._mass, self.num_samples, rng.random())
-        return draw_clips(self._clips, self.class_counts, draws, rng)
+        return draw_clips(self._clips, self._drawn_from, draws, rng)
 
     def _take_law(self, mass: FloatVector) -> None:
         """Take a new class mass; the same one lets an infinite sampler go on with its pass."""
         if not np.array_equal(mass, self._mass):
             self._mass = mass
 
-    def _count(self, labels: IntVector, allow_empty: bool) -> IntVector:
-        """Clips per class; an empty class is an error unless allowed."""
+    def _read(self, allow_empty: bool) -> int:
+        """Read the labels: sets the clips by class, how many a class has of them, and `class_counts`.
+
+        Returns:
+            Number of clips.
+        """
+        labels = dataset_labels(self.dataset)
+        self.class_counts = self._drawn_from = self._count(labels, allow_empty)
+        self._clips = clips_by_class(labels, self.num_classes)
+        return len(labels)
+
+    def _count(self, labels: IntVector, allow_empty: bool, clips: IntVector | None = None) -> IntVector:
+        """Labels per class, those of `clips`, None = one a clip; an empty class is an error unless allowed."""
         num_classes = int(labels.max()) + 1
         if self.class_names is not None:
             if num_classes > len(self.class_names):
                 raise ValueError(
-                    f'{describe(self.dataset)} has label {num_classes - 1} ({self._largest(labels)}), but its class '
-                    f'list has {len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}'
+                    f'{describe(self.dataset)} has label {num_classes - 1} ({self._largest(labels, clips)}), but its '
+                    f'class list has {len(self.class_names)} names: labels must be 0..{len(self.class_names) - 1}'
                 )
             num_classes = len(self.class_names)
         counts = np.bincount(labels, minlength=num_classes)
@@ -180,9 +189,9 @@ class ClassSampler(Sampler):
             if self.class_names is None:
                 remedy = (
                     f'There is no class list, so the number of classes is the largest label plus 1. The largest is '
-                    f'{num_classes - 1}, of {self._largest(labels)}. Is that label wrong, or do the labels not count '
-                    f'from 0? Then correct the list. If all are right, add {samples()}, or set allow_empty=True in '
-                    'the sampler'
+                    f'{num_classes - 1}, of {self._largest(labels, clips)}. Is that label wrong, or do the labels not '
+                    f'count from 0? Then correct the list. If all are right, add {samples()}, or set allow_empty=True '
+                    'in the sampler'
                 )
             raise ValueError(
                 f'{empty.size} of {num_classes} classes {"has" if empty.size == 1 else "have"} no {sample()} in '
@@ -190,9 +199,10 @@ class ClassSampler(Sampler):
             )
         return counts
 
-    def _largest(self, labels: IntVector) -> str:
+    def _largest(self, labels: IntVector, clips: IntVector | None) -> str:
         """The first sample with the largest label, for messages."""
-        return name_sample(self.dataset, int(labels.argmax()))
+        place = int(labels.argmax())
+        return name_sample(self.dataset, place if clips is None else int(clips[place]))
 
 
 def _in_chunks(indices: Indices) -> Iterator[list[int]]:

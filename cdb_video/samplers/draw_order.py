@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws
 
 BLOCK_ENTRIES = 1 << 18
 """Clips that are shuffled together, repeats included; it changes speed and memory, not the draw."""
@@ -76,6 +76,27 @@ def draw_clips(clips: Indices, counts: IntVector, draws: IntVector, rng: np.rand
         order[_ascending(theirs, used) if passes[block[0]] > 1 else theirs] = drawn
         taken += len(drawn)
     return order
+
+
+def draw_images(mass: FloatVector, num_draws: int, rng: np.random.Generator) -> Indices:
+    """Draw images by a mass of their own, systematically, and mix them.
+
+    The images are shuffled before they share the draws, so that none goes with its neighbours in the list: with
+    expectations of 1/2 a list of films in turns would otherwise give all frames of one of them.
+
+    Args:
+        mass: (N,) float >= 0, not all 0.
+        num_draws: Draws in all.
+        rng: Source of all randomness.
+
+    Returns:
+        (num_draws,) int32 or int64; every image less than one draw from its expectation, and all once where the mass is
+        one for all and there are as many draws as images.
+    """
+    order = _shuffled_range(len(mass), rng)
+    drawn = np.repeat(order, allocate_draws(mass[order], num_draws, rng.random()))
+    rng.shuffle(drawn)
+    return drawn
 
 
 def _shuffled_range(total: int, rng: np.random.Generator) -> Indices:

@@ -45,5 +45,13 @@ class MMEngine(Host):
 
         return labels_of(dataset)
 
+    def objects(self, dataset: Any) -> tuple[IntVector, IntVector] | None:
+        """Classes and images of the objects in those entries, in the same way."""
+        if 'mmengine.dataset' not in sys.modules:
+            return None
+        from cdb_video.hosts.mmengine.dataset_labels import objects_of
+
+        return objects_of(dataset)
+
 
 HOST = MMEngine()
