@@ -210,8 +210,8 @@ def compare(config: Config, side: int, seed: int) -> str:
     return f'{max(far):.1e} away' if far else YES
 
 
-def attempt(function: Any, *arguments: Any) -> str:
-    """What a function says, or its error in a line: a family that fails is counted, not the end of the count."""
+def attempt(function: Any, *arguments: Any) -> Any:
+    """What a function gives, or its error in a line: a family that fails is counted, not the end of the count."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -228,17 +228,17 @@ def step_as_shipped(config: Config, side: int, seed: int) -> str:
     return take_step(build(config, None, seed), config, side, seed)
 
 
-def build_recipe(config: Config, seed: int) -> str:
-    """Build with the advised loss; refused as in a training where it cannot work."""
+def build_recipe(config: Config, seed: int) -> Any:
+    """A model with the advised loss, or the error; refused as in a training where it cannot work."""
     from cdb_video.hosts.mmpretrain.refusals import refuse_other_tasks
 
-    refuse_other_tasks(build(config, dict(LOSS), seed))
-    return YES
-
-
-def step_of_recipe(config: Config, side: int, seed: int) -> str:
-    """Take a step with the advised loss, at difficulties that differ."""
     model = build(config, dict(LOSS), seed)
+    refuse_other_tasks(model)
+    return model
+
+
+def step_of_recipe(model: Any, config: Config, side: int, seed: int) -> str:
+    """Take a step with the advised loss, at difficulties that differ."""
     hand_on(model, np.linspace(0.1, 1, num_classes(model)))
     return take_step(model, config, side, seed)
 
@@ -256,8 +256,13 @@ def stages(folder: Path, configs: Path, seed: int) -> Iterator[dict[str, Any]]:
         if own in (YES, TOO_LARGE):
             break
     yield {'side': side, 'own': own}
-    yield {'build': attempt(build_recipe, config, seed)}
-    yield {'step': attempt(step_of_recipe, config, side, seed)}
+    model = attempt(build_recipe, config, seed)
+    if isinstance(model, str):  # why it does not build, and so does nothing more
+        yield dict.fromkeys(('build', 'step', 'equal'), model)
+        return
+    yield {'build': YES}
+    yield {'step': attempt(step_of_recipe, model, config, side, seed)}
+    del model  # of a large network there is room for one
     yield {'equal': attempt(compare, config, side, seed)}
 
 
