@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import zlib
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -60,21 +61,19 @@ def candidates(folder: Path, configs: Path) -> list[Path]:
 
 def obstacle(config: Config) -> str:
     """Why a config is none of a classifier that can be trained here; '' = it is one."""
-    from mmpretrain.models import BaseRetriever, BaseSelfSupervisor
+    from mmpretrain.models import BaseRetriever, BaseSelfSupervisor, ImageClassifier
     from mmpretrain.models.heads import MultiLabelClsHead, MultiTaskHead
-    from mmpretrain.registry import MODELS
 
     model = config.get('model') or {}
-    kind, head = MODELS.get(model.get('type') or ''), MODELS.get((model.get('head') or {}).get('type') or '')
-    if kind is None:
-        return f'unknown model {model["type"]}' if model.get('type') else 'no model'
+    kind, head = _class_of(model), _class_of(model.get('head') or {})
+    # Where the packages of multimodal models are absent, functions that ask for them are registered in their place.
+    if not inspect.isclass(kind) or '.multimodal.' in kind.__module__:
+        return 'multimodal'
     for base, name in ((BaseSelfSupervisor, 'self-supervised'), (BaseRetriever, 'retrieval')):
         if issubclass(kind, base):
             return name
-    if '.multimodal.' in kind.__module__:
-        return 'multimodal'
-    if kind.__name__ != 'ImageClassifier' or head is None:
-        return f'no classifier of classes ({kind.__name__})'
+    if kind is not ImageClassifier or head is type(None):
+        return 'no classifier'
     if issubclass(head, MultiLabelClsHead | MultiTaskHead):
         return 'several labels an image'
     if not config.get('train_dataloader'):
@@ -82,11 +81,23 @@ def obstacle(config: Config) -> str:
     return 'needs a download' if 'http' in f'{model} {config.get("load_from")}' else ''
 
 
+def _class_of(settings: dict[str, Any]) -> Any:
+    """What builds a part of a model; NoneType where there is no part."""
+    from mmpretrain.registry import MODELS
+
+    name = settings.get('type')
+    return (MODELS.get(name) if isinstance(name, str) else name) or type(None)
+
+
 def first_classifier(paths: Sequence[Path]) -> tuple[Path, Config] | str:
     """The first config of a classifier that has a training and names no weights to be fetched, or why there is none."""
     reasons = dict[str, None]()
     for path in paths:
-        config = Config.fromfile(path)
+        try:
+            config = Config.fromfile(path)
+        except Exception:  # by mmengine; a detector, whose base is in another package, for instance
+            reasons['cannot be read'] = None
+            continue
         reason = obstacle(config)
         if not reason:
             return path, config
@@ -102,6 +113,18 @@ def image_size(config: Config) -> int:
         resized = resized or step.get('scale')
     side = side or resized or SIZE
     return int(side[0] if isinstance(side, list | tuple) else side)
+
+
+def sized(config: Config) -> Iterator[tuple[Config, int]]:
+    """The config with a size of images: small ones, then a network that is made for small ones, then its own."""
+    own = image_size(config)
+    if own > SMALL:
+        yield config, SMALL
+        if 'img_size' in inspect.signature(_class_of(config.model.backbone)).parameters:
+            small = copy.deepcopy(config)
+            small.model.backbone.img_size = SMALL
+            yield small, SMALL
+    yield config, own
 
 
 def build(config: Config, loss: dict[str, Any] | None, seed: int) -> Any:
@@ -251,10 +274,11 @@ def stages(folder: Path, configs: Path, seed: int) -> Iterator[dict[str, Any]]:
         return
     path, config = chosen
     yield {'config': path.relative_to(folder).as_posix()}
-    for side in sorted({min(SMALL, image_size(config)), image_size(config)}):
-        own = attempt(step_as_shipped, config, side, seed)
+    for tried, side in sized(config):
+        own = attempt(step_as_shipped, tried, side, seed)
         if own in (YES, TOO_LARGE):
             break
+    config = tried
     yield {'side': side, 'own': own}
     model = attempt(build_recipe, config, seed)
     if isinstance(model, str):  # why it does not build, and so does nothing more
@@ -273,4 +297,5 @@ def prepare() -> None:
     import cdb_video  # noqa: F401  (registers CDBLoss)
 
     register_all_modules(init_default_scope=True)
-    MMLogger.get_instance('image_families', log_level='WARNING')  # not every parameter that is initialised
+    if not MMLogger.check_instance_created('image_families'):
+        MMLogger.get_instance('image_families', log_level='WARNING')  # not every parameter that is initialised

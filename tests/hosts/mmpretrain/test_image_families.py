@@ -107,7 +107,9 @@ def test_another_loss_than_cross_entropy_does_not_pass_for_it(monkeypatch):
         ('barlowtwins/barlowtwins_resnet50_8xb256-coslr-300e_in1k.py', 'self-supervised'),
         ('arcface/resnet50-arcface_8xb32_inshop.py', 'retrieval'),
         ('csra/resnet101-csra_1xb16_voc07-448px.py', 'several labels an image'),
-        ('barlowtwins/benchmarks/resnet50_8xb32-linear-coslr-100e_in1k.py', 'needs a download'),
+        ('swin_transformer/swin-large_8xb8_cub-384px.py', 'needs a download'),
+        ('dinov2/vit-small-p14_dinov2-pre_headless.py', 'no classifier'),
+        ('eva02/eva02-tiny-p14_in1k.py', ''),
     ],
 )
 def test_what_is_no_classifier_to_be_trained_here_is_told_by_its_kind(name, reason):
