@@ -36,9 +36,9 @@ def python_of(environment: Environment) -> str:
     return os.environ.get(f'PYTHON_{environment.python.replace(".", "_")}', environment.python)
 
 
-def installable(names: Sequence[str]) -> list[nox.param]:
+def installable(wanted: Sequence[str]) -> list[nox.param]:
     """A run of a session for each of these environments that can be had, with the Python that it asks for."""
-    chosen = [BY_NAME[name] for name in names if not BY_NAME[name].not_run]
+    chosen = [BY_NAME[name] for name in wanted if not BY_NAME[name].not_run]
     return [nox.param(python_of(environment), environment.name, id=environment.name) for environment in chosen]
 
 
@@ -73,18 +73,24 @@ def install(session: nox.Session, environment: Environment) -> None:
     session.install('--quiet', '--no-build-isolation', '--constraint', str(constraints), '--editable', everything)
     if environment.beside:
         session.install('--quiet', '--no-deps', *environment.beside)
-    if environment.swap:
-        out, into = environment.swap
-        replace(session, [out, into.split('==')[0]], [into])
-    question = ('python', 'tools/check_env.py', '--one-opencv')
-    if opencv := str(session.run_install(*question, silent=True, stderr=None) or '').split():
-        replace(session, [line.split('==')[0] for line in opencv], opencv)
+    if environment.swaps:
+        out, into = zip(*environment.swaps, strict=True)
+        replace(session, [*out, *names(into)], into)
+    for question in ('--one-opencv', '--python-torchvision'):
+        answer = session.run_install('python', 'tools/check_env.py', question, silent=True, stderr=None)
+        if wanted := str(answer or '').split():
+            replace(session, names(wanted), wanted)
 
 
 def replace(session: nox.Session, out: Sequence[str], into: Sequence[str]) -> None:
     """Put distributions in the place of others that share their folders, without what they need in turn."""
     session.run_install('python', '-m', 'pip', 'uninstall', '--quiet', '--yes', *out)
     session.install('--quiet', '--no-deps', *into)
+
+
+def names(pinned: Sequence[str]) -> list[str]:
+    """Of distributions, from lines NAME==VERSION."""
+    return [line.split('==')[0] for line in pinned]
 
 
 def installed_versions(session: nox.Session) -> dict[str, str]:
@@ -98,6 +104,5 @@ def installed_versions(session: nox.Session) -> dict[str, str]:
 def run_tests(session: nox.Session, environment: Environment, *arguments: str) -> None:
     """Run pytest without the tests that cannot apply there."""
     left_out = [f'--deselect={name}' for name in environment.left_out]
-    path = str(REPOSITORY / environment.python_path) if environment.python_path else None
-    settings = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': path}
+    settings = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': None}
     session.run('python', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *left_out, *arguments, env=settings)

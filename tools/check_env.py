@@ -29,6 +29,7 @@ IMPORTS = ('torch', 'cv2', 'mmengine', 'mmcv', 'pkg_resources', 'mim')
 HOSTS = ('mmaction', 'mmpretrain')
 MMCV_LIMITS = {'mmaction': ('mmaction2 1.2.0', (2, 2)), 'mmpretrain': ('mmpretrain 1.2.0', (2, 4))}
 TORCHVISION_MINUS_TORCH = 15  # 0.28 was made for torch 2.13, and so on from 0.15 for 2.0
+PYTHON_TORCHVISION = 'torchvision==0.16.2'  # the last that imports where its compiled part does not load
 REMEDIES = {
     'torchvision': '. It does not fit the torch that is installed, or is damaged: put the one in its place that was '
     'made for this torch, from where that came (TORCHVISION_SPEC for tools/setup_env.sh). For tests alone: with '
@@ -151,6 +152,19 @@ def fitting_torchvision(torch: str) -> str | None:
     return f'torchvision==0.{minor + TORCHVISION_MINUS_TORCH}.{patch + (minor == 0)}'
 
 
+def python_torchvision() -> list[str]:
+    """What to put in the place of a torchvision that was compiled for another build of torch; nothing where it fits.
+
+    Such a one, for CUDA beside a torch for CPUs for instance, fails at import from 0.17 on. The older one imports
+    without its compiled part, and mmpretrain's own configs use its Python part alone.
+    """
+    try:
+        importlib.import_module('torchvision')
+    except Exception as error:  # faults of other kinds are told by find_import_problems
+        return [PYTHON_TORCHVISION] if 'operator torchvision::' in str(error) else []
+    return []
+
+
 def is_cpu_torch(report: dict[str, Any]) -> bool:
     """Tell from pip's installation report whether the torch it would take comes without CUDA.
 
@@ -181,6 +195,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--pins', metavar='NAME', nargs='+', help='print NAME==VERSION lines')
     parser.add_argument('--one-opencv', action='store_true', help='print what makes OpenCV one version')
     parser.add_argument('--torchvision', action='store_true', help='print the one that fits the torch')
+    parser.add_argument(
+        '--python-torchvision', action='store_true', help='print what takes the place of one made for another torch'
+    )
     parser.add_argument('--cpu-torch', metavar='FILE', type=Path, help='judge a report of pip')
     args = parser.parse_args(argv)
     if args.cpu_torch:
@@ -199,6 +216,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell([f'{name}=={version}' for name, version in found.items()])
     if args.one_opencv:
         return _tell(one_opencv(installed_version))
+    if args.python_torchvision:
+        return _tell(python_torchvision())
     problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)], args.host)
     if args.imports and not problems:
         vision = ('torchvision',) if args.host == 'mmpretrain' else ()

@@ -20,8 +20,6 @@ DEFAULT_TORCH='torch==2.13.0'
 CPU_INDEX='https://download.pytorch.org/whl/cpu'
 CPU_SPACE_GB=4
 GPU_SPACE_GB=12
-# The last torchvision that works in its Python part where its compiled part does not load.
-PYTHON_TORCHVISION='torchvision==0.16.2'
 NEWEST=false # set to true by callers for their --newest: the newest versions that fit, whatever the lock says
 LOCK=''      # the file of versions that the environment is held to; '' = none
 
@@ -159,19 +157,18 @@ install_torchvision() {
         "TORCHVISION_SPEC to a version that fits torch $(check_env --version torch), or to the path of a wheel."
 }
 
-# A torchvision that was compiled for another build of torch, as one for CUDA beside a torch for CPUs, fails at import
-# from 0.17 on (`operator torchvision::nms does not exist`). Where no other is to be had, an older one takes its place:
-# it imports without its compiled part, and mmpretrain's own configs use its Python part alone.
+# Where no torchvision is to be had that was compiled for this torch, one that imports without its compiled part takes
+# its place.
 mend_torchvision() {
-    local problem
+    local spec
     if ! is_ours || [[ -n "${TORCHVISION_SPEC:-}" ]]; then return; fi
-    if problem="$("$VENV/bin/python" -W ignore -c 'import torchvision' 2>&1)"; then return; fi
-    if [[ "$problem" != *'operator torchvision::'* ]]; then return; fi # check_env says what is wrong
+    spec="$(check_env --python-torchvision)"
+    if [[ -z "$spec" ]]; then return; fi # it works, or check_env says what else is wrong
     say "torchvision $(check_env --version torchvision) was compiled for another build than torch" \
-        "$(check_env --version torch): putting $PYTHON_TORCHVISION in its place, without compiled operators"
-    pip_install --no-deps "$PYTHON_TORCHVISION" || die "no torchvision that works beside torch" \
+        "$(check_env --version torch): putting $spec in its place, without compiled operators"
+    pip_install --no-deps "$spec" || die "no torchvision that works beside torch" \
         "$(check_env --version torch) could be had for $("$VENV/bin/python" --version). Set TORCHVISION_SPEC to one" \
-        "made for this torch; or remove $VENV and set PYTHON to a Python 3.11, for which $PYTHON_TORCHVISION works."
+        "made for this torch; or remove $VENV and set PYTHON to a Python 3.11, for which $spec works."
 }
 
 # What pip must keep to: the torch and the mmcv that are there, beside them the lock. An environment of the

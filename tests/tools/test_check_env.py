@@ -80,6 +80,24 @@ def test_the_torchvision_of_a_torch_is_the_one_released_with_it(torch, torchvisi
     assert check_env.fitting_torchvision(torch) == (torchvision and f'torchvision=={torchvision}')
 
 
+@pytest.mark.parametrize(
+    ('text', 'printed'),
+    [
+        ("raise RuntimeError('operator torchvision::nms does not exist')", 'torchvision==0.16.2\n'),
+        ("raise ImportError('something else')", ''),  # find_import_problems tells it
+        ('', ''),
+    ],
+)
+def test_what_takes_the_place_of_a_torchvision_for_another_torch_is_printed(
+    text, printed, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / 'torchvision.py').write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'torchvision', raising=False)
+    assert check_env.main(['--python-torchvision']) == 0
+    assert capsys.readouterr().out == printed
+
+
 def test_a_torchvision_that_does_not_fit_is_told_with_its_remedy(tmp_path, monkeypatch):
     (tmp_path / 'torchvision.py').write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.syspath_prepend(tmp_path)

@@ -370,20 +370,18 @@ def test_set_up_brings_opencv_to_one_version_in_its_own_environment_only(checkou
 
 
 @pytest.mark.parametrize(
-    ('torchvision', 'spec', 'installed'),
+    ('answer', 'spec', 'installed'),
     [
-        ('RuntimeError: operator torchvision::nms does not exist', '', '--no-deps torchvision==0.16.2'),
-        ('RuntimeError: operator torchvision::nms does not exist', 'mine.whl', ''),  # what the user named is kept
-        ('ImportError: something else', '', ''),  # check_env tells it
+        ('torchvision==0.16.2', '', '--no-deps torchvision==0.16.2'),
+        ('torchvision==0.16.2', 'mine.whl', ''),  # what the user named is kept
         ('', '', ''),
     ],
 )
 def test_set_up_takes_a_torchvision_that_works_without_its_compiled_part_where_that_does_not_load(
-    checkout, torchvision, spec, installed
+    checkout, answer, spec, installed
 ):
-    (checkout / '.venv/bin/python').write_text(f'#!/bin/sh\necho "{torchvision}"\n[ -z "{torchvision}" ]\n')
     stand_ins = (
-        'source tools/setup_env.sh; is_ours() { true; }; check_env() { echo 1; }; say() { :; }; '
+        f'source tools/setup_env.sh; is_ours() {{ true; }}; check_env() {{ echo {answer}; }}; say() {{ :; }}; '
         'pip_install() { echo "$@"; }'
     )
     assert bash(checkout, f'{stand_ins}; mend_torchvision', TORCHVISION_SPEC=spec).strip() == installed
@@ -392,7 +390,6 @@ def test_set_up_takes_a_torchvision_that_works_without_its_compiled_part_where_t
 
 
 def test_set_up_says_what_to_do_where_no_torchvision_works(checkout):
-    (checkout / '.venv/bin/python').write_text('#!/bin/sh\necho operator torchvision::nms does not exist\nexit 1\n')
     output = bash(
         checkout,
         'source tools/setup_env.sh; is_ours() { true; }; check_env() { echo 2.13; }; pip_install() { false; }; '

@@ -32,8 +32,8 @@ from tools.maintain.support_table import write_table
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / 'docs/use/support_matrix.json'
 REPORTED = (
-    *('python', 'torch', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite'),
-    *('mmaction2', 'opencv-python', 'av'),
+    *('python', 'torch', 'torchvision', 'numpy', 'mmengine', 'onedl-mmengine', 'mmcv', 'mmcv-lite', 'onedl-mmcv'),
+    *('mmaction2', 'mmpretrain', 'onedl-mmpretrain', 'opencv-python', 'av'),
 )
 
 NOX_REPORT = 'nox.json'

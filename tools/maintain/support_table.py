@@ -11,8 +11,8 @@ HEAD = """# Supported versions
 Written by `tools.maintain.support_matrix`: every environment is made anew with pip, and the tests that are not
 marked slow run in it, on CPUs. "not run" is no promise in either direction.
 
-| environment | what for | Python | torch | numpy | mmengine | mmcv | outcome | passed / failed / skipped | when |
-|---|---|---|---|---|---|---|---|---|---|
+| environment | what for | Python | torch | numpy | mmengine | mmcv | host | outcome | passed, failed, skipped | when |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -28,8 +28,9 @@ def _line(row: Mapping[str, Any]) -> str:
         row['name'],
         row['why'],
         *(versions.get(name, '-') for name in ('python', 'torch', 'numpy')),
-        _either(versions, 'mmengine', 'onedl-mmengine'),
-        _either(versions, 'mmcv-lite', 'mmcv'),
+        _either(versions, 'mmengine', 'onedl-mmengine', plain='mmengine'),
+        _either(versions, 'mmcv-lite', 'mmcv', 'onedl-mmcv', plain='mmcv'),
+        _either(versions, 'mmaction2', 'mmpretrain', 'onedl-mmpretrain'),
         row['outcome'],
         counts,
         f'{row["date"]}, {row["commit"]}',
@@ -37,10 +38,12 @@ def _line(row: Mapping[str, Any]) -> str:
     return f'| {" | ".join(cells)} |\n'
 
 
-def _either(versions: Mapping[str, str], usual: str, other: str) -> str:
-    if usual in versions:
-        return f'{usual} {versions[usual]}' if usual == 'mmcv-lite' else versions[usual]
-    return f'{other} {versions[other]}' if other in versions else '-'
+def _either(versions: Mapping[str, str], *names: str, plain: str = '') -> str:
+    """The one that is installed of distributions that stand for each other, with its name unless that is `plain`."""
+    found = next((name for name in names if name in versions), None)
+    if found is None:
+        return '-'
+    return versions[found] if found == plain else f'{found} {versions[found]}'
 
 
 def _notes(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmpretrain import datasets
-from mmpretrain.models import BaseClassifier, BaseRetriever, BaseSelfSupervisor
+from mmpretrain.models import BaseClassifier, BaseRetriever, BaseSelfSupervisor, heads
 from mmpretrain.models.heads import MultiLabelClsHead, MultiTaskHead
 from torch import nn
 
@@ -20,9 +20,11 @@ _OTHER_MODELS: tuple[tuple[type[nn.Module], str, str], ...] = (
     ),
     (BaseRetriever, 'finds images that are alike, and scores no classes', f'Train {_CLASSIFIER}'),
 )
+_REGRESSION: Any = getattr(heads, 'RegressionHead', ())  # of onedl-mmpretrain, the fork; else nothing is of its kind
 _OTHER_HEADS: tuple[tuple[type[nn.Module], str, str], ...] = (
     (MultiLabelClsHead, 'gives an image several labels', 'Use a head with one label an image, such as LinearClsHead'),
     (MultiTaskHead, 'has several tasks, each with classes of its own', 'Train one task, with its own head'),
+    (_REGRESSION, 'gives numbers, not classes', 'Use a head with one label an image, such as LinearClsHead'),
 )
 _OTHER_SETS = (datasets.MultiLabelDataset, datasets.MultiTaskDataset)
 

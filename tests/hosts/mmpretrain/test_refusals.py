@@ -55,6 +55,15 @@ def test_a_model_for_another_task_is_refused_with_what_to_use(words):
     assert 'Train ' in str(caught.value) or 'train ' in str(caught.value) or 'Use ' in str(caught.value)
 
 
+def test_the_regression_of_the_fork_is_refused():
+    if MODELS.get('mmpretrain.RegressionHead') is None:
+        pytest.skip('mmpretrain has no such head; onedl-mmpretrain has')
+    head = {'type': 'LinearRegressionHead', 'num_classes': 1, 'in_channels': 16}
+    model = MODELS.build({'type': 'ImageClassifier', 'backbone': NET, 'head': head})
+    with pytest.raises(ValueError, match=r'head \(LinearRegressionHead\) gives numbers, not classes: .*LinearClsHead'):
+        HOST.refuse(model, None, None)
+
+
 def test_a_model_that_is_no_classifier_is_refused():
     from torch import nn
 

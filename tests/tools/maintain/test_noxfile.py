@@ -9,7 +9,7 @@ import pytest
 import noxfile
 from tools.maintain.support_environments import CONTRACT_TESTS, ENVIRONMENTS, SECOND_LANE, Environment
 
-SWAP = ('mmengine', 'onedl-mmengine==0.10.12')
+SWAPS = (('mmengine', 'onedl-mmengine==0.10.12'), ('mmcv-lite', 'onedl-mmcv==2.3.6'))
 
 
 class Session:
@@ -51,6 +51,9 @@ def test_every_environment_that_can_be_had_has_a_session_that_does_not_run_unask
 def test_the_tests_of_the_second_lane_exist(repository):
     assert all((repository / name).is_file() for name in CONTRACT_TESTS)
     assert all((repository / name).exists() for environment in ENVIRONMENTS for name in environment.tests)
+    for environment in ENVIRONMENTS:
+        for file, _, test in (name.partition('::') for name in environment.left_out):
+            assert f'def {test.partition("[")[0]}' in (repository / file).read_text()
 
 
 def test_a_variable_names_an_interpreter(monkeypatch):
@@ -65,38 +68,55 @@ def test_the_plugin_is_installed_under_the_constraints(tmp_path):
     session = Session(tmp_path)
     noxfile.install(session, Environment('x', '3.11', ('torch==2', 'numpy<2'), ''))
     assert (tmp_path / 'constraints.txt').read_text().split() == ['torch==2', 'numpy<2', noxfile.BUILD_TOOLS]
-    tools, everything, question = session.done
+    tools, everything, question, other = session.done
     assert tools.endswith(f'{noxfile.BUILD_TOOLS} wheel')
     assert f'--constraint {tmp_path}/constraints.txt' in everything
     assert everything.endswith('[mmaction,dev]')
     assert question == 'python tools/check_env.py --one-opencv'
+    assert other == 'python tools/check_env.py --python-torchvision'
 
 
-def test_a_fork_takes_the_place_of_the_original_and_opencv_has_one_version(tmp_path):
+def test_forks_take_the_place_of_the_originals_and_opencv_has_one_version(tmp_path):
     wanted = 'opencv-python==5.0 opencv-contrib-python==5.0'
     session = Session(tmp_path, **{'--one-opencv': wanted.replace(' ', '\n')})
-    noxfile.install(session, Environment('x', '3.11', (), '', swap=SWAP))
+    noxfile.install(session, Environment('x', '3.11', (), '', swaps=SWAPS))
     uninstall = 'python -m pip uninstall --quiet --yes'
     # Both go: the files of a fork that was there are removed with those of the original.
     assert session.done[2:] == [
-        f'{uninstall} mmengine onedl-mmengine',
-        'install --quiet --no-deps onedl-mmengine==0.10.12',
+        f'{uninstall} mmengine mmcv-lite onedl-mmengine onedl-mmcv',
+        'install --quiet --no-deps onedl-mmengine==0.10.12 onedl-mmcv==2.3.6',
         'python tools/check_env.py --one-opencv',
         f'{uninstall} opencv-python opencv-contrib-python',
         f'install --quiet --no-deps {wanted}',
+        'python tools/check_env.py --python-torchvision',
     ]
 
 
-def test_an_environment_for_images_has_its_own_extras_torchvision_and_tests(tmp_path, repository):
+def test_an_environment_for_images_has_its_own_extras_torchvision_and_tests(tmp_path):
     session = Session(tmp_path)
     noxfile.hosts.func(session, 'images')
-    _, everything, vision, _, tests = session.done
+    _, everything, vision, *_, tests = session.done
     assert everything.endswith('[images,dev]')
     assert vision == 'install --quiet --no-deps torchvision==0.28.0'
-    assert tests.startswith('python -m pytest -q -p no:cacheprovider tests/hosts/mmpretrain ')
-    folder = repository / 'tests/support/misfit_torchvision'
-    assert session.variables['PYTHONPATH'] == str(folder)
-    assert (folder / 'sitecustomize.py').is_file()
+    assert 'tests/hosts/mmpretrain' in tests.split()
+    assert '--deselect=tests/test_contract.py::test_parts_of_a_leaf_build_and_agree' in tests.split()
+
+
+def test_a_torchvision_for_another_torch_gives_way_to_one_that_works_without_its_compiled_part(tmp_path):
+    session = Session(tmp_path, **{'--python-torchvision': 'torchvision==0.16.2\n'})
+    noxfile.install(session, noxfile.BY_NAME['images'])
+    assert session.done[-2:] == [
+        'python -m pip uninstall --quiet --yes torchvision',
+        'install --quiet --no-deps torchvision==0.16.2',
+    ]
+
+
+def test_the_forks_for_images_replace_all_three_and_keep_the_tests(tmp_path):
+    session = Session(tmp_path)
+    noxfile.hosts.func(session, 'images-onedl')
+    (forks,) = [line for line in session.done if line.startswith('install') and 'onedl' in line]
+    assert re.findall(r'onedl-\w+', forks) == ['onedl-mmengine', 'onedl-mmcv', 'onedl-mmpretrain']
+    assert session.done[-1].endswith(' '.join(noxfile.BY_NAME['images'].tests))
 
 
 def test_too_little_room_is_said_before_anything_is_installed(tmp_path, monkeypatch):

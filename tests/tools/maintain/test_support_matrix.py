@@ -6,6 +6,7 @@ import pytest
 
 from tools.maintain import support_matrix
 from tools.maintain.support_matrix import Environment, NotRun
+from tools.maintain.support_table import write_table
 
 CASES = """
 import pytest
@@ -61,7 +62,7 @@ def test_outcomes_are_counted_named_and_written_as_a_table(matrix, tmp_path):
     assert (good['outcome'], good['passed'], good['failed'], good['skipped']) == ('failed', 1, 1, 1)
     assert good['failed_tests'] == ['test_cases::test_wrong']
     assert rows['absent']['outcome'] == 'not run'
-    assert '| good | all | 3.11.7 | 2.13.0 | - | - | - | failed | 1 / 1 / 1 |' in page
+    assert '| good | all | 3.11.7 | 2.13.0 | - | - | - | - | failed | 1 / 1 / 1 |' in page
     assert '- `test_cases::test_wrong`' in page
     assert '**absent** (Python 3.11): not run. gone.' in page
     assert not (tmp_path / 'made/good').exists()
@@ -132,3 +133,20 @@ def test_every_environment_has_a_name_of_its_own_and_a_purpose():
     names = [environment.name for environment in support_matrix.ENVIRONMENTS]
     assert len(set(names)) == len(names)
     assert all(environment.why for environment in support_matrix.ENVIRONMENTS)
+
+
+@pytest.mark.parametrize(
+    ('installed', 'cells'),
+    [
+        ({'mmengine': '0.10', 'mmcv-lite': '2.1', 'mmaction2': '1.2'}, '0.10 | mmcv-lite 2.1 | mmaction2 1.2'),
+        ({'mmengine': '0.10', 'mmcv': '2.1', 'mmpretrain': '1.2'}, '0.10 | 2.1 | mmpretrain 1.2'),
+        (
+            {'onedl-mmengine': '0.11', 'onedl-mmcv': '2.3', 'onedl-mmpretrain': '1.3'},
+            'onedl-mmengine 0.11 | onedl-mmcv 2.3 | onedl-mmpretrain 1.3',
+        ),
+    ],
+)
+def test_the_table_names_the_distributions_that_were_installed(installed, cells, tmp_path):
+    row = {'name': 'x', 'why': 'y', 'date': 'd', 'commit': 'c', 'outcome': 'passed', 'versions': installed}
+    write_table([row | {'passed': 1, 'failed': 0, 'skipped': 0, 'failed_tests': []}], tmp_path / 'table.md')
+    assert f'| x | y | - | - | - | {cells} | passed | 1 / 0 / 0 | d, c |' in (tmp_path / 'table.md').read_text()
