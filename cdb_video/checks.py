@@ -117,7 +117,7 @@ def check_measure(measure: Any) -> None:
     """Raise a ValueError unless `measure` is one of `MEASURES`."""
     if measure not in MEASURES:
         raise ValueError(
-            f"measure={measure!r}: must be 'accuracy' (d = 1 - the share of clips told rightly, the papers') or "
+            f"measure={measure!r}: must be 'accuracy' (d = 1 - the share of samples told rightly, the papers') or "
             "'probability' (d = 1 - the mean probability of the true class)"
         )
 

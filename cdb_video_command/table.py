@@ -31,7 +31,7 @@ SUB_COMMANDS = {
     'test': SubCommand('cdb_video.commands.test', 'mmaction', 'test a checkpoint'),
     'predict': SubCommand('cdb_video.commands.predict', 'mmaction', 'name the actions in videos'),
     'cross-fit': SubCommand(
-        'cdb_video.commands.cross_fit', 'mmaction', 'difficulty of all training clips, without a hold-out'
+        'cdb_video.commands.cross_fit', 'mmaction', 'difficulty of all training samples, without a hold-out'
     ),
     'report': SubCommand('cdb_video.commands.report', 'report', 'accuracy, difficulty and mistakes by class'),
     'compare': SubCommand('cdb_video.commands.compare', 'report', 'methods and seeds side by side'),

@@ -1,12 +1,14 @@
 """Check lists and all that they point at, as training will read it.
 
     python data_prep/check_dataset.py --data-root data/egtea --lists data/egtea/lists/verb_split1_subjects-P20-P26
+    python data_prep/check_dataset.py --source images --images data/fashion_lt/images --lists data/fashion_lt/lists
 
 Where the package is installed, `cdb-video check` is the same command.
 
 The lists: lines, labels, class names, the annotations behind them; clips, subjects and sessions on both
 sides of a split. The clips: folders or packs, numbers and sizes of frames, JPEG data; videos, their packets
-and frames. By default a few frames of every clip are decoded, with --full all of them.
+and frames. By default a few frames of every clip are decoded, with --full all of them. With --source images: lists of
+images (`path label`) and every picture in them, or without --lists every picture below --images.
 
 Exit code: 0 nothing is wrong; 1 something is; 2 it could not be checked; 130 Ctrl-C or SIGTERM.
 """
@@ -35,6 +37,7 @@ from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 _CLIPS_A_TASK = 16
+IMAGES = 'images'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from prep.frames.data_root import clips_folder, frames_folder
 
     args = _parse(argv)
+    if args.source == IMAGES:
+        return _main_of_images(args)
     started = time.monotonic()
     try:
         if args.decord and importlib.util.find_spec('decord') is None:
@@ -73,6 +78,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.json is not None:
             write_json(args.json, summary)
     except OSError as error:  # its place was fine when the check began
+        print(f'check_dataset: {error}.', file=sys.stderr)
+        return 2
+    return 1 if summary['problems'] else 0
+
+
+def _main_of_images(args: argparse.Namespace) -> int:
+    from prep.check.images import check_images, print_images, read_image_lists
+
+    try:
+        if args.json is not None:
+            check_writable(args.json)
+        lists = read_image_lists(args.images, args.lists, args.allow_absolute)
+        with sigterm_as_ctrl_c():
+            summary = check_images(args.images, lists)
+        print_images(summary)
+        if args.json is not None:
+            write_json(args.json, summary)
+    except KeyboardInterrupt:
+        print('\nStopped.', file=sys.stderr)
+        return 130
+    except (OSError, ValueError) as error:
         print(f'check_dataset: {error}.', file=sys.stderr)
         return 2
     return 1 if summary['problems'] else 0
@@ -126,10 +152,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         '--data-root',
         type=Path,
-        required=True,
         help='folder that holds frames/ or packs/, cropped_clips/ and action_annotation/',
     )
-    add('--lists', type=Path, required=True, help='folder of lists, as build_lists writes it')
+    add('--lists', type=Path, help='folder of lists, as build_lists writes it; of images a list will do')
     add(
         '--frames',
         type=Path,
@@ -141,12 +166,18 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         help='folder that video lists are relative to (default: cropped_clips/ or video_clips/cropped_clips/)',
     )
+    add('--images', type=Path, help='folder that lists of images are relative to, as data_prefix of CustomDataset')
     add(
         '--allow-absolute',
         action='store_true',
-        help='let lists name clips by absolute paths, as allow_absolute=True of the datasets does',
+        help='let lists name files by absolute paths, as allow_absolute=True of the datasets does',
     )
-    add('--source', choices=(*SOURCES, 'both'), default='both', help='which lists (default: those that are there)')
+    add(
+        '--source',
+        choices=(*SOURCES, 'both', IMAGES),
+        default='both',
+        help='which lists (default: those of frames and videos that are there)',
+    )
     add('--full', action='store_true', help='read every frame')
     add('--samples', type=whole_number(1), default=3, help='frames a clip without --full (default %(default)s)')
     add('--seed', type=whole_number(0), default=0, help='which frames are sampled (default 0)')
@@ -158,7 +189,26 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help='processes (default: one per core, here %(default)s)',
     )
     add('--json', type=Path, help='file to write the result to')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    _check_together(parser, args)
+    return args
+
+
+def _check_together(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """See that the source has what it needs, and that no option is given to one that has no use for it."""
+    of_images = args.source == IMAGES
+    needed = ('images',) if of_images else ('data_root', 'lists')
+    missing = [_flag(name) for name in needed if getattr(args, name) is None]
+    if missing:
+        parser.error(f'the following arguments are required: {", ".join(missing)}')
+    others = ('data_root', 'frames', 'videos', 'full', 'decord') if of_images else ('images',)
+    useless = [_flag(name) for name in others if getattr(args, name)]
+    if useless:
+        parser.error(f'--source {args.source} has no use for {", ".join(useless)}')
+
+
+def _flag(name: str) -> str:
+    return '--' + name.replace('_', '-')
 
 
 if __name__ == '__main__':

@@ -21,6 +21,7 @@ from cdb_video.checks import check_positive
 from cdb_video.classifier.class_bias_fit import Objective, maximize
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_difficulty
+from cdb_video.host_words import sample, samples
 
 Matrix = NDArray[np.float64]
 AIMS = ('mean', 'worst')
@@ -97,8 +98,8 @@ def fit_class_bias(
     measured = num_clips > 0
     if measured.sum() < 2:
         raise ValueError(
-            f'labels: {int(measured.sum())} of {measured.size} classes have validation clips, and a bias is between at '
-            'least 2: take a validation set with clips of more classes'
+            f'labels: {int(measured.sum())} of {measured.size} classes have validation {samples()}, and a bias is '
+            f'between at least 2: take a validation set with {samples()} of more classes'
         )
     if aim == 'worst':
         if penalty is not None:
@@ -170,24 +171,27 @@ def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Matrix, IntVe
     """
     values, truth = np.asarray(probabilities, np.float64), np.asarray(labels)
     if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(f'probabilities: must have shape (clips, classes), with at least one each, not {values.shape}')
+        raise ValueError(
+            f'probabilities: must have shape ({samples()}, classes), with at least one each, not {values.shape}'
+        )
     if truth.shape != values.shape[:1] or truth.dtype.kind not in 'iu':
         raise ValueError(
-            f'labels: must be one whole number for each of {len(values)} clips, got shape {truth.shape} of '
-            f'{truth.dtype}: both must be of the same clips'
+            f'labels: must be one whole number for each of {len(values)} {samples()}, got shape {truth.shape} of '
+            f'{truth.dtype}: both must be of the same {samples()}'
         )
     outside = np.flatnonzero((truth < 0) | (truth >= values.shape[1]))
     if outside.size:
         raise ValueError(
-            f'labels: clip {outside[0]} has label {truth[outside[0]]}, but there are {values.shape[1]} probabilities a '
-            f'clip: labels must be 0..{values.shape[1] - 1}; take probabilities of the same classes'
+            f'labels: {sample()} {outside[0]} has label {truth[outside[0]]}, but there are {values.shape[1]} '
+            f'probabilities a {sample()}: labels must be 0..{values.shape[1] - 1}; take probabilities of the same '
+            'classes'
         )
     within = ((values >= 0) & (values <= 1)).all(axis=1)
     bad = np.flatnonzero(~(within & (np.abs(values.sum(axis=1) - 1) < _SUM_TOLERANCE)))
     if bad.size:
         raise ValueError(
-            f'probabilities: those of clip {bad[0]} lie from {values[bad[0]].min():g} to {values[bad[0]].max():g} and '
-            f'add up to {values[bad[0]].sum():g}, but must lie in [0, 1] and add up to 1 ({bad.size} such clips): '
-            "test with average_clips='prob' in the head"
+            f'probabilities: those of {sample()} {bad[0]} lie from {values[bad[0]].min():g} to '
+            f'{values[bad[0]].max():g} and add up to {values[bad[0]].sum():g}, but must lie in [0, 1] and add up to 1 '
+            f"({bad.size} such {samples()}): test with average_clips='prob' in the head"
         )
     return values, truth.astype(np.int64)

@@ -12,6 +12,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from cdb_video.host_words import samples
+
 _NEEDED = ('model', 'val_dataloader', 'val_evaluator')
 
 
@@ -102,7 +104,7 @@ class _OneView(Hook):
         rows, self._rows = self._rows, 0
         if rows > len(outputs):
             raise ValueError(
-                f'the validation gives {rows} rows of scores for {len(outputs)} clips: each clip has several views, '
+                f'the validation gives {rows} rows of scores for {len(outputs)} {samples()}: each has several views, '
                 'whose probabilities are averaged, and no bias of the classifier does to an average what it does to '
                 'one view; set one view in the pipeline of val_dataloader (num_clips=1, CenterCrop)'
             )

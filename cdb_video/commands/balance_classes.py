@@ -103,7 +103,7 @@ def _check_set(before: Predictions, dataset: Any, num_classes: int, path: Path |
     labels = dataset_labels(dataset)
     if path is None and len(labels) != len(before.labels):
         raise ValueError(
-            f'the validation has run {len(before.labels)} of the {len(labels)} clips of its set: leave out '
+            f'the validation has run {len(before.labels)} of the {len(labels)} {samples()} of its set: leave out '
             f'drop_last=True in val_dataloader, or the sampler that passes over some: {describe(dataset)}'
         )
     remedy = f'predict that set, or leave out --predictions, which lets it be run: {describe(dataset)}'
@@ -180,8 +180,8 @@ def _losses(before: Predictions, after: Predictions) -> list[str]:
         return []
     said = ', '.join(f'acc/{name} {numbers[0][name]:.4f} -> {numbers[1][name]:.4f}' for name in lost)
     return [
-        f'on the clips that the bias was fitted on it makes worse: {said}. Keep CHECKPOINT, unless a test on other '
-        'clips says that OUT is better; with few validation clips the fit follows single ones'
+        f'on the {samples()} that the bias was fitted on it makes worse: {said}. Keep CHECKPOINT, unless a test on '
+        f'others says that OUT is better; with few validation {samples()} the fit follows single ones'
     ]
 
 

@@ -8,10 +8,10 @@ method with several seeds; --group names methods in its place, and a name that i
 all. Prints Markdown and writes compare.csv, compare_classes.csv, compare.md and compare.html to --out (default:
 compare).
 
-With two or more seeds in common, methods are compared by a paired t-test over these seeds. With one, over clips: top-1
-by McNemar's exact test, the others by a paired bootstrap over sessions; that says nothing of the spread between seeds.
-Exit code 2 if runs are missing, cannot be read, or have different classes or clips. In a checkout, python
-tools/compare.py is the same command.
+With two or more seeds in common, methods are compared by a paired t-test over these seeds. With one, over samples:
+top-1 by McNemar's exact test, the others by a paired bootstrap over sessions; that says nothing of the spread between
+seeds. Exit code 2 if runs are missing, cannot be read, or have different classes or samples. In a checkout,
+python tools/compare.py is the same command.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         help='runs of one method; a name that is given twice gets the runs of both',
     )
     parser.add_argument('--baseline', metavar='NAME', help='a method, or one of its runs (default: the first method)')
-    parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
+    parser.add_argument('--head-threshold', type=int, default=600, help='more training samples than this is the head')
     parser.add_argument('--out', type=Path, default=Path('compare'), help='where the files go')
     parser.add_argument('--no-html', action='store_true', help='write the tables only')
     return parser

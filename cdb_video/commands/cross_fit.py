@@ -1,14 +1,14 @@
-"""Measure the difficulty of every class on all training clips, without a hold-out.
+"""Measure the difficulty of every class on all training samples, without a hold-out.
 
     cdb-video cross-fit CONFIG [--folds 2] [--group session|subject|FILE] [--work-dir DIR] [--seed 0]
 
-Divides the training list into folds, by clips within classes, or with --group by whole groups, so that no two folds
+Divides the training list into folds, by samples within classes, or with --group by whole groups, so that no two folds
 share a session or a subject. Trains CONFIG, which must be balanced softmax, on all folds but one, without validation,
-and lets the model score that one; so every clip is scored by a model that has seen neither it nor its group. FILE has a
-line '<clip> <group>' for every clip. With two folds it costs about one training of CONFIG; by iteration, two.
+and lets the model score that one; so every sample is scored by a model that has seen neither it nor its group. FILE has
+a line '<sample> <group>' for each. With two folds it costs about one training of CONFIG; by iteration, two.
 
 Writes into --work-dir (default: work_dirs/<CONFIG>_cross_fit): cross_fit.json, the division; class_history.jsonl, which
-DifficultyReplayHook hands to a training on all clips; predictions.pkl; class_report.{csv,json,md} and report.html.
+DifficultyReplayHook hands to a training on all samples; predictions.pkl; class_report.{csv,json,md} and report.html.
 
 A cross-fit that was stopped or killed goes on where it was with the same command, and ends as if it had not been. With
 several GPUs the folds run side by side, each on --processes of them. Exit code 2 if an argument, the config or its list

@@ -5,12 +5,12 @@
     cdb-video edit-classifier balance-classes CONFIG CHECKPOINT OUT --aim mean [--predictions validation.pkl]
 
 tau-norm divides each row of the last layer by its length to the power tau, and drops the bias; adjust-logits takes
-t log(share of the class among the training clips) from its scores. With several values each is validated as CONFIG
+t log(share of the class among the training samples) from its scores. With several values each is validated as CONFIG
 has it, and the best by --metric is written to OUT, the first of equal ones; with one value nothing is run.
 
 balance-classes adds a number to the score of every class, fitted on the probabilities that CHECKPOINT gives the
-validation clips, one view each: for the mean of the classes, or for the worst ones at some cost of the mean. CONFIG is
-run on its validation set to get them, or --predictions has them, as `cdb-video test --dump` wrote them with the
+validation samples, one view each: for the mean of the classes, or for the worst ones at some cost of the mean. CONFIG
+is run on its validation set to get them, or --predictions has them, as `cdb-video test --dump` wrote them with the
 pipeline of the validation. The edited checkpoint is then run there too, and OUT is written only if it answers as was
 predicted.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cdb_video.launch.commands import end_process
 from cdb_video_files.configs.shipped import PACKAGE
+from cdb_video_files.video.errors import ClipError
 
 _OURS = (PACKAGE, f'{PACKAGE}_files')
 _HOSTS = ('mmengine', 'mmaction', 'mmpretrain', 'mmcv')
@@ -46,9 +47,10 @@ def say_failure(name: str, error: Exception) -> int:
     """Print what went wrong, the sentence last.
 
     Returns:
-        The exit status: 2 if this package refused something, else 1.
+        The exit status: 2 if this package refused something, or a sample cannot be read, else 1.
     """
-    if any(_was_raised_by(_OURS, link) for link in _chain(error)):
+    # What a worker of a loader met is raised anew by torch.
+    if isinstance(error, ClipError) or any(_was_raised_by(_OURS, link) for link in _chain(error)):
         print(f'{name}: {_sentence(error)}', file=sys.stderr)
         return 2
     traceback.print_exception(error)

@@ -4,11 +4,11 @@
     cdb-video predict WORK_DIR long.mp4 --window 2 --stride 0.5 --out timeline.csv
     cdb-video predict WORK_DIR image.png folder_of_images list.txt    a work directory of mmpretrain
 
-Takes the best checkpoint there and the config in it, and reads the videos as the test of that config reads clips. A
-list (.txt) has a video a line, with its label behind it or not. With --window a long video gets a timeline: the CSV,
+Takes the best checkpoint there and the config in it, and reads the files as the test of that config does. A list
+(.txt) has a file a line, with its label behind it or not. With --window a long video gets a timeline: the CSV,
 and beside it a page, timeline.html, that opens without a network.
 
-A clip that cannot be read is named with the cause, and costs the others nothing: exit code 1. Exit code 2 if an
+A file that cannot be read is named with the cause, and costs the others nothing: exit code 1. Exit code 2 if an
 argument cannot be followed; nothing is written then. Files appear whole or not at all.
 """
 
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdb_video.host_words import sample
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
@@ -93,7 +94,7 @@ class _Run:
         if out is None or not self.found:
             return
         if out.exists() and all(isinstance(outcome, Failure) for outcome in self.found):
-            print(f'predict: {out} is left as it was, since no clip could be predicted', file=sys.stderr)
+            print(f'predict: {out} is left as it was, since no {sample()} could be predicted', file=sys.stderr)
             return
         written = write_files('predict', lambda: self._write_to(out))
         for line in written.lines:
@@ -216,7 +217,9 @@ def _scores(ranked: Sequence[Any]) -> str:
 def _with_progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
     """The same, with a bar where there is a terminal, and tqdm."""
     tqdm = _tqdm()
-    return outcomes if tqdm is None else iter(tqdm(outcomes, total=total, desc='predicting', unit='clip', leave=False))
+    return (
+        outcomes if tqdm is None else iter(tqdm(outcomes, total=total, desc='predicting', unit=sample(), leave=False))
+    )
 
 
 def _say(line: str, stream: Any) -> None:
@@ -247,10 +250,10 @@ def _parser() -> argparse.ArgumentParser:
     add('--root', type=Path, help='folder that paths in lists are relative to (default: that of the list)')
     add('--checkpoint', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the best one, or the newest)')
     add('--config', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the one in the checkpoint)')
-    add('--topk', type=int, metavar='K', help=f'classes of each clip (default: {_USUAL_TOPK}, or all there are)')
+    add('--topk', type=int, metavar='K', help=f'classes of each sample (default: {_USUAL_TOPK}, or all there are)')
     add('--out', type=Path, metavar='FILE', help='a .csv or .json file')
     add('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU where there is one)")
-    add('--batch', type=int, metavar='N', help='clips that the network sees at once (default: as in the test)')
+    add('--batch', type=int, metavar='N', help='samples that the network sees at once (default: as in the test)')
     add('--views', default='test', help="'test', those of the config (default), or 'single', the middle one")
     add('--window', type=float, metavar='S', help='make a timeline of windows of so many seconds')
     add('--stride', type=float, metavar='S', help='seconds from window to window (default: as --window)')

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--classes', type=Path, help='a file with one class name a line')
     parser.add_argument('--out', type=Path, help='where the files go (default: beside what is read)')
-    parser.add_argument('--head-threshold', type=int, default=600, help='more training clips than this is the head')
+    parser.add_argument('--head-threshold', type=int, default=600, help='more training samples than this is the head')
     parser.add_argument('--shot-thresholds', type=int, nargs=2, metavar=('FEW', 'MANY'), help='default: 20 100')
     parser.add_argument('--bootstrap', type=int, default=1000, metavar='N', help='draws for the intervals; 0 = none')
     parser.add_argument('--no-html', action='store_true', help='write the tables only')

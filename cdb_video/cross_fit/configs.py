@@ -134,7 +134,7 @@ def remarks_on_schedules(config: Config) -> list[str]:
     names = ', '.join(dict.fromkeys(map(kind_of, by_iteration)))
     return [
         f'{names} (by_epoch=False) counts iterations, of which the epochs of a fold have fewer, so a fold ends at an '
-        'earlier place of that schedule than a training on all clips: where that matters, count it in epochs '
+        f'earlier place of that schedule than a training on all {samples()}: where that matters, count it in epochs '
         '(convert_to_iter_based=True lets it act at every step all the same)'
     ]
 

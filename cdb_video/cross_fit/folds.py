@@ -37,7 +37,7 @@ def divide_by_clips(labels: IntVector, num_folds: int, seed: int) -> IntVector:
     Raises:
         ValueError: If the number of folds is out of its range.
     """
-    _check_num_folds(num_folds, len(labels), 'clips')
+    _check_num_folds(num_folds, len(labels), samples())
     rng = np.random.default_rng(seed)
     place_of_class = rng.permutation(int(labels.max()) + 1)
     order = np.lexsort((rng.permutation(len(labels)), place_of_class[labels]))
@@ -117,5 +117,5 @@ def _check_num_folds(num_folds: int, most: int, what: str) -> None:
     if num_folds > most:
         raise ValueError(
             f'folds={num_folds}: there are only {most} {what}, and each fold needs one: use fewer folds'
-            + ('' if what == 'clips' else f', finer groups, or divide by {samples()}')
+            + ('' if what == samples() else f', finer groups, or divide by {samples()}')
         )

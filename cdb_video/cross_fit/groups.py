@@ -14,7 +14,7 @@ from cdb_video_files.records import AnnotationError, read_records
 
 BY_NAME = ('session', 'subject')
 _SHOWN = 5
-_LINE = '<clip> <group>'
+_LINE = '<sample> <group>'
 
 
 def clip_groups(names: Sequence[str], paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:

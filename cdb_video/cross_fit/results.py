@@ -121,8 +121,8 @@ def check_nothing_seen(plan: Plan, trained: Sequence[Sequence[str]], scored: Seq
     wrong = [clip for clip, number in times.items() if number != 1]
     if wrong:
         raise ValueError(
-            f'{counted(len(wrong), "clip is", "clips are")} not scored exactly once, the first is {wrong[0]!r} '
-            f'({times[wrong[0]]} times). {_ANEW}'
+            f'{counted(len(wrong), f"{sample_word()} is", f"{samples_word()} are")} not scored exactly once, the first '
+            f'is {wrong[0]!r} ({times[wrong[0]]} times). {_ANEW}'
         )
 
 

@@ -1,4 +1,4 @@
-"""What to say of clips whose files are missing or empty, before training starts. Opens no file."""
+"""What to say of samples whose files are missing or empty, before training starts. Opens no file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cdb_video.host_words import sample, samples
 from cdb_video_files.packs import PACK_SUFFIX
 
 _SHOWN = 3
@@ -14,7 +15,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Fault:
-    """A clip that is not on disk as its list says.
+    """A sample that is not on disk as its list says.
 
     Attributes:
         name: As in the list.
@@ -60,15 +61,15 @@ def video_fault(path: str, name: str) -> Fault | None:
 def faults_message(
     faults: Sequence[Fault], total: int, ann_file: str, folder: str, remedy: str, may_go_on: bool
 ) -> str:
-    """How many clips of a list are at fault, the first few of them, and what to do.
+    """How many samples of a list are at fault, the first few of them, and what to do.
 
     Args:
         faults: At least one.
-        total: Clips in the list.
+        total: Samples in the list.
         ann_file: The list.
-        folder: Of the clips.
+        folder: Of their files.
         remedy: What else to do than to look at paths and list; goes before that, with what joins the two.
-        may_go_on: Whether training could do without these clips.
+        may_go_on: Whether training could do without these samples.
     """
     number = len(faults)
     kinds = ' or '.join(dict.fromkeys(fault.kind for fault in faults))
@@ -76,9 +77,9 @@ def faults_message(
     more = f' and {number - _SHOWN} more' if number > _SHOWN else ''
     go_on = ". To train without them, up to max_damaged, set on_error='resample' and check_files=False"
     return (
-        f'{number} of the {total} clips in {ann_file} {"is" if number == 1 else "are"} {kinds} in {where}: '
+        f'{number} of the {total} {samples()} in {ann_file} {"is" if number == 1 else "are"} {kinds} in {where}: '
         f'{", ".join(fault.detail for fault in faults[:_SHOWN])}{more}. {remedy}check data_root and data_prefix, or '
-        f'take the clip{"" if number == 1 else "s"} off the list{go_on if may_go_on and number < total else ""}'
+        f'take the {sample() if number == 1 else samples()} off the list{go_on if may_go_on and number < total else ""}'
     )
 
 

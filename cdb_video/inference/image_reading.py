@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
+from cdb_video.hosts.mmpretrain.loading import ImageFileError
 from cdb_video.inference.reading import Read
+from cdb_video_files.images.faults import UNDECODABLE, picture_fault
 from cdb_video_files.video.errors import ClipError, first_line, raise_for_the_file
 
 _LOADER = 'LoadImageFromFile'
@@ -31,7 +35,7 @@ class ImagePipeline:
         """The sample of an image.
 
         Raises:
-            ClipError: If the file is missing, no image, or damaged.
+            ImageFileError: If the file is missing, no image, damaged or cut off, or has more than 8 bits a channel.
             ValueError: If the pipeline makes no inputs for the model.
         """
         result: Any = {'img_path': path, 'gt_label': -1}  # the label stands for none
@@ -41,6 +45,8 @@ class ImagePipeline:
         for step in self._steps:
             try:
                 result = step(result)
+            except ClipError:  # of a loader that is watched
+                raise
             except Exception as error:
                 if type(step).__name__ == _LOADER:
                     _raise_unreadable(path, error)
@@ -62,9 +68,12 @@ def _check_file(path: str) -> None:
     try:
         with Path(path).open('rb') as file:
             if not file.read(1):
-                raise ClipError(path, 'the file is empty')
+                raise ImageFileError(path, 'the file is empty')
     except OSError as error:
-        raise_for_the_file(path, error)
+        try:
+            raise_for_the_file(path, error)
+        except ClipError as found:
+            raise ImageFileError(path, found.rule) from error
         raise
 
 
@@ -72,13 +81,16 @@ def _loaded(path: str, channels: int) -> dict[str, Any]:
     """An image as sets of one archive have it: (H, W, 3) uint8 RGB, or (H, W) uint8 grey."""
     import cv2
 
-    image = cv2.imread(path, cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
+    content = Path(path).read_bytes()
+    if fault := picture_fault(content):
+        raise ImageFileError(path, fault)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
     if image is None:
-        raise ClipError(path, 'is damaged, or no image')
+        raise ImageFileError(path, UNDECODABLE)
     if channels != 1:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return {'img': image, 'img_shape': image.shape[:2], 'ori_shape': image.shape[:2]}
 
 
 def _raise_unreadable(path: str, error: Exception) -> NoReturn:
-    raise ClipError(path, f'is damaged, or no image ({type(error).__name__}: {first_line(error)})') from error
+    raise ImageFileError(path, f'is damaged, or no image ({type(error).__name__}: {first_line(error)})') from error

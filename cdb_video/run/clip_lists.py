@@ -13,6 +13,7 @@ import numpy as np
 from cdb_video.class_names import class_label
 from cdb_video.data.labels import dataset_class_names, dataset_labels, sample_path
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.host_words import samples
 from cdb_video.run.fingerprints import digest_of
 from cdb_video.run.own_checkpoints import forget_best
 from cdb_video.run.parts import RunParts
@@ -62,14 +63,14 @@ class ClipList:
         before, after = (np.pad(one.per_class, (0, size - len(one.per_class))) for one in (self, now))
         different = np.flatnonzero(before != after)
         if not different.size:
-            return f'as many clips of every class, but not the same ones ({now.digest} in place of {self.digest})'
+            return f'as many {samples()} of every class, but not the same ones ({now.digest} in place of {self.digest})'
         first = ', '.join(
             f'{after[index]} in place of {before[index]} of {class_label(class_names, index)}'
             for index in different[:_MOST_CLASSES]
         )
         more = f', and other numbers of {different.size - _MOST_CLASSES} more classes'
         told = first + (more if different.size > _MOST_CLASSES else '')
-        return f'{after.sum()} clips in place of {before.sum()}: {told}'
+        return f'{after.sum()} {samples()} in place of {before.sum()}: {told}'
 
 
 def clip_lists(parts: RunParts) -> dict[str, ClipList]:

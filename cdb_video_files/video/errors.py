@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
+_OF_WORKER = re.compile(r'[\w.]+Error: (?P<sentence>.+)')
 # Not on_error: only a dataset knows whether it may replace the clip.
 _REMEDY = 'Mend or replace the file, or take it off the list'
 
@@ -13,13 +15,14 @@ class ClipError(ValueError):
     """A clip cannot be read as it ought to be; the message names the file, the rule that it breaks and a remedy.
 
     Args:
-        path: The file; or the whole message, as torch passes an error of a loader's worker on.
+        path: The file; or the whole message. torch puts the traceback of a loader's worker before that when it passes
+            an error on; the sentence on the file says enough, so it is dropped.
         rule: What is wrong with it.
         remedy: What to do.
     """
 
     def __init__(self, path: str | os.PathLike[str], rule: str = '', remedy: str = _REMEDY) -> None:
-        self.path, self.rule, self.remedy = os.fspath(path), rule, remedy
+        self.path, self.rule, self.remedy = os.fspath(path) if rule else _own_sentence(os.fspath(path)), rule, remedy
         super().__init__(self._message())
 
     def advise(self, remedy: str) -> None:
@@ -35,6 +38,12 @@ class ClipError(ValueError):
     def __reduce__(self) -> tuple[type[ClipError], tuple[str, str, str]]:
         """Between processes."""
         return type(self), (self.path, self.rule, self.remedy)
+
+
+def _own_sentence(message: str) -> str:
+    """The last line of what torch says of an error of a worker, without its class; any other message whole."""
+    passed_on = message.startswith('Caught ') and _OF_WORKER.match(message.strip().rpartition('\n')[2])
+    return passed_on.group('sentence') if passed_on else message
 
 
 class FrameError(ValueError):

@@ -338,7 +338,7 @@ def test_several_views_are_refused(tmp_path, refused):
     model = {'type': 'TwoViewModel'}
     config, first = config_in(tmp_path, model=model), checkpoint_in(tmp_path, model)
     said = refused(config, first)
-    assert '16 rows of scores for 8 clips: each clip has several views' in said
+    assert '16 rows of scores for 8 clips: each has several views' in said
     assert 'num_clips=1' in said
 
 

@@ -14,6 +14,7 @@ from cdb_video.commands import test as testing
 from cdb_video.commands import train as training
 from cdb_video.commands.host_command import run_host_command, say_failure
 from cdb_video_files.configs.shipped import find_config
+from cdb_video_files.video.errors import ClipError
 from tests.support.runs import BASE, merged
 
 pytest.importorskip('mmaction')
@@ -221,3 +222,19 @@ def test_a_toy_is_trained_and_tested_in_this_process(config, capsys):
     named = ['--cfg-options', 'experiment_name=tested']
     assert testing.main(['toy.py', checkpoint, '--work-dir', 'work', '--dump', 'work/predictions.pkl', *named]) == 0
     assert Path('work/predictions.pkl').is_file()
+
+
+class _Damaged(torch.utils.data.Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise ClipError('a/b.mp4', 'cut off')
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_sample_that_cannot_be_read_ends_with_the_sentence_alone_whoever_met_it(capsys, workers):
+    loader = torch.utils.data.DataLoader(_Damaged(), num_workers=workers)
+    status, lines = lines_of(failure(lambda: list(loader)), capsys)
+    assert status == 2
+    assert lines == ['train: a/b.mp4: cut off. Mend or replace the file, or take it off the list']

@@ -39,7 +39,8 @@ def test_the_loader_of_the_pipeline_reads_an_image_or_else_it_is_read_as_an_arch
 
 @pytest.mark.parametrize('steps', [[LoadImageFromFile(), pack], [pack]], ids=['file', 'archive'])
 @pytest.mark.parametrize(
-    ('content', 'said'), [(b'', 'the file is empty'), (b'no image', 'is damaged, or no image'), (None, 'no such file')]
+    ('content', 'said'),
+    [(b'', 'the file is empty'), (b'no image', 'is damaged, or no image|is no picture'), (None, 'no such file')],
 )
 def test_what_is_no_image_is_said_with_its_name(tmp_path, steps, content, said):
     path = tmp_path / 'b.png'

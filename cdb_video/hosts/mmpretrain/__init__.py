@@ -25,6 +25,13 @@ class MMPretrain(Host):
         'ResNet10': (f'{_PACKAGE}.backbones', 'MODELS'),
     }
 
+    def mends(self) -> list[str]:
+        """Let images, lists and class lists that cannot be read be named, before the first step where that can be."""
+        from cdb_video.hosts.mmpretrain import mends
+
+        all_mends = (mends.name_unreadable_images, mends.check_image_lists, mends.name_missing_class_lists)
+        return [mend.__name__ for mend in all_mends if mend()]
+
     def refuse(self, model: Any, train_set: Any, val_set: Any) -> None:
         """Refuse models with another task than one label an image."""
         if 'mmpretrain.models' not in sys.modules:  # then it is none of them
@@ -34,6 +41,7 @@ class MMPretrain(Host):
         refusals.refuse_other_tasks(model)
         for dataset in (train_set, val_set):
             refusals.refuse_other_labels(dataset)
+        refusals.warn_of_other_reading(train_set, val_set)
 
     def results_of(self, metric: Any, *, has_one_score: bool) -> Mapping[str, Any] | None:
         """The results of Accuracy, SingleLabelMetric and ConfusionMatrix."""

@@ -1,7 +1,11 @@
-"""Models and datasets of mmpretrain for other tasks than one label an image, refused before the first step."""
+"""Models and datasets of mmpretrain for other tasks than one label an image, refused before the first step.
+
+And pipelines that read one file as two images, warned of.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from mmpretrain import datasets
@@ -9,6 +13,7 @@ from mmpretrain.models import BaseClassifier, BaseRetriever, BaseSelfSupervisor,
 from mmpretrain.models.heads import MultiLabelClsHead, MultiTaskHead
 from torch import nn
 
+_LOG = logging.getLogger('cdb_video')
 _RULE = 'class difficulty needs one label an image, and a classifier that scores all classes'
 _CLASSIFIER = "model=dict(type='ImageClassifier', head=dict(type='LinearClsHead', num_classes=..., in_channels=...))"
 _OTHER_MODELS: tuple[tuple[type[nn.Module], str, str], ...] = (
@@ -58,6 +63,29 @@ def refuse_other_labels(dataset: Any) -> None:
             f'{type(dataset).__name__} gives an image several labels or tasks: {_RULE}. Use CustomDataset with one '
             'label an image: a folder for each class, or a list of lines `path label`'
         )
+
+
+def warn_of_other_reading(train_set: Any, val_set: Any) -> None:
+    """Say where one and the same file would be another image in training than in the validation."""
+    readings = [_reading(dataset) for dataset in (train_set, val_set)]
+    if readings[0] != readings[1] and None not in readings:
+        training, validation = ('LoadImageFromFile({})'.format(', '.join(one or ())) for one in readings)
+        _LOG.warning(
+            f'training reads images with {training}, the validation with {validation}: one file gives two images. Give '
+            'both pipelines, and that of the test, the same color_type and imdecode_backend'
+        )
+
+
+def _reading(dataset: Any) -> tuple[str, ...] | None:
+    """How a dataset, or the first within it, reads images from files; None = it does not, or in a way of its own."""
+    inner = next(iter(getattr(dataset, 'datasets', ())), getattr(dataset, 'dataset', None))
+    if inner is not None:
+        return _reading(inner)
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    loading = next((step for step in steps if type(step).__name__ == 'LoadImageFromFile'), None)
+    if loading is None:
+        return None
+    return tuple(f'{option}={getattr(loading, option, None)!r}' for option in ('color_type', 'imdecode_backend'))
 
 
 def _is_model_of_host(part: nn.Module) -> bool:

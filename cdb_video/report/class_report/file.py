@@ -197,7 +197,7 @@ def _confusion_fault(confusions: list[list[int]], clips: list[int]) -> str | Non
     if confusions and found != clips:
         return f'confusions adds up to {reprlib.repr(found)}; it must be the num_clips, {reprlib.repr(clips)}'
     if sum(found) > _MOST_CLIPS:
-        return f'confusions has {sum(found)} clips; it must have at most {_MOST_CLIPS}'
+        return f'confusions has {sum(found)} samples; it must have at most {_MOST_CLIPS}'
     return None
 
 

@@ -117,8 +117,7 @@ def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes
     # One is added so that no p-value is 0 after a finite number of draws.
     below, above = ((values <= 0).sum(), (values >= 0).sum())
     p_value = min(1.0, 2 * (1 + float(min(below, above))) / (1 + len(values)))
-    drawn = 'clips' if one.groups is None else 'sessions'
-    how = f'one seed: paired bootstrap over {drawn}'
+    how = f'one seed: paired bootstrap over {samples() if one.groups is None else "sessions"}'
     return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cdb_video.class_names import counted
 from cdb_video.difficulty.diagnosis.restlessness import Restlessness
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.host_words import sample, samples, worded
+from cdb_video.host_words import IMAGES, sample, samples, worded, words_now
 from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
@@ -26,6 +26,14 @@ _NOT_MEASURED_HERE = {
         'is counted with 5 more {samples} of the mean difficulty'
     ),
 }
+_NAMELESS_CLIPS = (
+    "Test again with custom_imports=dict(imports=['cdb_video']), which lets PackActionInputs keep the names; a packing "
+    "transform of your own must put 'filename' or 'frame_dir' into the metainfo of its data samples."
+)
+_NAMELESS_IMAGES = (
+    'Sets that keep their images in one archive have no names: data_prep/make_images.py writes them as files. Of '
+    "files, PackInputs keeps the names, unless its meta_keys lack 'img_path'."
+)
 
 _OF_RECORD = {'val': 'validation', 'train': 'epoch', 'replay': 'record', 'cross-fit': 'measurement'}
 
@@ -75,7 +83,7 @@ def remarks_on(
 
 def _of_few(outcomes: Outcomes) -> str:
     """That the ranges of the metrics rest on few draws."""
-    what = counted(outcomes.num_units, 'clip' if outcomes.groups is None else 'session')
+    what = counted(outcomes.num_units, sample() if outcomes.groups is None else 'session')
     if outcomes.num_units == 1:
         return f'All is of {what}: there are no ranges of the metrics.'
     return f'The ranges of the metrics rest on {what} only, and are too narrow.'
@@ -126,20 +134,18 @@ def _of_dump(dump: Predictions) -> list[str]:
     if dump.clip_names is None:
         notes.append(
             f'The dump does not name every {sample()}, so mistakes have numbers in place of names and pictures. '
-            'Test again '
-            "with custom_imports=dict(imports=['cdb_video']), which lets PackActionInputs keep the names; a packing "
-            "transform of your own must put 'filename' or 'frame_dir' into the metainfo of its data samples."
+            + (_NAMELESS_IMAGES if words_now() is IMAGES else _NAMELESS_CLIPS)
         )
     again, shared = dump.repeated_paths, dump.shared_names
     if again:
         notes.append(
-            f'Clips of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. They '
-            f'count like any other, though each may be the same {sample()}, tested twice.'
+            f'{samples().capitalize()} of the dump that have the path of an earlier one: {len(again)}, such as '
+            f'{_listed(again, 3)}. They count like any other, though each may be the same {sample()}, tested twice.'
         )
     if shared:
         notes.append(
-            f'Clips of the dump that share their name with one in another folder: {len(shared)}, such as '
-            f'{_listed(shared, 3)}. They are taken for different clips.'
+            f'{samples().capitalize()} of the dump that share their name with one in another folder: {len(shared)}, '
+            f'such as {_listed(shared, 3)}. They are taken for different {samples()}.'
         )
     return notes
 

@@ -131,7 +131,8 @@ def markdown(insight: Insight) -> str:
             lines.append(f'| {METRIC_LABELS[name]} | {100 * value:.1f} | {text} |')
         lines.append('')
     if insight.resampled:
-        lines += [f'Intervals: bootstrap over {insight.resampled}; of single classes: Wilson.', '']
+        drawn = samples() if insight.resampled == 'clips' else insight.resampled
+        lines += [f'Intervals: bootstrap over {drawn}; of single classes: Wilson.', '']
     if insight.correlation is not None:
         lines += [f'Rank correlation of training {samples()} and accuracy (Spearman): {insight.correlation:+.2f}', '']
     if insight.sentence_on_restlessness:

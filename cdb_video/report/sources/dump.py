@@ -27,6 +27,7 @@ from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 from cdb_video.host_words import sample as sample_word
+from cdb_video.host_words import samples as samples_word
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.pickles.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.records import AnnotationError
@@ -214,9 +215,8 @@ def _scores(path: Path, samples: Sequence[Mapping[str, Any]]) -> NDArray[np.floa
     missing = np.flatnonzero(~np.isfinite(scores.astype(np.float64)).all(axis=1))
     if missing.size:
         raise DumpError(
-            f'{path}: {counted(missing.size, "clip has", "clips have")} scores of NaN or infinity, the first is '
-            f'{sample_word()} '
-            f'{missing[0]}: the model has diverged; test another checkpoint'
+            f'{path}: {counted(missing.size, f"{sample_word()} has", f"{samples_word()} have")} scores of NaN or '
+            f'infinity, the first is {sample_word()} {missing[0]}: the model has diverged; test another checkpoint'
         )
     return scores
 

@@ -114,14 +114,25 @@ def print_check(summary: dict[str, Any], findings: Sequence[Finding]) -> None:
         )
     how = 'every frame' if summary['full'] else f'{summary["samples"]} frames a clip at most (--full reads all)'
     print(f'{how}; {summary["seconds"]:.1f} s, {summary["clips_per_second"]} clips/s')
+    print_findings(findings, words)
+
+
+def print_findings(findings: Sequence[Finding], words: Mapping[str, str]) -> None:
+    """Print the first findings on stderr, then how many there are of each kind.
+
+    Args:
+        findings: All of them.
+        words: What words in the place of a finding are to be called.
+    """
     wrong = [finding for finding in findings if not finding.is_warning]
     for word, some in (('warning', [f for f in findings if f.is_warning]), ('wrong', wrong)):
         for finding in some[:_SHOWN]:
             print(f'{word}: {_line(finding, words)}', file=sys.stderr)
         if len(some) > _SHOWN:
             print(f'{word}: ... and {len(some) - _SHOWN} more; --json FILE has them all', file=sys.stderr)
-    kinds = ', '.join(f'{kind}: {count}' for kind, count in sorted(summary['kinds'].items()))
-    print(f'{len(wrong)} problems ({kinds})' if wrong else 'nothing is wrong')
+    kinds = Counter(finding.kind for finding in wrong)
+    counts = ', '.join(f'{kind}: {count}' for kind, count in sorted(kinds.items()))
+    print(f'{len(wrong)} problems ({counts})' if wrong else 'nothing is wrong')
 
 
 def _line(finding: Finding, words: Mapping[str, str]) -> str:

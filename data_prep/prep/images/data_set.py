@@ -14,7 +14,7 @@ from cdb_video_files.lists import VideoEntry, write_video_list
 from prep.command import first_few
 from prep.folders import digest
 from prep.images.division import Chosen, Division, Options
-from prep.images.picture_files import check_pictures
+from prep.images.picture_files import check_pictures, kind_notes
 from prep.images.source import ImagesError, Source
 from prep.long_tail.made_folder import Maker, make_folder
 
@@ -110,13 +110,7 @@ def summary(manifest: dict[str, Any]) -> str:
 
 def picture_notes(manifest: dict[str, Any]) -> list[str]:
     """What to say of the kinds of pictures that are taken, but not as another program shows them."""
-    kinds = manifest.get('pictures', {})
-    said = {
-        'CMYK': 'are CMYK and read as RGB, without their colour profile',
-        'transparent': 'have transparency, which training passes over',
-        'flawed': 'have bytes that libjpeg passes over; they were decoded to the end',
-    }
-    return [f'{kinds[kind]} pictures {text}' for kind, text in said.items() if kinds.get(kind)]
+    return kind_notes(manifest.get('pictures', {}))
 
 
 def lacking(source: Source, division: Division) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from cdb_video_files.images.roots import find_other_root
 from cdb_video_files.lists import VideoEntry, read_video_list
 from prep.command import first_few
 from prep.images.source import ImagesError, Part, Source
@@ -81,18 +82,12 @@ def _check_there(root: Path, path: Path, names: Sequence[str]) -> None:
 
 def _other_root(root: Path, name: PurePosixPath) -> str:
     """What to do, where the list was written for another root; looks for the first picture that is missing."""
-    above = [place for place in root.resolve().parents if (place / name).is_file()]
-    below = [place for place in sorted(root.iterdir()) if (place / name).is_file()]
-    if above or below:
-        return f'The list is written for {(above + below)[0]}: name that folder with --data'
-    for skipped in range(1, len(name.parts)):
-        rest = PurePosixPath(*name.parts[skipped:])
-        if (root / rest).is_file():
-            lead = PurePosixPath(*name.parts[:skipped])
-            return (
-                f'Without {str(lead) + "/"!r} they are there: take that off the lines, or put a link of that name there'
-            )
-    return 'Name with --data the folder that the list is relative to, or complete the download'
+    other = find_other_root(root, str(name))
+    if other is None:
+        return 'Name with --data the folder that the list is relative to, or complete the download'
+    if other.folder is not None:
+        return f'The list is written for {other.folder}: name that folder with --data'
+    return f'Without {other.lead!r} they are there: take that off the lines, or put a link of that name there'
 
 
 def _folder_names(train: Sequence[VideoEntry]) -> list[str]:
