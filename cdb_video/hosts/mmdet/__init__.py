@@ -1,21 +1,25 @@
-"""mmdet: detection and instance segmentation; refusals, and a mend for what LVIS is read with."""
+"""mmdet: detection and instance segmentation; the metric that counts objects, and a mend for what LVIS is read with."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from cdb_video.host_words import DETECTION
 from cdb_video.hosts.host import Host
 
+_PACKAGE = 'hosts.mmdet'
+
 
 class MMDet(Host):
-    """mmdet."""
+    """mmdet; where it cannot be imported, stand-ins are registered in place of the classes."""
 
     name = 'mmdet'
     package = 'mmdet'
     remedy = 'Install mmdet 3.3.0 with mmcv >= 2.0, < 2.2 and its compiled operators, which mmcv-lite lacks'
     words = DETECTION
+    classes: Mapping[str, tuple[str, str]] = {'ObjectAccuracy': (f'{_PACKAGE}.object_accuracy', 'METRICS')}
 
     def mends(self) -> list[str]:
         """Let LVISMetric evaluate with numpy >= 1.24."""
