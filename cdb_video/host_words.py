@@ -20,7 +20,7 @@ class HostWords:
         head: The head in the config of a model.
         loss: The loss in the config of a head.
         last_layer: The linear layer in a head that scores the classes.
-        metric: The metric in whose place ClassAccuracy stands.
+        metric: The metric in whose place ClassAccuracy stands, or beside which ObjectAccuracy does.
         packing: The transform that packs a sample, and decides which names it keeps.
         unit: What bears one label and is counted by class, in the singular: the sample, or an object in it.
     """
@@ -42,6 +42,16 @@ class HostWords:
     def units(self) -> str:
         """The plural of `unit`."""
         return f'{self.unit}s'
+
+    @property
+    def accuracy(self) -> str:
+        """The metric of ours that counts by class: what it counts are samples, or objects in them."""
+        return 'ClassAccuracy' if self.unit == self.sample else 'ObjectAccuracy'
+
+    @property
+    def mean_accuracy(self) -> str:
+        """The key under which it returns the mean class accuracy."""
+        return 'acc/mean1' if self.unit == self.sample else 'obj/mean1'
 
     @property
     def classifier(self) -> str:

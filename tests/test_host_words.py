@@ -11,7 +11,7 @@ from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.report.class_report.rows import class_rows
 from cdb_video.report.class_report.text import format_table
 from cdb_video.report.sources.run_config import words_of_run
-from cdb_video.run.parts import consumer_recipe
+from cdb_video.run.parts import consumer_recipe, metric_recipe
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,8 @@ def test_a_detector_takes_images_and_what_is_counted_are_the_objects_in_them():
         table = format_table(class_rows([3, 2], [1, 2]))
         assert consumer_recipe().startswith('model = dict(roi_head=dict(bbox_head=dict(loss_cls=dict(')
         assert consumer_recipe().partition(',')[0].count('(') == 4
+        assert metric_recipe() == "val_evaluator=dict(type='ObjectAccuracy')"
+        assert DETECTION.mean_accuracy == 'obj/mean1'
     assert 'objects' in table.splitlines()[0]
+    assert metric_recipe() == "val_evaluator=dict(type='ClassAccuracy')"
     assert (VIDEO.units, IMAGES.units) == ('clips', 'images')

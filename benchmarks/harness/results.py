@@ -21,7 +21,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / 'benchmarks' / 'results'
 _WRITTEN = ('benchmarks/results', 'benchmarks/methods/frozen.json')
 """What benchmarks write in the checkout."""
-_PACKAGES = (('numpy',), ('torch',), ('mmengine', 'onedl-mmengine'), ('mmcv-lite', 'mmcv'), ('mmaction2', 'mmpretrain'))
+_PACKAGES = (
+    ('numpy',),
+    ('torch',),
+    ('mmengine', 'onedl-mmengine'),
+    ('mmcv-lite', 'mmcv'),
+    ('mmaction2', 'mmpretrain', 'mmdet'),
+)
 """Distributions whose versions are recorded; of those that stand for each other the one that is installed."""
 
 

@@ -191,7 +191,7 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
         if (has_loss or takes_difficulty(module)) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number
     if metric is not None and metric.num_classes is not None:
-        stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes
+        stated[f'{role}_evaluator ({type(metric).__name__})'] = metric.num_classes
     if metric is not None and metric.class_names is not None:
         stated[f'class_names of {role}_evaluator'] = len(metric.class_names)
     names = dataset_class_names(dataset)

@@ -104,7 +104,7 @@ class Objects:
             ValueError: If boxes are not finite, or masks have another size than their image.
         """
         if isinstance(self.places, np.ndarray):
-            return box_ious(self.places, found.places)
+            return box_ious(self.places, np.asarray(found.places))
         return mask_ious(self.places, list(found.places))
 
 

@@ -1,4 +1,4 @@
-"""LVIS labels no image completely, which ObjectAccuracy does not mind; and the mend of the package that evaluates it."""
+"""LVIS labels no image completely, which ObjectAccuracy does not mind; and the mend of what evaluates LVIS."""
 
 import json
 
