@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import warnings
 from pathlib import Path
 
 STUB = Path(__file__).resolve().parent / 'misfit_torchvision'
@@ -15,3 +16,10 @@ def load_stub():
     paths = os.environ.get('PYTHONPATH', '').split(os.pathsep)
     os.environ['PYTHONPATH'] = os.pathsep.join(dict.fromkeys([*filter(None, paths), str(STUB)]))
     return module
+
+
+def import_quietly():
+    """Import torchvision, which warns where its compiled part does not fit torch; once, so that no test meets it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        import torchvision  # noqa: F401

@@ -1,25 +1,21 @@
 """All tests here need mmdet; they skip where it is not installed, as beside mmaction2 in the main environment."""
 
 import importlib.util
-import warnings
 from pathlib import Path
 
 import pytest
 
-from tests.support.torchvision_stub import load_stub
+from tests.support.torchvision_stub import import_quietly, load_stub
 
 WARNINGS = (
     'ignore:__array__ implementation',  # of mmdet's masks, with numpy 2
-    'ignore:``MultiScaleDeformableAttention`` has been moved:ImportWarning',  # mmdet asks for it in its old place
     'ignore:.pin_memory. argument is set as true',
 )
 """Of the hosts, none of ours."""
 HAS_MMDET = importlib.util.find_spec('mmdet') is not None
 if HAS_MMDET:
     load_stub()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # an old torchvision warns of its compiled part, once
-        import torchvision  # noqa: F401
+    import_quietly()
     import tests.support.mmcv_operators  # noqa: F401  before mmdet is imported
 
 

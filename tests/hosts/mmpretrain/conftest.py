@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.torchvision_stub import load_stub
+from tests.support.torchvision_stub import import_quietly, load_stub
 
 HAS_MMPRETRAIN = importlib.util.find_spec('mmpretrain') is not None
 if HAS_MMPRETRAIN:
     load_stub()
+    import_quietly()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
