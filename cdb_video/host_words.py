@@ -20,8 +20,9 @@ class HostWords:
         head: The head in the config of a model.
         loss: The loss in the config of a head.
         last_layer: The linear layer in a head that scores the classes.
-        metric: The metric in whose place ClassAccuracy stands.
+        metric: The metric in whose place ClassAccuracy stands, or beside which ObjectAccuracy does.
         packing: The transform that packs a sample, and decides which names it keeps.
+        unit: What bears one label and is counted by class, in the singular: the sample, or an object in it.
     """
 
     sample: str = 'clip'
@@ -30,11 +31,27 @@ class HostWords:
     last_layer: str = 'fc_cls'
     metric: str = 'AccMetric'
     packing: str = 'PackActionInputs'
+    unit: str = 'clip'
 
     @property
     def samples(self) -> str:
         """The plural of `sample`."""
         return f'{self.sample}s'
+
+    @property
+    def units(self) -> str:
+        """The plural of `unit`."""
+        return f'{self.unit}s'
+
+    @property
+    def accuracy(self) -> str:
+        """The metric of ours that counts by class: what it counts are samples, or objects in them."""
+        return 'ClassAccuracy' if self.unit == self.sample else 'ObjectAccuracy'
+
+    @property
+    def mean_accuracy(self) -> str:
+        """The key under which it returns the mean class accuracy."""
+        return 'acc/mean1' if self.unit == self.sample else 'obj/mean1'
 
     @property
     def classifier(self) -> str:
@@ -43,14 +60,19 @@ class HostWords:
 
     def loss_line(self, loss: Mapping[str, Any]) -> str:
         """The line of a config that sets the loss of the head."""
-        return f'model = dict({self.head}=dict({self.loss}={as_code(loss)}))'
+        setting = f'{self.loss}={as_code(loss)}'
+        for part in reversed(self.head.split('.')):
+            setting = f'{part}=dict({setting})'
+        return f'model = dict({setting})'
 
 
 VIDEO = HostWords()
 """Of mmaction2, and where no host is known."""
-IMAGES = HostWords('image', 'head', 'loss', 'fc', 'Accuracy', 'PackInputs')
+IMAGES = HostWords('image', 'head', 'loss', 'fc', 'Accuracy', 'PackInputs', 'image')
 """Of mmpretrain."""
-BY_SCOPE = {'mmaction': VIDEO, 'mmpretrain': IMAGES}
+DETECTION = HostWords('image', 'roi_head.bbox_head', 'loss_cls', 'fc_cls', 'CocoMetric', 'PackDetInputs', 'object')
+"""Of mmdet: an image has many objects."""
+BY_SCOPE = {'mmaction': VIDEO, 'mmpretrain': IMAGES, 'mmdet': DETECTION}
 """By the name of the host in mmengine's registries, which configs have as `default_scope`."""
 _chosen: ContextVar[HostWords | None] = ContextVar('words', default=None)
 _sources: list[Callable[[], HostWords | None]] = []
@@ -81,8 +103,8 @@ def speaking(words: HostWords | None) -> Iterator[None]:
 
 
 def worded(text: str) -> str:
-    """A text of ours with {sample} and {samples} in it, in the words of who is spoken of."""
-    return text.replace('{sample}', sample()).replace('{samples}', samples())
+    """A text of ours with {sample}, {samples} and {units} in it, in the words of who is spoken of."""
+    return text.replace('{sample}', sample()).replace('{samples}', samples()).replace('{units}', units())
 
 
 def sample() -> str:
@@ -93,3 +115,13 @@ def sample() -> str:
 def samples() -> str:
     """The plural of `sample`."""
     return words_now().samples
+
+
+def unit() -> str:
+    """What is counted by class, in the singular, in the words of who is spoken of."""
+    return words_now().unit
+
+
+def units() -> str:
+    """The plural of `unit`."""
+    return words_now().units

@@ -28,6 +28,7 @@ REGISTRIES = {
     'hosts.mmaction.datasets': DATASETS,
     'hosts.mmaction': TRANSFORMS,
     'hosts.mmpretrain': MODELS,
+    'hosts.mmdet': METRICS,
 }
 """Of the modules in a room, or of one module; the first that fits."""
 

@@ -62,5 +62,6 @@ def test_a_face_loads_nothing_before_it_is_asked_and_then_no_more_than_that(repo
         'cdb_video.hosts.mmengine',
         'cdb_video.hosts.mmaction',
         'cdb_video.hosts.mmpretrain',
+        'cdb_video.hosts.mmdet',
     }, done.stderr
     assert has_torch == 'False'

@@ -23,7 +23,7 @@ _WRITTEN = ('benchmarks/results', 'benchmarks/methods/frozen.json')
 """What benchmarks write in the checkout."""
 _PACKAGES = (
     *(('numpy',), ('torch',), ('mmengine', 'onedl-mmengine'), ('mmcv-lite', 'mmcv', 'onedl-mmcv')),
-    ('mmaction2', 'mmpretrain', 'onedl-mmpretrain'),
+    ('mmaction2', 'mmpretrain', 'onedl-mmpretrain', 'mmdet'),
 )
 """Distributions whose versions are recorded; of those that stand for each other the one that is installed."""
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 
 Mask = NDArray[np.bool_]
+IntMatrix = NDArray[np.int64]
 SHOT_GROUPS = ('many_shot', 'medium_shot', 'few_shot')
 CLASS_NUMBERS = ('mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
 """What `ClassCounts.means` says of all classes, each in one number."""
@@ -29,12 +30,15 @@ class ClassCounts:
         num_predicted: (C,) int64, clips for which this class was predicted, rightly or not.
         mean_probability: (C,) float64 in [0, 1], mean probability of the true class, NaN for a class without clips;
             None = was not asked for.
+        num_missed: (C,) int64, clips of each class for which no class was predicted, as objects that a detector does
+            not find; None = there is always one.
     """
 
     num_clips: IntVector
     num_correct: IntVector
     num_predicted: IntVector
     mean_probability: FloatVector | None = None
+    num_missed: IntVector | None = None
 
     @classmethod
     def of(
@@ -60,6 +64,23 @@ class ClassCounts:
             num_correct=np.bincount(labels[is_correct], minlength=num_classes),
             num_predicted=np.bincount(predicted, minlength=num_classes),
             mean_probability=None if probability is None else _means(labels, probability, num_clips),
+        )
+
+    @classmethod
+    def of_answers(cls, labels: IntVector, answers: IntVector, num_classes: int) -> ClassCounts:
+        """Count N objects, some of which may be missed.
+
+        Args:
+            labels: (N,) int64 in 0..C-1.
+            answers: (N,) int64 in 0..C, the classes by which they were called; C = missed.
+            num_classes: C.
+        """
+        named = answers < num_classes
+        return cls(
+            num_clips=np.bincount(labels, minlength=num_classes),
+            num_correct=np.bincount(labels[labels == answers], minlength=num_classes),
+            num_predicted=np.bincount(answers[named], minlength=num_classes),
+            num_missed=np.bincount(labels[~named], minlength=num_classes),
         )
 
     @property
@@ -100,6 +121,24 @@ class ClassCounts:
             'macro_f1': float(self.f1[present].mean()),
         }
         return numbers | group_means(self.accuracy, groups)
+
+
+def confusion_counts(
+    labels: IntVector, answers: IntVector, num_classes: int, num_answers: int | None = None
+) -> IntMatrix:
+    """How many samples of each class got which answer.
+
+    Args:
+        labels: (N,) int64 in 0..C-1.
+        answers: (N,) int64 in 0..A-1.
+        num_classes: C.
+        num_answers: A; None = C. C + 1 where an object can be missed, which is the last answer.
+
+    Returns:
+        (C, A) int64; rows are true classes.
+    """
+    width = num_classes if num_answers is None else num_answers
+    return np.bincount(labels * width + answers, minlength=num_classes * width).reshape(num_classes, width)
 
 
 def accuracy_numbers(num_clips: ArrayLike, num_correct: ArrayLike) -> dict[str, float]:

@@ -16,7 +16,7 @@ from cdb_video.run.clip_lists import clip_lists, say_changes
 from cdb_video.run.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.run.handover import Handover
 from cdb_video.run.own_checkpoints import keep_own_files, mend_last_checkpoint
-from cdb_video.run.parts import METRIC_RECIPE, RunParts, find_sampler, is_unknown
+from cdb_video.run.parts import RunParts, find_sampler, is_unknown, metric_recipe
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
 from cdb_video.run.reporting.facts import log_facts, log_test_facts
 from cdb_video.run.reporting.live_report import LiveReport
@@ -245,7 +245,7 @@ def check_owned(runner: Any) -> None:
         raise ValueError(
             f'{" and ".join(driven)} would be handed no class difficulty, for custom_hooks has no hook that does: '
             "set custom_hooks=[dict(type='ClassDifficultyHook')] (a list in a child config replaces that of its base) "
-            f'with {METRIC_RECIPE}, or take a loss and a sampler without difficulty (tau=0)'
+            f'with {metric_recipe()}, or take a loss and a sampler without difficulty (tau=0)'
         )
     if adjusted:
         raise ValueError(

@@ -141,7 +141,8 @@ class Host:
 @cache
 def hosts() -> tuple[Host, ...]:
     """All hosts; mmengine, which runs the others, is the first."""
-    return tuple(import_module(f'cdb_video.hosts.{name}').HOST for name in ('mmengine', 'mmaction', 'mmpretrain'))
+    names = ('mmengine', 'mmaction', 'mmpretrain', 'mmdet')
+    return tuple(import_module(f'cdb_video.hosts.{name}').HOST for name in names)
 
 
 def host_named(package: str | None) -> Host | None:

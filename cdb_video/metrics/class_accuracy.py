@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from cdb_video.checks import check_class_names, check_num_classes, check_shot_th
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import CLASS_NUMBERS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.host_words import sample, samples, worded
+from cdb_video.host_words import unit, units, worded
 from cdb_video.metrics.clip_outcomes import check_scores, from_bits, reduced
 from cdb_video.metrics.set_order import ONCE, Results, in_order
 from cdb_video.processes import from_all, from_main, get_world_size
@@ -134,11 +134,11 @@ class ClassAccuracy(BaseMetric):
         if not data_samples or self._error is not None:
             return
         try:
-            self.results.extend(reduced(data_samples, with_probability=self._keeps_probability))
+            self.results.extend(self._kept_of(data_samples))
         except Exception as error:  # whatever it is: the other processes wait for this one
             if get_world_size() == 1:
                 raise
-            _LOG.error(f'ClassAccuracy, to be raised at the end of this evaluation: {error}')
+            _LOG.error(f'{type(self).__name__}, to be raised at the end of this evaluation: {error}')
             self._error = error
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -158,20 +158,31 @@ class ClassAccuracy(BaseMetric):
         parts = from_all(self._hand_over)
 
         def count() -> tuple[dict[str, float], ClassCounts | None]:
-            return self.compute_metrics(in_order(parts, size)), self.counts_
+            return self.compute_metrics(self._joined(parts, size)), self.counts_
 
         metrics, self.counts_ = from_main(count)
         return {self._key(name): value for name, value in metrics.items()}
 
-    def _hand_over(self) -> Results:
-        """What this process has kept, (N, 4) int64 or (N, 5); the next evaluation starts anew, also after an error."""
-        columns = 5 if self._keeps_probability else 4
-        kept, error = np.array(self.results, dtype=np.int64).reshape(-1, columns), self._error
+    def _hand_over(self) -> Any:
+        """What this process has kept; the next evaluation starts anew, also after an error."""
+        kept, error = list(self.results), self._error
         self.results.clear()
         self._error = None
         if error is not None:
             raise error
-        return kept
+        return self._packed(kept)
+
+    def _kept_of(self, data_samples: Sequence[dict[str, Any]]) -> Iterable[Any]:
+        """What is kept of the samples of a batch, one entry each."""
+        return reduced(data_samples, with_probability=self._keeps_probability)
+
+    def _packed(self, kept: Sequence[Any]) -> Any:
+        """The entries of this process as they go to the main one: (N, 4) int64, or (N, 5)."""
+        return np.array(kept, dtype=np.int64).reshape(-1, 5 if self._keeps_probability else 4)
+
+    def _joined(self, parts: Sequence[Any], size: int) -> Results:
+        """The entries of all processes in the order of the set, without what they were padded with."""
+        return in_order(parts, size)
 
     def compute_metrics(self, results: Results | Sequence[tuple[int, ...]]) -> dict[str, float]:
         """Turn what `process` kept into counts (`counts_`) and metrics, without prefix.
@@ -186,7 +197,7 @@ class ClassAccuracy(BaseMetric):
         """
         if len(results) == 0:
             raise ValueError(
-                f'no {sample()} was evaluated: the validation or test set is empty; check ann_file of its dataset'
+                f'no {unit()} was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
         labels, predictions, ranks, sizes, *bits = np.asarray(results, dtype=np.int64).T
         num_classes = self.num_classes or int(sizes[0])
@@ -194,8 +205,7 @@ class ClassAccuracy(BaseMetric):
         self.outcomes_ = labels, predictions
         probability = from_bits(bits[0]) if bits else None
         self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes, probability)
-        if self._clip_counts is not None:
-            _check_clip_counts(self.counts_, self._clip_counts, self.class_names)
+        self._check_counts(self.counts_)
         metrics = {f'top{k}': float((ranks < k).mean()) for k in self._topk_of(num_classes)}
         return metrics | self.counts_.means(self._shot_groups(num_classes))
 
@@ -213,6 +223,11 @@ class ClassAccuracy(BaseMetric):
         names = [*(f'top{k}' for k in self._topk_of(len(num_clips))), *CLASS_NUMBERS, *shots]
         return [self._key(name) for name in names]
 
+    def _check_counts(self, counts: ClassCounts) -> None:
+        """Check what was counted against the clips of the set, where these are known."""
+        if self._clip_counts is not None:
+            _check_clip_counts(counts, self._clip_counts, self.class_names)
+
     def _topk_of(self, num_classes: int) -> tuple[int, ...]:
         """The k that are returned for so many classes."""
         return self.topk if self._topk_is_given else tuple(k for k in self.topk if k == 1 or k < num_classes)
@@ -222,14 +237,19 @@ class ClassAccuracy(BaseMetric):
 
     def _shot_groups(self, num_classes: int) -> dict[str, np.ndarray]:
         """(C,) bool masks of many-, medium- and few-shot classes; none while the training counts are not known."""
-        if self._train_counts is None:
+        counts = self._grouped_by()
+        if counts is None:
             return {}
-        if len(self._train_counts) != num_classes:
+        if len(counts) != num_classes:
             raise ValueError(
-                f'the training counts are for {len(self._train_counts)} classes, the scores for '
+                f'the training counts are for {len(counts)} classes, the scores for '
                 f'{num_classes}: num_classes of the head and of the data must agree'
             )
-        return shot_groups(self._train_counts, self.shot_thresholds)
+        return shot_groups(counts, self.shot_thresholds)
+
+    def _grouped_by(self) -> IntVector | None:
+        """The counts by which the shot groups are made, (C,) int64; None = not known."""
+        return self._train_counts
 
 
 def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Sequence[str] | None) -> None:
@@ -244,11 +264,11 @@ def _check_clip_counts(counts: ClassCounts, expected: IntVector, class_names: Se
     more = np.flatnonzero(counts.num_clips > expected)
     if more.size:
         raise ValueError(
-            f'{class_label(class_names, more[0])} has {expected[more[0]]} {samples()} in the evaluated set, and '
+            f'{class_label(class_names, more[0])} has {expected[more[0]]} {units()} in the evaluated set, and '
             f'{counts.num_clips[more[0]]} were counted: {worded(ONCE)}, or the pipeline changes labels'
         )
     _LOG.warning(
-        f'{counts.num_clips.sum()} of the {expected.sum()} {samples()} of the set were evaluated: is drop_last=True in '
+        f'{counts.num_clips.sum()} of the {expected.sum()} {units()} of the set were evaluated: is drop_last=True in '
         'its dataloader, or does its sampler leave some out?'
     )
 

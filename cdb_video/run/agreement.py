@@ -14,7 +14,7 @@ from torch import nn
 
 from cdb_video.data.labels import dataset_class_names, dataset_labels
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.host_words import samples, worded
+from cdb_video.host_words import samples, units, worded
 from cdb_video.processes import from_all
 from cdb_video.run.consumers import class_prior, consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
@@ -77,7 +77,7 @@ def state_prints(parts: RunParts, state: DifficultyState) -> Iterator[Print]:
     prior = class_prior(sampler, state.train_counts)
     yield Print('the position in training', digest_of(parts.loop.epoch, parts.loop.iteration), _SAME_FILE)
     yield Print('the class names', digest_of(state.class_names), worded(_SAME_LIST))
-    yield Print(f'the training {samples()} per class', digest_of(state.train_counts), worded(_SAME_LIST))
+    yield Print(f'the training {units()} per class', digest_of(state.train_counts), worded(_SAME_LIST))
     yield Print(
         'the counts of the validation', digest_of(state.num_clips, state.num_correct, state.iteration), _SAME_FILE
     )

@@ -23,7 +23,6 @@ from cdb_video.run.consumers import (
 )
 from cdb_video.run.loop import Loop
 
-METRIC_RECIPE = "val_evaluator=dict(type='ClassAccuracy')"
 _KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet', 'torch')
 
 
@@ -124,6 +123,11 @@ class RunParts:
     def progress_consumers(self) -> Sequence[TakesProgress]:
         """Whatever takes the epoch."""
         return find_progress_consumers(self.model, self.sampler)
+
+
+def metric_recipe() -> str:
+    """The line of a config that sets the metric of ours, in the words of its host."""
+    return f'val_evaluator=dict(type={words_now().accuracy!r})'
 
 
 def consumer_recipe() -> str:

@@ -16,7 +16,7 @@ from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
 from cdb_video.head_loss import LOSS_NAMES, PROPOSALS
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import is_main_process
 from cdb_video.run.parts import RunParts
@@ -112,7 +112,7 @@ def _warn_of_unseen(logger: logging.Logger, train_counts: IntVector, val_counts:
     unseen = np.flatnonzero((train_counts == 0) & (val_counts == 0))
     if unseen.size:
         logger.warning(
-            f'{unseen.size} of {len(train_counts)} classes have neither training nor validation {samples()}, the '
+            f'{unseen.size} of {len(train_counts)} classes have neither training nor validation {units()}, the '
             'first is '
             f'{unseen[0]}: {_why_unseen(unseen)}'
         )
@@ -131,15 +131,15 @@ def _warn_of_one_sided(
     unmeasured = np.flatnonzero((train_counts > 0) & (val_counts == 0))
     if unmeasured.size:
         logger.warning(
-            f'{_classes(unmeasured, len(train_counts), names)} no validation {samples()}: their accuracy is not '
+            f'{_classes(unmeasured, len(train_counts), names)} no validation {units()}: their accuracy is not '
             'known, and '
             'a difficulty measured there takes the mean of the other classes for theirs. Move some of their training '
-            f'{samples()} to the validation list'
+            f'{units()} to the validation list'
         )
     untrained = np.flatnonzero((train_counts == 0) & (val_counts > 0))
     if untrained.size:
         logger.warning(
-            f'{_classes(untrained, len(train_counts), names)} no training {samples()}, and validation {samples()}: '
+            f'{_classes(untrained, len(train_counts), names)} no training {units()}, and validation {units()}: '
             'nothing can be '
             'learnt about them. Move some of these to the training list, or take the classes out'
         )
@@ -194,7 +194,7 @@ def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
         if (has_loss or takes_difficulty(module)) and isinstance(number, int):
             stated[f'{name or "model"} ({type(module).__name__})'] = number
     if metric is not None and metric.num_classes is not None:
-        stated[f'{role}_evaluator (ClassAccuracy)'] = metric.num_classes
+        stated[f'{role}_evaluator ({type(metric).__name__})'] = metric.num_classes
     if metric is not None and metric.class_names is not None:
         stated[f'class_names of {role}_evaluator'] = len(metric.class_names)
     names = dataset_class_names(dataset)

@@ -10,6 +10,7 @@ from cdb_video.difficulty.counts import (
     SHOT_GROUPS,
     ClassCounts,
     accuracy_numbers,
+    confusion_counts,
     label_ranks,
     shot_group,
     shot_groups,
@@ -135,3 +136,24 @@ def test_bounds_of_the_shot_groups_belong_to_the_medium_one():
     assert np.sum(list(groups.values()), axis=0).tolist() == [1] * 5
     names = [shot_group(count, (20, 100)) for count in train_counts]
     assert names == ['few_shot', 'few_shot', 'medium_shot', 'medium_shot', 'many_shot']
+
+
+def test_missed_objects_are_counted_apart_by_hand():
+    labels, answers = np.array([0, 0, 0, 2, 2]), np.array([0, 3, 2, 3, 2])  # of three classes, 3 = missed
+    counts = ClassCounts.of_answers(labels, answers, 3)
+    assert (counts.num_clips.tolist(), counts.num_correct.tolist()) == ([3, 0, 2], [1, 0, 1])
+    assert (counts.num_predicted.tolist(), counts.num_missed.tolist()) == ([1, 0, 2], [1, 0, 1])
+    table = confusion_counts(labels, answers, 3, 4)
+    assert table.tolist() == [[1, 0, 1, 1], [0, 0, 0, 0], [0, 0, 1, 1]]
+    assert (table.sum(axis=1) == counts.num_clips).all()
+    assert confusion_counts(labels, np.array([0, 1, 2, 1, 2]), 3).tolist() == [[1, 1, 1], [0, 0, 0], [0, 1, 1]]
+
+
+def test_without_missed_objects_the_counts_are_those_of_samples():
+    rng = np.random.default_rng(5)
+    labels, answers = rng.integers(0, 4, 50), rng.integers(0, 4, 50)
+    objects, clips = ClassCounts.of_answers(labels, answers, 4), ClassCounts.of(labels, answers, labels == answers, 4)
+    for name in ('num_clips', 'num_correct', 'num_predicted', 'precision', 'f1'):
+        assert (getattr(objects, name) == getattr(clips, name)).all()
+    assert objects.num_missed.tolist() == [0] * 4
+    assert clips.num_missed is None

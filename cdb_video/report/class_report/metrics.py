@@ -22,8 +22,10 @@ METRIC_LABELS = {
     'head': 'Head',
     'tail': 'Tail',
 }
-# The metrics of ClassAccuracy, which are shares of 1.
-_SHARE = re.compile(r'(^|/)(top\d+|mean1|hmean|worst|mean_precision|macro_f1|(many|medium|few)_shot|head|tail)$')
+# The metrics of ClassAccuracy and ObjectAccuracy, which are shares of 1.
+_SHARE = re.compile(
+    r'(^|/)(top\d+|mean1|hmean|worst|mean_precision|macro_f1|(many|medium|few)_shot|head|tail|missed|confused)$'
+)
 
 
 def is_share(name: str) -> bool:

@@ -22,7 +22,7 @@ _HEADINGS = {
     'label': 'label',
     'name': 'class',
     'train_count': 'train',
-    'num_clips': '{samples}',
+    'num_clips': '{units}',
     'accuracy': 'acc %',
     'difficulty': 'difficulty',
     'weight': 'weight',
@@ -32,7 +32,7 @@ _FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'p
 _MARKDOWN_HEADINGS = {
     'name': 'class',
     'train_count': 'train',
-    'num_clips': '{samples}',
+    'num_clips': '{units}',
     'accuracy': 'acc %',
     'accuracy_low': 'from',
     'accuracy_high': 'to',

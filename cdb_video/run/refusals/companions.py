@@ -14,7 +14,7 @@ from cdb_video.difficulty.consumer import acts_by_difficulty, takes_difficulty
 from cdb_video.host_words import words_now
 from cdb_video.hosts.host import hosts
 from cdb_video.processes import get_world_size
-from cdb_video.run.parts import METRIC_RECIPE, RunParts
+from cdb_video.run.parts import RunParts, metric_recipe
 from cdb_video.run.refusals.loop import check_loop
 from cdb_video.run.refusals.monitored import warn_of_waiting_in_vain
 
@@ -120,7 +120,7 @@ def check_unmeasured(parts: RunParts, observe_only: bool) -> None:
     if not observe_only:
         raise ValueError(
             'ClassDifficultyHook needs a validation before the end of training: set val_dataloader, val_cfg and '
-            f'{METRIC_RECIPE}, let val_begin be at most the length of training, and train without '
+            f'{metric_recipe()}, let val_begin be at most the length of training, and train without '
             '--no-validate; or replay the difficulty of an earlier run with DifficultyReplayHook'
         )
     parts.logger.warning(
@@ -135,9 +135,11 @@ def check_metric(parts: RunParts) -> None:
         ValueError: If there is none.
     """
     if parts.metric is None:
+        words = words_now()
+        place = 'in the place of' if words.unit == words.sample else 'beside'
         raise ValueError(
-            f'ClassDifficultyHook found no ClassAccuracy in val_evaluator: set {METRIC_RECIPE} in '
-            f'the config, in the place of {words_now().metric}'
+            f'ClassDifficultyHook found no {words.accuracy} in val_evaluator: set {metric_recipe()} in '
+            f'the config, {place} {words.metric}'
         )
 
 

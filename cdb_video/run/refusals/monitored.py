@@ -6,9 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 
+from cdb_video.host_words import words_now
 from cdb_video.run.own_checkpoints import all_schedulers
 from cdb_video.run.parts import RunParts, is_unknown
 from cdb_video.run.refusals.expected_results import ExpectedResults
+
+_ACCURACIES = ('ClassAccuracy', 'ObjectAccuracy', 'AccMetric')
+_MISTAKES = ('missed', 'confused')
+"""What ObjectAccuracy returns that is the better the lower."""
 
 
 def check_monitored(parts: RunParts, expected: ExpectedResults, sure_keys: Sequence[str] = ()) -> None:
@@ -114,7 +119,8 @@ def _choose(expected: ExpectedResults, what: str) -> str:
     numbers = expected.numbers
     option = what.partition(' ')[0]
     if not numbers:
-        return f"Add dict(type='ClassAccuracy') to val_evaluator, and set {option}='acc/mean1'"
+        words = words_now()
+        return f'Add dict(type={words.accuracy!r}) to val_evaluator, and set {option}={words.mean_accuracy!r}'
     best = next((key for key in numbers if key.endswith('mean1')), numbers[0])
     return f'Set {option}={best!r}, or another of {", ".join(numbers)}'
 
@@ -123,7 +129,7 @@ def _warn_of_falling_accuracy(parts: RunParts, expected: ExpectedResults) -> Non
     """ReduceOnPlateauLR and its like take the smallest value for the best, unless they are told otherwise."""
     for scheduler in all_schedulers(parts.schedulers):
         key = getattr(scheduler, 'monitor', None)
-        is_accuracy = expected.owners.get(str(key)) in ('ClassAccuracy', 'AccMetric')
+        is_accuracy = expected.owners.get(str(key)) in _ACCURACIES and not str(key).endswith(_MISTAKES)
         if is_accuracy and getattr(scheduler, 'rule', None) == 'less':
             parts.logger.warning(
                 f"{type(scheduler).__name__}(monitor={key!r}, rule='less') takes the lowest accuracy for the best, "

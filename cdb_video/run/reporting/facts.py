@@ -15,7 +15,7 @@ from torch import nn
 
 from cdb_video.class_names import counted
 from cdb_video.head_loss import head_losses
-from cdb_video.host_words import sample, samples
+from cdb_video.host_words import sample, samples, units
 from cdb_video.hosts.host import applied_mends, hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -80,8 +80,9 @@ def _facts(handover: Handover, hook: Any) -> Iterator[tuple[str, str]]:
     runner = parts.loop.runner
     yield 'config', _config(runner)
     yield 'writes to', str(parts.work_dir)
-    validated = '' if parts.val_set is None else f', {len(parts.val_set)} to validate on'
-    yield 'data', f'{len(counts)} classes; {counts.sum()} {samples()} to train on{validated}'
+    of = '' if samples() == units() else f' {samples()}'
+    validated = '' if parts.val_set is None else f', {len(parts.val_set)}{of} to validate on'
+    yield 'data', f'{len(counts)} classes; {counts.sum()} {units()} to train on{validated}'
     yield 'method', '; '.join(map(described, (*_losses(parts), parts.sampler, hook)))
     yield 'length', _length(parts)
     yield 'batch', f'{_batch_size(parts)} {samples()} in {counted(get_world_size(), "process", "processes each")}'

@@ -9,7 +9,7 @@ from mmengine.visualization import LocalVisBackend
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.host_words import sample
+from cdb_video.host_words import unit
 from cdb_video.hosts.mmengine.console import FILE_ONLY
 from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
@@ -81,7 +81,7 @@ def log_weights(parts: RunParts, state: DifficultyState, consumers: Vectors) -> 
         exponent = f'tau {derived.tau:.3g}' if derived.strength is None else f's {derived.strength:.3g}'
         parts.logger.info(
             f'{name}, {exponent if derived.tau is not None or derived.strength is not None else "weights"}: largest '
-            f'weight {weights[largest]:.3g} ({label(largest)}), mean weight of a training {sample()} '
+            f'weight {weights[largest]:.3g} ({label(largest)}), mean weight of a training {unit()} '
             f'{shares.sum() / prior.sum():.3g}, largest share of the loss weights {shares[most] / shares.sum():.0%} '
             f'({label(most)})'
         )

@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.difficulty.counts import confusion_counts
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, read_history
 from cdb_video.difficulty.records import Derived, Header, Record
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report, write_class_report
 from cdb_video.report.class_report.rows import ClassRow, class_rows
 from cdb_video.report.class_report.text import format_summary, format_table
 from cdb_video.run.parts import RunParts, find_metric
 from cdb_video.run.reporting.live_report import dump_of, write_final_report
 
+_LOG = logging.getLogger('cdb_video')
 Vectors = Mapping[str, Derived]
 """Per consumer what it derived."""
 
@@ -145,7 +148,13 @@ def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> di
         return {}
     labels, predicted = metric.outcomes_
     size = len(num_clips)
-    counts = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, size)
+    if (predicted == size).any():
+        _LOG.info(
+            f'{(predicted == size).sum()} of {len(labels)} {units()} were missed: the class report has no confusions, '
+            'which have no place for them'
+        )
+        return {}
+    counts = confusion_counts(labels, predicted, size)
     if not (np.array_equal(counts.sum(axis=1), num_clips) and np.array_equal(np.diag(counts), num_correct)):
         return {}
     confusions = [[int(true), int(other), int(counts[true, other])] for true, other in np.argwhere(counts)]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.hosts.mmpretrain.conftest import STUB
+from tests.support.torchvision_stub import STUB
 
 ASK = """
 import sys
