@@ -14,7 +14,6 @@ from cdb_video_files.records import AnnotationError, read_records
 
 BY_NAME = ('session', 'subject')
 _SHOWN = 5
-_LINE = '<sample> <group>'
 
 
 def clip_groups(names: Sequence[str], paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
@@ -53,10 +52,14 @@ def read_group_file(path: Path) -> dict[str, str]:
     return dict(read_records(path, _parse, lambda record: record[0]))
 
 
+def _line() -> str:
+    return f'<{sample_word()}> <group>'
+
+
 def _parse(line: str) -> tuple[str, str]:
     parts = line.strip().rsplit(maxsplit=1)
     if len(parts) != 2:
-        raise AnnotationError('one word, expected two', f'Write {_LINE}, a {sample_word()} and its group')
+        raise AnnotationError('one word, expected two', f'Write {_line()}, a {sample_word()} and its group')
     return parts[0], parts[1]
 
 
@@ -68,7 +71,7 @@ def _by_name(paths: Sequence[str], by: str, listed_in: Path) -> tuple[str, ...]:
         except AnnotationError:
             raise ValueError(
                 f'--group {by}: the {sample_word()} {path!r} of {listed_in} does not say its {by}; names such as '
-                f'P04-R06-GreekSalad-682170-683940-F016368-F016419 do. Name a file of lines {_LINE!r} instead: '
+                f'P04-R06-GreekSalad-682170-683940-F016368-F016419 do. Name a file of lines {_line()!r} instead: '
                 '--group groups.txt'
             ) from None
     return tuple(groups)
@@ -79,7 +82,7 @@ def _by_file(names: Sequence[str], paths: Sequence[str], file: Path, listed_in: 
         raise FileNotFoundError(
             f"--group {file}: there is no such file; give 'session' or 'subject', which EGTEA's {sample_word()} names "
             'say, or a '
-            f'file of lines {_LINE!r}'
+            f'file of lines {_line()!r}'
         )
     stated = read_group_file(file)
     number_of = Counter(map(clip_name, set(paths)))
@@ -89,7 +92,7 @@ def _by_file(names: Sequence[str], paths: Sequence[str], file: Path, listed_in: 
         shown = ', '.join(map(repr, missing[:_SHOWN])) + (', ...' if len(missing) > _SHOWN else '')
         raise ValueError(
             f'--group {file} has no line for {counted(len(missing), sample_word())} of {listed_in}: {shown}. Add '
-            f'a line {_LINE!r} for each, with the {sample_word()} as in the list'
+            f'a line {_line()!r} for each, with the {sample_word()} as in the list'
         )
     return tuple(group for group in groups if group is not None)
 

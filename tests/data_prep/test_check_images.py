@@ -75,9 +75,11 @@ def test_one_list_will_do_and_without_lists_all_pictures_of_the_folder_are_read(
     (data / 'images/notes.txt').touch()
     assert check(data, lists='lists/val.txt') == 0
     assert 'train' not in capsys.readouterr().out
+    (data / 'images/cow').mkdir()
     assert check(data, lists=None) == 1
     said = capsys.readouterr()
     assert 'wrong: picture: all: bee/2.png: is empty' in said.err
+    assert 'warning: empty: all: cow: a folder without a picture' in said.err
     assert 'all         6              1' in said.out
 
 

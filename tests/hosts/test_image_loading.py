@@ -197,4 +197,5 @@ def test_the_mends_look_for_their_fault(monkeypatch):
     monkeypatch.setattr(mends, '_folder', lambda package: None)
     assert not mends.name_unreadable_images()
     assert not mends.check_image_lists()
+    assert not mends.name_damaged_archives()
     assert not mends.name_missing_class_lists()

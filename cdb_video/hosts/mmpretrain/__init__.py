@@ -29,7 +29,12 @@ class MMPretrain(Host):
         """Let images, lists and class lists that cannot be read be named, before the first step where that can be."""
         from cdb_video.hosts.mmpretrain import mends
 
-        all_mends = (mends.name_unreadable_images, mends.check_image_lists, mends.name_missing_class_lists)
+        all_mends = (
+            mends.name_unreadable_images,
+            mends.check_image_lists,
+            mends.name_damaged_archives,
+            mends.name_missing_class_lists,
+        )
         return [mend.__name__ for mend in all_mends if mend()]
 
     def refuse(self, model: Any, train_set: Any, val_set: Any) -> None:

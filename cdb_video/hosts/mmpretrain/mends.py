@@ -7,12 +7,14 @@ Each mend looks for its fault and does nothing where the host is sound; each can
 * CustomDataset takes a list as it is: a file that is not there, or another root, is met in the middle of an epoch, a
   line with a fault raises an error of Python without the line. Of a folder it leaves out silently what has other
   endings than it knows, and what lies in no class.
+* MNIST and its kin read IDX files without looking whether they are whole, and pass over images without a label.
 * A file of class names that is not there is said without the option that names it.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -25,6 +27,8 @@ from cdb_video.watched_imports import when_imported
 LOADING_MODULE = 'mmcv.transforms.loading'
 CUSTOM_MODULE = 'mmpretrain.datasets.custom'
 BASE_MODULE = 'mmpretrain.datasets.base_dataset'
+MNIST_MODULE = 'mmpretrain.datasets.mnist'
+CIFAR_MODULE = 'mmpretrain.datasets.cifar'
 
 
 def _folder(package: str) -> Path | None:
@@ -83,21 +87,38 @@ def check_image_lists() -> bool:
     """
     if 'list_from_file(self.ann_file)' not in _text(CUSTOM_MODULE):
         return False
-    return when_imported(CUSTOM_MODULE, _check_lists)
+    return when_imported(CUSTOM_MODULE, functools.partial(_load_by, 'CustomDataset', 'image_lists', 'load_checked'))
 
 
-def _check_lists(module: ModuleType) -> bool:
-    theirs = module.CustomDataset.load_data_list
+def name_damaged_archives() -> bool:
+    """Let the sets of the MNIST and CIFAR families name the files that are damaged or others than those released.
+
+    Returns:
+        Whether they read IDX files without a check.
+    """
+    if 'strict=False' not in _text(MNIST_MODULE):
+        return False
+    awaited = (
+        when_imported(MNIST_MODULE, functools.partial(_load_by, 'MNIST', 'archives', 'load_mnist')),
+        when_imported(CIFAR_MODULE, functools.partial(_load_by, 'CIFAR10', 'archives', 'load_cifar')),
+    )
+    return any(awaited)
+
+
+def _load_by(name: str, room: str, function: str, module: ModuleType) -> bool:
+    """Let the `load_data_list` of a dataset go through a function of ours, which is given the dataset and theirs."""
+    kind = getattr(module, name)
+    theirs = kind.load_data_list
     if hasattr(theirs, '__wrapped__'):
         return False
 
     @functools.wraps(theirs)
     def load_data_list(self: Any) -> list[dict[str, Any]]:
-        from cdb_video.hosts.mmpretrain.image_lists import load_checked
+        ours = getattr(importlib.import_module(f'cdb_video.hosts.mmpretrain.{room}'), function)
+        found: list[dict[str, Any]] = ours(self, theirs)
+        return found
 
-        return load_checked(self, theirs)
-
-    module.CustomDataset.load_data_list = load_data_list
+    kind.load_data_list = load_data_list
     return True
 
 

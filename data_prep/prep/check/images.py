@@ -55,7 +55,7 @@ def read_image_lists(folder: Path, lists: Path | None, allow_absolute: bool = Fa
         found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob('*') if is_picture(path.name))
         if not found:
             raise ValueError(f'--images {folder} holds no picture, by the endings of its files: name another folder')
-        return ImageLists({ALL: found})
+        return ImageLists({ALL: found}, _empty_folders(folder, found))
     paths = [lists] if lists.is_file() else sorted(path for path in lists.glob('*.txt') if path.name != CLASSES)
     if not paths:
         raise ValueError(f'--lists {lists} is no list and holds none (*.txt): name a file of lines `path label`')
@@ -68,6 +68,13 @@ def read_image_lists(folder: Path, lists: Path | None, allow_absolute: bool = Fa
         except AnnotationError as error:
             read.findings.append(Finding('list', path.name, '', str(error)))
     return read
+
+
+def _empty_folders(folder: Path, names: Sequence[str]) -> list[Finding]:
+    """Folders that may be those of classes, and hold no picture: warnings."""
+    filled = {name.partition('/')[0] for name in names}
+    empty = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in filled)
+    return [Finding('empty', ALL, name, 'a folder without a picture', is_warning=True) for name in empty]
 
 
 def _num_classes(folder: Path, findings: list[Finding]) -> int | None:

@@ -56,7 +56,8 @@ def test_a_list_with_a_class_list_has_the_same(images):
 
 
 def test_imagenet_s_list_of_paths_and_labels_is_read_with_its_thousand_names(images):
-    dataset = DATASETS.build({'type': 'ImageNet', 'data_root': str(images), 'split': '', 'ann_file': 'train.txt'})
+    settings = {'type': 'ImageNet', 'data_root': str(images), 'data_prefix': 'train', 'ann_file': 'train.txt'}
+    dataset = DATASETS.build({**settings, 'split': ''})
     assert dataset_labels(dataset).tolist() == EXPECTED
     assert len(dataset_class_names(dataset)) == 1000
 
