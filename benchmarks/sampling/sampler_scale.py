@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,8 @@ from benchmarks.sampling.label_passes import Handing, label_table, make_labels, 
 from cdb_video.samplers.cdb_sampler import CDBSampler
 
 GOAL = 4.0
+EPOCH = ('draw', 'iteration')
+"""The phases that come back in every epoch."""
 
 
 def build(kind: str, labels: np.ndarray, seed: int) -> Any:
@@ -102,14 +104,14 @@ def refusal(num_clips: int) -> str:
     return 'nothing, it draws'
 
 
-def totals(phases: dict[str, list[Seconds]]) -> list[Seconds]:
-    """Draw and iteration together, per round."""
-    return [draw + rest for draw, rest in zip(phases['draw'], phases['iteration'], strict=True)]
+def totals(times: dict[str, list[Seconds]], phases: Sequence[str] = EPOCH) -> list[Seconds]:
+    """Some phases together, per round."""
+    return [sum(of_round, Seconds(0, 0)) for of_round in zip(*(times[phase] for phase in phases), strict=True)]
 
 
-def times_as_fast(times: dict[str, dict[str, list[Seconds]]]) -> dict[str, Spread]:
-    """How many times CDBSampler draws and iterates as fast, round by round, by the wall and in processor time."""
-    pairs = list(zip(totals(times['WeightedRandomSampler']), totals(times['CDBSampler']), strict=True))
+def times_as_fast(times: dict[str, dict[str, list[Seconds]]], phases: Sequence[str] = EPOCH) -> dict[str, Spread]:
+    """How many times CDBSampler is as fast in some phases, round by round, by the wall and in processor time."""
+    pairs = list(zip(*(totals(times[kind], phases) for kind in ('WeightedRandomSampler', 'CDBSampler')), strict=True))
     return {
         clock: spread(getattr(theirs, clock) / getattr(ours, clock) for theirs, ours in pairs)
         for clock in ('wall', 'cpu')

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 
 from cdb_video.data.clip_table import ClipTable
+from cdb_video.data.pickled_labels import labels_in_pickles
 from cdb_video.difficulty.formulas import IntVector
 
 LABEL_KEYS = ('label', 'gt_label')
@@ -129,7 +130,7 @@ def read_labels(dataset: Any) -> IntVector:
             if (labels := reader.labels(dataset)) is not None:
                 return labels
     entries = map(dataset.get_data_info, range(len(dataset)))
-    return np.fromiter(_labels_in(dataset, entries), np.int64, len(dataset))
+    return np.fromiter(_labels_in(dataset, enumerate(entries)), np.int64, len(dataset))
 
 
 def gives_what_it_keeps(dataset: Any, *kinds: type) -> bool:
@@ -156,7 +157,9 @@ def kept_labels(dataset: Any) -> IntVector:
     kept = getattr(dataset, 'data_list', ())  # what get_subset() makes of a serialised one has none
     if isinstance(kept, ClipTable):
         return kept.all_labels()
-    return np.fromiter(_labels_in(dataset, kept_entries(dataset)), np.int64, number)
+    if dataset.serialize_data:
+        return _pickled_labels(dataset)
+    return np.fromiter(_labels_in(dataset, enumerate(kept)), np.int64, number)
 
 
 def kept_entries(dataset: Any) -> Iterator[dict[str, Any]]:
@@ -165,6 +168,19 @@ def kept_entries(dataset: Any) -> Iterator[dict[str, Any]]:
         return iter(dataset.data_list)
     data, ends = memoryview(dataset.data_bytes), memoryview(dataset.data_address)
     return (pickle.loads(data[start:end]) for start, end in zip(chain([0], ends), ends, strict=False))
+
+
+def _pickled_labels(dataset: Any) -> IntVector:
+    """The labels of a dataset that keeps its entries as pickles; those that cannot be read in batches are unpickled."""
+    data, ends = memoryview(dataset.data_bytes), np.asarray(dataset.data_address, np.int64)
+    labels, others = labels_in_pickles(dataset.data_bytes, ends, LABEL_KEYS)
+    starts = np.where(others > 0, ends[others - 1], 0)
+    # Views, for lists of millions of numbers take more memory than the labels.
+    places = zip(starts.data, ends[others].data, strict=True)
+    entries = (pickle.loads(data[start:end]) for start, end in places)
+    numbered = zip(others.data, entries, strict=True)
+    labels[others] = np.fromiter(_labels_in(dataset, numbered), np.int64, len(others))
+    return labels
 
 
 def _given_labels(dataset: Any) -> IntVector:
@@ -186,15 +202,15 @@ def _given_labels(dataset: Any) -> IntVector:
     return labels.astype(np.int64, copy=False)
 
 
-def _labels_in(dataset: Any, entries: Iterator[dict[str, Any]]) -> Iterator[int]:
-    """The labels in the entries of all samples; the usual entry is told at once, for there may be millions."""
+def _labels_in(dataset: Any, entries: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[int]:
+    """The labels in numbered entries; the usual entry is told at once, for there may be millions."""
     multi_label = getattr(dataset, 'multi_class', False)
-    for index, info in enumerate(entries):
-        label = info.get('label')
+    for index, info in entries:
+        label = info['label'] if 'label' in info else info.get('gt_label')
         yield label if type(label) is int and not multi_label else _single_label(dataset, index, info)
 
 
-def _single_label(dataset: Any, index: int, info: dict[str, Any]) -> int:
+def _single_label(dataset: Any, index: int, info: Mapping[str, Any]) -> int:
     """The single label in the entry of a sample."""
     key = next((key for key in LABEL_KEYS if key in info), None)
     if key is None:

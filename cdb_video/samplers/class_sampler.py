@@ -18,7 +18,7 @@ from cdb_video.host_words import sample, samples
 from cdb_video.processes import get_dist_info, shared_seed
 from cdb_video.samplers.draw_order import Indices, clips_by_class, draw_clips
 
-_CHUNK = 1 << 14
+_CHUNK = 1 << 12
 
 
 class ClassSampler(Sampler):

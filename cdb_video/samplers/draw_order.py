@@ -26,6 +26,8 @@ BLOCK_ENTRIES = 1 << 18
 BUCKET_ENTRIES = 1 << 15
 """Positions that are shuffled together, unless that makes more than 256 buckets."""
 _CHUNK = 1 << 20
+_FAST = np.intp
+"""The type that numpy shuffles the fastest; the order is the same in any."""
 
 Indices = NDArray[Any]
 """Indices of clips or positions: int32, or int64 where that is too small."""
@@ -63,17 +65,17 @@ def draw_clips(clips: Indices, counts: IntVector, draws: IntVector, rng: np.rand
     order = np.empty(total, clips.dtype)
     # Where every clip of a class is taken once, there is nothing to choose.
     whole = draws == counts
-    drawn = clips[np.repeat(whole, counts)]
-    order[positions[: len(drawn)]] = drawn
-    taken = len(drawn)
+    taken = 0
+    if whole.any():
+        drawn = clips[np.repeat(whole, counts)]
+        order[positions[: len(drawn)]] = drawn
+        taken = len(drawn)
     starts = np.cumsum(counts) - counts
     passes = -(-draws // np.maximum(counts, 1))
     for block in _blocks(counts, passes, np.flatnonzero(~whole & (draws > 0))):
         walks = _walks(clips, starts[block], counts[block[0]], passes[block[0]], rng)
-        used = np.arange(walks.shape[1]) < draws[block][:, None]
-        drawn = walks[used]
-        theirs = positions[taken : taken + len(drawn)]
-        order[_ascending(theirs, used) if passes[block[0]] > 1 else theirs] = drawn
+        drawn, theirs = _first_of_each(walks, positions[taken:], draws[block], ascending=passes[block[0]] > 1)
+        order[theirs] = drawn
         taken += len(drawn)
     return order
 
@@ -114,11 +116,13 @@ def _shuffled_range(total: int, rng: np.random.Generator) -> Indices:
     begins = ends - counts.sum(axis=0) + np.cumsum(counts, axis=0) - counts
     shuffled = np.empty(total, _index_type(total))
     for first, count, begin in zip(firsts, counts, begins, strict=True):
-        order = np.argsort(keys[first : first + _CHUNK], kind='stable')
-        places = np.arange(len(order)) + np.repeat(begin - (np.cumsum(count) - count), count)
-        shuffled[places] = order + first
+        order = np.argsort(keys[first : first + _CHUNK], kind='stable') + first
+        for part, start in zip(np.split(order, np.cumsum(count)[:-1]), begin, strict=True):
+            shuffled[start : start + len(part)] = part
     for bucket in np.split(shuffled, ends[:-1]):
-        rng.shuffle(bucket)
+        fast = bucket.astype(_FAST)
+        rng.shuffle(fast)
+        bucket[:] = fast
     return shuffled
 
 
@@ -138,9 +142,21 @@ def _walks(clips: Indices, starts: IntVector, count: int, passes: int, rng: np.r
     """The clips of classes with `count` clips each, in `passes` shuffled passes: (classes, passes * count)."""
     one_class = len(starts) == 1
     of_class = clips[starts[0] : starts[0] + count][None] if one_class else clips[starts[:, None] + np.arange(count)]
-    walks = np.repeat(of_class[:, None], passes, axis=1)
+    walks = np.empty((len(starts), passes, count), _FAST)
+    walks[:] = of_class[:, None]
     rng.permuted(walks, axis=2, out=walks)
     return walks.reshape(len(starts), passes * count)
+
+
+def _first_of_each(walks: Indices, positions: Indices, draws: IntVector, *, ascending: bool) -> tuple[Indices, Indices]:
+    """The first `draws[i]` clips of each row of `walks`, and the next positions for them, sorted row by row or not."""
+    if len(walks) == 1:  # without masks, and there may be thousands of such classes
+        theirs = positions[: draws[0]]
+        return walks[0, : draws[0]], np.sort(theirs) if ascending else theirs
+    used = np.arange(walks.shape[1]) < draws[:, None]
+    drawn = walks[used]
+    theirs = positions[: len(drawn)]
+    return drawn, _ascending(theirs, used) if ascending else theirs
 
 
 def _ascending(positions: Indices, used: NDArray[np.bool_]) -> Indices:

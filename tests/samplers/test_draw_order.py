@@ -142,6 +142,15 @@ def test_size_of_the_blocks_does_not_change_the_draw(monkeypatch):
     assert (draw_many(labels, draws, 1) == whole).all()
 
 
+def test_the_type_that_is_shuffled_does_not_change_the_draw(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(np.arange(60), rng.integers(1, 900, 60)))
+    draws = rng.integers(0, 2000, 60)
+    wide = draw_many(labels, draws, 1)
+    monkeypatch.setattr(draw_order, '_FAST', np.int32)
+    assert (draw_many(labels, draws, 1) == wide).all()
+
+
 @pytest.mark.parametrize('num_classes', [3, 1 << 16, (1 << 16) + 1])
 def test_clips_are_in_the_order_of_their_class_whatever_the_number_of_classes(num_classes):
     labels = np.array([2, 0, num_classes - 1, 1, 0, num_classes - 1])
