@@ -13,7 +13,9 @@ import importlib.machinery
 import importlib.util
 import math
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -79,7 +81,7 @@ def roi_align_forward(
         features, rois, aligned_height, aligned_width, spatial_scale, sampling_ratio, aligned, pool_mode
     )
     image = rois[:, 0].long()
-    for number in image.unique():
+    for number in torch.unique(image):
         own = image == number
         output[own] = torch.einsum('rph,chw,rqw->rcpq', rows[own], features[number], columns[own])
 
@@ -103,7 +105,7 @@ def roi_align_backward(
         grad_input, rois, aligned_height, aligned_width, spatial_scale, sampling_ratio, aligned, pool_mode
     )
     image = rois[:, 0].long()
-    for number in image.unique():
+    for number in torch.unique(image):
         own = image == number
         grad_input[number] += torch.einsum('rph,rcpq,rqw->chw', rows[own], grad_output[own], columns[own])
 
@@ -160,17 +162,17 @@ class _Operators(ModuleType):
     roi_align_forward = staticmethod(roi_align_forward)
     roi_align_backward = staticmethod(roi_align_backward)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith('__'):
             raise AttributeError(name)
 
-        def refuse(*args, **kwargs):
+        def refuse(*args: Any, **kwargs: Any) -> NoReturn:
             raise NotImplementedError(f'{name}: this stand-in for the compiled operators of mmcv has nms and roi_align')
 
         return refuse
 
 
-def stand_in():
+def stand_in() -> bool:
     """Put the stand-in in place where mmcv is and has no compiled operators; whether it is there now."""
     if NAME not in sys.modules and importlib.util.find_spec('mmcv') and importlib.util.find_spec(NAME) is None:
         module = _Operators(NAME)
