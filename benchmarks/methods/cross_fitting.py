@@ -16,7 +16,7 @@ from benchmarks.methods.lists import labels_of, read_lines, write_lines
 from benchmarks.methods.run_config import Run, build_config
 from benchmarks.methods.runner import make_runner, train
 from benchmarks.methods.stages import shared_setting
-from cdb_video.cross_fit.folds import divide_by_clips
+from cdb_video.cross_fit.division.folds import divide_by_clips
 from cdb_video.cross_fit.pooling import pooled_difficulty
 from cdb_video.difficulty.records import Header, Record
 

@@ -26,9 +26,9 @@ from cdb_video.cross_fit.configs import (
     remarks_on_schedules,
     trained_length,
 )
+from cdb_video.cross_fit.division.groups import clip_groups
+from cdb_video.cross_fit.division.plan import PLAN_NAME, Plan, make_plan, read_plan, training_settings, write_plan
 from cdb_video.cross_fit.folder import FoldFiles
-from cdb_video.cross_fit.groups import clip_groups
-from cdb_video.cross_fit.plan import PLAN_NAME, Plan, make_plan, read_plan, training_settings, write_plan
 from cdb_video.cross_fit.results import Scored, check_dump, check_nothing_seen
 from cdb_video.cross_fit.runs import Runner, Step
 from cdb_video.cross_fit.weights import check_weights, read_checkpoint

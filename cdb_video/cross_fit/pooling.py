@@ -1,6 +1,6 @@
 """Cross-fitted difficulty: the class difficulty of all training clips, without a hold-out. Our form.
 
-The clips are divided into folds (`cdb_video.cross_fit.folds`); a model trained on all other folds scores each. The
+The clips are divided into folds (`cdb_video.cross_fit.division.folds`); a model trained on all other folds scores each. The
 counts of all folds together give::
 
     dbar = mean over the measured classes of errors_c / n_c
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cdb_video.checks import check_not_negative
-from cdb_video.cross_fit.folds import Mask, known_to_scorer
+from cdb_video.cross_fit.division.folds import Mask, known_to_scorer
 from cdb_video.difficulty.counts import ClassCounts, label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 from cdb_video.host_words import samples

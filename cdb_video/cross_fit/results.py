@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import class_label, counted
 from cdb_video.cross_fit.clips import ListedClips
-from cdb_video.cross_fit.plan import Plan
+from cdb_video.cross_fit.division.plan import Plan
 from cdb_video.cross_fit.pooling import PRIOR_CLIPS, CrossFit, cross_fit
 from cdb_video.difficulty.counts import accuracy_numbers
 from cdb_video.difficulty.formulas import IntVector

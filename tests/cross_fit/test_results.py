@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cdb_video.cross_fit.clips import ListedClips
-from cdb_video.cross_fit.plan import Plan
+from cdb_video.cross_fit.division.plan import Plan
 from cdb_video.cross_fit.results import (
     Scored,
     check_dump,

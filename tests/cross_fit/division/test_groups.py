@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cdb_video.cross_fit.groups import clip_groups, read_group_file
+from cdb_video.cross_fit.division.groups import clip_groups, read_group_file
 from cdb_video_files.records import AnnotationError
 
 EGTEA = (

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cdb_video.cross_fit.folds import clips_per_fold, divide_by_clips, divide_by_groups, known_to_scorer
+from cdb_video.cross_fit.division.folds import clips_per_fold, divide_by_clips, divide_by_groups, known_to_scorer
 
 
 def random_labels(rng):

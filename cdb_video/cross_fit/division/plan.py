@@ -17,7 +17,7 @@ import numpy as np
 
 from cdb_video.class_names import counted
 from cdb_video.cross_fit.clips import ListedClips
-from cdb_video.cross_fit.folds import divide_by_clips, divide_by_groups
+from cdb_video.cross_fit.division.folds import divide_by_clips, divide_by_groups
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.host_words import sample, samples
 from cdb_video.run.fingerprints import digest_of

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from cdb_video.cross_fit.clips import ListedClips
-from cdb_video.cross_fit.plan import PLAN_NAME, make_plan, read_plan, training_settings, write_plan
+from cdb_video.cross_fit.division.plan import PLAN_NAME, make_plan, read_plan, training_settings, write_plan
 from cdb_video.host_words import IMAGES, speaking
 
 NAMES = ('a é', 'b', 'c/d.mp4', 'e', 'f', 'g')
