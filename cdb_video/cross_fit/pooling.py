@@ -1,7 +1,7 @@
 """Cross-fitted difficulty: the class difficulty of all training clips, without a hold-out. Our form.
 
-The clips are divided into folds (`cdb_video.cross_fit.division.folds`); a model trained on all other folds scores each. The
-counts of all folds together give::
+The clips are divided into folds (`cdb_video.cross_fit.division.folds`); a model trained on all other folds scores each.
+The counts of all folds together give::
 
     dbar = mean over the measured classes of errors_c / n_c
     d_c  = (errors_c + 5 dbar) / (n_c + 5)
