@@ -189,6 +189,8 @@ def loss_and_gradients(model: Any, side: int, seed: int) -> list[Tensor]:
     """The loss, and the gradient of every parameter that has one, in double precision."""
     batch = batch_of(model, side, seed)
     model.double()
+    for part in model.modules():  # some networks make encodings in single precision, whatever they are themselves
+        part.register_forward_pre_hook(_as_double)
     batch['inputs'] = batch['inputs'].double()
     for sample in batch['data_samples']:
         if 'gt_score' in sample:
@@ -197,6 +199,10 @@ def loss_and_gradients(model: Any, side: int, seed: int) -> list[Tensor]:
     total = model.parse_losses(model(**batch, mode='loss'))[0]
     total.backward()
     return [total.detach(), *(part.grad for part in model.parameters() if part.grad is not None)]
+
+
+def _as_double(_part: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.double() if isinstance(one, Tensor) and one.dtype == torch.float32 else one for one in inputs)
 
 
 def hand_on(model: Any, difficulty: np.ndarray) -> None:

@@ -17,7 +17,7 @@ training; they go through its own data preprocessor, with Mixup and CutMix where
 
 Each family is tried in a process of its own, one at a time, that may take so much memory and processor time; what needs
 more is counted as too large or too slow here. With `--folder` each outcome is kept there as soon as it is known, and a
-command that is given again, on the same commit, goes on after the last one.
+command that is given again goes on after the last one; with each outcome goes the commit that it was found at.
 
 Exit code 1 if the recipe fails in a family whose own config takes a step.
 """
@@ -58,6 +58,7 @@ class Family:
         step: Whether it takes a step with that.
         equal: Whether it equals cross-entropy, or how far it is away.
         gigabytes: Most memory that its process held, with what it started with.
+        commit: That it was tried at.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Family:
     step: str = ''
     equal: str = ''
     gigabytes: float = 0.0
+    commit: str = ''
 
     @property
     def is_sound(self) -> bool:
@@ -139,12 +141,13 @@ def run(args: argparse.Namespace) -> Iterator[Family]:
     names = sorted(path.name for path in configs.iterdir() if path.is_dir() and path.name != '_base_')
     if unknown := set(args.families or ()) - set(names):
         raise ValueError(f'--families {" ".join(sorted(unknown))}: mmpretrain has {", ".join(names)}')
-    settings = {'seed': args.seed, 'memory': args.memory, 'minutes': args.minutes, 'commit': args.commit}
+    settings = {'seed': args.seed, 'memory': args.memory, 'minutes': args.minutes}
     prepare()
     for name in args.families or names:
         family = kept_family(args.folder, name, settings)
         if family is None:
             family = try_family(configs / name, configs, args.seed, args.memory, args.minutes)
+            family.commit = args.commit
             if args.folder:
                 args.folder.mkdir(parents=True, exist_ok=True)
                 (args.folder / f'{name}.json').write_text(json.dumps({'settings': settings, 'family': asdict(family)}))
@@ -153,7 +156,7 @@ def run(args: argparse.Namespace) -> Iterator[Family]:
 
 
 def kept_family(folder: Path | None, name: str, settings: dict[str, Any]) -> Family | None:
-    """What the folder has of a family; None = nothing, or of other settings or another commit."""
+    """What the folder has of a family; None = nothing, or of other settings."""
     file = folder / f'{name}.json' if folder else None
     if file is None or not file.exists():
         return None
@@ -183,7 +186,7 @@ and take a step as shipped. **With CDBLoss {builds} of {len(sound)} build, {step
 cross-entropy at difficulty 1, loss and gradient.**
 
 A process each, of {memory:g} GB and {minutes:g} minutes of a processor at most. Too large or too slow for that:
-{bounded}.
+{bounded}. Tried at {', '.join(sorted({family.commit for family in families}))}.
 
 {markdown_table(['family', 'config', 'pixels', 'as shipped', 'builds', 'step', 'equal'], rows)}
 

@@ -97,8 +97,15 @@ def test_what_ends_a_process_is_told_and_what_came_before_is_kept(stages, told, 
 def test_another_loss_than_cross_entropy_does_not_pass_for_it(monkeypatch):
     family_trial.prepare()
     config = Config.fromfile(family_trial.configs_folder() / 'mobilenet_v2/mobilenet-v2_8xb32_in1k.py')
+    assert family_trial.compare(config, 32, 0) == 'yes'
     monkeypatch.setattr(family_trial, 'LOSS', family_trial.LOSS | {'loss_weight': 1.001})
     assert family_trial.compare(config, 32, 0).endswith(' away')
+
+
+def test_a_network_that_makes_encodings_in_single_precision_is_compared_too():
+    family_trial.prepare()
+    config = Config.fromfile(family_trial.configs_folder() / 'edgenext/edgenext-xxsmall_8xb256_in1k.py')
+    assert family_trial.compare(config, 64, 0) == 'yes'
 
 
 @pytest.mark.parametrize(
