@@ -69,9 +69,28 @@ def test_a_worker_that_dies_between_two_tasks_costs_none():
     _, first = next(results)
     # It waits for its next task, which it gets when the loop goes on.
     os.kill(first, signal.SIGKILL)
-    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    wait_for_the_end_of(first)
     (_, second), (_, third) = results
     assert first != second == third
+
+
+def wait_for_the_end_of(pid):
+    """Wait until all threads of a worker that was killed have ended, and with them its end of the connection."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:  # it is a child of the server
+        deadline = time.monotonic() + 10
+        while exists(pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def exists(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def tell_process(task, beat):
@@ -123,12 +142,34 @@ def test_a_caller_that_stops_early_leaves_no_process():
     next(results)
     results.close()
     deadline = time.monotonic() + 10
-    children = Path(f'/proc/{os.getpid()}/task/{os.getpid()}/children')
-    if not children.exists():
+    if not Path('/proc/self/task').exists():
         pytest.skip('needs /proc')
-    while any('spawn_main' in command_of(pid) for pid in children.read_text().split()):
+    while workers_of(os.getpid()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_workers_of_a_caller_that_goes_on_are_found():
+    results = run_tasks(work, [str(number) for number in range(100)], 1, 60)
+    next(results)
+    assert len(workers_of(os.getpid())) == 1
+    results.close()
+
+
+def workers_of(pid):
+    """The processes of a pool: forked from a server that is a child of its caller, or spawned by the caller."""
+    found = []
+    for child in children_of(pid):
+        if 'forkserver' in command_of(child):
+            found += children_of(child)
+        elif 'spawn_main' in command_of(child):
+            found.append(child)
+    return found
+
+
+def children_of(pid):
+    path = Path(f'/proc/{pid}/task/{pid}/children')
+    return path.read_text().split() if path.exists() else []
 
 
 def command_of(pid):

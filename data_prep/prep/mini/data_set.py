@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +18,7 @@ from prep.mini.clip import MAX_FRAMES, TEMPORARY_SUFFIX, Job, Options, count_fra
 from prep.mini.motions import VERBS
 from prep.mini.plan import NUM_SPLITS, Plan, make_plan
 from prep.mini.scene import NOUNS
-from prep.workers.signals import start_worker
+from prep.workers.signals import start_worker, worker_context
 
 VERSION = 2
 """Counts up when the same options begin to give other clips."""
@@ -171,9 +170,7 @@ def _make_clips(jobs: list[Job], workers: int) -> None:
     if workers == 1 or len(jobs) < 2:
         show(map(make_clip, jobs))
         return
-    # Spawned, not forked: the encoder's library holds locks that a fork may copy locked.
-    context = get_context('spawn')
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=worker_context(), initializer=start_worker) as pool:
         try:
             show(pool.map(make_clip, jobs, chunksize=8))
         except BaseException:

@@ -14,12 +14,11 @@ import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
-from prep.workers.signals import start_worker
+from prep.workers.signals import start_worker, worker_context
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -45,8 +44,7 @@ class _Worker(Generic[T]):
     """The parent's side of one process."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        # Spawned, not forked: the decoders' libraries hold locks that a fork may copy locked.
-        context = get_context('spawn')
+        context: Any = worker_context()
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, function), daemon=True)
         self.process.start()
@@ -163,7 +161,7 @@ def _heard(crew: Sequence[_Worker[T]]) -> list[tuple[_Worker[T], Any]]:
     by_connection = {worker.connection: worker for worker in crew if not worker.connection.closed}
     ended = []
     for connection in wait(list(by_connection), timeout=_BEAT_SECONDS):
-        worker = by_connection[connection]  # type: ignore[index]
+        worker = by_connection[connection]
         try:
             kind, value = worker.connection.recv()
         except (EOFError, OSError):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+from multiprocessing.context import BaseContext
+
+_LOADED = ('av', 'cv2', 'numpy')
+"""What all workers import: the process that they are forked from has it, and does nothing with it."""
 
 
 def count_cores() -> int:
@@ -13,6 +18,19 @@ def count_cores() -> int:
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def worker_context() -> BaseContext:
+    """How worker processes are started: not forked from this one, whose decoders and encoders may hold locks.
+
+    On Linux they are forked from a server that has loaded what all of them import; elsewhere each is spawned. Where
+    this process has started such a server already, that one is used, whatever it has loaded.
+    """
+    if sys.platform != 'linux':
+        return multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(list(_LOADED))
+    return context
 
 
 def start_worker() -> None:
