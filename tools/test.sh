@@ -28,6 +28,8 @@ done
 setup_env dev
 PATH="$VENV/bin:$PATH"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+# The tests start hundreds of processes, and each would compile the project anew.
+unset PYTHONDONTWRITEBYTECODE
 
 if "$HOSTS"; then exec nox --session hosts -- "$@"; fi
 

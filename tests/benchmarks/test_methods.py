@@ -437,7 +437,7 @@ def test_runs_are_kept_resumed_and_rendered(tmp_path, repository):
         assert max(entry['train_counts']) == 100
     assert entries[1]['chosen'] is not None
     check_that_frames_are_those_of_the_decoder(tmp_path / 'data/digits_0')
-    (tmp_path / 'methods.jsonl').write_text(f'{lines[1]}\n')
+    (tmp_path / 'methods.jsonl').write_text(f'{lines[0]}\n')
     assert '2 runs, 1 to do' in run(*methods_run)
     again = json.loads((tmp_path / 'methods.jsonl').read_text().splitlines()[1])
-    assert (again['method'], again['num_correct']) == ('ce', entries[0]['num_correct'])
+    assert (again['method'], again['num_correct']) == ('tau_norm', entries[1]['num_correct'])

@@ -11,9 +11,9 @@ pytestmark = pytest.mark.training
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == 'win32', reason='processes are forked, and killed with SIGKILL')
-def test_killed_trainings_end_as_the_undisturbed_one(tmp_path, repository):
+def test_killed_trainings_end_as_the_undisturbed_one(tiny_mini, tmp_path, repository):
     points = ['in the middle of a checkpoint', 'in validation', 'last checkpoint saved, run not ended']
-    options = ['--kills', '1', '--epochs', '3', '--out', str(tmp_path)]
+    options = ['--kills', '1', '--epochs', '3', '--data-root', str(tiny_mini), '--out', str(tmp_path)]
     command = [sys.executable, '-m', 'benchmarks.training.kill', *options]
     done = subprocess.run(
         [*command, '--points', '; '.join(points)],

@@ -30,6 +30,20 @@ def choose(rank, folder):
     return config.resume, config.load_from, error
 
 
+@pytest.mark.parametrize(
+    ('launcher', 'error', 'message'),
+    [
+        ('slurm', RuntimeError, 'lacks SLURM_PROCID; start with srun'),
+        ('mpi', ValueError, '--launcher mpi: without a GPU it must be'),
+    ],
+)
+def test_launcher_that_did_not_launch_is_told_so(monkeypatch, launcher, error, message):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.delenv('SLURM_PROCID', raising=False)
+    with pytest.raises(error, match=message):
+        launch.prepare_processes(Config(), launcher)
+
+
 @pytest.fixture
 def folders(tmp_path):
     for rank in range(2):

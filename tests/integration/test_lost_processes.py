@@ -110,12 +110,25 @@ def end_of(work_dir):
 
 
 @pytest.fixture(scope='module')
-def undisturbed(tmp_path_factory):
-    """What the run comes to when nothing happens."""
+def of_two_launchers(tmp_path_factory):
+    """What the run comes to when nothing happens, as of two machines, and what the first of them said."""
     folder = tmp_path_factory.mktemp('undisturbed')
-    status, said = run('tools/dist_train.sh', write_config(folder), 2, '--work-dir', folder / 'work')
-    assert status == 0, said[-3000:]
-    end = end_of(folder / 'work')
+    names = {'NNODES': '2', 'MASTER_ADDR': '127.0.0.1', 'PORT': environment()['PORT']}
+    command = ['tools/dist_train.sh', write_config(folder), 1, '--work-dir', folder / 'work']
+    launchers = [start(*command, **names, NODE_RANK=str(rank)) for rank in range(2)]
+    try:
+        said = [launcher.communicate(timeout=120)[0] for launcher in launchers]
+    finally:
+        for launcher in launchers:
+            launcher.kill()
+    assert [launcher.returncode for launcher in launchers] == [0, 0], said[0][-3000:]
+    return end_of(folder / 'work'), said[0]
+
+
+@pytest.fixture(scope='module')
+def undisturbed(of_two_launchers):
+    """What the run comes to when nothing happens."""
+    end, _ = of_two_launchers
     assert len(end['records']) == 3
     assert len(end['order']) == 2 * 15
     return end
@@ -142,19 +155,10 @@ def test_torchrun_restarts_a_run_that_lost_a_process(undisturbed, tmp_path):
     assert end_of(tmp_path / 'work') == undisturbed
 
 
-def test_two_launchers_train_as_one(undisturbed, tmp_path):
-    config = write_config(tmp_path)
-    names = {'NNODES': '2', 'MASTER_ADDR': '127.0.0.1', 'PORT': environment()['PORT']}
-    command = ['tools/dist_train.sh', config, 1, '--work-dir', tmp_path / 'work']
-    launchers = [start(*command, **names, NODE_RANK=str(rank)) for rank in range(2)]
-    try:
-        said = [launcher.communicate(timeout=120)[0] for launcher in launchers]
-    finally:
-        for launcher in launchers:
-            launcher.kill()
-    assert [launcher.returncode for launcher in launchers] == [0, 0], said[0][-3000:]
-    assert '2 processes agree after 15 iterations' in said[0]
-    assert end_of(tmp_path / 'work') == undisturbed
+def test_two_launchers_train_as_one(of_two_launchers):
+    """Those of one launcher come to the same end in the other tests."""
+    _, said = of_two_launchers
+    assert '2 processes agree after 15 iterations' in said
 
 
 @pytest.fixture

@@ -125,17 +125,17 @@ def test_frames_that_are_missing_stop_before_training(train, tiny_mini, tmp_path
     assert not list(tmp_path.glob('*.pth'))
 
 
-def mim(*arguments, data_root, expect=0):
+def mim(*arguments, data_root):
     """Run mim as a user would; return what it printed."""
     command = [str(Path(sys.executable).with_name('mim')), *map(str, arguments), '--gpus', '0']
     environment = {**os.environ, 'EGTEA_ROOT': str(data_root), 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
 @pytest.mark.slow
-def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(tiny_mini, tmp_path):
+def test_mim_trains_resumes_and_tests(tiny_mini, tmp_path):
     config, work = MINI / 'slowfast_cdbs.py', tmp_path / 'work'
     train = ['train', 'mmaction', config, '--work-dir', work, '--seed', '0']
     assert 'class report (val)' in mim(*train, '--cfg-options', 'train_cfg.max_epochs=1', data_root=tiny_mini)
@@ -160,21 +160,3 @@ def test_mim_trains_resumes_tests_and_refuses_a_poisoned_checkpoint(tiny_mini, t
     correct = [int(clip['pred_score'].argmax()) == int(clip['gt_label']) for clip in predictions]
     assert report['metrics']['acc/top1'] == pytest.approx(np.mean(correct))
     assert sum(row['num_correct'] for row in report['classes']) == sum(correct)
-
-    marker = tmp_path / 'poisoned'
-    checkpoint = torch.load(best)
-    checkpoint['meta']['extra'] = Poison(marker)
-    torch.save(checkpoint, tmp_path / 'poison.pth')
-    said = mim(*test, tmp_path / 'poison.pth', data_root=tiny_mini, expect=1)
-    assert 'Weights only load failed' in said
-    assert not marker.exists()
-
-
-class Poison:
-    """Unpickling it without care makes a folder."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)

@@ -6,6 +6,7 @@ the mean of the weighted losses over the clips; the ImageNet-LT folder has tau =
 and divides by the sum of the weights.
 """
 
+import functools
 import math
 import random
 
@@ -32,7 +33,13 @@ TAUS = {
 }
 
 
+@functools.cache
 def validations(num_classes, seed):
+    """After each epoch: labels of a validation set, what a model that learns predicts for them, and the counts."""
+    return [(*epoch, measure(*epoch, num_classes)) for epoch in predictions(num_classes, seed)]
+
+
+def predictions(num_classes, seed):
     """Labels of a validation set, and what a model that learns predicts for them after each epoch."""
     rng = random.Random(seed)
     labels = [c for c in range(num_classes) for _ in range(rng.randint(6, 60))]
@@ -78,12 +85,11 @@ def test_weights_and_loss_over_twenty_epochs_are_those_of_the_formulas(tau, num_
     scores = [[rng.gauss(0, 2) for _ in range(num_classes)] for _ in range(8)]
     targets = [rng.randrange(num_classes) for _ in range(8)]
     expected, seen = [1.0] * num_classes, []
-    for epoch, (labels, predicted) in enumerate(validations(num_classes, seed=0)):
+    for epoch, (labels, predicted, counts) in enumerate(validations(num_classes, seed=0)):
         # This epoch trains with the weights of the last validation.
         np.testing.assert_allclose(loss.class_weight, expected, rtol=1e-12)
         actual = loss(torch.tensor(scores, dtype=torch.float64), torch.tensor(targets)).item()
         assert math.isclose(actual, reference.loss(scores, targets, expected, reduction), rel_tol=1e-12)
-        counts = measure(labels, predicted, num_classes)
         state = state.updated(counts.num_clips, counts.num_correct, epoch=epoch + 1, iteration=epoch + 1)
         loss.set_class_difficulty(state.difficulty, state.accuracy)
         expected = by_the_formulas(labels, predicted, num_classes, tau)

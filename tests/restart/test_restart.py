@@ -1,5 +1,6 @@
 """Toy runs that are resumed from all kinds of checkpoints, beside all kinds of histories."""
 
+import functools
 import itertools
 import json
 import os
@@ -39,16 +40,36 @@ def run(tmp_path):
 
 
 @pytest.fixture
+def after_one_epoch(undisturbed, tmp_path):
+    """The work directory is that of a run of one epoch."""
+    shutil.copytree(undisturbed(1).work_dir, tmp_path / 'work')
+
+
+@pytest.fixture
 def history(tmp_path):
     return tmp_path / 'work/class_history.jsonl'
 
 
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory):
+    """The runner of an undisturbed run of so many epochs; each is made once."""
+
+    @functools.cache
+    def train(epochs):
+        folder = tmp_path_factory.mktemp('undisturbed')
+        runner = make_runner(folder, uuid.uuid4().hex, train_cfg={'max_epochs': epochs}, custom_hooks=HOOKS)
+        runner.train()
+        return runner
+
+    return train
+
+
 @pytest.fixture
-def same(run):
+def same(undisturbed):
     """Whether a runner ended as an undisturbed one of so many epochs."""
 
     def compare(runner):
-        whole = run(runner.max_epochs, folder='whole')
+        whole = undisturbed(runner.max_epochs)
         np.testing.assert_array_equal(hook_of(runner).state_.difficulty, hook_of(whole).state_.difficulty)
         pairs = zip(runner.model.parameters(), whole.model.parameters(), strict=True)
         return all(torch.equal(one, other) for one, other in pairs)
@@ -81,8 +102,7 @@ def test_resume_from_an_earlier_epoch_repeats_the_later_ones(run, same, history)
         (('cut', 'lift', 'wash', 'spread'), [40, 20, 10, 5], "class 0 is 'lift' in the checkpoint and 'cut'"),
     ],
 )
-def test_changed_class_list_is_refused_before_a_step(run, history, classes, counts, message):
-    run(1)
+def test_changed_class_list_is_refused_before_a_step(run, after_one_epoch, history, classes, counts, message):
     before = history.read_bytes()
     data = {'dataset': {'classes': classes, 'counts': counts}}
     with pytest.raises(ValueError, match=message):
@@ -168,18 +188,9 @@ ABSURD = {
 }
 
 
-@pytest.fixture(scope='module')
-def one_epoch(tmp_path_factory):
-    """The work directory of a run of one epoch."""
-    folder = tmp_path_factory.mktemp('one_epoch')
-    make_runner(folder, uuid.uuid4().hex, train_cfg={'max_epochs': 1}, custom_hooks=HOOKS).train()
-    return folder
-
-
 @pytest.mark.filterwarnings('ignore:.*left out, being torn')
 @pytest.mark.parametrize('name', ABSURD)
-def test_absurd_history_does_not_change_a_resumed_run(run, history, one_epoch, name):
-    shutil.copytree(one_epoch, history.parent)
+def test_absurd_history_does_not_change_a_resumed_run(run, history, after_one_epoch, name):
     line = ABSURD[name]
     history.write_bytes(line + b'\n' + history.read_bytes() + line + b'\n')
     runner = run(2, resume=True, load_from=str(history.with_name('epoch_1.pth')))
@@ -211,8 +222,7 @@ class Poison:
 @needs_safe_loading
 @pytest.mark.parametrize('key', ['meta', 'message_hub', 'optimizer', 'class_difficulty'])
 @pytest.mark.parametrize('resume', [True, False])
-def test_poisoned_checkpoint_is_refused_and_nothing_of_it_runs(run, tmp_path, key, resume):
-    run(1)
+def test_poisoned_checkpoint_is_refused_and_nothing_of_it_runs(run, after_one_epoch, tmp_path, key, resume):
     path, marker = tmp_path / 'work/epoch_1.pth', tmp_path / 'poisoned'
     checkpoint = torch.load(path)
     checkpoint[key]['extra'] = Poison(marker)
@@ -231,8 +241,7 @@ def test_poisoned_checkpoint_is_refused_and_nothing_of_it_runs(run, tmp_path, ke
         ({'train_counts': torch.tensor([0, 0, -1, 0])}, 'counts are impossible'),
     ],
 )
-def test_impossible_difficulty_in_a_checkpoint_is_refused(run, tmp_path, entry, message):
-    run(1)
+def test_impossible_difficulty_in_a_checkpoint_is_refused(run, after_one_epoch, tmp_path, entry, message):
     path = tmp_path / 'work/epoch_1.pth'
     checkpoint = torch.load(path)
     checkpoint['class_difficulty'].update(entry)
