@@ -14,14 +14,14 @@ from cdb_video.data.labels import dataset_class_names, describe
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import together
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import find_metric
 from cdb_video.run.refusals.evaluation import check_evaluation, check_loader
+from cdb_video.run.refusals.labelling import count_evaluated
 from cdb_video.run.reporting.record import Evaluation, Vectors, report_classes
-from cdb_video.run.start import count_evaluated_clips, names_of, stated_num_classes
+from cdb_video.run.start import names_of, stated_num_classes, tell_counts
 from cdb_video_files.json_values import plain
 
 
@@ -58,23 +58,27 @@ class EvaluatedModel:
         """
         return cls(entry.state(), entry.epoch, entry.iteration, entry.consumers, entry.source)
 
-    def prepare(self, metric: ClassAccuracy, model: nn.Module, dataset: Any) -> IntVector | None:
+    def prepare(self, evaluator: Any, model: nn.Module, dataset: Any) -> IntVector | None:
         """Check the class lists of a test, and give its metric the training counts, for the accuracies by shot.
 
         Returns:
-            (C,) int64, the clips of each class in the test set; None = the number of classes is not known.
+            (C,) int64, the clips of each class in the test set; None = there is no metric of ours, or the number of
+            classes is not known.
 
         Raises:
             ValueError: If the test set, the model, the metric and the checkpoint have different classes.
         """
-        counts = None
+        counts, metric = None, find_metric(evaluator)
+        if metric is None:
+            return None
         stated = stated_num_classes(model, metric, dataset, 'test')
         if stated:
-            counts = count_evaluated_clips(dataset, next(iter(stated.values())))
-            metric.set_clip_counts(counts)
-        if self.state is not None:
-            check_same_names(dataset_class_names(dataset), self.state.class_names, describe(dataset), 'the checkpoint')
-            metric.set_train_counts(self.state.train_counts)
+            counts = count_evaluated(metric, dataset, next(iter(stated.values())), 'test')
+        state, names = self.state, dataset_class_names(dataset)
+        if state is not None:
+            check_same_names(names, state.class_names, describe(dataset), 'the checkpoint')
+        known = (None, None) if state is None else (state.train_counts, state.train_images)
+        tell_counts(evaluator, counts, *known)
         return counts
 
     def evaluation(
@@ -118,8 +122,7 @@ def prepare_test(runner: Any, find_model: Callable[[], EvaluatedModel]) -> IntVe
 def _prepare(runner: Any, find_model: Callable[[], EvaluatedModel]) -> IntVector | None:
     evaluator, loader = runner.test_loop.evaluator, runner.test_dataloader
     check_loader(loader, 'test_dataloader')
-    metric = find_metric(evaluator)
-    counts = None if metric is None else find_model().prepare(metric, runner.model, loader.dataset)
+    counts = None if find_metric(evaluator) is None else find_model().prepare(evaluator, runner.model, loader.dataset)
     check_evaluation('test_evaluator', evaluator, counts)
     return counts
 
