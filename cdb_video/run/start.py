@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cdb_video.class_names import check_same_names, class_label, counted
+from cdb_video.class_names import check_same_names, class_label, counted, other_names
 from cdb_video.data.labels import dataset_class_names, describe
 from cdb_video.data.units import count_training, dataset_units
 from cdb_video.difficulty.consumer import takes_difficulty
@@ -94,6 +94,29 @@ def resumed_state(parts: RunParts, entry: Mapping[str, Any] | None, start: Diffi
     return replace(
         state, train_counts=start.train_counts, class_names=start.class_names, train_images=start.train_images
     )
+
+
+def check_loaded_classes(parts: RunParts, trained: tuple[str, ...] | None) -> None:
+    """Check the classes that the loaded weights were trained for, whether or not the checkpoint has a difficulty.
+
+    Args:
+        parts: Of the run.
+        trained: Class names of the training set of the checkpoint; None = not known, or nothing was loaded.
+
+    Raises:
+        ValueError: If a run is resumed that had others. Weights to start from are warned of, where they have as many:
+            the layers that score the classes are taken over then, and of another number they are not.
+    """
+    names = dataset_class_names(parts.train_set)
+    if parts.loop.is_resumed:
+        check_same_names(trained, names, 'the checkpoint', 'this run, which resumes it,')
+    elif parts.loop.has_loaded:
+        other = other_names(trained, names, 'the checkpoint of load_from', 'this run')
+        if other is not None:
+            parts.logger.warning(
+                f'{other}, if its scores are to stay those of the classes. Where the classes are meant to be others, '
+                'take no notice: they are learnt anew'
+            )
 
 
 def _warn_of_sure_hits(logger: logging.Logger, metric: ClassAccuracy, num_classes: int) -> None:

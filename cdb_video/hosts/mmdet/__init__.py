@@ -33,8 +33,7 @@ class MMDet(Host):
             return
         from cdb_video.hosts.mmdet.refusals import refuse_other_heads, refuse_resized_objects
 
-        if model is not None:
-            refuse_other_heads(model)
+        refuse_other_heads(model)
         refuse_resized_objects(val_set)
 
     def evaluate_on(self, metric: Any, dataset: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cdb_video.class_names import check_same_names
+from cdb_video.class_names import check_same_names, other_names
 from cdb_video.data.labels import dataset_class_names, describe
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.formulas import IntVector
@@ -24,6 +25,8 @@ from cdb_video.run.reporting.record import Evaluation, Vectors, report_classes
 from cdb_video.run.start import names_of, stated_num_classes, tell_counts
 from cdb_video_files.json_values import plain
 
+_LOG = logging.getLogger('cdb_video')
+
 
 @dataclass(frozen=True, eq=False)
 class EvaluatedModel:
@@ -35,6 +38,7 @@ class EvaluatedModel:
         iteration: Iterations it was trained for; None = not known.
         consumers: What the difficulty led to.
         source: What the difficulty is measured on, see `cdb_video.difficulty.history`.
+        trained_classes: Class names of its training set; None = not known.
     """
 
     state: DifficultyState | None
@@ -42,6 +46,7 @@ class EvaluatedModel:
     iteration: int | None
     consumers: Vectors
     source: str
+    trained_classes: tuple[str, ...] | None = None
 
     @classmethod
     def trained(cls, handover: Handover, source: str) -> EvaluatedModel:
@@ -56,7 +61,7 @@ class EvaluatedModel:
         Raises:
             ValueError: If what the checkpoint holds of the difficulty is damaged.
         """
-        return cls(entry.state(), entry.epoch, entry.iteration, entry.consumers, entry.source)
+        return cls(entry.state(), entry.epoch, entry.iteration, entry.consumers, entry.source, entry.trained_classes)
 
     def prepare(self, evaluator: Any, model: nn.Module, dataset: Any) -> IntVector | None:
         """Check the class lists of a test, and give its metric the training counts, for the accuracies by shot.
@@ -77,6 +82,8 @@ class EvaluatedModel:
         state, names = self.state, dataset_class_names(dataset)
         if state is not None:
             check_same_names(names, state.class_names, describe(dataset), 'the checkpoint')
+        elif (other := other_names(names, self.trained_classes, describe(dataset), 'the checkpoint')) is not None:
+            _LOG.warning(f'{other}, or its scores are read as those of other classes')
         known = (None, None) if state is None else (state.train_counts, state.train_images)
         tell_counts(evaluator, counts, *known)
         return counts
