@@ -3,12 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
-
 from torch import nn
 
 from cdb_video.hosts.mmdet import HOST
+from cdb_video.hosts.mmdet.refusals import refuse_resized_objects
 from cdb_video.losses.cdb import CDBLoss
-
 
 LOSS = {'type': 'CDBLoss', 'background': 1.0}
 BOX = {'in_channels': 4, 'fc_out_channels': 4, 'roi_feat_size': 1, 'num_classes': 3}
@@ -26,15 +25,9 @@ def head_of(kind, **options):
 
 
 def refuse_other_heads(model):
-    from cdb_video.hosts.mmdet import refusals
+    from cdb_video.hosts.mmdet import heads
 
-    refusals.refuse_other_heads(model)
-
-
-def refuse_resized_objects(dataset):
-    from cdb_video.hosts.mmdet import refusals
-
-    refusals.refuse_resized_objects(dataset)
+    heads.refuse_other_heads(model)
 
 
 @pytest.mark.parametrize('kind', ['Shared2FCBBoxHead', 'Shared4Conv1FCBBoxHead', 'ConvFCBBoxHead'])

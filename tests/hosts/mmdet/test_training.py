@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from cdb_video.difficulty.history import HISTORY_NAME, read_history
-
 from tests.support.shapes import CONFIG, make_shapes
 
 pytestmark = pytest.mark.training
