@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,8 @@ def validate_on_subset(runner: Any, size: int, seed: int) -> None:
         number = counted(whole.num_samples, sample())
         parts.logger.info(f'val_subset={size}: the validation set has {number}, and all are taken')
         return
-    part = _part_of(dataset, covering_subset(whole, size, seed).tolist(), size)
-    loop.validate_on(part)
+    loop.validate_on(_part_of(dataset, covering_subset(whole, size, seed).tolist(), size))
+    part = RunParts.of(runner).val_set
     for metric in parts.val_evaluator.metrics:
         for host in hosts():
             host.evaluate_on(metric, part)
@@ -73,10 +74,13 @@ def validate_on_subset(runner: Any, size: int, seed: int) -> None:
 
 def _part_of(dataset: Any, chosen: list[int], size: int) -> Any:
     """The samples of a dataset that are chosen, as a dataset of the same kind."""
+    # mmengine's get_subset copies with one memory for the whole process, of what may be gone; this needs no copies.
+    part = copy.copy(dataset)
     try:
-        return dataset.get_subset(chosen)
+        part.get_subset_(chosen)
     except (AttributeError, NotImplementedError) as error:
         raise ValueError(
             f'val_subset={size}: {describe(dataset)} cannot be divided, as wrappers around several datasets cannot: '
             "validate on one that derives from mmengine's BaseDataset, or leave val_subset out"
         ) from error
+    return part

@@ -70,7 +70,7 @@ def check_backgrounds(model: nn.Module, dataset: Any) -> None:
     """
     for name, part in model.named_modules():
         has_background = isinstance(part, ClassLoss) and part.background is not None
-        if has_background and not has_objects(dataset) and len(dataset):
+        if has_background and hasattr(dataset, '__len__') and len(dataset) and not has_objects(dataset):
             raise ValueError(
                 f'{name} ({type(part).__name__}) has background={part.background!r}, and every {sample()} of '
                 f'{describe(dataset)} has the label of a class: leave it out, for it is the weight of the background '
