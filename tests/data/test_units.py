@@ -91,7 +91,9 @@ def test_images_without_any_object_have_counts_too():
 def test_a_class_beyond_the_list_is_named_by_its_image():
     dataset = DetectionScenes(IMAGES)
     dataset_units(dataset).check(3, dataset)
-    message = r'sample 2 of DetectionScenes has an object of class 2, but the head states 2 classes.*0..1 \(3 such\)'
+    message = (
+        r'sample 2 \(images/2.jpg\) of DetectionScenes has an object of class 2, but the head states 2.*0..1 \(3 such\)'
+    )
     with pytest.raises(ValueError, match=message):
         dataset_units(dataset).check(2, dataset, 'the head')
     labels = LabelsOnly([0, 2])

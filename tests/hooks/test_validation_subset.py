@@ -47,7 +47,7 @@ def test_every_validation_is_of_the_same_part_also_after_a_resume(tmp_path):
     assert saved['lists']['val']['per_class'] == [2, 2, 2, 2]
     same = said_by(toy(tmp_path, part, 3, resume=True))
     assert not [text for text in same if 'is not that of the checkpoint' in text]
-    other = said_by(toy(tmp_path, part | {'val_subset_seed': 4}, 4, resume=True))
+    other = said_by(toy(tmp_path, part | {'val_subset': 9}, 4, resume=True))
     assert [text for text in other if text.startswith('the validation set is not that of the checkpoint')]
 
 

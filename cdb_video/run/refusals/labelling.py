@@ -54,6 +54,11 @@ def count_evaluated(metric: ClassAccuracy, dataset: Any, num_classes: int, role:
     """
     units = dataset_units(dataset)
     check_counted(metric, units.are_objects, dataset, role)
+    if not len(units.labels):
+        raise ValueError(
+            f'no image of {describe(dataset)} has an object, so nothing can be measured: check its ann_file, and that '
+            'its class list (metainfo=dict(classes=...)) has the names that the annotations use'
+        )
     units.check(num_classes, dataset)
     return units.per_class(num_classes)
 

@@ -72,7 +72,7 @@ def test_heads_of_a_user_are_left_alone():
     refuse_other_heads(nn.ModuleDict({'head': own}))
 
 
-def test_metrics_with_a_file_evaluate_the_images_of_a_part(tmp_path):
+def test_metrics_with_a_file_evaluate_the_images_of_a_part():
     from mmdet.evaluation import CocoMetric, VOCMetric
 
     from tests.support.scenes import DetectionScenes

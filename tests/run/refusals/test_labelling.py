@@ -1,5 +1,6 @@
 """Metrics and losses that do not fit what bears the labels, and weights of other classes."""
 
+import copy
 import uuid
 from unittest import mock
 
@@ -28,7 +29,8 @@ class ObjectMetric(ClassAccuracy):
 
 
 def toy(work_dir, **changes):
-    return make_runner(work_dir, uuid.uuid4().hex, **{'train_cfg': {'max_epochs': 1}, **changes})
+    # The support takes `_delete_` out of what it is given.
+    return make_runner(work_dir, uuid.uuid4().hex, **copy.deepcopy({'train_cfg': {'max_epochs': 1}, **changes}))
 
 
 def test_a_metric_for_samples_is_refused_where_objects_are_evaluated(tmp_path):
@@ -72,9 +74,11 @@ def test_what_fits_is_counted():
     assert count_evaluated(ObjectMetric(), dataset, 5, 'val').tolist() == [2, 3, 2, 1, 0]
     assert count_evaluated(ClassAccuracy(), LabelsOnly([0, 2]), 3, 'val').tolist() == [1, 0, 1]
     with pytest.raises(
-        ValueError, match='sample 3 of DetectionScenes has an object of class 3, but there are 3 classes'
+        ValueError, match=r'sample 3 \(images/3.jpg\) of DetectionScenes has an object of class 3, but there are 3'
     ):
         count_evaluated(ObjectMetric(), dataset, 3, 'val')
+    with pytest.raises(ValueError, match='no image of DetectionScenes has an object, so nothing can be measured'):
+        count_evaluated(ObjectMetric(), DetectionScenes([[], []]), 3, 'val')
     with speaking(DETECTION), pytest.raises(ValueError, match='in the place of CocoMetric'):
         check_counted(ObjectMetric(), False, LabelsOnly([0]), 'val')
 
