@@ -35,7 +35,7 @@ def toy(work_dir, **changes):
 
 def test_a_metric_for_samples_is_refused_where_objects_are_evaluated(tmp_path):
     scenes = {'dataset': SCENES, 'sampler': {'type': 'CDBImageSampler', 'law': 'repeat'}}
-    runner = toy(tmp_path, train_dataloader=scenes, val_dataloader={'dataset': SCENES})
+    runner = toy(tmp_path, train_dataloader=scenes, val_dataloader={'dataset': dict(SCENES)})
     message = (
         'val_evaluator: ClassAccuracy counts samples with one label each, and those of DetectionScenes show objects '
         r"with a class each: set dict\(type='ObjectAccuracy'\), beside CocoMetric"
