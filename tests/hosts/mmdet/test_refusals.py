@@ -47,7 +47,6 @@ def test_a_box_head_needs_the_background_in_its_loss(kind):
     [
         ('RetinaHead', DENSE, 'loss_cls', SOFTMAX),
         ('FCOSHead', DENSE, 'loss_cls', SOFTMAX),
-        ('ATSSHead', DENSE, 'loss_cls', SOFTMAX),
         ('FCNMaskHead', {'num_classes': 3, 'in_channels': 4}, 'loss_mask', 'a loss of masks tells the pixels'),
         ('Shared2FCBBoxHead', BOX, 'loss_bbox', 'made for the classes of boxes, the loss_cls'),
     ],

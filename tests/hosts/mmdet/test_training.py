@@ -66,6 +66,7 @@ def run_of(folder, name, epochs, *, resume=False):
             'work_dir': str(folder / name),
             'train_cfg.max_epochs': epochs,
             'resume': resume,
+            'visualizer.name': config.stem,
             'experiment_name': config.stem,
         }
     )
@@ -123,7 +124,8 @@ def test_what_does_not_fit_is_refused_before_the_first_step(tmp_path, changes, m
 
     make_shapes(tmp_path)
     settings = run_of(tmp_path, 'refused', 1).cfg
-    settings.merge_from_dict({**changes, 'experiment_name': uuid.uuid4().hex})
+    name = uuid.uuid4().hex
+    settings.merge_from_dict({**changes, 'experiment_name': name, 'visualizer.name': name})
     runner = Runner.from_cfg(settings)
     with pytest.raises(ValueError, match=message):
         runner.train()
