@@ -25,7 +25,8 @@ from cdb_video.run.parts import RunParts
 from cdb_video.version import __version__
 
 _SCALARS = (bool, int, float, str, tuple, Path)
-_OF_LAW = ('tau', 'strength')
+_SHOWN = ('tau', 'strength', 'val_subset')
+"""Of these a value is told wherever there is one."""
 
 
 def log_facts(handover: Handover, hook: Any) -> None:
@@ -58,9 +59,9 @@ def described(part: Any) -> str:
     settings = {
         name: getattr(part, name)
         for name, parameter in _parameters(part).items()
-        # What is None by default is found out by the part itself, but for what its law has.
-        if (parameter.default is not None or name in _OF_LAW) and isinstance(getattr(part, name, None), _SCALARS)
-        if name in _OF_LAW or getattr(part, name) != parameter.default
+        # What is None by default is found out by the part itself, but for these.
+        if (parameter.default is not None or name in _SHOWN) and isinstance(getattr(part, name, None), _SCALARS)
+        if name in _SHOWN or getattr(part, name) != parameter.default
     }
     settings |= {name: value for name, value in getattr(part, 'smoothing', {}).items() if value}
     given = ', '.join(f'{name}={value if isinstance(value, Path) else repr(value)}' for name, value in settings.items())
