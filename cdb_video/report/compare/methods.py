@@ -11,7 +11,7 @@ import numpy as np
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.class_report.metrics import METRIC_LABELS
 from cdb_video.report.compare.paired_tests import Test, clip_tests, pairs_of, seed_tests
 from cdb_video.report.compare.runs import ComparedRun, Method
@@ -115,7 +115,7 @@ def _notes(methods: Sequence[Method], differing: Sequence[str], mute: Collection
     ]
     if differing:
         notes.append(
-            f'The runs have different classes in the groups by training {samples()}, since these or the thresholds '
+            f'The runs have different classes in the groups by training {units()}, since these or the thresholds '
             'differ: '
             f'{", ".join(METRIC_LABELS[key] for key in differing)} cannot be compared.'
         )

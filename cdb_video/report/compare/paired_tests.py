@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 
@@ -94,8 +94,8 @@ def _why_not_paired(pair: tuple[ComparedRun, ComparedRun]) -> str:
     """Why the clips of two runs cannot be brought together by their names."""
     dumps = [run.insight.run.predictions for run in pair]
     if any(dump is None or dump.clip_names is None for dump in dumps):
-        return f'no dumps that name their {samples()}'
-    return f'{samples()} that share a path, so that they cannot be paired'
+        return f'no dumps that name their {units()}'
+    return f'{units()} that share a path, so that they cannot be paired'
 
 
 def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:
@@ -111,13 +111,13 @@ def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes
     interval = percentile_interval(draws)
     if metric == 'top1':
         p_value = mcnemar(one.labels == one.predicted, other.labels == other.predicted)
-        how = f"one seed: McNemar's exact test over the {samples()}"
+        how = f"one seed: McNemar's exact test over the {units()}"
         return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
     values = draws[~np.isnan(draws)]
     # One is added so that no p-value is 0 after a finite number of draws.
     below, above = ((values <= 0).sum(), (values >= 0).sum())
     p_value = min(1.0, 2 * (1 + float(min(below, above))) / (1 + len(values)))
-    how = f'one seed: paired bootstrap over {samples() if one.groups is None else "sessions"}'
+    how = f'one seed: paired bootstrap over {units() if one.groups is None else "sessions"}'
     return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.run_config import differing_settings, planned_length, seed_of
@@ -166,7 +166,7 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
     other_set = {one.split, other.split} == {'val', 'test'} and None in (first.clip_names, run.clip_names)
     if clips[0] != clips[1] or other_set or _names_differ(first, run):
         raise ValueError(
-            f'{run.path} ({other.split} set) was evaluated on other {samples()} than {first.path} ({one.split} '
+            f'{run.path} ({other.split} set) was evaluated on other {units()} than {first.path} ({one.split} '
             'set): test '
             'all runs on the same list'
         )
@@ -193,7 +193,7 @@ def _check_same_labels(first: ComparedRun, run: ComparedRun) -> None:
         place = int(unequal[0])
         names = [first.insight.name_of(int(outcomes.labels[place])) for outcomes in (one, other)]
         raise ValueError(
-            f'{len(unequal)} of {len(one.labels)} {samples()} have another label in {run.path} than in '
+            f'{len(unequal)} of {len(one.labels)} {units()} have another label in {run.path} than in '
             f'{first.path}, as '
             f'{sorted(run.clip_names)[place]}: {names[1]!r} and {names[0]!r}; test all runs on the same list'
         )

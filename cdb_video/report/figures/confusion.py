@@ -40,7 +40,7 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
         'ygap': 1,
         'colorbar': {'thickness': 12, 'outlinewidth': 0, 'tickformat': '.0%'},
         'hovertemplate': worded(
-            'true: %{y}<br>predicted: %{x}<br>%{customdata} {samples}, %{z:.1%} of the class<extra></extra>'
+            'true: %{y}<br>predicted: %{x}<br>%{customdata} {units}, %{z:.1%} of the class<extra></extra>'
         ),
     }
     if len(labels) <= LABELLED:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdb_video.host_words import samples, worded
+from cdb_video.host_words import units, worded
 from cdb_video.report.figures.parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, rounded
 from cdb_video.report.insight.insight import Insight
 
@@ -40,7 +40,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         'error_y': _error_bars(rounded(high - exact), rounded(exact - low)),
         'customdata': [row.num_clips for row in rows],
         'hovertemplate': worded(
-            '%{hovertext}<br>%{x} training {samples}<br>accuracy %{y:.1%} of %{customdata} {samples}<extra></extra>'
+            '%{hovertext}<br>%{x} training {units}<br>accuracy %{y:.1%} of %{customdata} {units}<extra></extra>'
         ),
     }
     title = 'accuracy in the training batches' if insight.split == 'train' else 'accuracy'
@@ -49,7 +49,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         'layout': {
             'height': 460,
             'xaxis': {
-                'title': {'text': f'training {samples()} (log scale)'},
+                'title': {'text': f'training {units()} (log scale)'},
                 'type': 'log',
                 'zeroline': False,
                 'tickvals': _LOG_TICKS,
@@ -137,7 +137,7 @@ def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
             'x': [names[label] for label, count in zip(order, counts, strict=True) if belongs(count)],
             'y': [count for count in counts if belongs(count)],
             'marker': {'color': colour, 'line': {'width': 0}},
-            'hovertemplate': f'%{{x}}<br>%{{y}} training {samples()}<extra></extra>',
+            'hovertemplate': f'%{{x}}<br>%{{y}} training {units()}<extra></extra>',
         }
         for kind, (colour, belongs) in kinds.items()
     ]
@@ -147,7 +147,7 @@ def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
         'layout': {
             'height': 420,
             'xaxis': axis | {'tickangle': -45, 'showgrid': False, 'nticks': 40} | all_ticks(len(names), LABELLED),
-            'yaxis': {'title': {'text': f'training {samples()}'}}
+            'yaxis': {'title': {'text': f'training {units()}'}}
             | ({'type': 'log', 'tickvals': _LOG_TICKS} if len(names) > MAX_CELLS else {}),
             'legend': {'orientation': 'h', 'y': 1.12},
             'bargap': 0.15 if len(names) <= LABELLED else 0,

@@ -13,7 +13,7 @@ import numpy as np
 from cdb_video.class_names import counted
 from cdb_video.difficulty.diagnosis.signed import signed_difficulty, signed_interval
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import sample, worded
+from cdb_video.host_words import unit, worded
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.insight.statistics import IntMatrix, ratio
 
@@ -29,9 +29,9 @@ _ADVICE = {
     UNDER_PREDICTED: 'Adjust the scores: a class bias (cdb-video edit-classifier balance-classes), or balanced softmax '
     'in training.',
     TAKES: 'More weight or a higher bias would take more still: look at the classes that it is confused with, and '
-    'collect {samples} that tell them apart.',
+    'collect {units} that tell them apart.',
     OVERLAP: 'Neither weight nor bias parts such classes: look at the labels, merge classes, or collect better '
-    '{samples}.',
+    '{units}.',
 }
 _WORDS = {
     UNDER_PREDICTED: 'is under-predicted',
@@ -121,7 +121,7 @@ def sentence_on(row: DetailedRow) -> str | None:
         return None
     numbers = f'signed difficulty {sign:+.2f}, {low:+.2f} to {high:+.2f}'
     if row.finding == UNKNOWN:
-        return f'What makes {row.name} hard cannot be told with {counted(row.num_clips, sample())} ({numbers}).'
+        return f'What makes {row.name} hard cannot be told with {counted(row.num_clips, unit())} ({numbers}).'
     lost = 1 - row.accuracy
     parts = f'it loses {lost:.0%} and takes {max(lost - sign, 0.0):.0%}'.replace('%', ' %')
     return f'{row.name} {_WORDS[row.finding]} ({numbers}): {parts}. {worded(_ADVICE[row.finding])}'

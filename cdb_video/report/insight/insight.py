@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import SHOT_GROUPS
 from cdb_video.difficulty.diagnosis.restlessness import Restlessness
-from cdb_video.host_words import samples, worded
+from cdb_video.host_words import units, worded
 from cdb_video.report.class_report.metrics import METRIC_LABELS, share_key
 from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows
@@ -43,7 +43,7 @@ SPLIT_WORDS = {
     'val': 'validation set',
     'test': 'test set',
     'train': 'training batches',
-    'cross-fit': 'training {samples}, each scored by a model without it',
+    'cross-fit': 'training {units}, each scored by a model without it',
     'dump': 'prediction dump',
     'none': 'nothing evaluated',
 }
@@ -169,7 +169,7 @@ def notes_on_mute(groups: Collection[str]) -> list[str]:
     if not names:
         return []
     remedy = ' --head-threshold divides head and tail elsewhere.' if {'head', 'tail'} & set(groups) else ''
-    return [f'Not shown, since they hold all or none of the classes with {samples()}: {", ".join(names)}.{remedy}']
+    return [f'Not shown, since they hold all or none of the classes with {units()}: {", ".join(names)}.{remedy}']
 
 
 def build_insight(run: RunData, options: Options | None = None) -> Insight:

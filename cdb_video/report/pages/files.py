@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, Analysis, ClassReport, read_class_report, write_class_report
 from cdb_video.report.class_report.metrics import METRIC_LABELS
 from cdb_video.report.class_report.text import markdown_table, markdown_text
@@ -74,7 +74,7 @@ def check_replaces(insight: Insight, directory: Path) -> None:
         and (insight.split in ('dump', 'none', 'train') or (old.split, insight.split) == ('test', 'val')),
         'the names of the classes': run.class_names is None
         and any(row.name != f'class {row.label}' for row in old.rows),
-        f'the training {samples()}': run.train_counts is None and all(row.train_count is not None for row in old.rows),
+        f'the training {units()}': run.train_counts is None and all(row.train_count is not None for row in old.rows),
     }
     if any(losses.values()):
         lost = ', '.join(what for what, is_lost in losses.items() if is_lost)
@@ -131,10 +131,10 @@ def markdown(insight: Insight) -> str:
             lines.append(f'| {METRIC_LABELS[name]} | {100 * value:.1f} | {text} |')
         lines.append('')
     if insight.resampled:
-        drawn = samples() if insight.resampled == 'clips' else insight.resampled
+        drawn = units() if insight.resampled == 'clips' else insight.resampled
         lines += [f'Intervals: bootstrap over {drawn}; of single classes: Wilson.', '']
     if insight.correlation is not None:
-        lines += [f'Rank correlation of training {samples()} and accuracy (Spearman): {insight.correlation:+.2f}', '']
+        lines += [f'Rank correlation of training {units()} and accuracy (Spearman): {insight.correlation:+.2f}', '']
     if insight.sentence_on_restlessness:
         lines += [insight.sentence_on_restlessness, '']
     lines += markdown_table(insight.rows)

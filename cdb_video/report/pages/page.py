@@ -14,7 +14,7 @@ from typing import Any
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
-from cdb_video.host_words import sample, samples, worded
+from cdb_video.host_words import unit, units, worded
 from cdb_video.report.class_report.metrics import METRIC_LABELS
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
@@ -27,14 +27,14 @@ TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
 _COURSES = {
     # What the records are of -> heading of the curves, and what difficulty 1 means.
-    'val': ('Validation after every epoch', 'no validation {sample} was right'),
+    'val': ('Validation after every epoch', 'no validation {unit} was right'),
     'train': (
         'Training batches of every epoch',
-        'no {sample} of the class was right in the training batches of an epoch',
+        'no {unit} of the class was right in the training batches of an epoch',
     ),
-    'replay': ('Replayed from another run', 'no {sample} was right in the validation of that run'),
-    'cross-fit': ('Cross-fitted difficulty', 'no {sample} was right, and there are very many'),
-    'several': ('Every record, by what it is of', 'no {sample} was right'),
+    'replay': ('Replayed from another run', 'no {unit} was right in the validation of that run'),
+    'cross-fit': ('Cross-fitted difficulty', 'no {unit} was right, and there are very many'),
+    'several': ('Every record, by what it is of', 'no {unit} was right'),
 }
 # Escaped text has no such bracket, so this stands in the template alone.
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
@@ -102,8 +102,8 @@ def render(template: str, figures: dict[str, Figure], **values: Any) -> bytes:
         _environment()
         .get_template(template)
         .render(
-            sample=sample(),
-            samples=samples(),
+            unit=unit(),
+            units=units(),
             figures=figures,
             # Text in a script must not end the script, so no '<' is left in it.
             figures_json=Markup(
@@ -152,7 +152,7 @@ def _subtitle(insight: Insight) -> str:
     parts = [insight.evaluated_on]
     if insight.epoch or insight.iteration:
         parts.append(insight.moment)
-    return ' · '.join([*parts, counted(clips, sample()), counted(insight.run.num_classes, 'class', 'classes')])
+    return ' · '.join([*parts, counted(clips, unit()), counted(insight.run.num_classes, 'class', 'classes')])
 
 
 def _source_of_course(insight: Insight) -> str:
@@ -166,14 +166,14 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
     head = insight.options.head_threshold
     words = {
         'mean1': 'every class counts the same',
-        'hmean': f'low classes count most; depends on the {samples()} per class, compare on this set alone',
+        'hmean': f'low classes count most; depends on the {units()} per class, compare on this set alone',
         'worst': _about_worst(insight),
         'mean_precision': 'of what is predicted, how much is right',
         'macro_f1': 'recall and precision in one',
-        'many_shot': f'more than {many} training {samples()}',
+        'many_shot': f'more than {many} training {units()}',
         'medium_shot': f'{few} to {many}',
         'few_shot': f'fewer than {few}',
-        'head': f'more than {head} training {samples()}',
+        'head': f'more than {head} training {units()}',
         'tail': f'up to {head}',
     }
     tiles = []
@@ -197,7 +197,7 @@ def _about_worst(insight: Insight) -> str:
     row = _worst(insight)
     if row is None or row.train_count is None:
         return '' if row is None else row.name
-    return f'{row.name} · {counted(row.train_count, f"training {sample()}")}'
+    return f'{row.name} · {counted(row.train_count, f"training {unit()}")}'
 
 
 def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.host_words import sample, samples
+from cdb_video.host_words import unit, units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport
 from cdb_video.report.sources.dump import Predictions
 from cdb_video.report.sources.evaluation_lists import Listed
@@ -101,7 +101,7 @@ def _doubts(run: RunData, dump: Predictions, lists: Iterable[tuple[Path, Listed]
             return []
         name, label = other
         fault = fault or (
-            f'{run.dump}: {sample()} {name} has label {label}, and {min(listed[name])} in {path}, a list of this '
+            f'{run.dump}: {unit()} {name} has label {label}, and {min(listed[name])} in {path}, a list of this '
             'run: the '
             'dump may be of other classes; then name it alone, with its --classes.'
         )
@@ -120,13 +120,13 @@ def _doubts_by_counts(run: RunData, dump: Predictions) -> list[str]:
         ]
     if clips.tolist() != list(last.num_clips):
         return [
-            f'Whether {name} is of this run cannot be known: it names no classes, and its {samples()} of each class '
+            f'Whether {name} is of this run cannot be known: it names no classes, and its {units()} of each class '
             f'({clips.sum()} in all) are not those of the last validation ({sum(last.num_clips)} in all), so it is '
             f'of a test set, or of other data. {taken}.'
         ]
     if correct.tolist() != list(last.num_correct):
         return [
-            f'{name} has as many {samples()} of every class as the last validation, and not as many right ones: it '
+            f'{name} has as many {units()} of every class as the last validation, and not as many right ones: it '
             'is of '
             f'another model, or of other data. {taken}.'
         ]

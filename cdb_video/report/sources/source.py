@@ -11,7 +11,7 @@ import numpy as np
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report
 from cdb_video.report.sources.checked_history import CheckedHistory, EmptyHistoryError, read_checked_history
 from cdb_video.report.sources.choice import choose_evaluation
@@ -115,7 +115,7 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         history=history.path if history else None,
         notes=history.notes if history else (),
     )
-    lacking = {'names': names, f'training {samples()}': counts}
+    lacking = {'names': names, f'training {units()}': counts}
     return run.noted(*(f'The {what} of the classes are not known.' for what, it in lacking.items() if it is None))
 
 
