@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +46,8 @@ class ComparedRun:
         if self.clip_names is None or self.insight.outcomes is None:
             return None
         found, order = self.insight.outcomes, np.argsort(self.clip_names, kind='stable')
-        assert found.ranks is not None
-        groups = None if found.groups is None else found.groups[order]
-        return Outcomes(found.labels[order], found.predicted[order], found.num_classes, found.ranks[order], groups)
+        ranks, groups = (None if each is None else each[order] for each in (found.ranks, found.groups))
+        return replace(found, labels=found.labels[order], predicted=found.predicted[order], ranks=ranks, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _read(path: Path, options: Options) -> ComparedRun:
     accuracy = np.full(insight.run.num_classes, np.nan)
     for row in insight.rows:
         accuracy[row.label] = np.nan if row.accuracy is None else row.accuracy
-    dump = insight.run.predictions
+    dump = insight.run.dumped
     names = None if dump is None else dump.distinct_names
     return ComparedRun(path, seed_of(path), insight, accuracy, names, _length(path, insight))
 
@@ -175,7 +174,7 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
 
 def _names_differ(first: ComparedRun, run: ComparedRun) -> bool:
     """Whether two dumps name other clips; names that several clips have must come as often."""
-    dumps = [one.insight.run.predictions for one in (first, run)]
+    dumps = [one.insight.run.dumped for one in (first, run)]
     names = [None if dump is None or dump.clip_names is None else sorted(dump.clip_names) for dump in dumps]
     if None not in names and names[0] != names[1]:
         return True

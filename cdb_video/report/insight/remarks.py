@@ -11,6 +11,7 @@ from cdb_video.host_words import IMAGES, unit, units, worded, words_now
 from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
+from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData
 
 _FEW_UNITS = 5
@@ -34,7 +35,8 @@ _NAMELESS_IMAGES = (
     'Sets that keep their images in one archive have no names: data_prep/make_images.py writes them as files. Of '
     "files, PackInputs keeps the names, unless its meta_keys lack 'img_path'."
 )
-
+_DUMPS = {False: 'mim test --dump', True: 'cdb-video test --dump'}
+"""Which command writes one, of samples and of objects."""
 _OF_RECORD = {'val': 'validation', 'train': 'epoch', 'replay': 'record', 'cross-fit': 'measurement'}
 
 
@@ -62,8 +64,11 @@ def remarks_on(
     )
     if run.predictions is not None:
         notes += _of_dump(run.predictions)
+    elif run.objects is not None:
+        notes += _of_object_dump(run.objects)
     elif outcomes is not None:
-        notes.append(f'Misclassified {units()} need a dump: mim test --dump.')
+        what = 'missed and misclassified objects' if outcomes.of_objects else f'misclassified {units()}'
+        notes.append(f'{what.capitalize()} need a dump: {_DUMPS[outcomes.of_objects]}.')
     if outcomes is not None and outcomes.num_units < _FEW_UNITS:
         notes.append(_of_few(outcomes))
     if len(unseen) == run.num_classes and split != 'none':
@@ -83,7 +88,7 @@ def remarks_on(
 
 def _of_few(outcomes: Outcomes) -> str:
     """That the ranges of the metrics rest on few draws."""
-    what = counted(outcomes.num_units, unit() if outcomes.groups is None else 'session')
+    what = counted(outcomes.num_units, unit() if outcomes.groups is None else outcomes.drawn.removesuffix('s'))
     if outcomes.num_units == 1:
         return f'All is of {what}: there are no ranges of the metrics.'
     return f'The ranges of the metrics rest on {what} only, and are too narrow.'
@@ -111,9 +116,11 @@ def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
             'Nothing was evaluated yet: the accuracy here is that of the training batches, as the model was while it '
             f'learned from them. It is no estimate of how the model does on other {units()}; run mim test.'
         ]
-    if outcomes is None:
-        return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
-    return []
+    if outcomes is not None:
+        return []
+    if words_now().has_objects:
+        return [f'What is missed and what confused, and intervals of the metrics, need a test: {_DUMPS[True]}.']
+    return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
 
 
 def _of_course(run: RunData) -> list[str]:
@@ -148,6 +155,21 @@ def _of_dump(dump: Predictions) -> list[str]:
             f'such as {_listed(shared, 3)}. They are taken for different {units()}.'
         )
     return notes
+
+
+def _of_object_dump(dump: ObjectPredictions) -> list[str]:
+    if dump.image_paths is None:
+        return [
+            'The dump does not name every image, so mistakes have no pictures: PackDetInputs keeps the names, unless its '
+            "meta_keys lack 'img_path'."
+        ]
+    again = dump.repeated_images
+    if again:
+        return [
+            f'Images of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. Their '
+            'objects count like any other, though each may be the same, tested twice.'
+        ]
+    return []
 
 
 def _listed(names: Sequence[str], most: int) -> str:
