@@ -6,9 +6,10 @@
 
 Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
 --out. Training writes the report for the validation set, a test the one for the test set; with `--dump` it also says
-what is taken for what; of a detector what is missed, and shows it; a dump that the report there was made with is found again. A dump is a pickle: it is read
-without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read or do not belong
-together, or the report would replace one that says more. In a checkout, python tools/report.py is the same command.
+what is taken for what, and shows the mistakes; a dump that the report there was made with is found again. A dump is a
+pickle: it is read without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read
+or do not belong together, or the report would replace one that says more. In a checkout, python tools/report.py is the
+same command.
 """
 
 import argparse

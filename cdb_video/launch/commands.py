@@ -39,8 +39,8 @@ from cdb_video.launch.config import (
     parse_arguments,
     read_config,
 )
-from cdb_video.launch.failure_note import leaves_note
 from cdb_video.launch.detection import finish_detection_config
+from cdb_video.launch.failure_note import leaves_note
 from cdb_video.launch.scope import DETECTION_SCOPE, IMAGES_SCOPE, VIDEO_SCOPE, finish_image_config, named_scope
 from cdb_video.processes import check_all_see, from_main, together
 from cdb_video_files.checkpoint_files import check_checkpoint_file

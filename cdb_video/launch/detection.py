@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -61,7 +62,7 @@ def finish_detection_config(config: Config, args: Namespace) -> None:
     """
     set_seed(config, args)
     if getattr(args, 'dump', None) is not None:
-        answering = next((one for one in metrics_in(config) if one.get('type') == 'ObjectAccuracy'), {})
+        answering: dict[str, Any] = next((one for one in metrics_in(config) if one.get('type') == 'ObjectAccuracy'), {})
         settings = {name: answering[name] for name in _OF_ANSWERS if name in answering}
         add_dump(config, 'DumpObjects', args.dump, '--dump', **settings)
     if getattr(args, 'out', None) is not None:

@@ -20,6 +20,7 @@ from cdb_video_files.configs.shipped import SCOPE, find_config
 
 VIDEO_SCOPE, IMAGES_SCOPE, DETECTION_SCOPE = 'mmaction', 'mmpretrain', 'mmdet'
 """The scopes of the hosts in mmengine's registries, which are their packages."""
+UNKNOWN = '?'
 CONFIG_ENDINGS = ('.py', '.yml', '.yaml', '.json')
 _DUMPS = ('.pkl', '.pickle')
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -31,13 +32,25 @@ def named_scope() -> str:
     Of a config that cannot be read this says no more than which host is installed: reading it to run it says why.
     """
     words = [word for word in sys.argv[1:] if word.endswith(CONFIG_ENDINGS) and '=' not in word]
-    try:
-        path = find_config(words[0]) if words[0].startswith(SCOPE) else Path(words[0])
-        scope = Config.fromfile(path, import_custom_modules=False).get('default_scope')
-    except Exception:
+    scope = scope_in(words[0]) if words else UNKNOWN
+    if scope == UNKNOWN:
         scopes = (VIDEO_SCOPE, IMAGES_SCOPE, DETECTION_SCOPE)
         return next((one for one in scopes if find_spec(one) is not None), VIDEO_SCOPE)
     return scope if scope in (IMAGES_SCOPE, DETECTION_SCOPE) else VIDEO_SCOPE
+
+
+def scope_in(name: str) -> str | None:
+    """The `default_scope` of a config; None = it has none, `UNKNOWN` = it cannot be read.
+
+    Args:
+        name: A file, or the name of a shipped config.
+    """
+    try:
+        path = find_config(name) if name.startswith(SCOPE) else Path(name)
+        scope: str | None = Config.fromfile(path, import_custom_modules=False).get('default_scope')
+    except Exception:  # whatever it is: reading the config to run it says so
+        return UNKNOWN
+    return scope
 
 
 def take_own_words(command: str) -> Namespace:

@@ -37,7 +37,9 @@ def test_rows_have_the_columns_of_the_format_in_their_order(tmp_path):
     missed = replace(ROW, label=0, name='b', num_missed=1)
     for rows, columns in (([ROW], []), ([replace(ROW, num_missed=0), missed], ['num_missed'])):
         table, path = write_class_report(tmp_path, ClassReport('val', 1, 1, {}, rows))
-        assert table.read_text().splitlines()[0].split(',') == COLUMNS + columns + more, 'those of objects where any has one'
+        assert table.read_text().splitlines()[0].split(',') == COLUMNS + columns + more, (
+            'those of objects where any has one'
+        )
         assert list(json.loads(path.read_text())['classes'][0]) == COLUMNS + columns + more
 
 

@@ -9,8 +9,8 @@ so e_c is what a class loses, d_c, less what it takes, a_c: 1 if it is never pre
 there are clips of it, below 0 if it takes more than it loses. Over the measured classes e_c adds up to K times the
 share of clips that were predicted as a class without clips, which is mostly 0.
 
-An object that a detector misses is lost, and no class takes it: then e_c adds up to the misses on top, K times their mean
-share in the classes.
+An object that a detector misses is lost, and no class takes it: then e_c adds up to the misses on top, K times their
+mean share in the classes.
 
 K q_c is the prior that a classifier has in effect, over that of the data. It differs from the training counts, also
 after a correction by them: Prior2Posterior (WACV 2025, arXiv 2412.16540) estimates it from probabilities, to correct
@@ -94,8 +94,8 @@ def _counts(confusion: ArrayLike) -> NDArray[np.int64]:
     values = np.asarray(confusion)
     if values.ndim != 2 or values.shape[1] - values.shape[0] not in (0, 1) or not values.size:
         raise ValueError(
-            f'confusion: has shape {values.shape}; it must be (C, C), a row and a column for every class, or (C, C + 1) '
-            'with a column for what was missed'
+            f'confusion: has shape {values.shape}; it must be (C, C), a row and a column for every class, or (C, C + 1)'
+            ', with a column for what was missed'
         )
     good = np.isfinite(values) & (values >= 0) & (values == np.floor(values))
     if not good.all():

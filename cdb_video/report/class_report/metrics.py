@@ -1,7 +1,7 @@
 """The metrics of a class report: their labels, which are shares of 1, and under which key each was recorded.
 
-Of detectors there are those of mmdet's CocoMetric and LVISMetric too: average precisions, of all classes and of groups of
-them, and with ``classwise=True`` of every class, as 'lvis/teapot_precision'.
+Of detectors there are those of mmdet's CocoMetric and LVISMetric too: average precisions, of all classes and of groups
+of them, and with ``classwise=True`` of every class, as 'lvis/teapot_precision'.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ def share_named(metrics: Mapping[str, Any], name: str) -> float | None:
 
 
 def share_key(metrics: Mapping[str, Any], name: str) -> str | None:
-    """Under which key a metric of ours, or an average precision, was recorded, whatever its prefix; None if it was not.
+    """Under which key a metric of ours or an AP was recorded, whatever its prefix; None if it was not.
 
     Args:
-        metrics: As they were recorded; one of another metric may have the name without being a share, as 'loss/head', or
-            an average precision of -1, which says that there is none. Our default prefixes go before others.
+        metrics: As they were recorded; one of another metric may have the name without being a share, as 'loss/head',
+            or an average precision of -1, which says that there is none. Our default prefixes go before others.
         name: Without prefix, as 'top1'.
     """
     found = [key for key in metrics if key.rpartition('/')[2] == name and is_number(metrics[key])]
@@ -105,7 +105,7 @@ def class_precisions(metrics: Mapping[str, Any], class_names: Sequence[str]) -> 
     """
     for prefix in _prefixes_of_precision(metrics):
         values = [metrics.get(f'{prefix}{name}_precision') for name in class_names]
-        known = [value if is_number(value) and 0 <= value <= 1 else None for value in values]
+        known = [float(value) if value is not None and _is_share(value) else None for value in values]
         if any(value is not None for value in known):
             return known
     return None
@@ -113,10 +113,12 @@ def class_precisions(metrics: Mapping[str, Any], class_names: Sequence[str]) -> 
 
 def without_classes(metrics: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
     """The metrics without those of single classes, which a table of the classes shows."""
-    own = {
-        f'{prefix}{name}_precision' for prefix in _prefixes_of_precision(metrics) for name in class_names
-    }
+    own = {f'{prefix}{name}_precision' for prefix in _prefixes_of_precision(metrics) for name in class_names}
     return {name: value for name, value in metrics.items() if name not in own}
+
+
+def _is_share(value: Any) -> bool:
+    return is_number(value) and 0 <= value <= 1
 
 
 def _prefixes_of_precision(metrics: Mapping[str, Any]) -> list[str]:

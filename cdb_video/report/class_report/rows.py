@@ -6,7 +6,7 @@ Of classes of objects also which were missed, and the average precision.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cdb_video.class_names import class_label
@@ -121,13 +121,11 @@ class ObjectColumns:
     ap: Sequence[float | None] | None = None
     train_images: Sequence[int] | None = None
 
-    def of(self, label: int) -> dict[str, Any]:
-        """Those of a class, by the name of the column."""
-        return {
-            column.name: None if values is None else values[label]
-            for column in fields(self)
-            for values in (getattr(self, column.name),)
-        }
+    def added_to(self, row: ClassRow) -> ClassRow:
+        """The row with what is known of its class."""
+        columns = ((column.name, getattr(self, column.name)) for column in fields(self))
+        known: dict[str, Any] = {name: values[row.label] for name, values in columns if values is not None}
+        return replace(row, **known)
 
 
 def class_rows(
@@ -164,8 +162,9 @@ def class_rows(
             accuracy=int(correct) / int(clips) if clips else None,
             difficulty=None if difficulty is None else float(difficulty[label]),
             **{name: float(vector[label]) for name, vector in vectors.items()},
-            **(objects or ObjectColumns()).of(label),
         )
         for label, (clips, correct) in enumerate(zip(num_clips, num_correct, strict=True))
     ]
+    if objects is not None:
+        rows = [objects.added_to(row) for row in rows]
     return sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0, row.label))

@@ -115,12 +115,16 @@ def _notes(methods: Sequence[Method], differing: Sequence[str], mute: Collection
     ]
     if differing:
         notes.append(
-            f'The runs have different classes in the groups by training {"images" if words_now().has_objects else units()}'
-            ', since these or the thresholds differ: '
+            f'The runs have different classes in the groups by training {_grouped_by()}, since these or the thresholds '
+            'differ: '
             f'{", ".join(metric_label(key) for key in differing)} cannot be compared.'
         )
     splits = sorted({run.insight.split for run in runs})
     return [*notes, *notes_on_mute(mute), *_other_lengths(runs), f'Evaluated on: {", ".join(splits)}.']
+
+
+def _grouped_by() -> str:
+    return 'images' if words_now().has_objects else units()
 
 
 def _differing_groups(runs: Sequence[ComparedRun]) -> list[str]:

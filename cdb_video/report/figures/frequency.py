@@ -151,7 +151,7 @@ def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
 
 
 def _kinds(insight: Insight) -> list[tuple[str, str, Mask]]:
-    """The shot groups in words, each with its colour and its classes, (C,) bool; all in one where they are not known."""
+    """The shot groups in words, each with its colour and its classes, (C,) bool; one for all where none are known."""
     by = insight.run.group_counts
     if by is None:
         return [(f'training {units()}', '--c1', np.ones(insight.run.num_classes, np.bool_))]

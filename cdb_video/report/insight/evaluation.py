@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cdb_video.report.class_report.file import ClassReport
 from cdb_video.report.class_report.metrics import METRIC_LABELS, class_precisions, share_named
 from cdb_video.report.class_report.rows import ObjectColumns
 from cdb_video.report.insight.statistics import Outcomes
-from cdb_video.report.class_report.file import ClassReport
 from cdb_video.report.sources.dump import sessions_of
 from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData

@@ -90,16 +90,14 @@ def signs_of(confusion: IntMatrix, repeats: int) -> list[Sign]:
     ]
 
 
-def finding_on(
-    lost: float, sign: float, interval: tuple[float, float], num_clips: int, missed: float = 0.0
-) -> str:
+def finding_on(lost: float, sign: float, interval: tuple[float, float], num_clips: int, missed: float = 0.0) -> str:
     """What makes a hard class hard.
 
     An interval above 0 says under-predicted, below 0 takes from others, within 0.2 of 0 overlap; all others, and that
     of fewer than 5 clips, say that it cannot be told. An interval may lie beside 0 and within 0.2 of it: with many
     clips that of every small sign does. Then the greater part of the errors decides: overlap, if what the class both
-    loses and takes, min(lost, taken), is no less than that by which the two differ, |sign|. A class of objects that loses
-    more by missing them than by other names is missed, whatever its sign.
+    loses and takes, min(lost, taken), is no less than that by which the two differ, |sign|. A class of objects that
+    loses more by missing them than by other names is missed, whatever its sign.
 
     Args:
         lost: Share of the clips of the class that were not recognised, its difficulty.

@@ -1,4 +1,4 @@
-"""The part of an image around an object, with the box of the object and that of what was found there, as a small picture."""
+"""The part of an image around an object, with its box and that of what was found there, as a small picture."""
 
 from __future__ import annotations
 

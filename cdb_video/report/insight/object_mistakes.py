@@ -1,4 +1,4 @@
-"""The mistakes of a detector: objects that were called by another name, the surest first, and the largest missed ones."""
+"""The mistakes of a detector: objects called by another name, the surest first, and the largest missed ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def worst_objects(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake]
     if dump is None:
         return [], []
     chosen = _chosen(dump, number).tolist()
-    names = dump.clip_names or [f'image {image}, object {place + 1}' for image, place in zip(*_where(dump), strict=True)]
+    names = dump.clip_names or [
+        f'image {image}, object {place + 1}' for image, place in zip(*_where(dump), strict=True)
+    ]
     crops, notes = _crops(insight, dump, chosen)
     missed = dump.is_missed
     return [
@@ -113,9 +115,9 @@ class _Lacking:
         notes = []
         if self.missing:
             notes.append(
-                f'No picture is at hand of {len(self.missing)} of the {self.number} objects that are shown, whose image '
-                f'is missing (the first is {self.missing[0]}): there is no such file, seen from the current folder, the '
-                'work directory, or up to four folders above it.'
+                f'No picture is at hand of {len(self.missing)} of the {self.number} objects that are shown, whose '
+                f'image is missing (the first is {self.missing[0]}): there is no such file, seen from the current '
+                'folder, the work directory, or up to four folders above it.'
             )
         if self.unreadable:
             notes.append(

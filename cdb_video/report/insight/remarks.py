@@ -160,14 +160,14 @@ def _of_dump(dump: Predictions) -> list[str]:
 def _of_object_dump(dump: ObjectPredictions) -> list[str]:
     if dump.image_paths is None:
         return [
-            'The dump does not name every image, so mistakes have no pictures: PackDetInputs keeps the names, unless its '
-            "meta_keys lack 'img_path'."
+            'The dump does not name every image, so mistakes have no pictures: PackDetInputs keeps the names, unless '
+            "its meta_keys lack 'img_path'."
         ]
     again = dump.repeated_images
     if again:
         return [
-            f'Images of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. Their '
-            'objects count like any other, though each may be the same, tested twice.'
+            f'Images of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. '
+            'Their objects count like any other, though each may be the same, tested twice.'
         ]
     return []
 

@@ -17,8 +17,8 @@ from cdb_video.difficulty.history import HISTORY_NAME
 from cdb_video.host_words import unit, units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport
 from cdb_video.report.sources.dump import Predictions
-from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.evaluation_lists import Listed
+from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData
 
 _Dump = Predictions | ObjectPredictions
