@@ -5,11 +5,12 @@ from __future__ import annotations
 _REFUSALS = {
     'predict': (
         'predict names one class of a video or an image, and {what} is of a detector, which finds many objects: '
-        'mmdet.apis.DetInferencer shows what it finds in images, and cdb-video test --dump what it calls labelled objects'
+        'mmdet.apis.DetInferencer shows what it finds in images, and cdb-video test --dump what it calls labelled '
+        'objects'
     ),
     'cross-fit': (
-        'cross-fit scores samples with one class each, and {what} is of a detector: measure the difficulty of its classes '
-        'on a validation set, by ClassDifficultyHook with ObjectAccuracy'
+        'cross-fit scores samples with one class each, and {what} is of a detector: measure the difficulty of its '
+        'classes on a validation set, by ClassDifficultyHook with ObjectAccuracy'
     ),
     'edit-classifier': (
         'edit-classifier changes the layer that scores one class a sample, and {what} is of a detector, whose scores '

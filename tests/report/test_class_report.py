@@ -13,7 +13,6 @@ from cdb_video.report.class_report.text import format_table, markdown_table
 COLUMNS = [
     'label', 'name', 'train_count', 'num_clips', 'num_correct', 'accuracy', 'difficulty', 'weight', 'probability'
 ]  # fmt: skip
-OF_OBJECTS = ['num_missed', 'ap', 'train_images']
 ROW = DetailedRow(1, 'cut', 20, 4, 3, 0.75, accuracy_low=0.3, accuracy_high=0.95, confused_with=(Confused(0, 'a', 1),))
 
 
@@ -29,18 +28,16 @@ def written(folder, report):
 
 
 def test_rows_have_the_columns_of_the_format_in_their_order(tmp_path):
-    assert list(class_rows([1], [0])[0].to_dict()) == COLUMNS + OF_OBJECTS
+    assert list(class_rows([1], [0])[0].to_dict()) == COLUMNS
     more = ['accuracy_low', 'accuracy_high', 'precision', 'peak_difficulty', 'peak_epoch', 'confused_with']
     more += ['signed_difficulty', 'signed_low', 'signed_high', 'finding']
-    assert list(ROW.to_dict()) == COLUMNS + OF_OBJECTS + more
+    assert list(ROW.to_dict()) == COLUMNS + more
     assert ROW.to_dict()['confused_with'] == 'a (1)'
-    missed = replace(ROW, label=0, name='b', num_missed=1)
-    for rows, columns in (([ROW], []), ([replace(ROW, num_missed=0), missed], ['num_missed'])):
+    found = [replace(ROW, num_missed=0), replace(ROW, label=0, name='b', num_missed=1, ap=0.5)]
+    for rows, columns in (([ROW], []), (found, ['num_missed', 'ap'])):
         table, path = write_class_report(tmp_path, ClassReport('val', 1, 1, {}, rows))
-        assert table.read_text().splitlines()[0].split(',') == COLUMNS + columns + more, (
-            'those of objects where any has one'
-        )
-        assert list(json.loads(path.read_text())['classes'][0]) == COLUMNS + columns + more
+        assert table.read_text().splitlines()[0].split(',') == COLUMNS + more + columns
+        assert list(json.loads(path.read_text())['classes'][0]) == COLUMNS + more + columns
 
 
 def test_the_first_consumer_with_a_vector_gives_it():

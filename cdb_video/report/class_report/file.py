@@ -14,7 +14,7 @@ from typing import Any
 
 from cdb_video.checks import MEASURES
 from cdb_video.difficulty.records import SOURCES
-from cdb_video.report.class_report.rows import ClassRow
+from cdb_video.report.class_report.rows import OF_OBJECTS, ClassRow
 from cdb_video.report.class_report.text import csv_table
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import (
@@ -72,8 +72,6 @@ _ROW_DETAILS = {
     'ap': SHARE.or_null(),
     'train_images': WHOLE.or_null(),
 }
-_OF_OBJECTS = ('num_missed', 'ap', 'train_images')
-"""Columns that are left out where no class has a value, as of samples that are classified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,16 +247,17 @@ def write_class_report(directory: Path, report: ClassReport, name: str = 'class_
         OSError: If writing fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    rows = _without_unknown([row.to_dict() for row in report.rows])
+    rows = _of_one_form([row.to_dict() for row in report.rows])
     document = plain({'version': REPORT_VERSION, **_summary(report), 'classes': rows})
     contents = {'csv': csv_table(rows), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
     return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]
 
 
-def _without_unknown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows without those columns of objects that no class has."""
-    unknown = {name for name in _OF_OBJECTS if all(row[name] is None for row in rows)}
-    return [{name: value for name, value in row.items() if name not in unknown} for row in rows]
+def _of_one_form(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with those columns of objects that any class has, behind the others."""
+    known = [name for name in OF_OBJECTS if any(name in row for row in rows)]
+    plainly = [{name: value for name, value in row.items() if name not in known} for row in rows]
+    return [own | {name: row.get(name) for name in known} for own, row in zip(plainly, rows, strict=True)]
 
 
 def _summary(report: ClassReport) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from typing import Any
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.records import Derived
 
+OF_OBJECTS = ('num_missed', 'ap', 'train_images')
+"""The columns of classes of objects, which samples that are classified do not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
@@ -52,8 +55,9 @@ class ClassRow:
         return None if self.num_missed is None else self.num_clips - self.num_correct - self.num_missed
 
     def to_dict(self) -> dict[str, Any]:
-        """The columns in their order, as CSV and JSON have them."""
-        return {column.name: getattr(self, column.name) for column in fields(self)}
+        """The columns in their order, as CSV and JSON have them; those of objects where they are known."""
+        values = {column.name: getattr(self, column.name) for column in fields(self)}
+        return {name: value for name, value in values.items() if value is not None or name not in OF_OBJECTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class DetailedRow(ClassRow):
     def to_dict(self) -> dict[str, Any]:
         """The columns in their order; the confused classes as text, 'wash (3); pour (1)'."""
         confused = '; '.join(f'{other.name} ({other.clips})' for other in self.confused_with)
-        return {column.name: getattr(self, column.name) for column in fields(self)} | {'confused_with': confused}
+        return ClassRow.to_dict(self) | {'confused_with': confused}
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,11 @@ def format_summary(metrics: Mapping[str, Any]) -> str:
 def markdown_table(rows: Sequence[DetailedRow]) -> list[str]:
     """The lines of the rows as a Markdown table, without the columns of which nothing is known."""
     values = [row.to_dict() | {'num_confused': row.num_confused} for row in rows]
-    columns = [key for key in _MARKDOWN_HEADINGS if any(row[key] not in (None, '') for row in values)]
+    columns = [key for key in _MARKDOWN_HEADINGS if any(row.get(key) not in (None, '') for row in values)]
     return [
         '| ' + ' | '.join(worded(_MARKDOWN_HEADINGS[key]) for key in columns) + ' |',
         '|' + '|'.join('---' if key in _WORDS else '---:' for key in columns) + '|',
-        *('| ' + ' | '.join(_markdown_cell(row[key], key) for key in columns) + ' |' for row in values),
+        *('| ' + ' | '.join(_markdown_cell(row.get(key), key) for key in columns) + ' |' for row in values),
     ]
 
 
