@@ -21,7 +21,12 @@ def words(monkeypatch):
 
 @pytest.mark.parametrize(
     ('text', 'scope'),
-    [("default_scope = 'mmpretrain'", 'mmpretrain'), ("default_scope = 'mmaction'", 'mmaction'), ('x = 1', 'mmaction')],
+    [
+        ("default_scope = 'mmpretrain'", 'mmpretrain'),
+        ("default_scope = 'mmaction'", 'mmaction'),
+        ("default_scope = 'mmdet'", 'mmdet'),
+        ('x = 1', 'mmaction'),
+    ],
 )
 def test_the_scope_of_the_config_says_whose_command_it_is(tmp_path, words, text, scope):
     (tmp_path / 'own.py').write_text(f'{text}\n')
