@@ -62,7 +62,7 @@ def _with_objects(support):
 
 
 def test_a_name_of_another_kind_is_refused():
-    with pytest.raises(ValueError, match='must end in .pkl or .pickle'):
+    with pytest.raises(ValueError, match=r'must end in .pkl or .pickle'):
         METRICS.build({'type': 'DumpObjects', 'out_file_path': 'x.json', '_scope_': 'mmdet'})
 
 
