@@ -44,5 +44,5 @@ def test_a_predictor_is_not_made_of_a_detector(config, tmp_path):
     from cdb_video import load
 
     torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'epoch_1.pth')
-    with pytest.raises(ValueError, match=r'is of a detector, .* use mmdet.apis.DetInferencer'):
+    with pytest.raises(ValueError, match=r'is of mmdet, a detector .* use mmdet.apis.DetInferencer'):
         load(tmp_path)
