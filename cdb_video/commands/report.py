@@ -43,20 +43,27 @@ def _report(arguments: argparse.Namespace) -> int:
     try:
         names = None if arguments.classes is None else read_class_names(arguments.classes)
         data = read_run(path, arguments.dump, names)
-        # Away from its configs a report or dump of objects still says what it is of.
-        with speaking(DETECTION if data.has_objects else None):
-            return _report_on(data, arguments)
     except (OSError, ValueError) as error:
-        print(f'report: {error}', file=sys.stderr)
-        return 2
+        return _refuse(error)
+    # Away from its configs a report or dump of objects still says what it is of.
+    with speaking(DETECTION if data.has_objects else None):
+        return _report_on(data, arguments)
+
+
+def _refuse(error: Exception) -> int:
+    print(f'report: {error}', file=sys.stderr)
+    return 2
 
 
 def _report_on(data: RunData, arguments: argparse.Namespace) -> int:
-    shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
-    options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
-    insight = build_insight(data, options)
-    out = arguments.out or data.folder
-    check_replaces(insight, out)
+    try:
+        shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
+        options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
+        insight = build_insight(data, options)
+        out = arguments.out or data.folder
+        check_replaces(insight, out)
+    except (OSError, ValueError) as error:
+        return _refuse(error)
     written = write_files('report', lambda: write_report(insight, out, page=not arguments.no_html))
     return print_result(_console(insight, arguments.path) + ('\n' if written.lines else ''), written)
 

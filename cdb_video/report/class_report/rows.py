@@ -156,6 +156,10 @@ def class_rows(
     vectors: dict[str, Sequence[float]] = {}
     for consumer in (consumers or {}).values():
         vectors = dict(consumer.vectors) | vectors
+
+    def derived(label: int) -> dict[str, Any]:
+        return {name: float(vector[label]) for name, vector in vectors.items()}
+
     rows = [
         ClassRow(
             label=label,
@@ -165,7 +169,7 @@ def class_rows(
             num_correct=int(correct),
             accuracy=int(correct) / int(clips) if clips else None,
             difficulty=None if difficulty is None else float(difficulty[label]),
-            **{name: float(vector[label]) for name, vector in vectors.items()},
+            **derived(label),
         )
         for label, (clips, correct) in enumerate(zip(num_clips, num_correct, strict=True))
     ]
