@@ -69,6 +69,11 @@ def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint) ->
 def _check_host(scope: object) -> None:
     """See that the host of a config can be imported, before what the config imports fails for want of it."""
     host = host_named(scope if isinstance(scope, str) and scope != 'mmengine' else 'mmaction')
+    if host is not None and host.words.has_objects:
+        raise ValueError(
+            f'the config is of {host.name}, a detector that finds many objects in an image, and a Predictor names one '
+            'class of each: use mmdet.apis.DetInferencer'
+        )
     if host is not None and host.fault is not None:
         raise ImportError(f'prediction needs {host.name}, which cannot be imported: {host.fault}. {host.remedy}')
 

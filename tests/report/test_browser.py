@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cdb_video.host_words import DETECTION, speaking
 from cdb_video.inference.results import Timeline, Window, ranked
 from cdb_video.inference.timeline.page import render_timelines
 from cdb_video.report.compare.files import write_comparison
@@ -19,6 +20,8 @@ from cdb_video.report.pages.files import write_report
 from cdb_video.report.sources.source import read_run
 from tests.report.dumps import make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
+from tests.report.object_dumps import counts_of, make_images, write_images
+from tests.report.object_dumps import write_run as write_object_run
 from tools.maintain import report_pictures as tool
 
 webdriver = pytest.importorskip('selenium.webdriver', reason="needs selenium, of the extra 'dev'")
@@ -120,6 +123,36 @@ def test_report_draws_every_picture_without_error_or_request(browser, pages):
     time.sleep(0.3)
     assert browser.execute_script('return document.querySelectorAll("script").length') == 3
     assert_clean(browser, pages / 'report.html')
+
+
+def test_a_report_of_objects_is_drawn_and_keeps_what_was_missed_at_the_end(browser, tmp_path):
+    entries = make_images(count=30)
+    run = write_object_run(tmp_path / 'run', entries)
+    write_images(run, entries)
+    with speaking(DETECTION):
+        page = write_report(build_insight(read_run(run), Options(repeats=20)), tmp_path / 'out')[-1]
+    opened(browser, page)
+    draw_all(browser)
+    browser.execute_script(
+        "const s = document.getElementById('order'); s.value = 'similar'; s.dispatchEvent(new Event('change'))"
+    )
+    time.sleep(0.3)
+    ticks = "return [...document.querySelectorAll('#figure-confusion .xtick text')].map(one => one.textContent)"
+    assert browser.execute_script(ticks)[-1] == 'missed'
+    heads = [one.text for one in browser.find_elements('css selector', '#table thead th')]
+    assert heads[3:7] == ['Accuracy', 'Missed', 'Confused', 'AP']
+    missed = next(place for place, head in enumerate(heads) if head == 'Missed')
+    browser.find_elements('css selector', '#table thead button')[missed].send_keys('\n')
+    script = (
+        f"return [...document.querySelectorAll('#table tbody tr')].map(r => Number(r.cells[{missed}].dataset.value))"
+    )
+    assert browser.execute_script(script) == sorted(counts_of(entries)[2], reverse=True)
+    pictures = browser.find_elements('css selector', '.cards img.crop')
+    assert pictures
+    browser.execute_script('arguments[0].scrollIntoView({behavior: "instant"})', pictures[0])
+    time.sleep(0.5)
+    assert browser.execute_script('return arguments[0].naturalHeight', pictures[0]) == 120
+    assert_clean(browser, page)
 
 
 def test_timelines_are_drawn_without_error_or_request(browser, tmp_path):

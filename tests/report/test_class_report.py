@@ -27,12 +27,17 @@ def written(folder, report):
     return json.loads(path.read_text())
 
 
-def test_rows_have_the_columns_of_the_format_in_their_order():
+def test_rows_have_the_columns_of_the_format_in_their_order(tmp_path):
     assert list(class_rows([1], [0])[0].to_dict()) == COLUMNS
     more = ['accuracy_low', 'accuracy_high', 'precision', 'peak_difficulty', 'peak_epoch', 'confused_with']
     more += ['signed_difficulty', 'signed_low', 'signed_high', 'finding']
     assert list(ROW.to_dict()) == COLUMNS + more
     assert ROW.to_dict()['confused_with'] == 'a (1)'
+    found = [replace(ROW, num_missed=0), replace(ROW, label=0, name='b', num_missed=1, ap=0.5)]
+    for rows, columns in (([ROW], []), (found, ['num_missed', 'ap'])):
+        table, path = write_class_report(tmp_path, ClassReport('val', 1, 1, {}, rows))
+        assert table.read_text().splitlines()[0].split(',') == COLUMNS + more + columns
+        assert list(json.loads(path.read_text())['classes'][0]) == COLUMNS + more + columns
 
 
 def test_the_first_consumer_with_a_vector_gives_it():

@@ -95,6 +95,17 @@ def evaluated_in_process(rank, world_size, number, seed, options):
     return metrics, [vector.tolist() for vector in (counts.num_clips, counts.num_correct, counts.num_missed)], listed
 
 
+def dumped_in_process(rank, world_size, path, number, seed):
+    """What DumpObjects returns in a process, which has the images that DefaultSampler gives it."""
+    from cdb_video.hosts.mmdet.dump_objects import DumpObjects
+
+    metric = DumpObjects(path)
+    metric.dataset_meta = {'classes': CLASSES}
+    images, share = random_images(number, seed), -(-number // world_size)
+    metric.process(None, [as_sample(image) for image in (images * 2)[: share * world_size][rank::world_size]])
+    return metric.evaluate(number)
+
+
 def fails_in_process(rank, world_size):
     """The error with which each process ends an evaluation in which one of them meets an unknown class."""
     from tests.support.parallel import error_of
