@@ -25,7 +25,9 @@ echo mim "$@" >> calls
 [ -z "$MIM_FAILS" ] || exit 3
 if [ "$1" = train ]; then
     folder=$(echo "$@" | sed 's/.*--work-dir \([^ ]*\).*/\1/')
-    mkdir -p "$folder" && touch "$folder/best_acc_mean1_epoch_1.pth" "$folder/last_checkpoint"
+    measure=acc_mean1
+    if [ "$2" = mmdet ]; then measure=lvis_segm_AP; echo PYTHONPATH "$PYTHONPATH" >> calls; fi
+    mkdir -p "$folder" && touch "$folder/best_${measure}_epoch_1.pth" "$folder/last_checkpoint"
 fi
 """
 CHECKER_STAND_IN = """#!/bin/sh
@@ -47,6 +49,9 @@ def checkout(tmp_path, repository):
     (root / 'configs/images/digits_lt').mkdir(parents=True)
     for name in ('resnet8_cdba_balsoftmax', 'resnet8_ce'):
         (root / 'configs/images/digits_lt' / f'{name}.py').touch()
+    (root / 'configs/detection/shapes').mkdir(parents=True)
+    for name in ('mask-rcnn_cdba_balsoftmax', 'mask-rcnn_ce'):
+        (root / 'configs/detection/shapes' / f'{name}.py').touch()
     (root / 'tests').mkdir()
     (root / 'tests' / 'test_compiled.py').write_text('@pytest.mark.uncovered')
     programs = root / '.venv' / 'bin'
@@ -57,7 +62,7 @@ def checkout(tmp_path, repository):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     shutil.copytree(root / '.venv', root / '.venv-images')
-    for extras in ('dev', 'prep,report', 'images', 'images,prep'):
+    for extras in ('dev', 'prep,report', 'images', 'images,prep', 'detection', 'detection,prep'):
         stamp = extras.replace(',', '_')
         bash(
             root,
@@ -134,6 +139,33 @@ def test_quickstart_of_images_speaks_the_words_of_its_host(checkout):
     assert ending.endswith(f'tools/compare.py work_dirs/digits_lt/resnet8_ce {folder}\n')
 
 
+def test_quickstart_of_detection_lets_the_stand_in_of_the_tests_have_the_operators_that_are_missing(checkout):
+    folder, config = (
+        'work_dirs/shapes/mask-rcnn_cdba_balsoftmax',
+        'configs/detection/shapes/mask-rcnn_cdba_balsoftmax.py',
+    )
+    (checkout / 'tools/check_env.py').write_text('import sys; sys.exit("--operators" in sys.argv)')
+    output = bash(checkout, 'tools/quickstart.sh --task detection --seed 3', PYTHONPATH='/mine')
+    assert calls(checkout) == [
+        'data_prep/make_shapes.py --out data/shapes',
+        f'mim train mmdet {config} --work-dir {folder} --cfg-options randomness.seed=3 --gpus 0',
+        f'PYTHONPATH {checkout}/tests/support/mmcv_without_operators:/mine',
+        f'mim test mmdet {config} --checkpoint {folder}/best_lvis_segm_AP_epoch_1.pth --work-dir {folder} --gpus 0 '
+        f'--out {folder}/predictions.pkl',
+    ]
+    assert output.count('mmcv has no compiled operators: nms and RoIAlign of tests/support stand in') == 1
+    assert "'acc %' is of the test objects" in output
+    assert output.splitlines()[-2:] == [
+        '    tools/quickstart.sh --task detection --seed 3 mask-rcnn_ce',
+        f'    .venv-images/bin/python tools/compare.py work_dirs/shapes/mask-rcnn_ce {folder}',
+    ]
+    # Where mmcv has them, nothing stands in.
+    (checkout / 'tools/check_env.py').write_text('')
+    output = bash(checkout, 'tools/quickstart.sh --task detection --fresh', PYTHONPATH='/mine')
+    assert 'PYTHONPATH /mine' in calls(checkout)
+    assert 'stand in' not in output
+
+
 def test_quickstart_does_not_repeat_a_finished_training(checkout):
     bash(checkout, 'tools/quickstart.sh i3d_ce')
     calls(checkout)
@@ -194,7 +226,8 @@ def test_quickstart_stops_when_training_fails(checkout):
         ('--no-such', '--help'),
         ('--seed', '--seed needs a value'),
         ('--task', '--task needs a value'),
-        ('--task audio', '--task audio must be video or images'),
+        ('--task audio', '--task audio must be video, images or detection'),
+        ('--task detection i3d_ce', 'there is no configs/detection/shapes/i3d_ce.py'),
         ('--task images slowfast_ce', 'there is no configs/images/digits_lt/slowfast_ce.py'),
         ('--seed abc', '--seed abc is not a whole number'),
         ('i3d_ce slowfast_cdbs', 'two configs, i3d_ce and slowfast_cdbs'),
@@ -256,6 +289,7 @@ def test_set_up_for_images_has_a_place_of_its_own(checkout):
     images, video = checkout / '.venv-images', checkout / '.venv'
     assert f'The environment is ready: . {images}/bin/activate' in bash(checkout, 'tools/setup_env.sh images')
     assert f'The environment is ready: . {video}/bin/activate' in bash(checkout, 'tools/setup_env.sh dev')
+    assert f'The environment is ready: . {images}/bin/activate' in bash(checkout, 'tools/setup_env.sh detection')
     # One that the user named is taken.
     assert f': . {video}/bin/activate' in bash(
         checkout, 'cp .venv-images/.set_up_images .venv; tools/setup_env.sh images', VENV=str(video)
@@ -271,6 +305,8 @@ def test_set_up_for_images_has_a_place_of_its_own(checkout):
         ('images', False, '[images,images]'),
         ('dev,images', True, '[images-host,dev]'),
         ('images', True, '[images-host]'),
+        ('detection,prep', False, '[images,detection,prep]'),
+        ('images,detection', True, '[images-host,detection]'),
     ],
 )
 def test_set_up_asks_for_the_extras_of_the_host_and_brings_no_second_mmcv(checkout, extras, full_mmcv, installed):
