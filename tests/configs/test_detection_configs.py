@@ -41,6 +41,14 @@ def test_every_network_has_every_method():
     assert {f'{leaf.parent.name}/{leaf.stem}' for leaf in LEAVES} == expected
 
 
+def test_a_leaf_of_2x_is_that_of_1x_with_the_longer_schedule():
+    short = [leaf for leaf in LEAVES if '_1x_' in leaf.stem]
+    for leaf in short:
+        longer = leaf.with_name(leaf.name.replace('_1x_', '_2x_'))
+        assert longer.read_text() == leaf.read_text().replace('1x', '2x')
+    assert len(short) == 2 * len(METHODS)
+
+
 @pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: f'{leaf.parent.name}-{leaf.stem}')
 def test_the_parts_of_a_leaf_build_and_agree(leaf):
     assert len(leaf.read_text().splitlines()) <= 30

@@ -132,7 +132,7 @@ ENVIRONMENTS = (
         '3.11',
         ('mmcv==2.1.0',),
         'mmcv with compiled operators',
-        not_run='PyPI has only its source, and compiling it is no part of this test. Video and images use none of its operators',
+        not_run='PyPI has only its source, and compiling it is no part of this test. Detectors alone use its operators',
     ),
     Environment(
         'onedl-mmcv',

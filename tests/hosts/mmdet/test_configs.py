@@ -14,6 +14,8 @@ from tests.support.shapes import make_long_tailed_shapes
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / 'configs/detection'
 LEAVES = sorted(path for path in FOLDER.glob('*/*.py') if path.parent.name != '_base_')
+BUILT = [leaf for leaf in LEAVES if '_2x_' not in leaf.stem or leaf.stem.endswith('_ce')]
+"""Those of 2x are those of 1x but for the schedule, as tests/configs sees."""
 CLASSES = {'lvis_v1': 1203, 'shapes': 12}
 VARIABLES = ('LVIS_ROOT', 'SHAPES_ROOT')
 
@@ -35,7 +37,7 @@ def box_heads(model):
     return list(heads) if isinstance(heads, torch.nn.ModuleList) else [heads]
 
 
-@pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: f'{leaf.parent.name}-{leaf.stem}')
+@pytest.mark.parametrize('leaf', BUILT, ids=lambda leaf: f'{leaf.parent.name}-{leaf.stem}')
 def test_a_leaf_builds_with_the_classes_and_parameters_that_are_stated(leaf, entries):
     import mmdet.models  # noqa: F401  registers them
 
@@ -47,7 +49,7 @@ def test_a_leaf_builds_with_the_classes_and_parameters_that_are_stated(leaf, ent
     assert len(heads) == (3 if leaf.stem.startswith('cascade') else 1)
     assert {head.num_classes for head in heads} == {CLASSES[leaf.parent.name]}
     losses = {name: loss for name, loss in head_losses(model).items() if hasattr(loss, 'set_class_difficulty')}
-    assert len(losses) == (len(heads) if config.model.roi_head.bbox_head and 'CDBLoss' in leaf_text(leaf) else 0)
+    assert len(losses) == (len(heads) if 'CDBLoss' in leaf.read_text() else 0)
     assert all(loss.background == 1.0 for loss in losses.values())
     (hook,) = config.custom_hooks
     HOOKS.build(hook)
@@ -60,10 +62,6 @@ def test_a_leaf_builds_with_the_classes_and_parameters_that_are_stated(leaf, ent
     assert facts['Epochs'] == config.train_cfg.max_epochs
     assert facts['Batch Size'] == config.train_dataloader.batch_size
     assert [result['Metrics'] for result in entry['Results']] == [{}, {}]
-
-
-def leaf_text(leaf):
-    return leaf.read_text()
 
 
 SHIPPED = {
