@@ -23,6 +23,17 @@ def check_same_names(names: Sequence[str] | None, others: Sequence[str] | None, 
     )
 
 
+def other_names(names: Sequence[str] | None, others: Sequence[str] | None, who: str, whose: str) -> str | None:
+    """How two class lists of one length differ, for a message; None = they do not, or one is not known or shorter."""
+    if names is None or others is None or len(names) != len(others):
+        return None
+    try:
+        check_same_names(names, others, who, whose)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """A number and what it counts, as '1 class' and '2 classes'.
 

@@ -214,8 +214,9 @@ def _single_label(dataset: Any, index: int, info: Mapping[str, Any]) -> int:
     """The single label in the entry of a sample."""
     key = next((key for key in LABEL_KEYS if key in info), None)
     if key is None:
+        shows = '. It shows instances: images with objects are drawn by CDBImageSampler' if 'instances' in info else ''
         raise ValueError(
-            f'sample {index} of {describe(dataset)} has no label; keys: {", ".join(sorted(map(str, info)))}'
+            f'sample {index} of {describe(dataset)} has no label; keys: {", ".join(sorted(map(str, info)))}{shows}'
         )
     label = np.asarray(info[key])
     if label.size != 1 or getattr(dataset, 'multi_class', False):

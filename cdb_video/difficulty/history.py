@@ -47,6 +47,7 @@ _CHECKS = {
         'num_classes': WHOLE,
         'class_names': TEXT.listed().or_null(),
         'train_counts': WHOLE.listed().or_null(),
+        'train_images': WHOLE.listed().or_null(),
         'planned_validations': WHOLE,
         'settings': Check(_are_settings, "a dict of 'measure' and the smoothing").or_null(),
     },

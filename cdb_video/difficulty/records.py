@@ -1,6 +1,7 @@
 """The header and the records of a class history, and the keys that they have in its lines.
 
-Keys of the header: run_id, num_classes, class_names, train_counts, settings (what the difficulty is: measure,
+Keys of the header: run_id, num_classes, class_names, train_counts, train_images (where images show several objects),
+settings (what the difficulty is: measure,
 momentum, prior_count, min_difficulty) and planned_validations (how many the whole run was to make).
 
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
@@ -32,10 +33,13 @@ class Header:
         run_id: Of the run; empty = not known, as where the file does not say.
         num_classes: C; None = not known, as are the next two.
         class_names: C names.
-        train_counts: C training clips.
-        settings: What the difficulty is: 'measure', 'momentum', 'prior_count', 'min_difficulty'; None = not known, as
-            in the files of early versions.
+        train_counts: C training clips, or objects where images show several.
+        settings: What the difficulty is: 'measure', 'momentum', 'prior_count', 'min_difficulty', and 'val_subset' and
+            its 'val_subset_seed' where it is measured on a part of the validation set; None = not known, as in the
+            files of early versions.
         planned_validations: How many the whole run was to make, >= 1; None = not known.
+        train_images: C training images that show each class, by which detectors have their shot groups; None = a sample
+            has one label, or it is not known.
     """
 
     run_id: str = ''
@@ -44,6 +48,7 @@ class Header:
     train_counts: Sequence[int] | None = None
     settings: Mapping[str, Any] | None = None
     planned_validations: int | None = None
+    train_images: Sequence[int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The line as the file has it."""
@@ -55,6 +60,7 @@ class Header:
             'num_classes': self.num_classes,
             'class_names': None if self.class_names is None else list(self.class_names),
             'train_counts': None if self.train_counts is None else list(self.train_counts),
+            **({} if self.train_images is None else {'train_images': list(self.train_images)}),
             **({} if self.settings is None else {'settings': dict(self.settings)}),
             **({} if planned is None else {'planned_validations': planned}),
         }
@@ -70,6 +76,7 @@ class Header:
             entry.get('train_counts'),
             entry.get('settings'),
             entry.get('planned_validations'),
+            entry.get('train_images'),
         )
 
 

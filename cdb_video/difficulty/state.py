@@ -27,7 +27,9 @@ class DifficultyState:
         num_measured: (C,) int64, validations in which the class had clips.
         num_clips: (C,) int64, clips per class in the last validation.
         num_correct: (C,) int64, those predicted correctly.
-        train_counts: (C,) int64, training clips per class.
+        train_counts: (C,) int64, training clips per class; of objects where clips or images show several.
+        train_images: (C,) int64, training images that show each class; None = each has one label, so that they are
+            counted already.
         mean_probability: (C,) float64 in [0, 1], mean probability of the true class in the last validation, NaN where a
             class had no clip; None = the difficulty is measured by accuracy.
         num_validations: Validations behind the difficulty.
@@ -47,6 +49,7 @@ class DifficultyState:
     num_measured: IntVector = field(default=None)  # type: ignore[arg-type]
     mean_probability: FloatVector | None = None
     num_validations: int = 0
+    train_images: IntVector | None = None
 
     def __post_init__(self) -> None:
         """Where it is not known how often a class was measured, as in checkpoints of early versions: once."""
@@ -54,11 +57,16 @@ class DifficultyState:
             object.__setattr__(self, 'num_measured', self.measured.astype(np.int64))
 
     @classmethod
-    def start(cls, train_counts: IntVector, class_names: tuple[str, ...] | None) -> DifficultyState:
+    def start(
+        cls, train_counts: IntVector, class_names: tuple[str, ...] | None, train_images: IntVector | None = None
+    ) -> DifficultyState:
         """The state before any validation: difficulty 1 for every class."""
         num_classes = len(train_counts)
         nothing = np.zeros(num_classes, np.int64)
-        return cls(np.ones(num_classes), np.zeros(num_classes, bool), nothing, nothing, train_counts, class_names)
+        unmeasured = np.zeros(num_classes, bool)
+        return cls(
+            np.ones(num_classes), unmeasured, nothing, nothing, train_counts, class_names, train_images=train_images
+        )
 
     @property
     def accuracy(self) -> FloatVector:
@@ -147,7 +155,8 @@ class DifficultyState:
             difficulty, clips, correct = (vectors[name] for name in ('difficulty', 'num_clips', 'num_correct'))
             if not ((difficulty >= 0) & (difficulty <= 1)).all():  # NaN is neither
                 raise ValueError('a difficulty is not in 0..1')
-            if not ((correct >= 0) & (correct <= clips)).all() or (vectors['train_counts'] < 0).any():
+            trained = [vectors[name] for name in ('train_counts', 'train_images') if name in vectors]
+            if not ((correct >= 0) & (correct <= clips)).all() or any((counts < 0).any() for counts in trained):
                 raise ValueError('its counts are impossible')
             names, validations = entry['class_names'], entry.get('num_validations', int(vectors['measured'].any()))
             if validations < 0 or (vectors.get('num_measured', clips) < 0).any():
@@ -166,8 +175,9 @@ class DifficultyState:
             ) from error
 
 
-_ADDED = {'num_measured': 'iu', 'mean_probability': 'f'}
-"""Those that checkpoints of early versions lack, and the second where the difficulty is measured by accuracy."""
+_ADDED = {'num_measured': 'iu', 'mean_probability': 'f', 'train_images': 'iu'}
+"""Those that checkpoints of early versions lack, the second where the difficulty is measured by accuracy, and the third
+where a sample has one label."""
 _KINDS = {
     'difficulty': 'f',
     'measured': 'b',

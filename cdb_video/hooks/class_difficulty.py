@@ -8,7 +8,8 @@ from typing import Any
 
 from cdb_video.checks import check_flags, check_measure, check_smoothing
 from cdb_video.hooks.difficulty_owner import DifficultyOwner, check_alone
-from cdb_video.host_words import words_now
+from cdb_video.hooks.validation_subset import check_val_subset, validate_on_subset
+from cdb_video.host_words import unit
 from cdb_video.metrics.training_counts import TrainingCounts
 from cdb_video.processes import together
 from cdb_video.run.handover import Handover, needed_consumers
@@ -22,6 +23,7 @@ from cdb_video.run.refusals.companions import (
     warn_of_inaction,
 )
 from cdb_video.run.refusals.laws import (
+    advise_min_difficulty,
     advise_prior_count,
     check_mean_difficulty,
     check_probabilities,
@@ -30,7 +32,7 @@ from cdb_video.run.refusals.laws import (
     warn_of_other_plan,
 )
 from cdb_video.run.reporting.reports import Validation
-from cdb_video.run.start import resumed_state, starting_state
+from cdb_video.run.start import check_loaded_classes, resumed_state, starting_state
 
 
 class ClassDifficultyHook(DifficultyOwner):
@@ -61,11 +63,18 @@ class ClassDifficultyHook(DifficultyOwner):
             every epoch, from the predictions that training itself made in it. These are of clips that the model
             learns from, so rare classes that are known by heart look easier than they are; a validation is not
             needed, and one that there is changes nothing. Let `momentum` average over the epochs; with CDBSampler
-            set `min_difficulty`, for a class that is no more drawn is no more measured.
+            set `min_difficulty`, for a class that is no more drawn is no more measured. In a detector these are the
+            proposals that its box head is trained on, of which those of the background are left out; of several box
+            heads, as in Cascade R-CNN, the last one counts.
         report: Whether to write the class report after training and testing: ``class_report.{csv,json,md}`` and
             ``report.html``.
         live_report: Whether to keep ``report.html`` up to date after validations. It costs some 10 ms each time, and at
             most 2 % of the time of the run, so it is on by default.
+        val_subset: Validate on so many samples of the validation set, the same ones in every validation, chosen so that
+            the classes are covered as evenly as can be: for sets such as LVIS's, whose 20,000 images take longer than
+            an epoch can spare. See `cdb_video.data.covering_subset`. What is measured by class is made for it; shares
+            of all objects, and AP, are of the part and not of the set. A test is of its whole set. None = all samples.
+        val_subset_seed: Which samples these are: the same for all runs that are to be compared.
 
     Attributes:
         state_: `DifficultyState`, None before training.
@@ -85,6 +94,8 @@ class ClassDifficultyHook(DifficultyOwner):
         live_report: bool = True,
         source: str = 'val',
         measure: str = 'accuracy',
+        val_subset: int | None = None,
+        val_subset_seed: int = 0,
     ) -> None:
         check_smoothing(prior_count, momentum, min_difficulty)
         check_measure(measure)
@@ -103,13 +114,18 @@ class ClassDifficultyHook(DifficultyOwner):
             )
         self.measure = measure
         check_flags(observe_only=observe_only)
+        check_val_subset(val_subset, val_subset_seed)
+        self.val_subset = val_subset
+        self.val_subset_seed = val_subset_seed
         self.observe_only = observe_only
         self._training_counts: TrainingCounts | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """What the difficulty is, for the history."""
-        return {'measure': self.measure, **self.smoothing}
+        part = {} if self.val_subset is None else {'val_subset': self.val_subset}
+        seed = {f'{name}_seed': self.val_subset_seed for name in part}
+        return {'measure': self.measure, **self.smoothing, **part, **seed}
 
     def before_train(self, runner: Any) -> None:
         """Find and check everything that takes part, before the first step.
@@ -118,6 +134,9 @@ class ClassDifficultyHook(DifficultyOwner):
             ValueError: If metric, consumers, labels or numbers of classes do not fit.
             RuntimeError: In all processes, if they do not start from the same.
         """
+        if self.val_subset is not None:
+            size, seed = self.val_subset, self.val_subset_seed
+            together(lambda: validate_on_subset(runner, size, seed))
         parts = RunParts.of(runner)
         own_entry = self._share_entry(parts)
         handover = together(lambda: self._prepare(parts))
@@ -139,7 +158,7 @@ class ClassDifficultyHook(DifficultyOwner):
         num_clips, num_correct = self._training_counts.take()
         if not num_clips.any():
             raise ValueError(
-                f"source='train' has counted no {words_now().sample} in this epoch: the loss of the head was not "
+                f"source='train' has counted no {unit()} in this epoch: the loss of the head was not "
                 "called, or was in evaluation mode; use source='val'"
             )
         loop = handover.parts.loop
@@ -198,6 +217,7 @@ class ClassDifficultyHook(DifficultyOwner):
                 momentum = self.smoothing['momentum']
                 warn_of_other_measure(parts, state, self.measure, momentum)
                 warn_of_other_memory(parts, state, self._entry.settings, self.smoothing)
+        check_loaded_classes(parts, self._entry.trained_classes)
         if self.source == 'train':
             if self._training_counts is not None:  # of a run that was broken off
                 self._training_counts.stop()
@@ -212,6 +232,7 @@ class ClassDifficultyHook(DifficultyOwner):
         )
         if state is not start:
             warn_of_other_plan(handover, self._entry.planned_validations)
+        advise_min_difficulty(handover, self.smoothing)
         if self.source == 'val' and parts.metric is not None:
             advise_prior_count(handover, parts.metric.clip_counts, self.smoothing['prior_count'])
         return handover

@@ -16,7 +16,7 @@ from cdb_video.run.parts import RunParts
 from cdb_video.run.refusals.companions import check_companions, warn_of_acting_twice
 from cdb_video.run.refusals.laws import check_replayed_mean, warn_of_other_history, warn_of_other_plan
 from cdb_video.run.replay import Replay, check_replayed_classes, replay_of, warn_of_full_weights
-from cdb_video.run.start import resumed_state, starting_state
+from cdb_video.run.start import check_loaded_classes, resumed_state, starting_state
 
 
 class DifficultyReplayHook(DifficultyOwner):
@@ -120,6 +120,7 @@ class DifficultyReplayHook(DifficultyOwner):
         warn_of_full_weights(parts, schedule)
         if parts.loop.asked_to_resume:
             resumed_state(parts, self._entry.content, start)  # checks the classes of the checkpoint
+        check_loaded_classes(parts, self._entry.trained_classes)
         replay = replay_of(parts, schedule, start, self.stretch, self.history)
         # The step in force in the last iteration: one that is due now is taken, and recorded, with the next.
         state = replay.state(replay.at(parts.loop.iteration - 1))

@@ -117,6 +117,14 @@ class Host:
         """
         return None
 
+    def evaluate_on(self, metric: Any, dataset: Any) -> None:
+        """Let a metric of this host, which reads a file of its own, evaluate a part of the set that the file is of.
+
+        Args:
+            metric: Of the evaluation, of this host or not.
+            dataset: The part of the set that is evaluated.
+        """
+
     def labels(self, dataset: Any) -> IntVector | None:
         """The label of every sample where the host keeps them at hand, (N,) int64; None = no dataset of this host."""
 

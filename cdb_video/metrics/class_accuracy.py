@@ -60,6 +60,8 @@ class ClassAccuracy(BaseMetric):
     """
 
     default_prefix = 'acc'
+    counts_objects = False
+    """Whether what it counts are objects in a sample, of which there may be several; else the samples."""
 
     def __init__(
         self,
@@ -97,6 +99,9 @@ class ClassAccuracy(BaseMetric):
     def set_train_counts(self, train_counts: ArrayLike) -> None:
         """Set the training clips per class, (C,) int >= 0, by which the shot groups are made."""
         self._train_counts = np.asarray(train_counts, dtype=np.int64)
+
+    def set_train_images(self, num_images: ArrayLike) -> None:
+        """Set how many training samples show each class; of no effect, for those with one label are counted already."""
 
     def set_clip_counts(self, num_clips: ArrayLike) -> None:
         """Set the clips per class of the set that is evaluated, (C,) int >= 0, which no evaluation may exceed."""

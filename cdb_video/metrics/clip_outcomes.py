@@ -69,7 +69,7 @@ def check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:
     if not_a_number:
         raise ValueError(
             f'the scores of {not_a_number} of {len(ranks)} {samples_word()} hold NaN: training has diverged; lower the '
-            f'learning rate, {sample_word()} gradients (optim_wrapper.clip_grad) or check the loss'
+            f'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
         )
     if (sizes != num_classes).any():
         raise ValueError(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.head_loss import LOSS_NAMES, head_losses
-from cdb_video.host_words import sample, words_now
+from cdb_video.head_loss import LOSS_NAMES, class_loss, head_losses
+from cdb_video.host_words import units
 from cdb_video.processes import all_reduce
 from cdb_video.torch_compat import leave_uncompiled
 
@@ -21,24 +21,33 @@ class TrainingCounts:
     The predictions are those of the training step: before its update, with dropout and augmentation. They cost an
     argmax a step, and no transfer until `take`. A soft label counts as its largest share.
 
+    In a detector they are the proposals of its box head that have an object, by its class. Those of the background,
+    whose label is C, and those with the weight 0 are left out; an object that is taken for background is not correct.
+
     Args:
-        model: With one loss in its head, see `head_losses`.
+        model: With one loss that scores the classes, see `class_loss`.
         num_classes: Number of classes C.
 
     Raises:
-        ValueError: If the model has no such loss or several.
+        ValueError: If the model has no such loss or several, or it does not take the softmax of the scores.
     """
 
     def __init__(self, model: nn.Module, num_classes: int) -> None:
-        losses = list(head_losses(model).values())
-        if len(losses) != 1:
+        found = class_loss(model)
+        if found is None:
             raise ValueError(
-                f"source='train' counts what the loss of the head sees, and the model has {len(losses)} modules called "
-                f"{' or '.join(LOSS_NAMES)}: it must have one; use source='val' otherwise"
+                f"source='train' counts what the loss of the head sees, and the model has {len(head_losses(model))} "
+                f"modules called {' or '.join(LOSS_NAMES)}: it must have one; use source='val' otherwise"
+            )
+        name, loss = found
+        if getattr(loss, 'use_sigmoid', False) or getattr(loss, 'custom_activation', False):
+            raise ValueError(
+                f"source='train': {name} ({type(loss).__name__}) does not take the softmax of its scores, so what it "
+                "would answer does not show in them; use source='val'"
             )
         self._num_classes = num_classes
         self._counts: Tensor | None = None
-        self._handle = losses[0].register_forward_pre_hook(self._count, with_kwargs=True)
+        self._handle = loss.register_forward_pre_hook(self._count, with_kwargs=True)
 
     def take(self) -> tuple[IntVector, IntVector]:
         """The counts since the last call, over all processes: samples and correct ones, (C,) int64 each.
@@ -46,15 +55,15 @@ class TrainingCounts:
         Raises:
             ValueError: In all processes, if a score was NaN.
         """
-        counts = torch.zeros(3, self._num_classes, dtype=torch.int64) if self._counts is None else self._counts
+        own = self._zeros() if self._counts is None else self._counts
+        counts = own[:, :-1].contiguous()
+        own.zero_()
         all_reduce(counts)
         num_clips, num_correct, num_nan = counts.cpu().numpy().copy()
-        counts.zero_()
         if num_nan.any():
             raise ValueError(
-                f'the scores of {num_nan.sum()} of {num_clips.sum()} training {words_now().samples} hold NaN: training '
-                f'has diverged; lower the learning rate, {sample()} gradients (optim_wrapper.clip_grad) or check '
-                'the loss'
+                f'the scores of {num_nan.sum()} of {num_clips.sum()} training {units()} hold NaN: training has '
+                'diverged; lower the learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
             )
         return np.asarray(num_clips), np.asarray(num_correct)
 
@@ -67,14 +76,20 @@ class TrainingCounts:
     def _count(self, loss: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not loss.training:
             return
-        cls_score, label = [*args, *(kwargs[name] for name in ('cls_score', 'label') if name in kwargs)][:2]
+        given = dict(zip(('cls_score', 'label', 'weight'), args, strict=False)) | kwargs
+        cls_score, label, weight = given['cls_score'], given['label'], given.get('weight')
         if label.shape == cls_score.shape:
             label = label.argmax(dim=1)
         right = (cls_score.argmax(dim=1) == label).reshape(-1).long()
         diverged = cls_score.isnan().any(dim=1).reshape(-1).long()
         label = label.reshape(-1).long()
+        counted = torch.ones_like(label) if weight is None else (weight.reshape(-1) != 0).long()
         if self._counts is None or self._counts.device != label.device:
-            self._counts = torch.zeros(3, self._num_classes, dtype=torch.int64, device=label.device)
-        self._counts[0].index_add_(0, label, torch.ones_like(label))
-        self._counts[1].index_add_(0, label, right)
-        self._counts[2].index_add_(0, label, diverged)
+            self._counts = self._zeros(label.device)
+        self._counts[0].index_add_(0, label, counted)
+        self._counts[1].index_add_(0, label, right * counted)
+        self._counts[2].index_add_(0, label, diverged * counted)
+
+    def _zeros(self, device: torch.device | None = None) -> Tensor:
+        """(3, C + 1): units, correct ones and those that diverged, of each class and of the background."""
+        return torch.zeros(3, self._num_classes + 1, dtype=torch.int64, device=device)

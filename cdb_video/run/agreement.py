@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from cdb_video.data.labels import dataset_class_names, dataset_labels
+from cdb_video.data.labels import dataset_class_names
+from cdb_video.data.units import dataset_units
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.host_words import samples, units, worded
+from cdb_video.host_words import units, worded
 from cdb_video.processes import from_all
 from cdb_video.run.consumers import class_prior, consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
@@ -104,8 +105,8 @@ def start_prints(parts: RunParts, loaded: Any) -> Iterator[Print]:
     yield Print('the class difficulty in the checkpoint', digest_of(*_flat(loaded)), _SAME_FILE)
     yield Print('the parameters and buffers of the model', model_digest(parts.model), _SAME_FILE)
     for role, dataset in parts.counted_sets.items():
-        labels = digest_of(dataset_labels(dataset), dataset_class_names(dataset))
-        yield Print(f'the labels of the {_ROLES[role]} {samples()}', labels, worded(_SAME_LIST))
+        labels = digest_of(*dataset_units(dataset).content, dataset_class_names(dataset))
+        yield Print(f'the labels of the {_ROLES[role]} {units()}', labels, worded(_SAME_LIST))
     # Slicing samplers of mmengine have one rank's draws in num_samples, ours those of all.
     draws = getattr(parts.sampler, 'num_samples', None) if isinstance(parts.sampler, ClassSampler) else None
     yield Print('the steps in an epoch', digest_of(len(parts.train_loader), draws), _SAME_LENGTH)

@@ -26,12 +26,15 @@ class CheckpointEntry:
         epoch: Epochs trained when the checkpoint was saved; None = it does not say.
         iteration: Iterations trained when the checkpoint was saved; None = it does not say.
         is_new: Whether it was loaded after the last training of this process began, so that the model is its own.
+        trained_classes: The class names of the training set, as mmengine puts them into every checkpoint; None = it
+            does not say.
     """
 
     content: Any = None
     epoch: int | None = None
     iteration: int | None = None
     is_new: bool = False
+    trained_classes: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any]) -> CheckpointEntry:
@@ -41,11 +44,18 @@ class CheckpointEntry:
             # To other processes, whose device is not this one's.
             content = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in content.items()}
         known = meta if isinstance(meta, Mapping) else {}
-        return cls(content, _whole(known.get('epoch')), _whole(known.get('iter')), is_new=True)
+        return cls(
+            content,
+            _whole(known.get('epoch')),
+            _whole(known.get('iter')),
+            is_new=True,
+            trained_classes=_class_names(known.get('dataset_meta')),
+        )
 
     def of_main_process(self) -> CheckpointEntry:
-        """The same with the content that the main process has read, in all processes."""
-        return replace(self, content=from_main(lambda: self.content))
+        """The same with the content and the classes that the main process has read, in all processes."""
+        content, classes = from_main(lambda: (self.content, self.trained_classes))
+        return replace(self, content=content, trained_classes=classes)
 
     def in_training(self) -> CheckpointEntry:
         """The same for a training that begins now, from it or anew."""
@@ -124,6 +134,12 @@ def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
         'lists': {role: one.to_dict() for role, one in handover.lists.items()},
     }
     return handover.state.to_checkpoint() | {'report': report}
+
+
+def _class_names(meta: Any) -> tuple[str, ...] | None:
+    """The class names in the metainfo of a dataset, of which old checkpoints have other keys."""
+    classes = (meta.get('classes') or meta.get('CLASSES')) if isinstance(meta, Mapping) else None
+    return tuple(map(str, classes)) if isinstance(classes, list | tuple) else None
 
 
 def _whole(value: Any) -> int | None:

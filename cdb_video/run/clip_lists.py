@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from cdb_video.class_names import class_label
-from cdb_video.data.labels import dataset_class_names, dataset_labels, sample_path
-from cdb_video.difficulty.formulas import IntVector
-from cdb_video.host_words import samples
+from cdb_video.data.labels import dataset_class_names, sample_path
+from cdb_video.data.units import Units, dataset_units
+from cdb_video.host_words import units as units_word
 from cdb_video.run.fingerprints import digest_of
 from cdb_video.run.own_checkpoints import forget_best
 from cdb_video.run.parts import RunParts
@@ -27,9 +27,10 @@ class ClipList:
     """What tells one set of samples from another, in whatever order and folder they lie.
 
     Attributes:
-        per_class: Samples of each class that occurs, and of those before it.
-        digest: 16 hexadecimal digits: of the labels, and of the files below the folder that all of them share; of
-            the labels alone where the dataset names no files, or has `get_labels`.
+        per_class: Samples, or objects in them, of each class that occurs, and of those before it.
+        digest: 16 hexadecimal digits: of the labels, or the classes of the objects in each sample, and of the files
+            below the folder that all of them share; of the labels alone where the dataset names no files, or has
+            `get_labels`.
     """
 
     per_class: tuple[int, ...]
@@ -38,8 +39,8 @@ class ClipList:
     @classmethod
     def of(cls, dataset: Any) -> ClipList:
         """Read the entries of a dataset once: some ten seconds for a million."""
-        labels = dataset_labels(dataset)
-        return cls(tuple(np.bincount(labels).tolist()), _digest(dataset, labels))
+        units = dataset_units(dataset)
+        return cls(tuple(units.per_class().tolist()), _digest(dataset, units))
 
     @classmethod
     def from_dict(cls, saved: Any) -> ClipList | None:
@@ -63,14 +64,15 @@ class ClipList:
         before, after = (np.pad(one.per_class, (0, size - len(one.per_class))) for one in (self, now))
         different = np.flatnonzero(before != after)
         if not different.size:
-            return f'as many {samples()} of every class, but not the same ones ({now.digest} in place of {self.digest})'
+            same = f'as many {units_word()} of every class, but not the same ones'
+            return f'{same} ({now.digest} in place of {self.digest})'
         first = ', '.join(
             f'{after[index]} in place of {before[index]} of {class_label(class_names, index)}'
             for index in different[:_MOST_CLASSES]
         )
         more = f', and other numbers of {different.size - _MOST_CLASSES} more classes'
         told = first + (more if different.size > _MOST_CLASSES else '')
-        return f'{after.sum()} {samples()} in place of {before.sum()}: {told}'
+        return f'{after.sum()} {units_word()} in place of {before.sum()}: {told}'
 
 
 def clip_lists(parts: RunParts) -> dict[str, ClipList]:
@@ -103,14 +105,14 @@ def say_changes(parts: RunParts, before: Mapping[str, ClipList], now: Mapping[st
         parts.logger.warning(text)
 
 
-def _digest(dataset: Any, labels: IntVector) -> str:
-    names = _names(dataset)
+def _digest(dataset: Any, units: Units) -> str:
+    names, labels = _names(dataset), units.by_sample()
     if names is None:
-        return digest_of(sorted(labels.tolist()))
+        return digest_of(sorted(labels))
     first, last = min(names), max(names)  # what these two share, all do
     alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     shared = ''.join(letter for letter, _ in alike).rfind('/') + 1
-    return digest_of(sorted((label, name[shared:]) for label, name in zip(labels.tolist(), names, strict=True)))
+    return digest_of(sorted((label, name[shared:]) for label, name in zip(labels, names, strict=True)))
 
 
 def _names(dataset: Any) -> list[str] | None:

@@ -6,7 +6,7 @@ The only file that reads private attributes of mmengine's runner and its loops.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,23 @@ class Loop:
         loop, step = self.runner.train_loop, self.step
         loop._decide_current_val_interval()
         return bool(step > 0 and step >= loop.val_begin and (step % loop.val_interval == 0 or step == self.last_step))
+
+    def validate_on(self, dataset: Any) -> None:
+        """Validate on another dataset, with a new loader that is otherwise as the config says.
+
+        Raises:
+            ValueError: If the run was not given that, but a loader.
+        """
+        config = self.runner._val_dataloader
+        if not isinstance(config, Mapping):
+            raise ValueError(
+                f'the run was given its val_dataloader as a {type(config).__name__}, which has its dataset for good: '
+                'give it as a dict, as configs have it, or leave val_subset out'
+            )
+        diff_rank_seed = self.runner._randomness_cfg.get('diff_rank_seed', False)
+        self.runner.val_loop.dataloader = self.runner.build_dataloader(
+            {**config, 'dataset': dataset}, seed=self.runner.seed, diff_rank_seed=diff_rank_seed
+        )
 
     def make_up_for_validation(self) -> None:
         """Validate where the run was resumed, as it would have done after the checkpoint."""

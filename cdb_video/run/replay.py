@@ -57,6 +57,7 @@ class Replay:
             num_measured=num_measured,
             mean_probability=step.mean_probability,
             num_validations=self.schedule.num_validations(position),
+            train_images=self.start.train_images,
         )
 
     def announce(self, parts: RunParts, history: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cdb_video.class_names import check_same_names, class_label, counted
-from cdb_video.data.labels import check_labels, dataset_class_names, dataset_labels, describe
+from cdb_video.class_names import check_same_names, class_label, counted, other_names
+from cdb_video.data.labels import dataset_class_names, describe
+from cdb_video.data.units import count_training, dataset_units
 from cdb_video.difficulty.consumer import takes_difficulty
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
@@ -19,8 +20,9 @@ from cdb_video.head_loss import LOSS_NAMES, PROPOSALS
 from cdb_video.host_words import units
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import is_main_process
-from cdb_video.run.parts import RunParts
+from cdb_video.run.parts import RunParts, find_metric
 from cdb_video.run.refusals.evaluation import check_evaluation, check_first_sample
+from cdb_video.run.refusals.labelling import count_evaluated
 from cdb_video.run.refusals.monitored import check_monitored
 
 _SHOWN = 5
@@ -36,25 +38,26 @@ def starting_state(parts: RunParts) -> DifficultyState:
         ValueError: If labels, class lists, numbers of classes or monitored results do not fit.
     """
     train_set, val_set, metric = parts.train_set, parts.val_set, parts.metric
-    counts = count_train_clips(train_set, parts.sampler)
+    counts, images = count_training(train_set, parts.sampler)
     num_classes = agreed_num_classes(parts.model, metric, train_set, counts)
     counts = np.pad(counts, (0, num_classes - len(counts)))
+    if images is not None:
+        images = np.pad(images, (0, num_classes - len(images)))
     if metric is None:
         if parts.loop.first_validation is not None:
             _check_validation(parts, None, ())
-        return DifficultyState.start(counts, dataset_class_names(train_set))
+        return DifficultyState.start(counts, dataset_class_names(train_set), images)
     check_same_names(
         dataset_class_names(train_set), dataset_class_names(val_set), 'the training set', 'the validation set'
     )
-    val_counts = count_evaluated_clips(val_set, num_classes)
-    metric.set_train_counts(counts)
-    metric.set_clip_counts(val_counts)
+    val_counts = count_evaluated(metric, val_set, num_classes, 'val')
+    tell_counts(parts.val_evaluator, val_counts, counts, images)
     names = names_of(metric, train_set, val_set)
     _check_validation(parts, val_counts, metric.sure_keys(num_classes))
     _warn_of_sure_hits(parts.logger, metric, num_classes)
     _warn_of_unseen(parts.logger, counts, val_counts)
     _warn_of_one_sided(parts.logger, counts, val_counts, names)
-    return DifficultyState.start(counts, names)
+    return DifficultyState.start(counts, names, images)
 
 
 def resumed_state(parts: RunParts, entry: Mapping[str, Any] | None, start: DifficultyState) -> DifficultyState:
@@ -88,7 +91,32 @@ def resumed_state(parts: RunParts, entry: Mapping[str, Any] | None, start: Diffi
             'load_from'
         )
     check_same_names(state.class_names, start.class_names, 'the checkpoint', 'this run, which resumes it,')
-    return replace(state, train_counts=start.train_counts, class_names=start.class_names)
+    return replace(
+        state, train_counts=start.train_counts, class_names=start.class_names, train_images=start.train_images
+    )
+
+
+def check_loaded_classes(parts: RunParts, trained: tuple[str, ...] | None) -> None:
+    """Check the classes that the loaded weights were trained for, whether or not the checkpoint has a difficulty.
+
+    Args:
+        parts: Of the run.
+        trained: Class names of the training set of the checkpoint; None = not known, or nothing was loaded.
+
+    Raises:
+        ValueError: If a run is resumed that had others. Weights to start from are warned of, where they have as many:
+            the layers that score the classes are taken over then, and of another number they are not.
+    """
+    names = dataset_class_names(parts.train_set)
+    if parts.loop.is_resumed:
+        check_same_names(trained, names, 'the checkpoint', 'this run, which resumes it,')
+    elif parts.loop.has_loaded:
+        other = other_names(trained, names, 'the checkpoint of load_from', 'this run')
+        if other is not None:
+            parts.logger.warning(
+                f'{other}, if its scores are to stay those of the classes. Where the classes are meant to be others, '
+                'take no notice: they are learnt anew'
+            )
 
 
 def _warn_of_sure_hits(logger: logging.Logger, metric: ClassAccuracy, num_classes: int) -> None:
@@ -166,12 +194,6 @@ def _blending_num_classes(model: nn.Module) -> dict[str, int]:
     return stated
 
 
-def count_train_clips(dataset: Any, sampler: Any) -> IntVector:
-    """Training clips per class, (C,) int64 for the classes that the data shows; the sampler's count if it has one."""
-    counts = getattr(sampler, 'class_counts', None)
-    return np.asarray(counts, np.int64) if counts is not None else np.bincount(dataset_labels(dataset))
-
-
 def stated_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: Any, role: str) -> dict[str, int]:
     """The number of classes that the head, the loss, the metric and the data state, by who states it.
 
@@ -219,7 +241,7 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     num_classes = next(iter(stated.values()), len(counts))
     if len(counts) > num_classes:
         who = next(iter(stated))
-        check_labels(dataset_labels(dataset), num_classes, dataset, who)
+        dataset_units(dataset).check(num_classes, dataset, who)
         raise ValueError(
             f'the sampler counts {len(counts)} classes, {who} states {num_classes}: set num_classes of the head, '
             'and the class list of the training data, to the same number'
@@ -227,15 +249,29 @@ def agreed_num_classes(model: nn.Module, metric: ClassAccuracy | None, dataset: 
     return num_classes
 
 
-def count_evaluated_clips(dataset: Any, num_classes: int) -> IntVector:
-    """Clips per class of a validation or test set, (C,) int64.
+def tell_counts(
+    evaluator: Any, evaluated: IntVector | None, trained: IntVector | None, images: IntVector | None
+) -> None:
+    """Give the metric of an evaluation what it needs to check itself, and to make its shot groups.
 
-    Raises:
-        ValueError: If the set is empty or has a label outside 0..C-1.
+    Several that count objects, by boxes and by masks, count the same ones.
+
+    Args:
+        evaluator: That of mmengine.
+        evaluated: (C,) int64, units of the set that is evaluated; None = not known, as are the others.
+        trained: (C,) int64, those of training.
+        images: (C,) int64, training images that show each class.
     """
-    labels = dataset_labels(dataset)
-    check_labels(labels, num_classes, dataset)
-    return np.bincount(labels, minlength=num_classes)
+    metric = find_metric(evaluator)
+    for one in evaluator.metrics:
+        if one is not metric and not getattr(one, 'counts_objects', False):
+            continue
+        if evaluated is not None:
+            one.set_clip_counts(evaluated)
+        if trained is not None:
+            one.set_train_counts(trained)
+        if images is not None:
+            one.set_train_images(images)
 
 
 def names_of(metric: ClassAccuracy, *datasets: Any) -> tuple[str, ...] | None:

@@ -13,8 +13,9 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, init_defa
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.data.labels import dataset_labels
+from cdb_video.data.units import count_training
 from cdb_video.run.consumers import find_difficulty_consumers, hand_on_prior
-from cdb_video.run.start import agreed_num_classes, count_train_clips
+from cdb_video.run.start import agreed_num_classes
 from tests.support.egtea import CLIPS_OF_PARTS, VARIABLES, make_real
 
 pytestmark = pytest.mark.training
@@ -114,7 +115,7 @@ def test_parts_of_a_leaf_agree_on_the_real_lists(real, load, cache, leaf):
     with torch.device('meta'):  # all parts, without the time that their weights take
         model = build_model(config)
     metric = METRICS.build(config.val_evaluator)
-    counts = count_train_clips(datasets['train'], sampler)
+    counts = count_training(datasets['train'], sampler)[0]
     assert agreed_num_classes(model, metric, datasets['val'], counts) == model.cls_head.num_classes == number
     (hook,) = (HOOKS.build(hook) for hook in config.custom_hooks)
     assert follows_difficulty(model, sampler) != hook.observe_only
@@ -138,7 +139,7 @@ def test_a_leaf_for_all_clips_trains_on_the_held_out_ones_too_and_replays(real, 
     sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': datasets['train']})
     with torch.device('meta'):
         model = build_model(config)
-    counts = count_train_clips(datasets['train'], sampler)
+    counts = count_training(datasets['train'], sampler)[0]
     assert agreed_num_classes(model, None, datasets['train'], counts) == model.cls_head.num_classes == 106
     (settings,) = config.custom_hooks
     hook = HOOKS.build(settings)
@@ -165,7 +166,7 @@ def test_balanced_softmax_takes_the_frequencies_of_the_list(real, load, cache, l
     sampler = DATA_SAMPLERS.build(config.train_dataloader.sampler, default_args={'dataset': dataset})
     loss, number = MODELS.build(config.model.cls_head.loss_cls), num_classes_of(leaf)
     counts = np.bincount(dataset_labels(dataset), minlength=number)
-    hand_on_prior([loss], sampler, count_train_clips(dataset, sampler))
+    hand_on_prior([loss], sampler, count_training(dataset, sampler)[0])
     if 'cdba' in leaf:
         loss.set_validations(1, 1)
     if '_cdb' in leaf:

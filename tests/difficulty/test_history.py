@@ -111,6 +111,15 @@ def test_line_has_the_keys_of_the_format_in_their_order(path):
     )
 
 
+def test_images_that_show_a_class_are_in_a_header_where_there_are_such(tmp_path):
+    header = Header('run', 2, ('cut', 'wash'), [3, 4], train_images=[2, 4])
+    append_lines(tmp_path / 'history.jsonl', header)
+    assert read_history(tmp_path / 'history.jsonl').header == header
+    (tmp_path / 'history.jsonl').write_text(json.dumps(header.to_dict() | {'train_images': ['2', 4]}))
+    with pytest.raises(ValueError, match=r'line 1: .*train_images'):
+        read_history(tmp_path / 'history.jsonl')
+
+
 def test_source_is_written_where_it_is_not_a_validation(path):
     append_lines(path, record(40, source='train'))
     assert path.read_text().endswith('"source": "train"}\n')

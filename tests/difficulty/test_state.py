@@ -69,6 +69,13 @@ def test_a_mean_with_a_floor_does_not_depend_on_the_order_of_the_validations(ord
     np.testing.assert_allclose(state.difficulty, [(0.3 + 0.6) / 2])
 
 
+def test_images_that_show_a_class_are_kept_where_there_are_such():
+    assert 'train_images' not in START.to_checkpoint()
+    assert saved_and_read(START).train_images is None
+    state = DifficultyState.start(START.train_counts, START.class_names, np.array([7, 5, 2]))
+    assert saved_and_read(state.updated(CLIPS, CORRECT, epoch=1, iteration=10)).train_images.tolist() == [7, 5, 2]
+
+
 def test_an_entry_of_an_early_version_counts_as_one_validation():
     entry = START.updated(CLIPS, CORRECT, epoch=1, iteration=10).to_checkpoint()
     for key in ('num_measured', 'num_validations'):
@@ -88,6 +95,8 @@ def test_an_entry_of_an_early_version_counts_as_one_validation():
         ('num_measured', torch.tensor([1, -1, 0])),
         ('num_measured', torch.tensor([1, 1])),
         ('mean_probability', torch.tensor([1, 1, 1])),
+        ('train_images', torch.tensor([1, -1, 1])),
+        ('train_images', torch.tensor([1, 1])),
     ],
 )
 def test_an_impossible_entry_is_refused(key, value):

@@ -12,6 +12,7 @@ from torch import nn
 
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
+from cdb_video.head_loss import head_losses
 from cdb_video.metrics.training_counts import TrainingCounts
 from tests.support.runs import make_runner
 
@@ -162,6 +163,55 @@ def test_soft_labels_count_as_their_largest_share_and_evaluation_does_not_count(
     counts.stop()
     head.loss_cls(scores, torch.tensor([0, 1, 1, 1]))
     assert counts.take()[0].tolist() == [0, 0, 0]
+
+
+def test_proposals_of_the_background_and_those_without_weight_are_left_out():
+    head = Head()
+    counts = TrainingCounts(head, 2)
+    scores = torch.tensor([[3.0, 1, 0], [0, 1, 2], [0, 3, 1], [3, 0, 1], [0, 3, 1], [0, 1, 3]])
+    labels, weight = torch.tensor([0, 1, 1, 2, 1, 2]), torch.tensor([1.0, 1, 1, 1, 0, 1])
+    head.loss_cls.forward = lambda score, label, weight=None, avg_factor=None: score.sum()  # as mmdet's
+    head.loss_cls(scores, labels, weight, avg_factor=6)
+    clips, correct = counts.take()
+    assert clips.tolist() == [1, 2]  # of class 1 one is taken for background, and one has no weight
+    assert correct.tolist() == [1, 1]
+    scores[3] = scores[4] = float('nan')  # of the background, and of one without weight
+    head.loss_cls(scores, labels, weight=weight)
+    assert counts.take()[1].tolist() == [1, 1]
+
+
+class Detector(nn.Module):
+    """The heads of a detector, with the names of mmdet: proposals, and box heads one behind the other."""
+
+    def __init__(self, num_heads, loss=None):
+        super().__init__()
+        self.rpn_head, self.roi_head = Head(), nn.Module()
+        heads = [Head() for _ in range(num_heads)]
+        self.roi_head.bbox_head = nn.ModuleList(heads) if num_heads > 1 else heads[0]
+        if loss is not None:
+            heads[-1].loss_cls = loss
+
+
+@pytest.mark.parametrize('num_heads', [1, 3])
+def test_of_the_heads_of_a_detector_the_last_box_head_is_counted(num_heads):
+    model = Detector(num_heads)
+    counts = TrainingCounts(model, 2)
+    for number, (name, loss) in enumerate(head_losses(model).items()):
+        loss(torch.eye(3)[:2], torch.tensor([number % 2, 2]))
+        is_last = name == f'roi_head.bbox_head{".2" if num_heads == 3 else ""}.loss_cls'
+        assert counts.take()[0].sum() == is_last
+
+
+def test_two_heads_that_do_not_stand_in_line_and_sigmoids_are_refused():
+    model = nn.Module()
+    model.heads = nn.ModuleList([Head(), Head()])
+    with pytest.raises(ValueError, match='the model has 2 modules called loss_cls'):
+        TrainingCounts(model, 2)
+    loss = nn.CrossEntropyLoss()
+    loss.use_sigmoid = True
+    message = r'roi_head.bbox_head.loss_cls \(CrossEntropyLoss\) does not take the softmax'
+    with pytest.raises(ValueError, match=message):
+        TrainingCounts(Detector(1, loss), 2)
 
 
 def test_counts_are_summed_over_the_processes():

@@ -66,6 +66,22 @@ def test_epoch_and_iteration_are_those_of_the_checkpoint_if_it_says_them(meta, e
     assert (entry.epoch, entry.iteration) == expected
 
 
+@pytest.mark.parametrize(
+    ('meta', 'expected'),
+    [
+        ({'dataset_meta': {'classes': ('a', 'b')}}, ('a', 'b')),
+        ({'dataset_meta': {'CLASSES': ['a', 'b']}}, ('a', 'b')),
+        ({'dataset_meta': {'classes': 'a'}}, None),
+        ({'dataset_meta': {}}, None),
+        ({'dataset_meta': None}, None),
+        ({}, None),
+    ],
+)
+def test_classes_of_the_training_set_are_those_that_mmengine_writes(meta, expected):
+    entry = CheckpointEntry.of(saved(**meta))
+    assert entry.trained_classes == entry.of_main_process().trained_classes == expected
+
+
 def test_entry_is_new_until_a_training_begins():
     entry = CheckpointEntry.of(saved(REPORT, epoch=3, iter=30))
     assert entry.is_new

@@ -10,6 +10,7 @@ import torch
 import cdb_video  # noqa: F401  (registers the classes)
 from cdb_video.run.clip_lists import ClipList, clip_lists
 from tests.support.runs import CLASS_NAMES, make_runner
+from tests.support.scenes import DetectionScenes
 
 
 class Clips:
@@ -82,6 +83,28 @@ def test_scores_of_another_validation_set_are_not_compared(tmp_path):
     with mock.patch.object(same.logger, 'warning') as warning:
         same.train()
     assert not [call for call in warning.call_args_list if 'is not that of the checkpoint' in str(call)]
+
+
+def images(name='images', **changes):
+    return DetectionScenes([[0, 1, 1], [], [2]], name=name, **changes)
+
+
+@pytest.mark.parametrize(
+    ('now', 'said'),
+    [
+        (images(name='/data/copy'), None),
+        (images(classes=('a', 'b', 'c')), None),  # names are compared elsewhere
+        (images(ignored=[(0, 1)]), '3 clips in place of 4: 1 in place of 2 of cut'),
+        (DetectionScenes([[0, 1], [1], [2]]), 'as many clips of every class, but not the same ones'),
+        (DetectionScenes([[1, 0, 1], [], [2]]), None),  # objects in another order
+    ],
+)
+def test_objects_of_images_are_compared_with_the_images_that_show_them(now, said):
+    before = ClipList.of(images())
+    assert before.per_class == (1, 2, 1)
+    found = before.changes(ClipList.of(now), CLASS_NAMES)
+    assert (found is None) == (said is None)
+    assert said is None or found.startswith(said)
 
 
 class Several:

@@ -55,9 +55,13 @@ def test_model_without_a_difficulty_is_reported_without_one():
     assert (made.consumers, made.source) == ({}, 'val')
 
 
+def evaluator_of(*metrics):
+    return SimpleNamespace(metrics=metrics)
+
+
 def test_metric_of_a_test_gets_the_counts_of_training_and_test():
     metric = ClassAccuracy(num_classes=2)
-    EvaluatedModel.loaded(checkpoint()).prepare(metric, nn.Linear(1, 1), LabelsOnly([0, 0, 1], NAMES))
+    EvaluatedModel.loaded(checkpoint()).prepare(evaluator_of(metric), nn.Linear(1, 1), LabelsOnly([0, 0, 1], NAMES))
     assert metric._train_counts.tolist() == [9, 5]
     assert metric._clip_counts.tolist() == [2, 1]
 
@@ -65,4 +69,4 @@ def test_metric_of_a_test_gets_the_counts_of_training_and_test():
 def test_test_set_with_other_classes_is_refused():
     model, dataset = EvaluatedModel.loaded(checkpoint()), LabelsOnly([0, 1], ('lift', 'wash'))
     with pytest.raises(ValueError, match="'cut' in the checkpoint"):
-        model.prepare(ClassAccuracy(num_classes=2), nn.Linear(1, 1), dataset)
+        model.prepare(evaluator_of(ClassAccuracy(num_classes=2)), nn.Linear(1, 1), dataset)

@@ -39,6 +39,26 @@ class Scenes(BaseDataset):
         return {'inputs': torch.from_numpy(info['feature']), 'label': torch.tensor([info['label']])}
 
 
+@DATASETS.register_module(force=True)
+class DetectionScenes(Scenes):
+    """Scenes whose entries have objects alone, as in mmdet; `name` is the folder of their files."""
+
+    def __init__(self, images, name='images', **kwargs):
+        self.name = name
+        super().__init__(images, **kwargs)
+
+    def entry(self, index, own):
+        made = super().entry(index, own)
+        return {'img_id': index, 'img_path': f'{self.name}/{index}.jpg', 'instances': made['instances']} | {
+            'feature': made['feature']
+        }
+
+    def prepare_data(self, index):
+        info = self.get_data_info(index)
+        label = info['instances'][0]['bbox_label'] if info['instances'] else 0
+        return {'inputs': torch.from_numpy(info['feature']), 'label': torch.tensor([label])}
+
+
 def scenes_of(labels, **kwargs):
     """Images with one object each."""
     return Scenes([[label] for label in labels], **kwargs)

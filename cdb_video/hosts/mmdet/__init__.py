@@ -28,12 +28,23 @@ class MMDet(Host):
         return [mend.__name__ for mend in (give_lvis_its_float,) if mend()]
 
     def refuse(self, model: Any, train_set: Any, val_set: Any) -> None:
-        """Refuse objects to evaluate whose boxes are of another size than those of the detector."""
-        if 'mmdet.datasets' not in sys.modules:  # then it is none of them
-            return
-        from cdb_video.hosts.mmdet.refusals import refuse_resized_objects
+        """Refuse losses in heads that they are not made for, and objects to evaluate that were resized."""
+        if 'mmdet.models' in sys.modules:  # else it is none of them
+            from cdb_video.hosts.mmdet.heads import refuse_other_heads
 
-        refuse_resized_objects(val_set)
+            refuse_other_heads(model)
+        if 'mmdet.datasets' in sys.modules:
+            from cdb_video.hosts.mmdet.refusals import refuse_resized_objects
+
+            refuse_resized_objects(val_set)
+
+    def evaluate_on(self, metric: Any, dataset: Any) -> None:
+        """Let CocoMetric, LVISMetric and their like evaluate the images of a part of the set, not all of their file."""
+        if 'mmdet.evaluation' not in sys.modules:
+            return
+        from cdb_video.hosts.mmdet.evaluation import evaluate_on
+
+        evaluate_on(metric, dataset)
 
 
 HOST = MMDet()

@@ -68,6 +68,7 @@ class ObjectAccuracy(ClassAccuracy):
     """
 
     default_prefix = 'obj'
+    counts_objects = True
 
     def __init__(
         self,

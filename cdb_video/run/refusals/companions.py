@@ -15,6 +15,7 @@ from cdb_video.host_words import words_now
 from cdb_video.hosts.host import hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.parts import RunParts, metric_recipe
+from cdb_video.run.refusals.labelling import check_backgrounds
 from cdb_video.run.refusals.loop import check_loop
 from cdb_video.run.refusals.monitored import warn_of_waiting_in_vain
 
@@ -46,6 +47,7 @@ def check_companions(parts: RunParts, owner: str) -> None:
     for host in hosts():
         host.refuse(parts.model, parts.train_set, parts.val_set)
     check_classifier_of_loss(parts.model)
+    check_backgrounds(parts.model, parts.train_set)
     if parts.loop.validates:
         _warn_of_own_statistics(parts)
     if not parts.loop.by_epoch:

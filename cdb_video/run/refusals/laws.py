@@ -19,6 +19,8 @@ from cdb_video.run.parts import RunParts
 
 FEW_CLIPS = 5
 """A class with fewer validation clips has a difficulty that is mostly chance."""
+MIN_DIFFICULTY = 0.1
+"""What we advise as the floor for the papers' law in a detector."""
 _HOOK = "dict(type='ClassDifficultyHook', momentum='mean')"
 
 
@@ -166,6 +168,27 @@ def advise_prior_count(handover: Handover, val_counts: IntVector | None, prior_c
             'difficulty '
             f'is mostly chance: we advise prior_count={FEW_CLIPS} in ClassDifficultyHook'
         )
+
+
+def advise_min_difficulty(handover: Handover, smoothing: Mapping[str, Any]) -> None:
+    """Advise a floor where the papers' law could give a class of a detector the weight 0.
+
+    With a background nothing would pull such a class up any more, and everything else pushes it down.
+
+    Args:
+        handover: Of the training that begins.
+        smoothing: Of the hook: 'min_difficulty', 'prior_count'.
+    """
+    if smoothing['min_difficulty'] or smoothing['prior_count']:
+        return
+    for name, part in handover.consumers.items():
+        by_power = getattr(part, 'law', None) == 'power' and getattr(part, 'acts_by_difficulty', False)
+        if by_power and getattr(part, 'background', None) is not None:
+            handover.parts.logger.warning(
+                f'{name}: a class whose objects are all called by their name has difficulty 0, so weight 0, and then '
+                'background and other classes alone act on its score, downwards: we advise '
+                f'min_difficulty={MIN_DIFFICULTY} in ClassDifficultyHook'
+            )
 
 
 def _of_mean(consumers: Mapping[str, Any]) -> list[str]:

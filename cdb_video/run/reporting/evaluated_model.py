@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,20 +10,22 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cdb_video.class_names import check_same_names
+from cdb_video.class_names import check_same_names, other_names
 from cdb_video.data.labels import dataset_class_names, describe
 from cdb_video.difficulty.counts import ClassCounts
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.processes import together
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.handover import Handover
 from cdb_video.run.parts import find_metric
 from cdb_video.run.refusals.evaluation import check_evaluation, check_loader
+from cdb_video.run.refusals.labelling import count_evaluated
 from cdb_video.run.reporting.record import Evaluation, Vectors, report_classes
-from cdb_video.run.start import count_evaluated_clips, names_of, stated_num_classes
+from cdb_video.run.start import names_of, stated_num_classes, tell_counts
 from cdb_video_files.json_values import plain
+
+_LOG = logging.getLogger('cdb_video')
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,7 @@ class EvaluatedModel:
         iteration: Iterations it was trained for; None = not known.
         consumers: What the difficulty led to.
         source: What the difficulty is measured on, see `cdb_video.difficulty.history`.
+        trained_classes: Class names of its training set; None = not known.
     """
 
     state: DifficultyState | None
@@ -42,6 +46,7 @@ class EvaluatedModel:
     iteration: int | None
     consumers: Vectors
     source: str
+    trained_classes: tuple[str, ...] | None = None
 
     @classmethod
     def trained(cls, handover: Handover, source: str) -> EvaluatedModel:
@@ -56,25 +61,31 @@ class EvaluatedModel:
         Raises:
             ValueError: If what the checkpoint holds of the difficulty is damaged.
         """
-        return cls(entry.state(), entry.epoch, entry.iteration, entry.consumers, entry.source)
+        return cls(entry.state(), entry.epoch, entry.iteration, entry.consumers, entry.source, entry.trained_classes)
 
-    def prepare(self, metric: ClassAccuracy, model: nn.Module, dataset: Any) -> IntVector | None:
+    def prepare(self, evaluator: Any, model: nn.Module, dataset: Any) -> IntVector | None:
         """Check the class lists of a test, and give its metric the training counts, for the accuracies by shot.
 
         Returns:
-            (C,) int64, the clips of each class in the test set; None = the number of classes is not known.
+            (C,) int64, the clips of each class in the test set; None = there is no metric of ours, or the number of
+            classes is not known.
 
         Raises:
             ValueError: If the test set, the model, the metric and the checkpoint have different classes.
         """
-        counts = None
+        counts, metric = None, find_metric(evaluator)
+        if metric is None:
+            return None
         stated = stated_num_classes(model, metric, dataset, 'test')
         if stated:
-            counts = count_evaluated_clips(dataset, next(iter(stated.values())))
-            metric.set_clip_counts(counts)
-        if self.state is not None:
-            check_same_names(dataset_class_names(dataset), self.state.class_names, describe(dataset), 'the checkpoint')
-            metric.set_train_counts(self.state.train_counts)
+            counts = count_evaluated(metric, dataset, next(iter(stated.values())), 'test')
+        state, names = self.state, dataset_class_names(dataset)
+        if state is not None:
+            check_same_names(names, state.class_names, describe(dataset), 'the checkpoint')
+        elif (other := other_names(names, self.trained_classes, describe(dataset), 'the checkpoint')) is not None:
+            _LOG.warning(f'{other}, or its scores are read as those of other classes')
+        known = (None, None) if state is None else (state.train_counts, state.train_images)
+        tell_counts(evaluator, counts, *known)
         return counts
 
     def evaluation(
@@ -118,8 +129,7 @@ def prepare_test(runner: Any, find_model: Callable[[], EvaluatedModel]) -> IntVe
 def _prepare(runner: Any, find_model: Callable[[], EvaluatedModel]) -> IntVector | None:
     evaluator, loader = runner.test_loop.evaluator, runner.test_dataloader
     check_loader(loader, 'test_dataloader')
-    metric = find_metric(evaluator)
-    counts = None if metric is None else find_model().prepare(metric, runner.model, loader.dataset)
+    counts = None if find_metric(evaluator) is None else find_model().prepare(evaluator, runner.model, loader.dataset)
     check_evaluation('test_evaluator', evaluator, counts)
     return counts
 

@@ -45,11 +45,12 @@ def start_history(
         aside = fork_history(path, state.iteration if parts.loop.is_resumed and _can_go_on(path, state) else None)
         if aside is not None:
             parts.logger.info(f'records that this run does not continue are now in {aside}')
-        counts = state.train_counts.tolist()
+        counts, images = state.train_counts.tolist(), state.train_images
         header = read_history(path).header if path.exists() else None
-        known = header and (header.train_counts, header.settings, header.planned_validations)
-        if known != (counts, settings, planned):
-            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, counts, settings, planned))
+        now = (counts, settings, planned, None if images is None else images.tolist())
+        known = header and (header.train_counts, header.settings, header.planned_validations, header.train_images)
+        if known != now:
+            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, *now))
 
     try_writing(parts.logger, 'the class history', start)
 

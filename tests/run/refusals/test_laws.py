@@ -1,6 +1,7 @@
 """What the accumulated law and the measure by probability need, refused or said before the first step."""
 
 import uuid
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -214,3 +215,24 @@ def test_probability_is_measured_recorded_and_reported_as_what_it_is(tmp_path):
     report = (tmp_path / 'class_report.json').read_text()
     assert '"difficulty_measure": "probability"' in report
     assert '1 minus the mean probability of the true class' in (tmp_path / 'report.html').read_text()
+
+
+@pytest.mark.parametrize(
+    ('loss', 'hook', 'is_advised'),
+    [
+        ({'background': 1.0}, {}, True),
+        ({'background': 1.0}, {'min_difficulty': 0.1}, False),
+        ({'background': 1.0}, {'prior_count': 2}, False),
+        ({'background': 1.0, 'tau': 0}, {}, False),
+        ({'background': 1.0, 'law': 'accumulated'}, {'momentum': 'mean'}, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_floor_is_advised_where_a_perfect_class_would_have_weight_0(loss, hook, is_advised):
+    logger = mock.Mock()
+    handover = SimpleNamespace(consumers={'CDBLoss': CDBLoss(**loss)}, parts=SimpleNamespace(logger=logger))
+    laws.advise_min_difficulty(handover, {'min_difficulty': 0.0, 'prior_count': 0.0, 'momentum': 0.0} | hook)
+    assert bool(logger.warning.call_count) == is_advised
+    if is_advised:
+        assert 'weight 0' in logger.warning.call_args.args[0]
+        assert 'min_difficulty=0.1' in logger.warning.call_args.args[0]
