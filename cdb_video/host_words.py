@@ -46,12 +46,22 @@ class HostWords:
     @property
     def accuracy(self) -> str:
         """The metric of ours that counts by class: what it counts are samples, or objects in them."""
-        return 'ClassAccuracy' if self.unit == self.sample else 'ObjectAccuracy'
+        return 'ObjectAccuracy' if self.has_objects else 'ClassAccuracy'
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether a sample holds many of what is counted."""
+        return self.unit != self.sample
+
+    @property
+    def prefix(self) -> str:
+        """That of the results of our metric, as in 'acc/mean1'."""
+        return 'obj' if self.has_objects else 'acc'
 
     @property
     def mean_accuracy(self) -> str:
         """The key under which it returns the mean class accuracy."""
-        return 'acc/mean1' if self.unit == self.sample else 'obj/mean1'
+        return f'{self.prefix}/mean1'
 
     @property
     def classifier(self) -> str:
@@ -103,8 +113,11 @@ def speaking(words: HostWords | None) -> Iterator[None]:
 
 
 def worded(text: str) -> str:
-    """A text of ours with {sample}, {samples} and {units} in it, in the words of who is spoken of."""
-    return text.replace('{sample}', sample()).replace('{samples}', samples()).replace('{units}', units())
+    """A text of ours with {sample}, {samples}, {unit} and {units} in it, in the words of who is spoken of."""
+    words = {'{sample}': sample(), '{samples}': samples(), '{unit}': unit(), '{units}': units()}
+    for place, word in words.items():
+        text = text.replace(place, word)
+    return text
 
 
 def sample() -> str:

@@ -61,12 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _cross_fit(args: argparse.Namespace) -> int:
+    from cdb_video.commands.detectors import refuse_detector
     from cdb_video.cross_fit.configs import words_of
     from cdb_video.launch.config import read_config
 
     path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
     config = read_config(path)
-    with speaking(words_of(config)):
+    words = words_of(config)
+    if words.has_objects:
+        refuse_detector('cross-fit', args.config)
+    with speaking(words):
         return _cross_fit_config(args, path, config)
 
 

@@ -33,8 +33,10 @@ from cdb_video.classifier.edits import CLASS_BIAS, EDITS, edited, read_checkpoin
 from cdb_video.classifier.last_layer import last_layer
 from cdb_video.classifier.validation import missing_parts
 from cdb_video.commands.balance_classes import balance
+from cdb_video.commands.detectors import refuse_detector
 from cdb_video.commands.host_command import say_failure
 from cdb_video.data.labels import dataset_class_names, dataset_labels
+from cdb_video.launch.scope import DETECTION_SCOPE, scope_in
 from cdb_video.run.refusals.expected_results import expected_results
 from cdb_video_files.commands.parser import CommandParser
 
@@ -47,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         _check_options(arguments)
+        if scope_in(str(arguments.config)) == DETECTION_SCOPE:
+            refuse_detector('edit-classifier', arguments.config)
         _check_out(arguments.checkpoint, arguments.out)
         done = _balance(arguments) if arguments.edit == CLASS_BIAS else _edit(arguments)
     except (OSError, ValueError) as error:

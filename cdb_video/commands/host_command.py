@@ -12,7 +12,7 @@ from cdb_video_files.configs.shipped import PACKAGE
 from cdb_video_files.video.errors import ClipError
 
 _OURS = (PACKAGE, f'{PACKAGE}_files')
-_HOSTS = ('mmengine', 'mmaction', 'mmpretrain', 'mmcv')
+_HOSTS = ('mmengine', 'mmaction', 'mmpretrain', 'mmdet', 'mmcv')
 
 
 def run_host_command(name: str, work: Callable[[], None], argv: Sequence[str] | None) -> int:

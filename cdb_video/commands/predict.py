@@ -135,11 +135,15 @@ def _prepared(args: argparse.Namespace) -> _Run:
     """All that can be known to be wrong is looked for here, the cheapest first."""
     _check_arguments(args)
     from cdb_video import load  # by way of the face, which says what to install
+    from cdb_video.commands.detectors import refuse_detector
     from cdb_video.inference.inputs import PICTURES, VIDEOS, find_inputs
     from cdb_video.inference.work_dir import scope_of
-    from cdb_video.launch.scope import IMAGES_SCOPE
+    from cdb_video.launch.scope import DETECTION_SCOPE, IMAGES_SCOPE
 
-    kind = PICTURES if scope_of(args.work_dir) == IMAGES_SCOPE else VIDEOS
+    scope = scope_of(args.work_dir)
+    if scope == DETECTION_SCOPE:
+        refuse_detector('predict', args.work_dir)
+    kind = PICTURES if scope == IMAGES_SCOPE else VIDEOS
     if kind is PICTURES and args.window is not None:
         raise ValueError(f'--window is of videos, and {args.work_dir} was trained on images: leave it out')
     inputs = find_inputs(args.inputs, args.root, kind)

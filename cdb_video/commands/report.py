@@ -6,9 +6,10 @@
 
 Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
 --out. Training writes the report for the validation set, a test the one for the test set; with `--dump` it also says
-what is taken for what; a dump that the report there was made with is found again. A dump is a pickle: it is read
-without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read or do not belong
-together, or the report would replace one that says more. In a checkout, python tools/report.py is the same command.
+what is taken for what, and shows the mistakes; a dump that the report there was made with is found again. A dump is a
+pickle: it is read without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read
+or do not belong together, or the report would replace one that says more. In a checkout, python tools/report.py is the
+same command.
 """
 
 import argparse
@@ -16,13 +17,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdb_video.host_words import speaking
+from cdb_video.host_words import DETECTION, speaking, words_now
 from cdb_video.report import format_summary, format_table
 from cdb_video.report.class_report.file import REPORT_NAME
+from cdb_video.report.class_report.metrics import without_classes
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.pages.console import print_result, write_files
 from cdb_video.report.pages.files import check_replaces, write_report
 from cdb_video.report.sources.run_config import words_of_run
+from cdb_video.report.sources.run_data import RunData
 from cdb_video.report.sources.source import read_run
 from cdb_video_files.class_lists import read_class_names
 from cdb_video_files.commands.parser import CommandParser
@@ -40,16 +43,22 @@ def _report(arguments: argparse.Namespace) -> int:
     try:
         names = None if arguments.classes is None else read_class_names(arguments.classes)
         data = read_run(path, arguments.dump, names)
-        shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
-        options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
-        insight = build_insight(data, options)
-        out = arguments.out or data.folder
-        check_replaces(insight, out)
+        # Away from its configs a report or dump of objects still says what it is of.
+        with speaking(DETECTION if data.has_objects else None):
+            return _report_on(data, arguments)
     except (OSError, ValueError) as error:
         print(f'report: {error}', file=sys.stderr)
         return 2
+
+
+def _report_on(data: RunData, arguments: argparse.Namespace) -> int:
+    shots = None if arguments.shot_thresholds is None else tuple(arguments.shot_thresholds)
+    options = Options(shots, arguments.head_threshold, arguments.bootstrap, not arguments.no_thumbnails)
+    insight = build_insight(data, options)
+    out = arguments.out or data.folder
+    check_replaces(insight, out)
     written = write_files('report', lambda: write_report(insight, out, page=not arguments.no_html))
-    return print_result(_console(insight, path) + ('\n' if written.lines else ''), written)
+    return print_result(_console(insight, arguments.path) + ('\n' if written.lines else ''), written)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +84,8 @@ def _console(insight: Insight, path: Path) -> str:
     place = path / REPORT_NAME if insight.run.report is not None else path
     what = f'{insight.split} set' if insight.split in ('val', 'test') else insight.evaluated_on
     title = f'{place} ({what}, {insight.moment})'
-    mute = {f'acc/{name}' for name in insight.mute_groups}
-    metrics = {name: value for name, value in insight.all_metrics.items() if name not in mute}
+    mute = {f'{words_now().prefix}/{name}' for name in insight.mute_groups}
+    shown = without_classes(insight.all_metrics, [row.name for row in insight.rows])
+    metrics = {name: value for name, value in shown.items() if name not in mute}
     lines = [title, format_summary(metrics), format_table(insight.rows)]
     return '\n'.join(lines + [f'note: {note}' for note in insight.shown_notes])

@@ -1,8 +1,9 @@
-"""Test a checkpoint with the command of its host, MMAction2 or mmpretrain, in this process.
+"""Test a checkpoint with the command of its host in this process: MMAction2, mmpretrain or mmdet.
 
     cdb-video test CONFIG CHECKPOINT [--work-dir DIR] [--dump predictions.pkl] ...
 
-The options are those of the host, which the `default_scope` of the config names; --dump goes with both. CONFIG may be
+The options are those of the host, which the `default_scope` of the config names; --dump goes with all; of a detector
+it dumps what each labelled object was called. CONFIG may be
 a config that came with the package, by its name, as cdb_video::egtea/slowfast_cdbs.py.
 """
 

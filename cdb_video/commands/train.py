@@ -1,8 +1,8 @@
-"""Train a config with the command of its host, MMAction2 or mmpretrain, in this process.
+"""Train a config with the command of its host in this process: MMAction2, mmpretrain or mmdet.
 
     cdb-video train CONFIG --seed 0 [--work-dir DIR] [--resume] ...
 
-The options are those of the host, which the `default_scope` of the config names; --seed goes with both. CONFIG may be
+The options are those of the host, which the `default_scope` of the config names; --seed goes with all. CONFIG may be
 a config that came with the package, by its name, as cdb_video::egtea/slowfast_cdbs.py.
 """
 

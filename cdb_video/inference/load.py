@@ -74,6 +74,11 @@ def load(
     settings, called = source.values, source.called
     names = _class_names(settings, called, weights, folder)
     words = words_of(settings)
+    if words.has_objects:
+        raise ValueError(
+            f'{called} is of a detector, which finds many objects in an image, and a Predictor names one class: use '
+            'mmdet.apis.DetInferencer'
+        )
     steps = _image_steps(settings, called) if words is IMAGES else _test_steps(settings, called, views)
     model, transforms = _built(settings, steps, called, words)
     names = _checked_number(model, names, called, words)

@@ -1,7 +1,7 @@
 """The train and test commands of the hosts for `cdb-video` and tools/: their options, on GPUs and, with gloo, on CPUs.
 
-The scope of a config says whose commands these are: MMAction2's, or mmpretrain's for images. ``mim train`` and ``mim
-test`` run the hosts' own commands. With ``--launcher pytorch`` these end in
+The scope of a config says whose commands these are: MMAction2's, mmpretrain's for images, or mmdet's for detectors.
+``mim train`` and ``mim test`` run the hosts' own commands. With ``--launcher pytorch`` these end in
 ``torch.cuda.set_device`` on a machine without GPU, and they take ``--resume`` at its word where there is
 nothing to resume. Here the host's command line and merging of options are used as they are, and what it
 lacks is done before the Runner is built.
@@ -39,14 +39,20 @@ from cdb_video.launch.config import (
     parse_arguments,
     read_config,
 )
+from cdb_video.launch.detection import finish_detection_config
 from cdb_video.launch.failure_note import leaves_note
-from cdb_video.launch.scope import IMAGES_SCOPE, VIDEO_SCOPE, finish_image_config, named_scope
+from cdb_video.launch.scope import DETECTION_SCOPE, IMAGES_SCOPE, VIDEO_SCOPE, finish_image_config, named_scope
 from cdb_video.processes import check_all_see, from_main, together
 from cdb_video_files.checkpoint_files import check_checkpoint_file
 from cdb_video_files.noted_paths import lies_in, namesake_in
 
-_HOSTS = {VIDEO_SCOPE: ('mmaction2', 'mmaction'), IMAGES_SCOPE: ('mmpretrain', 'images')}
+_HOSTS = {
+    VIDEO_SCOPE: ('mmaction2 1.2.0', 'mmaction'),
+    IMAGES_SCOPE: ('mmpretrain 1.2.0', 'images'),
+    DETECTION_SCOPE: ('mmdet 3.3.0', 'detection'),
+}
 """Scope and package of a host -> its distribution, and our extra that brings it."""
+_FINISH = {IMAGES_SCOPE: finish_image_config, DETECTION_SCOPE: finish_detection_config}
 _NAME_ONE = 'Name a checkpoint that is there'
 _MOST_NAMED = 5
 
@@ -60,14 +66,14 @@ def train() -> None:
     """
     scope = named_scope()
     host = _host_tool('train', scope)
-    args = parse_arguments(host, 'train' if scope == IMAGES_SCOPE else None)
+    args = parse_arguments(host, 'train' if scope in _FINISH else None)
     # The work directory is known once all is merged.
     find_newest = args.resume == 'auto'
     if find_newest:
         args.resume = None
     config = merge_arguments(host, read_config(args.config), args)
-    if scope == IMAGES_SCOPE:
-        finish_image_config(config, args)
+    if scope in _FINISH:
+        _FINISH[scope](config, args)
     check_lengths(config)
     check_work_dir(config.work_dir)
     import_plugin(config)
@@ -100,12 +106,12 @@ def test() -> None:
     """Test the config and checkpoint of the command line, which is that of the tools/test.py of its host."""
     scope = named_scope()
     host = _host_tool('test', scope)
-    args = parse_arguments(host, 'test' if scope == IMAGES_SCOPE else None)
+    args = parse_arguments(host, 'test' if scope in _FINISH else None)
     config = merge_arguments(host, read_config(args.config), args)
     if args.cfg_options is not None:
         config.merge_from_dict(args.cfg_options)
-    if scope == IMAGES_SCOPE:
-        finish_image_config(config, args)
+    if scope in _FINISH:
+        _FINISH[scope](config, args)
     config.work_dir = args.work_dir or config.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
     check_work_dir(config.work_dir)
     config.launcher = args.launcher
@@ -272,11 +278,11 @@ def _host_tool(name: str, scope: str) -> ModuleType:
     host, extra = _HOSTS[scope]
     spec = importlib.util.find_spec(scope)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{host} is not installed: pip install 'cdb-video[{extra}]'")
+        raise ImportError(f"{host.split()[0]} is not installed: pip install 'cdb-video[{extra}]'")
     path = Path(next(iter(spec.submodule_search_locations)), '.mim', 'tools', f'{name}.py')
     tool_spec = importlib.util.spec_from_file_location(f'{scope}_tool_{name}', path)
     if tool_spec is None or tool_spec.loader is None or not path.is_file():
-        raise ImportError(f'{path} is missing: install {host} 1.2.0 from a wheel, or with `mim install`')
+        raise ImportError(f'{path} is missing: install {host} from a wheel, or with `mim install`')
     module = importlib.util.module_from_spec(tool_spec)
     tool_spec.loader.exec_module(module)
     return module

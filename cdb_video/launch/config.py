@@ -17,25 +17,26 @@ from typing import Any
 
 from mmengine.config import Config
 
-from cdb_video.launch.scope import CONFIG_ENDINGS, take_image_words
+from cdb_video.launch.detection import merge_detection_words
+from cdb_video.launch.scope import CONFIG_ENDINGS, take_own_words
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.configs.shipped import PACKAGE, SCOPE, find_config
 
 _SEEDS = 2**32
 
 
-def parse_arguments(host: ModuleType, image_command: str | None = None) -> Namespace:
+def parse_arguments(host: ModuleType, lacking: str | None = None) -> Namespace:
     """What a command of the host makes of the words in `sys.argv`; the name of a shipped config becomes its path.
 
     Args:
         host: Its module.
-        image_command: 'train' or 'test' of mmpretrain, which lack some words; None = another host.
+        lacking: 'train' or 'test' of mmpretrain or mmdet, which lack some words; None = of MMAction2.
 
     Raises:
         ValueError: If a word of --cfg-options is no KEY=VALUE, or --seed cannot be one.
         FileNotFoundError: If no config of that name was shipped.
     """
-    own = Namespace() if image_command is None else take_image_words(image_command)
+    own = Namespace() if lacking is None else take_own_words(lacking)
     try:
         with _nearest_option_said():
             args: Namespace = host.parse_args()
@@ -87,13 +88,14 @@ def read_config(name: str) -> Config:
 
 
 def merge_arguments(host: ModuleType, config: Config, args: Namespace) -> Config:
-    """The config with the options of the command line in it, as the host merges them.
+    """The config with the options of the command line in it, as the host merges them; mmdet does so in its `main`.
 
     Raises:
         ValueError: If an option asks for what the config lacks, or is not what it must be.
     """
+    merge = getattr(host, 'merge_args', merge_detection_words)
     try:
-        merged: Config = host.merge_args(config, args)
+        merged: Config = merge(config, args)
     except AttributeError as error:
         lacking = str(error).split("'")[-2]
         raise ValueError(

@@ -1,7 +1,8 @@
-"""Whose commands a command line is for, and what those of mmpretrain lack: the seed of a training, a dump by its name.
+"""Whose commands a command line is for, and what those of mmpretrain and mmdet lack: a seed, a dump by its name.
 
-mmpretrain's train.py has no --seed, and its test.py calls --out what MMAction2's calls --dump. A command serves both
-hosts with the same words, so they are taken out here before the host reads its own.
+Their train.py has no --seed, and mmpretrain's test.py calls --out what MMAction2's calls --dump. A command serves all
+hosts with the same words, so they are taken out here before the host reads its own. What mmdet's commands do with their
+words is in :mod:`cdb_video.launch.detection`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from mmengine.config import Config
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.configs.shipped import SCOPE, find_config
 
-VIDEO_SCOPE, IMAGES_SCOPE = 'mmaction', 'mmpretrain'
+VIDEO_SCOPE, IMAGES_SCOPE, DETECTION_SCOPE = 'mmaction', 'mmpretrain', 'mmdet'
 """The scopes of the hosts in mmengine's registries, which are their packages."""
+UNKNOWN = '?'
 CONFIG_ENDINGS = ('.py', '.yml', '.yaml', '.json')
 _DUMPS = ('.pkl', '.pickle')
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -30,17 +32,29 @@ def named_scope() -> str:
     Of a config that cannot be read this says no more than which host is installed: reading it to run it says why.
     """
     words = [word for word in sys.argv[1:] if word.endswith(CONFIG_ENDINGS) and '=' not in word]
+    scope = scope_in(words[0]) if words else UNKNOWN
+    if scope == UNKNOWN:
+        scopes = (VIDEO_SCOPE, IMAGES_SCOPE, DETECTION_SCOPE)
+        return next((one for one in scopes if find_spec(one) is not None), VIDEO_SCOPE)
+    return scope if scope in (IMAGES_SCOPE, DETECTION_SCOPE) else VIDEO_SCOPE
+
+
+def scope_in(name: str) -> str | None:
+    """The `default_scope` of a config; None = it has none, `UNKNOWN` = it cannot be read.
+
+    Args:
+        name: A file, or the name of a shipped config.
+    """
     try:
-        path = find_config(words[0]) if words[0].startswith(SCOPE) else Path(words[0])
-        scope = Config.fromfile(path, import_custom_modules=False).get('default_scope')
-    except Exception:
-        has_video = find_spec(VIDEO_SCOPE) is not None or find_spec(IMAGES_SCOPE) is None
-        return VIDEO_SCOPE if has_video else IMAGES_SCOPE
-    return IMAGES_SCOPE if scope == IMAGES_SCOPE else VIDEO_SCOPE
+        path = find_config(name) if name.startswith(SCOPE) else Path(name)
+        scope: str | None = Config.fromfile(path, import_custom_modules=False).get('default_scope')
+    except Exception:  # whatever it is: reading the config to run it says so
+        return UNKNOWN
+    return scope
 
 
-def take_image_words(command: str) -> Namespace:
-    """Take out of `sys.argv` what mmpretrain's command does not know.
+def take_own_words(command: str) -> Namespace:
+    """Take out of `sys.argv` what the command of mmpretrain or mmdet does not know.
 
     Args:
         command: 'train' or 'test'.
@@ -72,18 +86,12 @@ def finish_image_config(config: Config, args: Namespace) -> None:
 
     Args:
         config: Is changed: the seed, the workers of loaders, the metric that dumps.
-        args: What mmpretrain's command made of its words, with those of `take_image_words`.
+        args: What mmpretrain's command made of its words, with those of `take_own_words`.
 
     Raises:
         ValueError: If the words for a dump contradict each other, or it has another ending than .pkl.
     """
-    given = {
-        name: value for name in ('seed', 'diff_rank_seed', 'deterministic') if (value := getattr(args, name, None))
-    }
-    if getattr(args, 'seed', None) is not None:
-        given['seed'] = args.seed
-    if given:
-        config.randomness = {**(config.get('randomness') or {}), **given}
+    set_seed(config, args)
     for name in _LOADERS:
         loader = config.get(name)
         # mmpretrain lets workers last unless told otherwise, which torch refuses where there are none.
@@ -91,6 +99,17 @@ def finish_image_config(config: Config, args: Namespace) -> None:
             loader['persistent_workers'] = False
     if hasattr(args, 'out'):
         _set_dump(config, args)
+
+
+def set_seed(config: Config, args: Namespace) -> None:
+    """Set in a config what the words of a training say of chance; without them it keeps its own."""
+    given = {
+        name: value for name in ('seed', 'diff_rank_seed', 'deterministic') if (value := getattr(args, name, None))
+    }
+    if getattr(args, 'seed', None) is not None:
+        given['seed'] = args.seed
+    if given:
+        config.randomness = {**(config.get('randomness') or {}), **given}
 
 
 def _set_dump(config: Config, args: Namespace) -> None:
@@ -102,9 +121,28 @@ def _set_dump(config: Config, args: Namespace) -> None:
     file = args.dump or (None if args.out_item == 'metrics' else args.out)
     if file is None:
         return
-    option = '--out' if args.dump is None else '--dump'
+    add_dump(config, 'DumpResults', file, '--out' if args.dump is None else '--dump')
+
+
+def add_dump(config: Config, kind: str, file: str, option: str, **settings: Any) -> None:
+    """Let a test dump its predictions by one metric more.
+
+    Args:
+        config: Is changed.
+        kind: The metric.
+        file: Where to.
+        option: That names the file, for messages.
+        settings: Of the metric.
+
+    Raises:
+        ValueError: If the file has another ending than .pkl.
+    """
     if not file.endswith(_DUMPS):
         raise ValueError(f'{option} {file}: a dump of predictions must end in {" or ".join(_DUMPS)}')
-    metrics: Any = config.test_evaluator
-    listed = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
-    config.test_evaluator = [*listed, {'type': 'DumpResults', 'out_file_path': file}]
+    config.test_evaluator = [*metrics_in(config), {'type': kind, 'out_file_path': file, **settings}]
+
+
+def metrics_in(config: Config) -> list[Any]:
+    """The metrics of the test of a config."""
+    metrics: Any = config.get('test_evaluator')
+    return list(metrics) if isinstance(metrics, list | tuple) else [] if metrics is None else [metrics]

@@ -18,11 +18,7 @@ FloatMatrix = NDArray[np.float64]
 def object_answers(
     ious: NDArray[np.floating], scores: NDArray[np.floating], names: IntVector, *, missed: int, iou_thr: float = 0.5
 ) -> IntVector:
-    """The class by which each object of an image is called.
-
-    Of the detections whose overlap with the object is at least `iou_thr`, the one with the highest score answers; of
-    those that tie in score, the first in the order of the detector. A detection may answer for several objects. An
-    object that no detection overlaps so far is missed.
+    """The class by which each object of an image is called, see `answering`.
 
     Example: two detections overlap the object by 0.9 and 0.6, called 4 and 7 with the scores 0.3 and 0.8: 7.
 
@@ -45,15 +41,43 @@ def object_answers(
             f'ious {ious.shape}, scores {scores.shape}, names {names.shape}: must be (M, N), (N,), (N,), for M objects '
             'and N detections'
         )
+    chosen = answering(ious, scores, iou_thr=iou_thr)
+    answers = np.full(len(chosen), missed, np.int64)
+    found = chosen >= 0
+    answers[found] = names[chosen[found]]
+    return answers
+
+
+def answering(ious: NDArray[np.floating], scores: NDArray[np.floating], *, iou_thr: float = 0.5) -> IntVector:
+    """The detection by which each object of an image is called.
+
+    Of the detections whose overlap with the object is at least `iou_thr`, the one with the highest score answers; of
+    those that tie in score, the first in the order of the detector. A detection may answer for several objects. An
+    object that no detection overlaps so far is missed.
+
+    Args:
+        ious: (M, N) float in [0, 1], overlap of every object with every detection, see `box_ious`.
+        scores: (N,) float, of the detections.
+        iou_thr: In (0, 1].
+
+    Returns:
+        (M,) int64 in 0..N-1; -1 where it is missed.
+
+    Raises:
+        ValueError: If the shapes do not fit, or a score is NaN.
+    """
+    ious, scores = np.asarray(ious), np.asarray(scores)
+    if ious.ndim != 2 or ious.shape[1:] != scores.shape:
+        raise ValueError(
+            f'ious {ious.shape}, scores {scores.shape}: must be (M, N), (N,), for M objects and N detections'
+        )
     if np.isnan(scores).any():
         raise ValueError(f'the scores of {np.isnan(scores).sum()} of {len(scores)} detections are NaN')
-    answers = np.full(len(ious), missed, np.int64)
-    if names.size:
-        covers = ious >= iou_thr
-        best = np.where(covers, scores, -np.inf).argmax(axis=1)  # the first of those that tie
-        found = covers[np.arange(len(best)), best]
-        answers[found] = names[best[found]]
-    return answers
+    if not scores.size:
+        return np.full(len(ious), -1, np.int64)
+    covers = ious >= iou_thr
+    best = np.where(covers, scores, -np.inf).argmax(axis=1)  # the first of those that tie
+    return np.where(covers[np.arange(len(best)), best], best, -1).astype(np.int64)
 
 
 def box_ious(boxes: ArrayLike, others: ArrayLike) -> FloatMatrix:

@@ -6,7 +6,7 @@ from argparse import Namespace
 import pytest
 from mmengine.config import Config
 
-from cdb_video.launch.scope import finish_image_config, named_scope, take_image_words
+from cdb_video.launch.scope import finish_image_config, named_scope, take_own_words
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def test_of_what_cannot_be_read_the_installed_host_speaks(words, given):
 
 def test_what_the_host_does_not_know_is_taken_out_and_the_rest_keeps_its_order(words):
     words('own.py', '--seed', 7, '--resume', '--deterministic', '--cfg-options', 'a=1', 'b=2')
-    assert take_image_words('train') == Namespace(seed=7, diff_rank_seed=False, deterministic=True)
+    assert take_own_words('train') == Namespace(seed=7, diff_rank_seed=False, deterministic=True)
     assert sys.argv[1:] == ['own.py', '--resume', '--cfg-options', 'a=1', 'b=2']
     words('own.py', 'a.pth', '--dump', 'x.pkl', '--tta')
-    assert take_image_words('test') == Namespace(dump='x.pkl')
+    assert take_own_words('test') == Namespace(dump='x.pkl')
     assert sys.argv[1:] == ['own.py', 'a.pth', '--tta']
     words('own.py', '--seed=-3')
     with pytest.raises(ValueError, match='--seed -3: must be a whole number >= 0'):
-        take_image_words('train')
+        take_own_words('train')
 
 
 @pytest.mark.parametrize('randomness', [None, {'seed': None, 'deterministic': False}])

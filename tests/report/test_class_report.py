@@ -13,6 +13,7 @@ from cdb_video.report.class_report.text import format_table, markdown_table
 COLUMNS = [
     'label', 'name', 'train_count', 'num_clips', 'num_correct', 'accuracy', 'difficulty', 'weight', 'probability'
 ]  # fmt: skip
+OF_OBJECTS = ['num_missed', 'ap', 'train_images']
 ROW = DetailedRow(1, 'cut', 20, 4, 3, 0.75, accuracy_low=0.3, accuracy_high=0.95, confused_with=(Confused(0, 'a', 1),))
 
 
@@ -27,12 +28,19 @@ def written(folder, report):
     return json.loads(path.read_text())
 
 
-def test_rows_have_the_columns_of_the_format_in_their_order():
-    assert list(class_rows([1], [0])[0].to_dict()) == COLUMNS
+def test_rows_have_the_columns_of_the_format_in_their_order(tmp_path):
+    assert list(class_rows([1], [0])[0].to_dict()) == COLUMNS + OF_OBJECTS
     more = ['accuracy_low', 'accuracy_high', 'precision', 'peak_difficulty', 'peak_epoch', 'confused_with']
     more += ['signed_difficulty', 'signed_low', 'signed_high', 'finding']
-    assert list(ROW.to_dict()) == COLUMNS + more
+    assert list(ROW.to_dict()) == COLUMNS + OF_OBJECTS + more
     assert ROW.to_dict()['confused_with'] == 'a (1)'
+    missed = replace(ROW, label=0, name='b', num_missed=1)
+    for rows, columns in (([ROW], []), ([replace(ROW, num_missed=0), missed], ['num_missed'])):
+        table, path = write_class_report(tmp_path, ClassReport('val', 1, 1, {}, rows))
+        assert table.read_text().splitlines()[0].split(',') == COLUMNS + columns + more, (
+            'those of objects where any has one'
+        )
+        assert list(json.loads(path.read_text())['classes'][0]) == COLUMNS + columns + more
 
 
 def test_the_first_consumer_with_a_vector_gives_it():

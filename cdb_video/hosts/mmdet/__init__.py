@@ -19,7 +19,10 @@ class MMDet(Host):
     package = 'mmdet'
     remedy = 'Install mmdet 3.3.0 with mmcv >= 2.0, < 2.2 and its compiled operators, which mmcv-lite lacks'
     words = DETECTION
-    classes: Mapping[str, tuple[str, str]] = {'ObjectAccuracy': (f'{_PACKAGE}.object_accuracy', 'METRICS')}
+    classes: Mapping[str, tuple[str, str]] = {
+        'DumpObjects': (f'{_PACKAGE}.dump_objects', 'METRICS'),
+        'ObjectAccuracy': (f'{_PACKAGE}.object_accuracy', 'METRICS'),
+    }
 
     def mends(self) -> list[str]:
         """Let LVISMetric evaluate with numpy >= 1.24."""

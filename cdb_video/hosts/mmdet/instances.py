@@ -24,11 +24,13 @@ class Detections:
         labels: (N,) int64 in 0..C-1.
         scores: (N,) float.
         places: (N, 4) float, boxes x1, y1, x2, y2; or N masks.
+        kept: (N,) int64, which of those in the sample these are.
     """
 
     labels: IntVector
     scores: NDArray[np.floating]
     places: FloatMatrix | Sequence[RunLengths]
+    kept: IntVector
 
     @classmethod
     def of(cls, sample: dict[str, Any], by: str, num_classes: int, score_thr: float) -> Detections:
@@ -49,13 +51,13 @@ class Detections:
             )
         kept = np.flatnonzero(~(scores < score_thr))  # not >=, so that a NaN is met
         if by == 'bbox':
-            return cls(labels[kept], scores[kept], _boxes(found)[kept])
+            return cls(labels[kept], scores[kept], boxes_of(found)[kept], kept)
         if 'masks' not in found:
             raise ValueError(
                 f"by='segm' needs masks, and those that the detector finds have {', '.join(sorted(found))}: evaluate "
                 "a model with a mask head, or set by='bbox'"
             )
-        return cls(labels[kept], scores[kept], run_lengths(found['masks'], kept))
+        return cls(labels[kept], scores[kept], run_lengths(found['masks'], kept), kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,7 @@ class Objects:
                 f'labels must be 0..{num_classes - 1}: check ann_file and metainfo of the dataset, and num_classes of '
                 'ObjectAccuracy'
             )
-        places = _boxes(objects) if by == 'bbox' else run_lengths(objects['masks'])
+        places = boxes_of(objects) if by == 'bbox' else run_lengths(objects['masks'])
         return cls(labels, places)
 
     def ious(self, found: Detections) -> FloatMatrix:
@@ -114,7 +116,8 @@ def name_image(sample: dict[str, Any]) -> str:
     return 'an image' if name is None else f'image {name}'
 
 
-def _boxes(instances: dict[str, Any]) -> FloatMatrix:
+def boxes_of(instances: dict[str, Any]) -> FloatMatrix:
+    """(M, 4) float, the boxes of objects or of detections."""
     return _plain(instances['bboxes']).reshape(-1, 4)
 
 

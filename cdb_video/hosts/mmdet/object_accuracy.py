@@ -117,6 +117,11 @@ class ObjectAccuracy(ClassAccuracy):
         """Set how many training images show each class, (C,) int >= 0, by which the shot groups are made."""
         self._train_images = np.asarray(num_images, dtype=np.int64)
 
+    @property
+    def train_images(self) -> IntVector | None:
+        """(C,) int64, how many training images show each class; None = not known."""
+        return self._train_images
+
     def keep_probability(self, keep: bool = True) -> None:
         """Refuse to keep probabilities: a detection has a score of its own class alone.
 
@@ -148,7 +153,7 @@ class ObjectAccuracy(ClassAccuracy):
                 'check ann_file and metainfo of its dataset'
             )
         labels, answers = np.asarray(results, dtype=np.int64).T
-        num_classes = self._known_classes()
+        num_classes = self.known_classes()
         self.outcomes_ = labels, answers
         self.counts_ = counts = ClassCounts.of_answers(labels, answers, num_classes)
         self._check_counts(counts)
@@ -170,7 +175,7 @@ class ObjectAccuracy(ClassAccuracy):
 
     def _kept_of(self, data_samples: Sequence[dict[str, Any]]) -> Iterable[IntMatrix]:
         """For every image (M, 2) int64, the label and the answer of its M objects; M may be 0."""
-        num_classes = self._known_classes()
+        num_classes = self.known_classes()
         for sample in data_samples:
             yield self._answered(sample, num_classes)
 
@@ -197,7 +202,7 @@ class ObjectAccuracy(ClassAccuracy):
     def _grouped_by(self) -> IntVector | None:
         return self._train_images
 
-    def _known_classes(self) -> int:
+    def known_classes(self) -> int:
         """C, as it was given or as the dataset lists its classes."""
         classes = (self.dataset_meta or {}).get('classes')
         if self.num_classes is None and classes is None:

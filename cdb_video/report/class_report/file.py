@@ -68,7 +68,12 @@ _ROW_DETAILS = {
     'difficulty': SHARE.or_null(),
     'weight': NUMBER.or_null(),
     'probability': NUMBER.or_null(),
+    'num_missed': WHOLE.or_null(),
+    'ap': SHARE.or_null(),
+    'train_images': WHOLE.or_null(),
 }
+_OF_OBJECTS = ('num_missed', 'ap', 'train_images')
+"""Columns that are left out where no class has a value, as of samples that are classified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ class ClassReport:
         rows: C rows; in the order of the labels where they were read.
         difficulty_source: What the difficulty was measured on, as in a history; None = there is none.
         difficulty_measure: What it is 1 minus: 'accuracy' or 'probability'; None = there is none, or an early version.
-        confusions: (true, predicted, clips) of every pair with clips; None = predictions are not known.
+        confusions: (true, predicted, clips) of every pair with clips; None = predictions are not known. Objects that
+            were missed are in no pair, but in the rows.
         shot_thresholds: (few, many) of the groups by training clips; None = not known, as are the next two.
         head_threshold: More training clips than this is the head.
         dump: Where the predictions are that it was made with, from the folder of the report.
@@ -127,6 +133,12 @@ class ClassReport:
     def counts(self) -> list[tuple[int, int]]:
         """C pairs of evaluated clips and right ones."""
         return [(row.num_clips, row.num_correct) for row in self.rows]
+
+    @property
+    def num_missed(self) -> list[int] | None:
+        """C numbers of objects that were missed; None where samples are classified, or that is not known."""
+        missed = [row.num_missed for row in self.rows if row.num_missed is not None]
+        return missed if missed and len(missed) == len(self.rows) else None
 
 
 def read_class_report(path: Path) -> ClassReport:
@@ -183,8 +195,26 @@ def _report_fault(report: Any) -> str | None:
     return (
         repeated_name([row['name'] for row in rows])
         or count_fault([row['num_correct'] for row in rows], clips)
-        or _confusion_fault(report.get('confusions') or [], clips)
+        or _missed_fault(rows)
+        or _confusion_fault(
+            report.get('confusions') or [], [row['num_clips'] - (row.get('num_missed') or 0) for row in rows]
+        )
     )
+
+
+def _missed_fault(rows: list[dict[str, Any]]) -> str | None:
+    """A sentence on the first class that misses more than was wrong; and if not all classes say what they miss."""
+    missed = [row.get('num_missed') for row in rows]
+    if None in missed and any(number is not None for number in missed):
+        return f'num_missed of class {missed.index(None)} is missing, and other classes have it; all must, or none'
+    for row, number in zip(rows, missed, strict=True):
+        wrong = row['num_clips'] - row['num_correct']
+        if number is not None and number > wrong:
+            return (
+                f'num_missed of class {row["label"]} is {number}; it must be no more than its num_clips less its '
+                f'num_correct, {wrong}'
+            )
+    return None
 
 
 def _confusion_fault(confusions: list[list[int]], clips: list[int]) -> str | None:
@@ -195,7 +225,10 @@ def _confusion_fault(confusions: list[list[int]], clips: list[int]) -> str | Non
             return f'confusions has {[true, predicted, number]}; its classes must be 0..{len(clips) - 1}'
         found[true] += number
     if confusions and found != clips:
-        return f'confusions adds up to {reprlib.repr(found)}; it must be the num_clips, {reprlib.repr(clips)}'
+        return (
+            f'confusions adds up to {reprlib.repr(found)}; it must be the num_clips, less num_missed where that is '
+            f'known, {reprlib.repr(clips)}'
+        )
     if sum(found) > _MOST_CLIPS:
         return f'confusions has {sum(found)} samples; it must have at most {_MOST_CLIPS}'
     return None
@@ -216,10 +249,16 @@ def write_class_report(directory: Path, report: ClassReport, name: str = 'class_
         OSError: If writing fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    rows = [row.to_dict() for row in report.rows]
+    rows = _without_unknown([row.to_dict() for row in report.rows])
     document = plain({'version': REPORT_VERSION, **_summary(report), 'classes': rows})
     contents = {'csv': csv_table(rows), 'json': json.dumps(document, indent=1, ensure_ascii=False) + '\n'}
     return [write_atomically(directory / f'{name}.{kind}', text.encode()) for kind, text in contents.items()]
+
+
+def _without_unknown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without those columns of objects that no class has."""
+    unknown = {name for name in _OF_OBJECTS if all(row[name] is None for row in rows)}
+    return [{name: value for name, value in row.items() if name not in unknown} for row in rows]
 
 
 def _summary(report: ClassReport) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""The rows of a class report: train count, clips, accuracy, difficulty, weight and probability, hardest first."""
+"""The rows of a class report: train count, clips, accuracy, difficulty, weight and probability, hardest first.
+
+Of classes of objects also which were missed, and the average precision.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cdb_video.class_names import class_label
@@ -24,6 +27,10 @@ class ClassRow:
         difficulty: In [0, 1].
         weight: Of the class in the loss, >= 0.
         probability: Share of the class among the clips drawn, in [0, 1].
+        num_missed: Of the objects of the class, those that no detection found; None where samples are classified, each
+            of which gets a class. The others that are wrong were called by another name.
+        ap: Average precision of the class, in [0, 1], of the evaluator of the host.
+        train_images: Training images that show the class; None where samples are classified.
     """
 
     label: int
@@ -35,6 +42,14 @@ class ClassRow:
     difficulty: float | None = None
     weight: float | None = None
     probability: float | None = None
+    num_missed: int | None = None
+    ap: float | None = None
+    train_images: int | None = None
+
+    @property
+    def num_confused(self) -> int | None:
+        """How many objects were called by another name; None where none can be missed."""
+        return None if self.num_missed is None else self.num_clips - self.num_correct - self.num_missed
 
     def to_dict(self) -> dict[str, Any]:
         """The columns in their order, as CSV and JSON have them."""
@@ -92,6 +107,27 @@ class DetailedRow(ClassRow):
         return {column.name: getattr(self, column.name) for column in fields(self)} | {'confused_with': confused}
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectColumns:
+    """What is known of classes of objects beside their counts; None = not known.
+
+    Attributes:
+        num_missed: C numbers of objects that were missed.
+        ap: C average precisions in [0, 1], None for a class without one.
+        train_images: C numbers of training images that show the class.
+    """
+
+    num_missed: Sequence[int] | None = None
+    ap: Sequence[float | None] | None = None
+    train_images: Sequence[int] | None = None
+
+    def added_to(self, row: ClassRow) -> ClassRow:
+        """The row with what is known of its class."""
+        columns = ((column.name, getattr(self, column.name)) for column in fields(self))
+        known: dict[str, Any] = {name: values[row.label] for name, values in columns if values is not None}
+        return replace(row, **known)
+
+
 def class_rows(
     num_clips: Sequence[int],
     num_correct: Sequence[int],
@@ -100,6 +136,7 @@ def class_rows(
     train_counts: Sequence[int] | None = None,
     difficulty: Sequence[float] | None = None,
     consumers: Mapping[str, Derived] | None = None,
+    objects: ObjectColumns | None = None,
 ) -> list[ClassRow]:
     """One row a class, the least accurate first; classes without clips come last.
 
@@ -110,6 +147,7 @@ def class_rows(
         train_counts: C training clips; None = not known, as are the next two.
         difficulty: C numbers in [0, 1].
         consumers: As in a history record; the first with weights gives those, and the same for probabilities.
+        objects: What is known of classes of objects; None = samples are classified.
     """
     vectors: dict[str, Sequence[float]] = {}
     for consumer in (consumers or {}).values():
@@ -127,4 +165,6 @@ def class_rows(
         )
         for label, (clips, correct) in enumerate(zip(num_clips, num_correct, strict=True))
     ]
+    if objects is not None:
+        rows = [objects.added_to(row) for row in rows]
     return sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0, row.label))

@@ -24,11 +24,20 @@ _HEADINGS = {
     'train_count': 'train',
     'num_clips': '{units}',
     'accuracy': 'acc %',
+    'num_missed': 'missed',
+    'num_confused': 'confused',
+    'ap': 'AP %',
     'difficulty': 'difficulty',
     'weight': 'weight',
     'probability': 'prob %',
 }
-_FORMATS = {'accuracy': '{:.1%}', 'difficulty': '{:.3f}', 'weight': '{:.3f}', 'probability': '{:.2%}'}
+_FORMATS = {
+    'accuracy': '{:.1%}',
+    'ap': '{:.1%}',
+    'difficulty': '{:.3f}',
+    'weight': '{:.3f}',
+    'probability': '{:.2%}',
+}
 _MARKDOWN_HEADINGS = {
     'name': 'class',
     'train_count': 'train',
@@ -36,6 +45,9 @@ _MARKDOWN_HEADINGS = {
     'accuracy': 'acc %',
     'accuracy_low': 'from',
     'accuracy_high': 'to',
+    'num_missed': 'missed',
+    'num_confused': 'confused',
+    'ap': 'AP %',
     'precision': 'precision %',
     'difficulty': 'difficulty',
     'peak_difficulty': 'peak',
@@ -47,7 +59,7 @@ _MARKDOWN_HEADINGS = {
     'probability': 'prob %',
     'confused_with': 'most often taken for',
 }
-_PERCENT = ('accuracy', 'accuracy_low', 'accuracy_high', 'precision', 'probability')
+_PERCENT = ('accuracy', 'accuracy_low', 'accuracy_high', 'ap', 'precision', 'probability')
 _SIGNED = ('signed_difficulty', 'signed_low', 'signed_high')
 _WORDS = ('name', 'finding', 'confused_with')
 
@@ -74,13 +86,14 @@ def format_summary(metrics: Mapping[str, Any]) -> str:
     words = []
     for name, value in metrics.items():
         if isinstance(value, float | int):
-            words.append(f'{name} {value:.1%}' if is_share(name) else f'{name} {value:.4g}')
+            # An average precision of -1 says that no class has one.
+            words.append(f'{name} {value:.1%}' if is_share(name) and value >= 0 else f'{name} {value:.4g}')
     return '  '.join(words)
 
 
 def markdown_table(rows: Sequence[DetailedRow]) -> list[str]:
     """The lines of the rows as a Markdown table, without the columns of which nothing is known."""
-    values = [row.to_dict() for row in rows]
+    values = [row.to_dict() | {'num_confused': row.num_confused} for row in rows]
     columns = [key for key in _MARKDOWN_HEADINGS if any(row[key] not in (None, '') for row in values)]
     return [
         '| ' + ' | '.join(worded(_MARKDOWN_HEADINGS[key]) for key in columns) + ' |',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.report.class_report.metrics import METRIC_LABELS, metric_label
 from cdb_video.report.class_report.text import csv_table, markdown_text
 from cdb_video.report.compare.methods import Comparison
 from cdb_video.report.compare.rows import ComparedClass, class_comparison, method_rows
@@ -37,7 +37,7 @@ def write_comparison(comparison: Comparison, directory: Path, *, page: bool = Tr
 
 def format_comparison(comparison: Comparison) -> str:
     """The comparison as Markdown: methods, then the classes with the greatest gains and losses."""
-    lines = ['| method | seeds | ' + ' | '.join(METRIC_LABELS[m] for m in comparison.shown) + ' |']
+    lines = ['| method | seeds | ' + ' | '.join(metric_label(m) for m in comparison.shown) + ' |']
     lines.append('|---|---:|' + '---:|' * len(comparison.shown))
     for method in comparison.methods:
         cells = [_cell(comparison, method.name, metric) for metric in comparison.shown]
@@ -51,7 +51,7 @@ def format_comparison(comparison: Comparison) -> str:
         p_value = '-' if test.p_value is None else f'{test.p_value:.3g}'
         change = f'{100 * test.difference:+.1f}'
         lines.append(
-            f'| {markdown_text(name)} | {METRIC_LABELS[metric]} | {change} | {low_high} | {p_value} | {test.how} |'
+            f'| {markdown_text(name)} | {metric_label(metric)} | {change} | {low_high} | {p_value} | {test.how} |'
         )
     names = [method.name for method in comparison.methods]
     lines += ['', '| class | train | ' + ' | '.join(markdown_text(name) for name in names) + ' |']
@@ -74,7 +74,7 @@ def render_comparison(comparison: Comparison) -> bytes:
         'compare.html',
         figures,
         comparison=comparison,
-        labels=METRIC_LABELS,
+        labels={name: metric_label(name) for name in METRIC_LABELS},
         rows=method_rows(comparison),
         classes=class_comparison(comparison),
     )

@@ -11,8 +11,8 @@ import numpy as np
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import samples
-from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.host_words import units, words_now
+from cdb_video.report.class_report.metrics import METRIC_LABELS, metric_label
 from cdb_video.report.compare.paired_tests import Test, clip_tests, pairs_of, seed_tests
 from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.insight import notes_on_mute
@@ -115,20 +115,24 @@ def _notes(methods: Sequence[Method], differing: Sequence[str], mute: Collection
     ]
     if differing:
         notes.append(
-            f'The runs have different classes in the groups by training {samples()}, since these or the thresholds '
+            f'The runs have different classes in the groups by training {_grouped_by()}, since these or the thresholds '
             'differ: '
-            f'{", ".join(METRIC_LABELS[key] for key in differing)} cannot be compared.'
+            f'{", ".join(metric_label(key) for key in differing)} cannot be compared.'
         )
     splits = sorted({run.insight.split for run in runs})
     return [*notes, *notes_on_mute(mute), *_other_lengths(runs), f'Evaluated on: {", ".join(splits)}.']
 
 
+def _grouped_by() -> str:
+    return 'images' if words_now().has_objects else units()
+
+
 def _differing_groups(runs: Sequence[ComparedRun]) -> list[str]:
     """The groups by training clips that do not hold the same classes in all runs of which the clips are known."""
     masks = [
-        class_groups(run.insight.run.train_counts, run.insight.shot_thresholds, run.insight.options.head_threshold)
+        class_groups(run.insight.run.group_counts, run.insight.shot_thresholds, run.insight.head_threshold)
         for run in runs
-        if run.insight.run.train_counts is not None
+        if run.insight.run.group_counts is not None
     ]
     return [name for name in masks[0] if any((mask[name] != masks[0][name]).any() for mask in masks)] if masks else []
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
+from cdb_video.report.class_report.metrics import AP_LABELS
 from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 
 REPEATS = 2000
 _NOT_OF_SEEDS = 'says nothing of other seeds'
+_NO_DRAWS = 'one seed: no test, since an average precision cannot be told from the answers for single objects'
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,28 @@ def clip_tests(pair: tuple[ComparedRun, ComparedRun], metrics: Sequence[str]) ->
     if one is None or other is None:
         how = f'one seed, and {_why_not_paired(pair)}: no test'
         return {metric: Test(difference, None, None, how) for metric, difference in plain.items()}
+    draws = _paired_draws(run, one, other)
     return {
-        metric: _clip_test(metric, plain[metric], draws, one, other)
-        for metric, draws in _paired_draws(run, one, other).items()
-        if metric in plain
+        metric: _clip_test(metric, difference, draws[metric], one, other)
+        if metric in draws
+        else Test(difference, None, None, _NO_DRAWS)
+        for metric, difference in plain.items()
+        if metric in draws or metric in AP_LABELS
     }
 
 
 def _why_not_paired(pair: tuple[ComparedRun, ComparedRun]) -> str:
     """Why the clips of two runs cannot be brought together by their names."""
-    dumps = [run.insight.run.predictions for run in pair]
+    dumps = [run.insight.run.dumped for run in pair]
     if any(dump is None or dump.clip_names is None for dump in dumps):
-        return f'no dumps that name their {samples()}'
-    return f'{samples()} that share a path, so that they cannot be paired'
+        return f'no dumps that name their {units()}'
+    return f'{units()} that share a path, so that they cannot be paired'
 
 
 def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[str, FloatVector]:
     """Differences of the metrics over draws of sessions (of clips where there are none) that are the same for both."""
-    options = run.insight.options
-    groups = class_groups(run.insight.run.train_counts, run.insight.shot_thresholds, options.head_threshold)
+    insight = run.insight
+    groups = class_groups(insight.run.group_counts, insight.shot_thresholds, insight.head_threshold)
     # The same seed draws the same sessions, since both have the same clips in the same order.
     first, second = (bootstrap(outcomes, groups, repeats=REPEATS) for outcomes in (one, other))
     return {metric: first[metric] - second[metric] for metric in first}
@@ -111,13 +116,13 @@ def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes
     interval = percentile_interval(draws)
     if metric == 'top1':
         p_value = mcnemar(one.labels == one.predicted, other.labels == other.predicted)
-        how = f"one seed: McNemar's exact test over the {samples()}"
+        how = f"one seed: McNemar's exact test over the {units()}"
         return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
     values = draws[~np.isnan(draws)]
     # One is added so that no p-value is 0 after a finite number of draws.
     below, above = ((values <= 0).sum(), (values >= 0).sum())
     p_value = min(1.0, 2 * (1 + float(min(below, above))) / (1 + len(values)))
-    how = f'one seed: paired bootstrap over {samples() if one.groups is None else "sessions"}'
+    how = f'one seed: paired bootstrap over {units() if one.groups is None else one.drawn}'
     return Test(difference, p_value, interval, f'{how}; {_NOT_OF_SEEDS}', one_seed=True)
 
 

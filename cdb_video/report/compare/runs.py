@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.run_config import differing_settings, planned_length, seed_of
@@ -46,9 +46,8 @@ class ComparedRun:
         if self.clip_names is None or self.insight.outcomes is None:
             return None
         found, order = self.insight.outcomes, np.argsort(self.clip_names, kind='stable')
-        assert found.ranks is not None
-        groups = None if found.groups is None else found.groups[order]
-        return Outcomes(found.labels[order], found.predicted[order], found.num_classes, found.ranks[order], groups)
+        ranks, groups = (None if each is None else each[order] for each in (found.ranks, found.groups))
+        return replace(found, labels=found.labels[order], predicted=found.predicted[order], ranks=ranks, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _read(path: Path, options: Options) -> ComparedRun:
     accuracy = np.full(insight.run.num_classes, np.nan)
     for row in insight.rows:
         accuracy[row.label] = np.nan if row.accuracy is None else row.accuracy
-    dump = insight.run.predictions
+    dump = insight.run.dumped
     names = None if dump is None else dump.distinct_names
     return ComparedRun(path, seed_of(path), insight, accuracy, names, _length(path, insight))
 
@@ -166,7 +165,7 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
     other_set = {one.split, other.split} == {'val', 'test'} and None in (first.clip_names, run.clip_names)
     if clips[0] != clips[1] or other_set or _names_differ(first, run):
         raise ValueError(
-            f'{run.path} ({other.split} set) was evaluated on other {samples()} than {first.path} ({one.split} '
+            f'{run.path} ({other.split} set) was evaluated on other {units()} than {first.path} ({one.split} '
             'set): test '
             'all runs on the same list'
         )
@@ -175,7 +174,7 @@ def _check_comparable(first: ComparedRun, run: ComparedRun) -> None:
 
 def _names_differ(first: ComparedRun, run: ComparedRun) -> bool:
     """Whether two dumps name other clips; names that several clips have must come as often."""
-    dumps = [one.insight.run.predictions for one in (first, run)]
+    dumps = [one.insight.run.dumped for one in (first, run)]
     names = [None if dump is None or dump.clip_names is None else sorted(dump.clip_names) for dump in dumps]
     if None not in names and names[0] != names[1]:
         return True
@@ -193,7 +192,7 @@ def _check_same_labels(first: ComparedRun, run: ComparedRun) -> None:
         place = int(unequal[0])
         names = [first.insight.name_of(int(outcomes.labels[place])) for outcomes in (one, other)]
         raise ValueError(
-            f'{len(unequal)} of {len(one.labels)} {samples()} have another label in {run.path} than in '
+            f'{len(unequal)} of {len(one.labels)} {units()} have another label in {run.path} than in '
             f'{first.path}, as '
             f'{sorted(run.clip_names)[place]}: {names[1]!r} and {names[0]!r}; test all runs on the same list'
         )

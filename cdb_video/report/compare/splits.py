@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cdb_video.difficulty.counts import accuracy_numbers
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report
-from cdb_video.report.class_report.metrics import is_share, share_key
+from cdb_video.report.class_report.metrics import is_share, share_key, without_classes
 from cdb_video.report.class_report.text import markdown_text
 from cdb_video.report.sources.run_config import tested_split
 from cdb_video_files.json_checks import is_number
@@ -88,7 +88,8 @@ def read_result(work_dir: Path) -> SplitResult:
 
 def _metrics_of(report: ClassReport) -> dict[str, float]:
     """Its metrics that are numbers; what a report of before lacks beside the mean class accuracy is counted."""
-    metrics = {name: value for name, value in report.metrics.items() if is_number(value)}
+    shown = without_classes(report.metrics, [row.name for row in report.rows])
+    metrics = {name: value for name, value in shown.items() if is_number(value)}
     mean = share_key(metrics, 'mean1')
     clips, correct = zip(*report.counts, strict=True) if report.counts else ((), ())
     if mean is None or not any(clips):
@@ -149,7 +150,8 @@ def format_average(result: Average) -> str:
     lines.append('')
     lines += [f'| metric | {" | ".join(heads)} | mean | sd |', '|---' * (len(heads) + 3) + '|']
     for name, entry in result.metrics.items():
-        show = _percent if is_share(name) else '{:.4g}'.format
+        # An average precision of -1 says that no class has one.
+        show = _percent if is_share(name) and min(entry.values) >= 0 else '{:.4g}'.format
         lines.append(
             f'| {markdown_text(name)} | ' + ' | '.join(map(show, [*entry.values, entry.mean, entry.sd])) + ' |'
         )

@@ -18,18 +18,21 @@ _LIGHT_TO_DARK = [[0, '--heat0'], [0.5, '--heat1'], [1, '--heat2']]
 
 
 def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
-    """What every class is taken for, in shares of its clips.
+    """What every class is taken for, in shares of its clips; of objects a last column has those that were missed.
 
     Above `MAX_CELLS` classes, the `SHOWN_CLASSES` with the most mistakes are shown and the others are added up in one
     row and column.
     """
-    assert insight.confusion is not None
-    cells, labels = _shown(insight.confusion, by_frequency(insight), names)
+    assert insight.outcomes is not None
+    cells, labels = _shown(insight.outcomes.answers, by_frequency(insight), names)
+    answers = labels
+    if cells.shape[1] > len(labels):
+        answers = [*labels, _missed_label(labels)]
     total = cells.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, cells / np.maximum(total, 1), np.nan)
     heat_map = {
         'type': 'heatmap',
-        'x': labels,
+        'x': answers,
         'y': labels,
         'z': [rounded(row) for row in shares],
         'customdata': cells.tolist(),
@@ -40,20 +43,29 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
         'ygap': 1,
         'colorbar': {'thickness': 12, 'outlinewidth': 0, 'tickformat': '.0%'},
         'hovertemplate': worded(
-            'true: %{y}<br>predicted: %{x}<br>%{customdata} {samples}, %{z:.1%} of the class<extra></extra>'
+            'true: %{y}<br>predicted: %{x}<br>%{customdata} {units}, %{z:.1%} of the class<extra></extra>'
         ),
     }
     if len(labels) <= LABELLED:
         heat_map |= {'text': _texts(cells), 'texttemplate': '%{text}', 'textfont': {'size': 11}}
-    alike = [labels[place] for place in similar_order(cells)]
+    alike = [labels[place] for place in similar_order(cells[:, : len(labels)])]
     return {'data': [heat_map], 'layout': _layout(labels), 'orders': {'frequency': labels, 'similar': alike}}
+
+
+def _missed_label(labels: Sequence[str]) -> str:
+    """What to call the answer of objects that were missed: as no class is called."""
+    label = 'missed'
+    while label in labels:
+        label = f'({label})'
+    return label
 
 
 def _shown(confusion: IntMatrix, order: Sequence[int], names: Sequence[str]) -> tuple[IntMatrix, list[str]]:
     """The cells that are shown, in the order of their labels, and these; see `confusion_matrix`."""
     if len(names) <= MAX_CELLS:
-        return confusion[np.ix_(order, order)], [names[label] for label in order]
-    mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
+        columns = [*order, *range(len(names), confusion.shape[1])]
+        return confusion[np.ix_(order, columns)], [names[label] for label in order]
+    mistakes = confusion.sum(axis=0)[: len(names)] + confusion.sum(axis=1) - 2 * np.diag(confusion)
     chosen = sorted(np.argsort(-mistakes, kind='stable')[:SHOWN_CLASSES].tolist(), key=order.index)
     rest = np.setdiff1d(np.arange(len(names)), chosen)
     others = counted(len(rest), 'other class', 'other classes')
@@ -97,7 +109,7 @@ def similar_order(confusion: IntMatrix) -> list[int]:
 def _merged(confusion: IntMatrix, chosen: Sequence[int], rest: np.ndarray[Any, Any]) -> IntMatrix:
     """The chosen classes, and the rest as one class more."""
     rows = np.vstack([confusion[list(chosen)], confusion[rest].sum(axis=0)])
-    return np.hstack([rows[:, list(chosen)], rows[:, rest].sum(axis=1, keepdims=True)])
+    return np.hstack([rows[:, list(chosen)], rows[:, rest].sum(axis=1, keepdims=True), rows[:, len(confusion) :]])
 
 
 def _texts(cells: IntMatrix) -> list[list[str]]:

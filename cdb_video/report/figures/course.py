@@ -11,11 +11,19 @@ from numpy.typing import ArrayLike
 
 from cdb_video.difficulty.counts import accuracy_numbers
 from cdb_video.difficulty.records import Derived, Record
-from cdb_video.report.class_report.metrics import METRIC_LABELS, share_named
+from cdb_video.report.class_report.metrics import METRIC_LABELS, metric_label, share_named
 from cdb_video.report.figures.parts import MAX_CELLS, Figure, all_ticks, by_frequency, height, rounded
 from cdb_video.report.insight.insight import Insight
 
-_CURVES = {'mean1': ('--c1', 'solid'), 'top1': ('--c2', 'solid'), 'top5': ('--c3', 'dot'), 'macro_f1': ('--c4', 'dash')}
+_CURVES = {
+    'mean1': ('--c1', 'solid'),
+    'top1': ('--c2', 'solid'),
+    'top5': ('--c3', 'dot'),
+    'macro_f1': ('--c4', 'dash'),
+    'missed': ('--c3', 'dash'),
+    **{f'bbox_{name}': ('--c4', 'solid') for name in ('AP', 'mAP')},
+    **{f'segm_{name}': ('--c4', 'dot') for name in ('AP', 'mAP')},
+}
 _OF = {'val': '', 'train': ', training batches', 'replay': ', replayed run', 'cross-fit': ', cross-fitted'}
 
 
@@ -63,7 +71,7 @@ def learning_curves(insight: Insight) -> Figure:
             for record, source in zip(records, sources, strict=True)
         ]
         if any(value is not None for value in values):
-            curves.append((METRIC_LABELS[name], colour, dash, values))
+            curves.append((metric_label(name), colour, dash, values))
     counted = [_accuracy_numbers(record) for record in records]
 
     def of_source(name: str, source: str) -> list[float | None]:

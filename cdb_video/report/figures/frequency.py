@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdb_video.host_words import samples, worded
+from cdb_video.difficulty.counts import SHOT_GROUPS, Mask, shot_groups
+from cdb_video.host_words import units, worded
 from cdb_video.report.figures.parts import LABELLED, MAX_CELLS, Figure, all_ticks, by_frequency, rounded
 from cdb_video.report.insight.insight import Insight
 
@@ -40,7 +41,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         'error_y': _error_bars(rounded(high - exact), rounded(exact - low)),
         'customdata': [row.num_clips for row in rows],
         'hovertemplate': worded(
-            '%{hovertext}<br>%{x} training {samples}<br>accuracy %{y:.1%} of %{customdata} {samples}<extra></extra>'
+            '%{hovertext}<br>%{x} training {units}<br>accuracy %{y:.1%} of %{customdata} {units}<extra></extra>'
         ),
     }
     title = 'accuracy in the training batches' if insight.split == 'train' else 'accuracy'
@@ -49,7 +50,7 @@ def accuracy_by_count(insight: Insight, names: Sequence[str]) -> Figure:
         'layout': {
             'height': 460,
             'xaxis': {
-                'title': {'text': f'training {samples()} (log scale)'},
+                'title': {'text': f'training {units()} (log scale)'},
                 'type': 'log',
                 'zeroline': False,
                 'tickvals': _LOG_TICKS,
@@ -120,26 +121,20 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
-    """Training clips of every class, most first."""
+    """Training clips of every class, most first; coloured by the shot groups, where these are known."""
     assert insight.run.train_counts is not None
     order = by_frequency(insight)
-    few, many = insight.shot_thresholds
     counts = insight.run.train_counts[order].tolist()
-    kinds = {
-        f'many-shot (more than {many})': ('--c1', lambda count: count > many),
-        f'medium-shot ({few} to {many})': ('--c2', lambda count: few <= count <= many),
-        f'few-shot (fewer than {few})': ('--c3', lambda count: count < few),
-    }
     data = [
         {
             'type': 'bar',
             'name': kind,
-            'x': [names[label] for label, count in zip(order, counts, strict=True) if belongs(count)],
-            'y': [count for count in counts if belongs(count)],
+            'x': [names[label] for label, belongs in zip(order, mask[order], strict=True) if belongs],
+            'y': [count for count, belongs in zip(counts, mask[order], strict=True) if belongs],
             'marker': {'color': colour, 'line': {'width': 0}},
-            'hovertemplate': f'%{{x}}<br>%{{y}} training {samples()}<extra></extra>',
+            'hovertemplate': f'%{{x}}<br>%{{y}} training {units()}<extra></extra>',
         }
-        for kind, (colour, belongs) in kinds.items()
+        for kind, colour, mask in _kinds(insight)
     ]
     axis = {'type': 'category', 'categoryorder': 'array', 'categoryarray': [names[label] for label in order]}
     return {
@@ -147,9 +142,24 @@ def class_histogram(insight: Insight, names: Sequence[str]) -> Figure:
         'layout': {
             'height': 420,
             'xaxis': axis | {'tickangle': -45, 'showgrid': False, 'nticks': 40} | all_ticks(len(names), LABELLED),
-            'yaxis': {'title': {'text': f'training {samples()}'}}
+            'yaxis': {'title': {'text': f'training {units()}'}}
             | ({'type': 'log', 'tickvals': _LOG_TICKS} if len(names) > MAX_CELLS else {}),
             'legend': {'orientation': 'h', 'y': 1.12},
             'bargap': 0.15 if len(names) <= LABELLED else 0,
         },
     }
+
+
+def _kinds(insight: Insight) -> list[tuple[str, str, Mask]]:
+    """The shot groups in words, each with its colour and its classes, (C,) bool; one for all where none are known."""
+    by = insight.run.group_counts
+    if by is None:
+        return [(f'training {units()}', '--c1', np.ones(insight.run.num_classes, np.bool_))]
+    few, many = insight.shot_thresholds
+    what = ' images' if insight.run.counts_objects else ''
+    ranges = (f'more than {many}{what}', f'{few} to {many}{what}', f'fewer than {few}{what}')
+    groups = shot_groups(by, insight.shot_thresholds)
+    return [
+        (f'{name.replace("_", "-")} ({words})', f'--c{place}', groups[name])
+        for place, (name, words) in enumerate(zip(SHOT_GROUPS, ranges, strict=True), 1)
+    ]

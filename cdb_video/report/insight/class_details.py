@@ -11,31 +11,30 @@ from cdb_video.class_names import class_label
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.difficulty.records import Derived
 from cdb_video.report.class_report.rows import ClassRow, Confused, DetailedRow, class_rows
+from cdb_video.report.insight.evaluation import Evaluation
 from cdb_video.report.insight.hard_classes import Sign, signs_of
 from cdb_video.report.insight.statistics import IntMatrix, Outcomes, ratio, wilson_interval
 from cdb_video.report.sources.run_data import RunData
 
 
-def detailed_rows(
-    run: RunData, num_clips: Sequence[int], num_correct: Sequence[int], outcomes: Outcomes | None, repeats: int
-) -> list[DetailedRow]:
+def detailed_rows(run: RunData, found: Evaluation, outcomes: Outcomes | None, repeats: int) -> list[DetailedRow]:
     """One row a class, hardest first, in the order of `class_rows`.
 
     Args:
         run: Where names, training clips, difficulty and what became of it are taken from.
-        num_clips: C clips evaluated.
-        num_correct: C clips predicted correctly.
+        found: What was evaluated.
         outcomes: What came out for each clip; None = not known.
         repeats: Draws of the bootstrap for the intervals of signed difficulty; 0 = none.
     """
     difficulty, consumers = _driven(run)
     rows = class_rows(
-        num_clips,
-        num_correct,
+        found.num_clips,
+        found.num_correct,
         class_names=run.class_names,
         train_counts=None if run.train_counts is None else run.train_counts.tolist(),
         difficulty=difficulty,
         consumers=consumers,
+        objects=found.objects,
     )
     low, high = wilson_interval([row.num_correct for row in rows], [row.num_clips for row in rows])
     details = _Details.of(run, outcomes, repeats)
@@ -52,7 +51,7 @@ class _Details:
     Attributes:
         run: Where the names are from.
         confusion: (C, C) int64, rows are true classes.
-        precision: (C,) float64.
+        precision: (C,) float64; of objects none, which would need the detections on no object.
         signs: C signed difficulties; without values where they are not known.
         peak: (C,) float64, the highest difficulty over the records.
         when: C epochs of its first time.
@@ -70,9 +69,8 @@ class _Details:
         peak, when = _peaks(run)
         if outcomes is None:
             return cls(run, None, None, [Sign()] * run.num_classes, peak, when)
-        confusion = outcomes.confusion
-        precision = ratio(outcomes.num_correct, outcomes.num_predicted)
-        return cls(run, confusion, precision, signs_of(confusion, repeats), peak, when)
+        precision = None if outcomes.of_objects else ratio(outcomes.num_correct, outcomes.num_predicted)
+        return cls(run, outcomes.confusion, precision, signs_of(outcomes.answers, repeats), peak, when)
 
     def added_to(self, row: ClassRow, interval: tuple[float | None, float | None]) -> DetailedRow:
         """The row with the details of its class, and with this interval of the accuracy."""

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from cdb_video.report.class_report.metrics import METRIC_LABELS, share_named
+from cdb_video.report.class_report.file import ClassReport
+from cdb_video.report.class_report.metrics import METRIC_LABELS, class_precisions, share_named
+from cdb_video.report.class_report.rows import ObjectColumns
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import sessions_of
+from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData
 
 
@@ -24,6 +27,7 @@ class Evaluation:
         num_clips: C clips.
         num_correct: C clips that were predicted correctly.
         metrics: Those that were recorded with it, without their prefix.
+        objects: What is known of classes of objects; None = samples are classified.
     """
 
     split: str
@@ -31,39 +35,76 @@ class Evaluation:
     num_clips: Sequence[int]
     num_correct: Sequence[int]
     metrics: Mapping[str, float]
+    objects: ObjectColumns | None = None
 
 
 def evaluation_of(run: RunData, outcomes: Outcomes | None) -> Evaluation:
     """The evaluation in the class report, else in the dump, else in the newest record of the run itself."""
     report = run.report
+    missed = None if outcomes is None or outcomes.num_missed is None else outcomes.num_missed.tolist()
     if report is not None:
         clips, correct = zip(*report.counts, strict=True)
-        return Evaluation(report.split, report.epoch, clips, correct, _known(report.metrics))
+        metrics = _known(report.metrics)
+        return Evaluation(report.split, report.epoch, clips, correct, metrics, _columns_in(report, run, missed))
     last = run.records[-1] if run.records else None
     if outcomes is not None:
         clips, correct = outcomes.num_clips.tolist(), outcomes.num_correct.tolist()
         is_cross_fit = last is not None and last.source == 'cross-fit' and list(last.num_clips) == clips
-        return Evaluation('cross-fit' if is_cross_fit else 'dump', None, clips, correct, {})
+        split = 'cross-fit' if is_cross_fit else 'dump'
+        return Evaluation(split, None, clips, correct, {}, None if missed is None else ObjectColumns(missed))
     # What is replayed was measured in another run.
     if last is not None and last.source != 'replay':
         metrics = {} if last.source == 'train' else _known(last.metrics)
-        return Evaluation(last.source, last.epoch, last.num_clips, last.num_correct, metrics)
+        columns = ObjectColumns(ap=class_precisions(last.metrics, run.class_names or ()))
+        return Evaluation(last.source, last.epoch, last.num_clips, last.num_correct, metrics, columns)
     nothing = [0] * run.num_classes
     return Evaluation('none', None, nothing, nothing, {})
 
 
 def outcomes_of(run: RunData) -> Outcomes | None:
-    """What came out for each clip: of the dump, else of the confusions in the class report."""
+    """What came out for each clip, or each object: of the dump, else of the confusions in the class report."""
+    if run.objects is not None:
+        return _outcomes_of_objects(run.objects)
     dump = run.predictions
     if dump is not None:
         sessions = sessions_of(dump.clip_names) if dump.clip_names is not None else None
         groups = None if sessions is None else np.unique(sessions, return_inverse=True)[1].astype(np.int64)
         return Outcomes(dump.labels, dump.predicted, dump.num_classes, dump.ranks, groups)
-    confusions = run.report and run.report.confusions
-    if not confusions:
+    return None if run.report is None else _outcomes_in(run.report)
+
+
+def _outcomes_of_objects(dump: ObjectPredictions) -> Outcomes:
+    """Of a dump of objects: those of one image are drawn together."""
+    images = np.unique(dump.images, return_inverse=True)[1].astype(np.int64)
+    return Outcomes(dump.labels, dump.predicted, dump.num_classes, groups=images, of_objects=True)
+
+
+def _outcomes_in(report: ClassReport) -> Outcomes | None:
+    """What the confusions of a class report say, and the objects that were missed."""
+    missed, size = report.num_missed, len(report.rows)
+    pairs = [*(report.confusions or ()), *([label, size, number] for label, number in enumerate(missed or ()))]
+    # Files that name no confusion where there are other clips do not know them.
+    if not report.confusions and (missed is None or sum(missed) != sum(row.num_clips for row in report.rows)):
         return None
-    true, other, clips = np.asarray(confusions, np.int64).T
-    return Outcomes(np.repeat(true, clips), np.repeat(other, clips), run.num_classes)
+    true, other, clips = np.asarray(pairs, np.int64).T
+    if not clips.any():
+        return None
+    return Outcomes(np.repeat(true, clips), np.repeat(other, clips), size, of_objects=missed is not None)
+
+
+def _columns_in(report: ClassReport, run: RunData, missed: Sequence[int] | None) -> ObjectColumns:
+    """What a class report knows of classes of objects; average precisions of its rows, or else of its metrics."""
+    rows = report.rows
+    recorded = [row.ap for row in rows]
+    if all(ap is None for ap in recorded):
+        found = class_precisions(report.metrics, run.class_names or [row.name for row in rows])
+        recorded = [None] * len(rows) if found is None else found
+    images = run.train_images
+    return ObjectColumns(
+        num_missed=report.num_missed if missed is None else missed,
+        ap=recorded,
+        train_images=None if images is None else images.tolist(),
+    )
 
 
 def _known(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -13,13 +13,14 @@ import numpy as np
 from cdb_video.class_names import counted
 from cdb_video.difficulty.diagnosis.signed import signed_difficulty, signed_interval
 from cdb_video.difficulty.formulas import FloatVector
-from cdb_video.host_words import sample, worded
+from cdb_video.host_words import unit, worded
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.insight.statistics import IntMatrix, ratio
 
 UNDER_PREDICTED = 'under-predicted'
 TAKES = 'takes from others'
 OVERLAP = 'overlap'
+MISSED = 'missed'
 UNKNOWN = 'cannot be told'
 SMALL = 0.2
 """A signed difficulty within this of 0 is small: the class takes about as many clips as it loses."""
@@ -29,11 +30,15 @@ _ADVICE = {
     UNDER_PREDICTED: 'Adjust the scores: a class bias (cdb-video edit-classifier balance-classes), or balanced softmax '
     'in training.',
     TAKES: 'More weight or a higher bias would take more still: look at the classes that it is confused with, and '
-    'collect {samples} that tell them apart.',
+    'collect {units} that tell them apart.',
     OVERLAP: 'Neither weight nor bias parts such classes: look at the labels, merge classes, or collect better '
-    '{samples}.',
+    '{units}.',
+    MISSED: 'Weights and biases of classes name what is found, and find no more: look at how small or covered its '
+    '{units} are, at the proposals and at what the test leaves out (score_thr, max_per_img).',
 }
+_ADVICE_ON_OBJECTS = {UNDER_PREDICTED: 'Adjust the scores in training, by balanced softmax (logit_adjustment=1.0).'}
 _WORDS = {
+    MISSED: 'is missed',
     UNDER_PREDICTED: 'is under-predicted',
     TAKES: 'takes from others',
     OVERLAP: 'overlaps with others',
@@ -61,7 +66,8 @@ def signs_of(confusion: IntMatrix, repeats: int) -> list[Sign]:
     """The signed difficulty of every class, and what it says of those that are hard.
 
     Args:
-        confusion: (C, C) int64, rows are true classes.
+        confusion: (C, C) int64, rows are true classes; of objects (C, C + 1), the last column has those that were
+            missed.
         repeats: Draws of the bootstrap; 0 = no intervals, and so no findings.
     """
     clips = confusion.sum(axis=1)
@@ -70,12 +76,13 @@ def signs_of(confusion: IntMatrix, repeats: int) -> list[Sign]:
     low, high = signed_interval(confusion, repeats=repeats) if repeats else (nothing, nothing)
     lost = 1 - ratio(np.diag(confusion), clips)
     hard = (clips > 0) & (lost > _mean(lost[clips > 0]) + 1e-9)
+    missed = ratio(confusion[:, len(clips) :].sum(axis=1), clips)
     return [
         Sign(
             _known(values[label]),
             _known(low[label]),
             _known(high[label]),
-            finding_on(lost[label], values[label], (low[label], high[label]), int(clips[label]))
+            finding_on(lost[label], values[label], (low[label], high[label]), int(clips[label]), missed[label])
             if repeats and hard[label]
             else None,
         )
@@ -83,23 +90,27 @@ def signs_of(confusion: IntMatrix, repeats: int) -> list[Sign]:
     ]
 
 
-def finding_on(lost: float, sign: float, interval: tuple[float, float], num_clips: int) -> str:
+def finding_on(lost: float, sign: float, interval: tuple[float, float], num_clips: int, missed: float = 0.0) -> str:
     """What makes a hard class hard.
 
     An interval above 0 says under-predicted, below 0 takes from others, within 0.2 of 0 overlap; all others, and that
     of fewer than 5 clips, say that it cannot be told. An interval may lie beside 0 and within 0.2 of it: with many
     clips that of every small sign does. Then the greater part of the errors decides: overlap, if what the class both
-    loses and takes, min(lost, taken), is no less than that by which the two differ, |sign|.
+    loses and takes, min(lost, taken), is no less than that by which the two differ, |sign|. A class of objects that
+    loses more by missing them than by other names is missed, whatever its sign.
 
     Args:
         lost: Share of the clips of the class that were not recognised, its difficulty.
         sign: Its signed difficulty, lost - taken.
         interval: Of the sign, from low to high.
         num_clips: Of the class.
+        missed: Share of its objects that no detection found.
     """
     low, high = interval
     if num_clips < _FEW_CLIPS:
         return UNKNOWN
+    if missed > lost / 2:
+        return MISSED
     is_beside = low > 0 or high < 0
     swapped = min(lost, lost - sign)
     if low >= -SMALL and high <= SMALL and (not is_beside or swapped >= abs(sign)):
@@ -121,10 +132,15 @@ def sentence_on(row: DetailedRow) -> str | None:
         return None
     numbers = f'signed difficulty {sign:+.2f}, {low:+.2f} to {high:+.2f}'
     if row.finding == UNKNOWN:
-        return f'What makes {row.name} hard cannot be told with {counted(row.num_clips, sample())} ({numbers}).'
+        return f'What makes {row.name} hard cannot be told with {counted(row.num_clips, unit())} ({numbers}).'
     lost = 1 - row.accuracy
-    parts = f'it loses {lost:.0%} and takes {max(lost - sign, 0.0):.0%}'.replace('%', ' %')
-    return f'{row.name} {_WORDS[row.finding]} ({numbers}): {parts}. {worded(_ADVICE[row.finding])}'
+    parts = f'it loses {lost:.0%} and takes {max(lost - sign, 0.0):.0%}'
+    if row.num_missed is not None:
+        parts = f'it misses {row.num_missed / row.num_clips:.0%}, loses {lost:.0%} with these, and takes '
+        parts += f'{max(lost - sign, 0.0):.0%}'
+    advice = _ADVICE | (_ADVICE_ON_OBJECTS if row.num_missed is not None else {})
+    parts = parts.replace('%', ' %')
+    return f'{row.name} {_WORDS[row.finding]} ({numbers}): {parts}. {worded(advice[row.finding])}'
 
 
 def _mean(values: FloatVector) -> float:

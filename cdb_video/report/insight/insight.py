@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import SHOT_GROUPS
 from cdb_video.difficulty.diagnosis.restlessness import Restlessness
-from cdb_video.host_words import samples, worded
-from cdb_video.report.class_report.metrics import METRIC_LABELS, share_key
+from cdb_video.host_words import units, worded, words_now
+from cdb_video.report.class_report.metrics import AP_LABELS, METRIC_LABELS, metric_label, share_key
 from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows
 from cdb_video.report.insight.evaluation import Evaluation, evaluation_of, outcomes_of
@@ -43,7 +43,7 @@ SPLIT_WORDS = {
     'val': 'validation set',
     'test': 'test set',
     'train': 'training batches',
-    'cross-fit': 'training {samples}, each scored by a model without it',
+    'cross-fit': 'training {units}, each scored by a model without it',
     'dump': 'prediction dump',
     'none': 'nothing evaluated',
 }
@@ -54,7 +54,8 @@ class Options:
     """What a reader can choose.
 
     Attributes:
-        shot_thresholds: (few, many), see `class_groups`; None = those of the evaluation, else (20, 100).
+        shot_thresholds: (few, many), see `class_groups`; None = those of the evaluation, else (20, 100), of objects
+            (11, 100).
         head_threshold: More training clips than this is the head.
         repeats: Draws of the bootstrap.
         thumbnails: Whether to show frames of the misclassified clips.
@@ -78,13 +79,13 @@ class Insight:
         epoch: Of the model that was evaluated; None = not known.
         metrics: Name -> value in [0, 1].
         intervals: Name -> 95 % interval.
-        resampled: 'sessions' or 'clips', what the bootstrap drew; None without it.
+        resampled: 'sessions', 'images' or 'clips', what the bootstrap drew; None without it.
         shot_thresholds: (few, many) of the groups.
         group_sizes: Number of classes of each group by training clips.
         mute_groups: Those that hold all classes with clips, or none, and so are not shown; files keep their metrics.
         rows: One a class, hardest first.
         outcomes: What came out for each clip; None = only counts are known.
-        confusion: (C, C) int64, rows are true classes; None = not known.
+        confusion: (C, C) int64, rows are true classes; None = not known. Objects that were missed are not in it.
         confusions: The most frequent mistakes: (true, predicted, clips).
         correlation: Rank correlation of training clips and accuracy; None = not known.
         restlessness: How much the classes change from validation to validation; None = not known.
@@ -113,9 +114,22 @@ class Insight:
     def all_metrics(self) -> dict[str, Any]:
         """What was recorded under any name, with the numbers of this report in place of those it replaces."""
         recorded = self.run.report.metrics if self.run.report else {}
-        shown = {f'acc/{name}' for name in METRIC_LABELS} | {share_key(recorded, name) for name in METRIC_LABELS}
+        ours, prefix = [name for name in METRIC_LABELS if name not in AP_LABELS], words_now().prefix
+        shown = {f'{prefix}/{name}' for name in ours} | {share_key(recorded, name) for name in ours}
         kept = {key: value for key, value in recorded.items() if key not in shown}
-        return {f'acc/{name}': value for name, value in self.metrics.items()} | kept
+        return {f'{prefix}/{name}': value for name, value in self.metrics.items() if name not in AP_LABELS} | kept
+
+    @property
+    def num_missed(self) -> list[int] | None:
+        """C numbers of objects that were missed; None where samples are classified, or that is not known."""
+        missed = [row.num_missed for row in sorted(self.rows, key=lambda row: row.label)]
+        known = [number for number in missed if number is not None]
+        return known if len(known) == len(missed) else None
+
+    @property
+    def head_threshold(self) -> int | None:
+        """Where head and tail part; None where objects are counted, which has no such division."""
+        return _head_threshold(self.run, self.options)
 
     @property
     def shown_metrics(self) -> dict[str, float]:
@@ -165,11 +179,11 @@ class Insight:
 
 def notes_on_mute(groups: Collection[str]) -> list[str]:
     """A sentence on the groups by training clips that are not shown, if there are any."""
-    names = [METRIC_LABELS[name] for name in METRIC_LABELS if name in groups]
+    names = [metric_label(name) for name in METRIC_LABELS if name in groups]
     if not names:
         return []
     remedy = ' --head-threshold divides head and tail elsewhere.' if {'head', 'tail'} & set(groups) else ''
-    return [f'Not shown, since they hold all or none of the classes with {samples()}: {", ".join(names)}.{remedy}']
+    return [f'Not shown, since they hold all or none of the classes with {units()}: {", ".join(names)}.{remedy}']
 
 
 def build_insight(run: RunData, options: Options | None = None) -> Insight:
@@ -181,9 +195,9 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     options = _checked(options or Options())
     outcomes = outcomes_of(run)
     found = evaluation_of(run, outcomes)
-    rows = detailed_rows(run, found.num_clips, found.num_correct, outcomes, options.repeats)
+    rows = detailed_rows(run, found, outcomes, options.repeats)
     thresholds = _shot_thresholds(run, options)
-    groups = class_groups(run.train_counts, thresholds, options.head_threshold)
+    groups = class_groups(run.group_counts, thresholds, _head_threshold(run, options))
     metrics = _metrics(found, _stale_groups(run, options), outcomes, groups)
     intervals, resampled = _intervals(outcomes, groups, options.repeats, metrics)
     confusion = None if outcomes is None else outcomes.confusion
@@ -220,13 +234,18 @@ def _checked(options: Options) -> Options:
 
 
 def _shot_thresholds(run: RunData, options: Options) -> tuple[int, int]:
-    few, many = options.shot_thresholds or (run.report and run.report.shot_thresholds) or (20, 100)
+    usual = (11, 100) if run.counts_objects else (20, 100)  # of ObjectAccuracy and of ClassAccuracy
+    few, many = options.shot_thresholds or (run.report and run.report.shot_thresholds) or usual
     return int(few), int(many)
+
+
+def _head_threshold(run: RunData, options: Options) -> int | None:
+    return None if run.counts_objects else options.head_threshold
 
 
 def _stale_groups(run: RunData, options: Options) -> tuple[str, ...]:
     """The groups whose recorded metrics may be of other thresholds."""
-    known = run.train_counts is not None
+    known = run.group_counts is not None
     stale: tuple[str, ...] = SHOT_GROUPS if known or options.shot_thresholds is not None else ()
     recorded = run.report and run.report.head_threshold
     return stale + (('head', 'tail') if known or recorded != options.head_threshold else ())
@@ -259,7 +278,7 @@ def _intervals(
     if 'hmean' in draws:
         found['hmean'] = moved_interval(draws['hmean'], metrics['hmean'])
     intervals = {name: interval for name, interval in found.items() if interval is not None}
-    return intervals, None if not draws else 'clips' if outcomes.groups is None else 'sessions'
+    return intervals, outcomes.drawn if draws else None
 
 
 def _correlation(run: RunData, rows: Sequence[ClassRow]) -> float | None:

@@ -16,28 +16,29 @@ from cdb_video.report.sources.clip_pictures import ClipPictures, Image, pictures
 NUMBER = 100
 _HEIGHT = 64
 _QUALITY = 60
-_MAX_BYTES = 3_000_000
-"""Of all strips of a page together."""
+MAX_BYTES = 3_000_000
+"""Of all pictures of a page together."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A clip that was taken for another class.
+    """A clip that was taken for another class, or an object that was, or was missed.
 
     Attributes:
         clip: Its name.
         truth: Name of its class.
-        predicted: Name of the class that it was taken for.
-        score: Of the predicted class.
-        true_score: Of its own class.
-        strip: Frames side by side as a ``data:image/jpeg`` address; None where there are none at hand.
+        predicted: Name of the class that it was taken for; None = it was missed.
+        score: Of the predicted class; None = it was missed.
+        true_score: Of its own class; None of an object, since a detection has the score of one class.
+        strip: Frames side by side, or the object in its image, as a ``data:image/jpeg`` address; None where there are
+            none at hand.
     """
 
     clip: str
     truth: str
-    predicted: str
-    score: float
-    true_score: float
+    predicted: str | None
+    score: float | None
+    true_score: float | None
     strip: str | None = None
 
 
@@ -85,7 +86,7 @@ def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], list[
             continue
         strip = _joined(pictures.frames)
         size += len(strip)
-        if size > _MAX_BYTES:
+        if size > MAX_BYTES:
             lacking.notes.append(
                 f'Frames are shown for the first {counted(len(strips), sample())}, to bound the size of the page.'
             )

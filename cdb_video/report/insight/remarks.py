@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from cdb_video.class_names import counted
 from cdb_video.difficulty.diagnosis.restlessness import Restlessness
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.host_words import IMAGES, sample, samples, worded, words_now
+from cdb_video.host_words import IMAGES, unit, units, worded, words_now
 from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
+from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData
 
 _FEW_UNITS = 5
 """Below that many, the percentiles of a bootstrap are visibly too narrow."""
 _NOT_MEASURED_HERE = {
     'train': (
-        "of the training batches (ClassDifficultyHook with source='train'): {samples} that the model learns from, so "
+        "of the training batches (ClassDifficultyHook with source='train'): {units} that the model learns from, so "
         'rare classes that are known by heart look easier than they are'
     ),
     'replay': 'of the run whose history DifficultyReplayHook replays, and not of this one',
     'cross-fit': (
-        'cross-fitted: of all training {samples}, each scored by a model that was trained without it, and every class '
-        'is counted with 5 more {samples} of the mean difficulty'
+        'cross-fitted: of all training {units}, each scored by a model that was trained without it, and every class '
+        'is counted with 5 more {units} of the mean difficulty'
     ),
 }
 _NAMELESS_CLIPS = (
@@ -34,7 +35,8 @@ _NAMELESS_IMAGES = (
     'Sets that keep their images in one archive have no names: data_prep/make_images.py writes them as files. Of '
     "files, PackInputs keeps the names, unless its meta_keys lack 'img_path'."
 )
-
+_DUMPS = {False: 'mim test --dump', True: 'cdb-video test --dump'}
+"""Which command writes one, of samples and of objects."""
 _OF_RECORD = {'val': 'validation', 'train': 'epoch', 'replay': 'record', 'cross-fit': 'measurement'}
 
 
@@ -62,20 +64,23 @@ def remarks_on(
     )
     if run.predictions is not None:
         notes += _of_dump(run.predictions)
+    elif run.objects is not None:
+        notes += _of_object_dump(run.objects)
     elif outcomes is not None:
-        notes.append(f'Misclassified {samples()} need a dump: mim test --dump.')
+        what = 'missed and misclassified objects' if outcomes.of_objects else f'misclassified {units()}'
+        notes.append(f'{what.capitalize()} need a dump: {_DUMPS[outcomes.of_objects]}.')
     if outcomes is not None and outcomes.num_units < _FEW_UNITS:
         notes.append(_of_few(outcomes))
     if len(unseen) == run.num_classes and split != 'none':
-        notes.append(f'No class has {samples()} here, so there are no metrics.')
+        notes.append(f'No class has {units()} here, so there are no metrics.')
     elif unseen and split != 'none':
         who = counted(len(unseen), 'class has', 'classes have')
-        notes.append(f'{who} no {samples()} here, so the means are over the others: {_listed(unseen, 10)}.')
+        notes.append(f'{who} no {units()} here, so the means are over the others: {_listed(unseen, 10)}.')
     if unseen and split == 'cross-fit':
         notes.append(
-            f'Where a class without {samples()} here has training {samples()}, all of them are in one fold, so that '
+            f'Where a class without {units()} here has training {units()}, all of them are in one fold, so that '
             'the model which '
-            f'scored them never saw such a {sample()}: they do not count, and the class has the mean difficulty of '
+            f'scored them never saw such a {unit()}: they do not count, and the class has the mean difficulty of '
             'the others.'
         )
     return notes
@@ -83,7 +88,7 @@ def remarks_on(
 
 def _of_few(outcomes: Outcomes) -> str:
     """That the ranges of the metrics rest on few draws."""
-    what = counted(outcomes.num_units, sample() if outcomes.groups is None else 'session')
+    what = counted(outcomes.num_units, unit() if outcomes.groups is None else outcomes.drawn.removesuffix('s'))
     if outcomes.num_units == 1:
         return f'All is of {what}: there are no ranges of the metrics.'
     return f'The ranges of the metrics rest on {what} only, and are too narrow.'
@@ -109,11 +114,13 @@ def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
     if split == 'train':
         return [
             'Nothing was evaluated yet: the accuracy here is that of the training batches, as the model was while it '
-            f'learned from them. It is no estimate of how the model does on other {samples()}; run mim test.'
+            f'learned from them. It is no estimate of how the model does on other {units()}; run mim test.'
         ]
-    if outcomes is None:
-        return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
-    return []
+    if outcomes is not None:
+        return []
+    if words_now().has_objects:
+        return [f'What is missed and what confused, and intervals of the metrics, need a test: {_DUMPS[True]}.']
+    return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
 
 
 def _of_course(run: RunData) -> list[str]:
@@ -133,21 +140,36 @@ def _of_dump(dump: Predictions) -> list[str]:
         notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
     if dump.clip_names is None:
         notes.append(
-            f'The dump does not name every {sample()}, so mistakes have numbers in place of names and pictures. '
+            f'The dump does not name every {unit()}, so mistakes have numbers in place of names and pictures. '
             + (_NAMELESS_IMAGES if words_now() is IMAGES else _NAMELESS_CLIPS)
         )
     again, shared = dump.repeated_paths, dump.shared_names
     if again:
         notes.append(
-            f'{samples().capitalize()} of the dump that have the path of an earlier one: {len(again)}, such as '
-            f'{_listed(again, 3)}. They count like any other, though each may be the same {sample()}, tested twice.'
+            f'{units().capitalize()} of the dump that have the path of an earlier one: {len(again)}, such as '
+            f'{_listed(again, 3)}. They count like any other, though each may be the same {unit()}, tested twice.'
         )
     if shared:
         notes.append(
-            f'{samples().capitalize()} of the dump that share their name with one in another folder: {len(shared)}, '
-            f'such as {_listed(shared, 3)}. They are taken for different {samples()}.'
+            f'{units().capitalize()} of the dump that share their name with one in another folder: {len(shared)}, '
+            f'such as {_listed(shared, 3)}. They are taken for different {units()}.'
         )
     return notes
+
+
+def _of_object_dump(dump: ObjectPredictions) -> list[str]:
+    if dump.image_paths is None:
+        return [
+            'The dump does not name every image, so mistakes have no pictures: PackDetInputs keeps the names, unless '
+            "its meta_keys lack 'img_path'."
+        ]
+    again = dump.repeated_images
+    if again:
+        return [
+            f'Images of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. '
+            'Their objects count like any other, though each may be the same, tested twice.'
+        ]
+    return []
 
 
 def _listed(names: Sequence[str], most: int) -> str:

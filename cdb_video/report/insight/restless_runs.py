@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cdb_video.class_names import counted
 from cdb_video.difficulty.diagnosis.restlessness import FEWEST_CLIPS, Restlessness, restlessness
 from cdb_video.difficulty.records import Record
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 
 
 def restlessness_of(records: Sequence[Record]) -> Restlessness | None:
@@ -36,7 +36,7 @@ def restless_sentence(found: Restlessness) -> str:
     classes = counted(found.num_classes, 'class', 'classes')
     return (
         f'Restlessness {found.change:.3f}: so much does the accuracy of a class change from validation to validation, '
-        f'in the mean over {classes} with at least {FEWEST_CLIPS} {samples()} and '
+        f'in the mean over {classes} with at least {FEWEST_CLIPS} {units()} and '
         f'{counted(found.num_changes, "change")}. '
         f'Counting alone gives {found.noise:.3f}; {found.one_way:.3f} is not taken back later; the recorded difficulty '
         f'changes by {found.recorded_change:.3f}.'

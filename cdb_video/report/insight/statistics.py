@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cdb_video.difficulty.counts import ClassCounts, accuracy_numbers, group_means, shot_groups
+from cdb_video.difficulty.counts import ClassCounts, accuracy_numbers, confusion_counts, group_means, shot_groups
 from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 
 IntMatrix = NDArray[np.int64]
@@ -21,14 +21,16 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What came out for N clips.
+    """What came out for N clips, or for N objects of images.
 
     Attributes:
         labels: (N,) int64 in 0..C-1, the true classes.
-        predicted: (N,) int64 in 0..C-1.
+        predicted: (N,) int64 in 0..C-1; of objects C too, which is missed.
         num_classes: C.
         ranks: (N,) int64 >= 0, how many classes stood before the true one; None = not known.
-        groups: (N,) int64, the session of every clip, counted from 0; None = every clip stands for itself.
+        groups: (N,) int64, the session of every clip, or the image of every object, counted from 0; None = every one
+            stands for itself.
+        of_objects: Whether these are objects, which can be missed.
     """
 
     labels: IntVector
@@ -36,12 +38,33 @@ class Outcomes:
     num_classes: int
     ranks: IntVector | None = None
     groups: IntVector | None = None
+    of_objects: bool = False
+
+    @property
+    def answers(self) -> IntMatrix:
+        """(C, C) int64: clips of the class of the row that were predicted as the class of the column.
+
+        Of objects (C, C + 1), and the last column has those that were missed.
+        """
+        number = self.num_classes + self.of_objects
+        return confusion_counts(self.labels, self.predicted, self.num_classes, number)
 
     @property
     def confusion(self) -> IntMatrix:
-        """(C, C) int64: clips of the class of the row that were predicted as the class of the column."""
-        flat = np.bincount(self.labels * self.num_classes + self.predicted, minlength=self.num_classes**2)
-        return flat.reshape(self.num_classes, self.num_classes)
+        """(C, C) int64, the same without those that were missed."""
+        return self.answers[:, : self.num_classes]
+
+    @property
+    def num_missed(self) -> IntVector | None:
+        """(C,) int64, objects of each class that were missed; None = no object can be."""
+        return self.answers[:, self.num_classes] if self.of_objects else None
+
+    @property
+    def drawn(self) -> str:
+        """What the bootstrap draws: 'sessions', 'images' or 'clips', which stands for whatever is classified."""
+        if self.groups is None:
+            return 'clips'
+        return 'images' if self.of_objects else 'sessions'
 
     @property
     def num_clips(self) -> IntVector:
@@ -61,11 +84,11 @@ class Outcomes:
     @property
     def num_predicted(self) -> IntVector:
         """(C,) int64, clips for which the class was predicted, rightly or not."""
-        return np.bincount(self.predicted, minlength=self.num_classes)
+        return np.bincount(self.predicted, minlength=self.num_classes)[: self.num_classes]
 
 
 def class_groups(
-    train_counts: ArrayLike | None, shot_thresholds: Sequence[int] = (20, 100), head_threshold: int = 600
+    train_counts: ArrayLike | None, shot_thresholds: Sequence[int] = (20, 100), head_threshold: int | None = 600
 ) -> dict[str, NDArray[np.bool_]]:
     """Masks, (C,) bool, of the classes by their training clips; none if these are not known.
 
@@ -73,11 +96,15 @@ def class_groups(
         train_counts: (C,) int >= 0.
         shot_thresholds: (few, many): fewer than `few` is few-shot, more than `many` is many-shot.
         head_threshold: More clips than this is the head, the papers' 'majority' (600 on EGTEA); the rest is the tail.
+            None = without these two.
     """
     if train_counts is None:
         return {}
     counts = np.asarray(train_counts)
-    return shot_groups(counts, shot_thresholds) | {'head': counts > head_threshold, 'tail': counts <= head_threshold}
+    groups = shot_groups(counts, shot_thresholds)
+    if head_threshold is None:
+        return groups
+    return groups | {'head': counts > head_threshold, 'tail': counts <= head_threshold}
 
 
 def mute_groups(groups: Mapping[str, NDArray[np.bool_]], num_clips: ArrayLike) -> frozenset[str]:
@@ -100,7 +127,9 @@ def summarise(
 
     Returns:
         top<k> of k below the number of classes, mean1 (mean class accuracy), hmean, worst, mean_precision, macro_f1,
-        and per group the mean class accuracy, in [0, 1].
+        and per group the mean class accuracy, in [0, 1]. Of objects missed and confused, the shares of what was not
+        found and what was called by another name, and neither mean_precision nor macro_f1: these would need the
+        detections on no object.
     """
     return _metrics(outcomes, groups, topk, np.ones(len(outcomes.labels)))
 
@@ -233,8 +262,13 @@ def _metrics(
     hit = times * (outcomes.labels == outcomes.predicted)
     clips = np.bincount(outcomes.labels, times, size).astype(np.int64)
     correct = np.bincount(outcomes.labels, hit, size).astype(np.int64)
-    predicted = np.bincount(outcomes.predicted, times, size).astype(np.int64)
     metrics = {'top1': float(hit.sum() / times.sum())}
+    if outcomes.of_objects:
+        metrics['missed'] = float(times[outcomes.predicted == size].sum() / times.sum())
+        metrics['confused'] = max(0.0, 1.0 - metrics['top1'] - metrics['missed'])
+        numbers = accuracy_numbers(clips, correct)
+        return metrics | numbers | group_means(class_accuracy(correct, clips), groups)
+    predicted = np.bincount(outcomes.predicted, times, size).astype(np.int64)
     if outcomes.ranks is not None:
         metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if 1 < k < size}
     return metrics | ClassCounts(clips, correct, predicted).means(groups)

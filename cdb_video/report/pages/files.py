@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cdb_video.host_words import samples
+from cdb_video.host_words import units, words_now
 from cdb_video.report.class_report.file import REPORT_NAME, Analysis, ClassReport, read_class_report, write_class_report
-from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.report.class_report.metrics import metric_label
 from cdb_video.report.class_report.text import markdown_table, markdown_text
 from cdb_video.report.insight.insight import Insight, Options, build_insight
 from cdb_video.report.pages.page import render_page
@@ -69,12 +69,13 @@ def check_replaces(insight: Insight, directory: Path) -> None:
         return
     run = insight.run
     losses = {
-        f'what the dump {old.dump} told': old.dump is not None and run.predictions is None,
+        f'what the dump {old.dump} told': old.dump is not None and run.dumped is None,
         f'the evaluation on the {old.split} set': old.split in ('val', 'test')
         and (insight.split in ('dump', 'none', 'train') or (old.split, insight.split) == ('test', 'val')),
+        'which objects were missed': old.num_missed is not None and insight.num_missed is None,
         'the names of the classes': run.class_names is None
         and any(row.name != f'class {row.label}' for row in old.rows),
-        f'the training {samples()}': run.train_counts is None and all(row.train_count is not None for row in old.rows),
+        f'the training {units()}': run.train_counts is None and all(row.train_count is not None for row in old.rows),
     }
     if any(losses.values()):
         lost = ', '.join(what for what, is_lost in losses.items() if is_lost)
@@ -103,10 +104,10 @@ def class_report_of(insight: Insight, directory: Path) -> ClassReport:
         if confusion is None
         else [[int(t), int(p), int(confusion[t, p])] for t, p in np.argwhere(confusion)],
         shot_thresholds=insight.shot_thresholds,
-        head_threshold=insight.options.head_threshold,
+        head_threshold=insight.head_threshold,
         dump=None if dump is None else str(dump),
         analysis=Analysis(
-            intervals={f'acc/{name}': interval for name, interval in insight.intervals.items()},
+            intervals={f'{words_now().prefix}/{name}': interval for name, interval in insight.intervals.items()},
             resampled=insight.resampled,
             rank_correlation=insight.correlation,
             notes=insight.notes,
@@ -128,13 +129,13 @@ def markdown(insight: Insight) -> str:
         for name, value in insight.shown_metrics.items():
             interval = insight.intervals.get(name)
             text = '' if interval is None else f'{interval[0]:.1%} to {interval[1]:.1%}'.replace('%', '')
-            lines.append(f'| {METRIC_LABELS[name]} | {100 * value:.1f} | {text} |')
+            lines.append(f'| {metric_label(name)} | {100 * value:.1f} | {text} |')
         lines.append('')
     if insight.resampled:
-        drawn = samples() if insight.resampled == 'clips' else insight.resampled
+        drawn = units() if insight.resampled == 'clips' else insight.resampled
         lines += [f'Intervals: bootstrap over {drawn}; of single classes: Wilson.', '']
     if insight.correlation is not None:
-        lines += [f'Rank correlation of training {samples()} and accuracy (Spearman): {insight.correlation:+.2f}', '']
+        lines += [f'Rank correlation of training {units()} and accuracy (Spearman): {insight.correlation:+.2f}', '']
     if insight.sentence_on_restlessness:
         lines += [insight.sentence_on_restlessness, '']
     lines += markdown_table(insight.rows)

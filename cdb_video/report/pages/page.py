@@ -14,32 +14,33 @@ from typing import Any
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
-from cdb_video.host_words import sample, samples, worded
-from cdb_video.report.class_report.metrics import METRIC_LABELS
+from cdb_video.host_words import unit, units, worded
+from cdb_video.report.class_report.metrics import AP_LABELS, metric_label
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
 from cdb_video.report.figures.confusion import SHOWN_CLASSES
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.mistakes import worst_mistakes
+from cdb_video.report.insight.object_mistakes import worst_objects
 
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
 _COURSES = {
     # What the records are of -> heading of the curves, and what difficulty 1 means.
-    'val': ('Validation after every epoch', 'no validation {sample} was right'),
+    'val': ('Validation after every epoch', 'no validation {unit} was right'),
     'train': (
         'Training batches of every epoch',
-        'no {sample} of the class was right in the training batches of an epoch',
+        'no {unit} of the class was right in the training batches of an epoch',
     ),
-    'replay': ('Replayed from another run', 'no {sample} was right in the validation of that run'),
-    'cross-fit': ('Cross-fitted difficulty', 'no {sample} was right, and there are very many'),
-    'several': ('Every record, by what it is of', 'no {sample} was right'),
+    'replay': ('Replayed from another run', 'no {unit} was right in the validation of that run'),
+    'cross-fit': ('Cross-fitted difficulty', 'no {unit} was right, and there are very many'),
+    'several': ('Every record, by what it is of', 'no {unit} was right'),
 }
 # Escaped text has no such bracket, so this stands in the template alone.
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
-_OVERALL = ('top1', 'top5', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
+_OVERALL = ('top1', 'top5', 'missed', 'confused', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
 _GROUPS = (*SHOT_GROUPS, 'head', 'tail')
 
 
@@ -67,7 +68,7 @@ def render_page(insight: Insight) -> bytes:
         MissingPackagesError: If jinja2 or plotly is not installed.
     """
     figures = build_figures(insight)
-    mistakes, lacking = worst_mistakes(insight)
+    mistakes, lacking = worst_mistakes(insight) if insight.run.objects is None else worst_objects(insight)
     return render(
         'report.html',
         figures,
@@ -75,6 +76,10 @@ def render_page(insight: Insight) -> bytes:
         subtitle=_subtitle(insight),
         overall=_tiles(insight, _OVERALL),
         groups=_tiles(insight, _GROUPS),
+        precisions=_tiles(insight, tuple(AP_LABELS)),
+        grouped_by='images' if insight.run.counts_objects else units(),
+        has_objects=insight.run.counts_objects,
+        columns=_known_columns(insight, ('num_missed', 'ap', 'precision')),
         rows=_table(insight),
         sentences=insight.sentences_on_classes,
         has_signs=bool(_known_columns(insight, ('signed_difficulty',))),
@@ -102,8 +107,8 @@ def render(template: str, figures: dict[str, Figure], **values: Any) -> bytes:
         _environment()
         .get_template(template)
         .render(
-            sample=sample(),
-            samples=samples(),
+            unit=unit(),
+            units=units(),
             figures=figures,
             # Text in a script must not end the script, so no '<' is left in it.
             figures_json=Markup(
@@ -152,7 +157,7 @@ def _subtitle(insight: Insight) -> str:
     parts = [insight.evaluated_on]
     if insight.epoch or insight.iteration:
         parts.append(insight.moment)
-    return ' · '.join([*parts, counted(clips, sample()), counted(insight.run.num_classes, 'class', 'classes')])
+    return ' · '.join([*parts, counted(clips, unit()), counted(insight.run.num_classes, 'class', 'classes')])
 
 
 def _source_of_course(insight: Insight) -> str:
@@ -164,16 +169,19 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """What the head of the page shows: label, value, interval and a word on what it is."""
     few, many = insight.shot_thresholds
     head = insight.options.head_threshold
+    of_groups = 'images' if insight.run.counts_objects else units()
     words = {
+        'missed': 'no detection overlaps them enough',
+        'confused': 'found, and called by another name',
         'mean1': 'every class counts the same',
-        'hmean': f'low classes count most; depends on the {samples()} per class, compare on this set alone',
+        'hmean': f'low classes count most; depends on the {units()} per class, compare on this set alone',
         'worst': _about_worst(insight),
         'mean_precision': 'of what is predicted, how much is right',
         'macro_f1': 'recall and precision in one',
-        'many_shot': f'more than {many} training {samples()}',
+        'many_shot': f'more than {many} training {of_groups}',
         'medium_shot': f'{few} to {many}',
         'few_shot': f'fewer than {few}',
-        'head': f'more than {head} training {samples()}',
+        'head': f'more than {head} training {units()}',
         'tail': f'up to {head}',
     }
     tiles = []
@@ -182,7 +190,7 @@ def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
         if name in insight.metrics or size is not None:
             low, high = _interval(insight, name)
             about = words.get(name, '') + ('' if size is None else f' · {counted(size, "class", "classes")}')
-            tile = {'label': METRIC_LABELS[name], 'value': insight.metrics.get(name), 'about': about}
+            tile = {'label': metric_label(name), 'value': insight.metrics.get(name), 'about': about}
             tiles.append(tile | {'low': low, 'high': high})
     return tiles
 
@@ -197,7 +205,7 @@ def _about_worst(insight: Insight) -> str:
     row = _worst(insight)
     if row is None or row.train_count is None:
         return '' if row is None else row.name
-    return f'{row.name} · {counted(row.train_count, f"training {sample()}")}'
+    return f'{row.name} · {counted(row.train_count, f"training {unit()}")}'
 
 
 def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:
@@ -210,7 +218,8 @@ def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:
 
 def _table(insight: Insight) -> list[tuple[DetailedRow, str]]:
     """The rows, each with the shot group to choose by; empty where the training clips are not known."""
-    counts = [row.train_count for row in insight.rows]
+    by = insight.run.group_counts
+    counts = [None if by is None else int(by[row.label]) for row in insight.rows]
     groups = ['' if count is None else shot_group(count, insight.shot_thresholds) for count in counts]
     return [(row, group.removesuffix('_shot')) for row, group in zip(insight.rows, groups, strict=True)]
 
@@ -234,13 +243,13 @@ def _pairs(insight: Insight) -> list[dict[str, Any]]:
     """The pairs that are confused most, with the share of the true class."""
     if insight.confusion is None:
         return []
-    total = insight.confusion.sum(axis=1)
+    total = {row.label: row.num_clips for row in insight.rows}
     return [
         {
             'truth': insight.name_of(true),
             'predicted': insight.name_of(other),
             'clips': clips,
-            'share': clips / int(total[true]),
+            'share': clips / total[true],
             'back': int(insight.confusion[other, true]),
         }
         for true, other, clips in insight.confusions[:20]

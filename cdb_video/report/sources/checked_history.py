@@ -14,7 +14,7 @@ from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, History, read_history
 from cdb_video.difficulty.records import RECORD_KEYS, Header, Record
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video_files.json_checks import repeated_name
 
 
@@ -84,7 +84,7 @@ def _lacks(history: History, num_whole: int) -> list[str]:
     if incomplete:
         notes.append(f': left out {counted(incomplete, "record")} without all of {", ".join(RECORD_KEYS)}.')
     if history.header is None:
-        notes.append(f' has no header, so class names and training {samples()} are not known.')
+        notes.append(f' has no header, so class names and training {units()} are not known.')
     return notes
 
 

@@ -1,9 +1,9 @@
 """A prediction dump: who was tested, what was predicted, how surely.
 
 mmaction2 writes one by ``mim test ... --dump predictions.pkl``, mmpretrain by ``mim test ... --out predictions.pkl
---out-item pred``, and ``cdb-video test ... --dump predictions.pkl`` both.
+--out-item pred``, and ``cdb-video test ... --dump predictions.pkl`` both; of a detector this writes a dump of objects.
 
-A dump is a pickle: a list with one dict a clip, of tensors and text. It is read by
+A dump is a pickle: a list with one dict a clip, or an image with objects, of tensors and text. It is read by
 :mod:`cdb_video_files.pickles.unpickle`, which executes nothing that is inside.
 """
 
@@ -28,6 +28,7 @@ from cdb_video.difficulty.counts import label_ranks
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 from cdb_video.host_words import sample as sample_word
 from cdb_video.host_words import samples as samples_word
+from cdb_video.report.sources.object_dump import ObjectPredictions, is_of_objects, objects_in
 from cdb_video_files.clip_names import parse_clip_name
 from cdb_video_files.pickles.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.records import AnnotationError
@@ -137,13 +138,34 @@ def sessions_of(clip_names: Sequence[str]) -> tuple[str, ...] | None:
         return None
 
 
+def read_any_dump(path: Path) -> Predictions | ObjectPredictions:
+    """Read a dump, of samples with one label each or of objects, without executing what is inside.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        DumpError: If it is torn, holds anything but tensors and plain values, or lacks scores, labels or boxes.
+    """
+    samples = _loaded(path)
+    if not is_of_objects(samples):
+        return _predictions(path, samples)
+    try:
+        return objects_in(samples)
+    except ValueError as error:
+        raise DumpError(f'{path}: {error}') from error
+
+
 def read_dump(path: Path) -> Predictions:
-    """Read a dump without executing what is inside.
+    """Read a dump of samples with one label each without executing what is inside.
 
     Raises:
         FileNotFoundError: If there is no such file.
         DumpError: If it is torn, holds anything but tensors and plain values, or lacks scores or labels.
     """
+    return _predictions(path, _loaded(path))
+
+
+def _loaded(path: Path) -> Sequence[Mapping[str, Any]]:
+    """The dicts in a dump, at least one."""
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist: name the file that mim test --dump wrote')
     if path.is_dir():
@@ -166,6 +188,11 @@ def read_dump(path: Path) -> Predictions:
         raise DumpError(
             f'{path}: not a list with one dict a {sample_word()}, as mim test --dump writes it; name such a file'
         )
+    return samples
+
+
+def _predictions(path: Path, samples: Sequence[Mapping[str, Any]]) -> Predictions:
+    """What the dicts of samples with one label each say."""
     labels = np.array(
         [_label(sample, f'{path}: {sample_word()} {index}') for index, sample in enumerate(samples)], np.int64
     )

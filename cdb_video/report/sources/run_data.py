@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.records import Record
+from cdb_video.host_words import words_now
 from cdb_video.report.class_report.file import ClassReport
 from cdb_video.report.sources.dump import Predictions
+from cdb_video.report.sources.object_dump import ObjectPredictions
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class RunData:
         train_counts: (C,) int64 training clips; None = not known.
         records: Measurements of the difficulty in order, as in the history; see `sources`.
         report: The content of ``class_report.json``; None if there is none.
-        predictions: The dump; None if there is none.
+        predictions: The dump of samples; None if there is none, or it is of objects.
+        objects: The dump of objects; None if there is none, or it is of samples.
         dump: Where the dump is; None if there is none.
         history: Where the history is; None if none was read.
         notes: What is missing or was left out, in sentences.
@@ -37,13 +42,40 @@ class RunData:
     records: tuple[Record, ...] = ()
     report: ClassReport | None = None
     predictions: Predictions | None = None
+    objects: ObjectPredictions | None = None
     dump: Path | None = None
     history: Path | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def dumped(self) -> Predictions | ObjectPredictions | None:
+        """The dump, of samples or of objects; None if there is none."""
+        return self.objects if self.predictions is None else self.predictions
+
     def noted(self, *notes: str) -> RunData:
         """The same with further notes."""
         return replace(self, notes=self.notes + notes)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether objects in images were evaluated, as far as report and dump tell."""
+        return self.objects is not None or (self.report is not None and self.report.num_missed is not None)
+
+    @property
+    def counts_objects(self) -> bool:
+        """The same, or the host that is spoken of is one of objects."""
+        return self.has_objects or words_now().has_objects
+
+    @property
+    def train_images(self) -> IntVector | None:
+        """(C,) int64, training images that show each class, where objects are counted; None = not known."""
+        counts = [row.train_images for row in self.report.rows] if self.report else [None]
+        return None if None in counts else np.asarray(counts, np.int64)
+
+    @property
+    def group_counts(self) -> IntVector | None:
+        """(C,) int64, by which classes are many-, medium- or few-shot: training clips, or of objects their images."""
+        return self.train_images if self.counts_objects else self.train_counts
 
     @property
     def sources(self) -> list[str]:

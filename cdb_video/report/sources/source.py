@@ -11,12 +11,13 @@ import numpy as np
 from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME
-from cdb_video.host_words import samples
+from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report
 from cdb_video.report.sources.checked_history import CheckedHistory, EmptyHistoryError, read_checked_history
 from cdb_video.report.sources.choice import choose_evaluation
-from cdb_video.report.sources.dump import Predictions, read_dump
+from cdb_video.report.sources.dump import Predictions, read_any_dump
 from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
+from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData
 from cdb_video.report.sources.run_files import DUMP_NAME, RunFiles, find_files
 
@@ -53,7 +54,7 @@ def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | 
     else:
         run = _joined(files, _Parts(read_checked_history(files.history), dump=dump, class_names=names))
     run = choose_evaluation(run, read_evaluation_lists(files.folder), explicit=dump is not None)
-    if run.history is not None and not run.records and run.report is None and run.predictions is None:
+    if run.history is not None and not run.records and run.report is None and run.dumped is None:
         raise EmptyHistoryError(
             f'{run.history} has a header and no validation yet: a report needs one; let the run get to its first '
             f'validation, or run mim test. {" ".join(run.notes)}'.rstrip()
@@ -92,7 +93,7 @@ def _read_folder(files: RunFiles, asked: Path | None, class_names: tuple[str, ..
 
 def _joined(files: RunFiles, parts: _Parts) -> RunData:
     """Read the dump, bring the parts together, and see that they speak of the same classes."""
-    predictions = None if parts.dump is None else read_dump(parts.dump)
+    predictions = None if parts.dump is None else read_any_dump(parts.dump)
     num_classes = _agreed_size(files.name, parts, predictions)
     history, report = parts.history, parts.report
     names, counts = (history.class_names, history.train_counts) if history else (None, None)
@@ -110,16 +111,17 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         train_counts=counts,
         records=history.records if history else (),
         report=report,
-        predictions=predictions,
+        predictions=predictions if isinstance(predictions, Predictions) else None,
+        objects=predictions if isinstance(predictions, ObjectPredictions) else None,
         dump=parts.dump,
         history=history.path if history else None,
         notes=history.notes if history else (),
     )
-    lacking = {'names': names, f'training {samples()}': counts}
+    lacking = {'names': names, f'training {units()}': counts}
     return run.noted(*(f'The {what} of the classes are not known.' for what, it in lacking.items() if it is None))
 
 
-def _agreed_size(run: str, parts: _Parts, predictions: Predictions | None) -> int:
+def _agreed_size(run: str, parts: _Parts, predictions: Predictions | ObjectPredictions | None) -> int:
     """The number of classes that all parts have."""
     sizes = {
         HISTORY_NAME: parts.history and parts.history.num_classes,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.host_words import words_now
 from cdb_video.report.insight.insight import build_insight
 from cdb_video.report.pages.files import PAGE_NAME, write_live_page, write_report
 from cdb_video.report.pages.page import MissingPackagesError
@@ -68,7 +69,9 @@ def dump_of(evaluator: Any) -> Path | None:
     """Where an evaluator of mmengine has dumped the predictions, as `mim test --dump` lets it; None = nowhere."""
     for metric in evaluator.metrics:
         path = getattr(metric, 'out_file_path', None)
-        if path is not None and Path(path).exists():
+        # mmdet's own dump of a detector has no objects, and no report can be made of it.
+        is_readable = getattr(metric, 'of_objects', False) or not words_now().has_objects
+        if path is not None and is_readable and Path(path).exists():
             return Path(path)
     return None
 

@@ -16,14 +16,13 @@ from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, read_history
 from cdb_video.difficulty.records import Derived, Header, Record
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report, write_class_report
-from cdb_video.report.class_report.rows import ClassRow, class_rows
+from cdb_video.report.class_report.metrics import class_precisions, without_classes
+from cdb_video.report.class_report.rows import ClassRow, ObjectColumns, class_rows
 from cdb_video.report.class_report.text import format_summary, format_table
 from cdb_video.run.parts import RunParts, find_metric
 from cdb_video.run.reporting.live_report import dump_of, write_final_report
 
-_LOG = logging.getLogger('cdb_video')
 Vectors = Mapping[str, Derived]
 """Per consumer what it derived."""
 
@@ -113,12 +112,13 @@ def report_classes(runner: Any, evaluation: Evaluation, evaluator: Any) -> None:
         epoch=state.epoch,
         iteration=state.iteration,
         metrics=evaluation.metrics,
-        rows=state_rows(state, *counts, evaluation.consumers),
+        rows=state_rows(state, *counts, evaluation.consumers, _columns(evaluator, evaluation)),
         difficulty_source=evaluation.source if state.measured.any() else None,
         difficulty_measure=state.measure if state.measured.any() else None,
         **_details(evaluator, *counts),
     )
-    runner.logger.info(f'class report ({split})  {format_summary(report.metrics)}\n{format_table(report.rows)}')
+    summary = without_classes(report.metrics, [row.name for row in report.rows])
+    runner.logger.info(f'class report ({split})  {format_summary(summary)}\n{format_table(report.rows)}')
 
     def write() -> None:
         write_class_report(Path(runner.log_dir), report, f'class_report_{split}')
@@ -149,12 +149,9 @@ def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> di
         return {}
     labels, predicted = metric.outcomes_
     size = len(num_clips)
-    if (predicted == size).any():
-        _LOG.info(
-            f'{(predicted == size).sum()} of {len(labels)} {units()} were missed: the class report has no confusions, '
-            'which have no place for them'
-        )
-        return {}
+    named = predicted < size  # the others are objects that were missed, which the rows have
+    num_clips = num_clips - np.bincount(labels[~named], minlength=size)
+    labels, predicted = labels[named], predicted[named]
     counts = confusion_counts(labels, predicted, size)
     if not (np.array_equal(counts.sum(axis=1), num_clips) and np.array_equal(np.diag(counts), num_correct)):
         return {}
@@ -162,8 +159,28 @@ def _details(evaluator: Any, num_clips: IntVector, num_correct: IntVector) -> di
     return {'confusions': confusions, 'shot_thresholds': metric.shot_thresholds}
 
 
+def _columns(evaluator: Any, evaluation: Evaluation) -> ObjectColumns | None:
+    """What is known of classes of objects beside their counts; None where samples are classified."""
+    metric = find_metric(evaluator)
+    counts = metric and metric.counts_
+    if metric is None or counts is None or counts.num_missed is None:
+        return None
+    if not np.array_equal(counts.num_clips, evaluation.num_clips):
+        return None
+    images = metric.train_images
+    return ObjectColumns(
+        num_missed=counts.num_missed.tolist(),
+        ap=class_precisions(evaluation.metrics, evaluation.state.class_names or ()),
+        train_images=None if images is None else images.tolist(),
+    )
+
+
 def state_rows(
-    state: DifficultyState, num_clips: IntVector, num_correct: IntVector, consumers: Vectors
+    state: DifficultyState,
+    num_clips: IntVector,
+    num_correct: IntVector,
+    consumers: Vectors,
+    objects: ObjectColumns | None = None,
 ) -> list[ClassRow]:
     """The rows of the class table, without what the state does not know."""
     return class_rows(
@@ -173,6 +190,7 @@ def state_rows(
         train_counts=state.train_counts.tolist() if state.train_counts.any() else None,
         difficulty=state.difficulty.tolist() if state.measured.any() else None,
         consumers=consumers,
+        objects=objects,
     )
 
 
