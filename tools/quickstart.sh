@@ -147,8 +147,8 @@ make_data() {
 
 train() {
     local resume=() name="Training $CONFIG" earlier seed=(--seed "$SEED")
-    # The commands of mmpretrain and mmdet have no --seed.
-    if [[ "$TASK" != video ]]; then seed=(--cfg-options "randomness.seed=$SEED"); fi
+    # mmpretrain's command has no --seed.
+    if [[ "$TASK" == images ]]; then seed=(--cfg-options "randomness.seed=$SEED"); fi
     if [[ -e "$WORK_DIR/.seed" ]]; then
         earlier="$(cat -- "$WORK_DIR/.seed")"
         [[ "$earlier" == "$SEED" ]] || die "$WORK_DIR was trained with --seed $earlier. Use --fresh or" \
@@ -165,15 +165,23 @@ train() {
         resume=(--resume)
         name="Going on with training $CONFIG"
     fi
-    step "$name" mim train "$HOST" "$CONFIG_FILE" \
-        --work-dir "$WORK_DIR" "${seed[@]}" --gpus "$GPUS" "${resume[@]}"
+    if [[ "$TASK" == detection ]]; then
+        step "$name" cdb-video train "$CONFIG_FILE" --work-dir "$WORK_DIR" --seed "$SEED" "${resume[@]}"
+    else
+        step "$name" mim train "$HOST" "$CONFIG_FILE" \
+            --work-dir "$WORK_DIR" "${seed[@]}" --gpus "$GPUS" "${resume[@]}"
+    fi
     touch "$WORK_DIR/.trained"
 }
 
 test_best() {
     local dump=(--dump "$WORK_DIR/predictions.pkl")
-    if [[ "$TASK" != video ]]; then dump=(--out "$WORK_DIR/predictions.pkl"); fi
-    if [[ "$TASK" == images ]]; then dump+=(--out-item pred); fi
+    # mmdet's own command dumps all that it finds, not what the objects are called.
+    if [[ "$TASK" == detection ]]; then
+        step 'Testing the best checkpoint' cdb-video test "$CONFIG_FILE" "$BEST" --work-dir "$WORK_DIR" "${dump[@]}"
+        return
+    fi
+    if [[ "$TASK" == images ]]; then dump=(--out "$WORK_DIR/predictions.pkl" --out-item pred); fi
     step 'Testing the best checkpoint' mim test "$HOST" "$CONFIG_FILE" --checkpoint "$BEST" \
         --work-dir "$WORK_DIR" --gpus "$GPUS" "${dump[@]}"
 }

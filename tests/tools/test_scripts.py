@@ -25,11 +25,12 @@ echo mim "$@" >> calls
 [ -z "$MIM_FAILS" ] || exit 3
 if [ "$1" = train ]; then
     folder=$(echo "$@" | sed 's/.*--work-dir \([^ ]*\).*/\1/')
-    measure=acc_mean1
-    if [ "$2" = mmdet ]; then measure=lvis_segm_AP; echo PYTHONPATH "$PYTHONPATH" >> calls; fi
-    mkdir -p "$folder" && touch "$folder/best_${measure}_epoch_1.pth" "$folder/last_checkpoint"
+    mkdir -p "$folder" && touch "$folder/best_acc_mean1_epoch_1.pth" "$folder/last_checkpoint"
 fi
 """
+COMMAND_STAND_IN = MIM_STAND_IN.replace('mim "$@"', 'cdb-video "$@" PYTHONPATH "$PYTHONPATH"').replace(
+    'acc_mean1', 'lvis_segm_AP'
+)
 CHECKER_STAND_IN = """#!/bin/sh
 echo $(basename "$0") "$@" >> calls
 [ "$FAILING" != "$(basename "$0")" ]
@@ -56,7 +57,7 @@ def checkout(tmp_path, repository):
     (root / 'tests' / 'test_compiled.py').write_text('@pytest.mark.uncovered')
     programs = root / '.venv' / 'bin'
     programs.mkdir(parents=True)
-    stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN}
+    stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN, 'cdb-video': COMMAND_STAND_IN}
     stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell', 'lint-imports', 'nox'), CHECKER_STAND_IN)
     for name, text in stand_ins.items():
         (programs / name).write_text(text)
@@ -146,12 +147,12 @@ def test_quickstart_of_detection_lets_the_stand_in_of_the_tests_have_the_operato
     )
     (checkout / 'tools/check_env.py').write_text('import sys; sys.exit("--operators" in sys.argv)')
     output = bash(checkout, 'tools/quickstart.sh --task detection --seed 3', PYTHONPATH='/mine')
+    path = f'{checkout}/tests/support/mmcv_without_operators:/mine'
     assert calls(checkout) == [
         'data_prep/make_shapes.py --out data/shapes',
-        f'mim train mmdet {config} --work-dir {folder} --cfg-options randomness.seed=3 --gpus 0',
-        f'PYTHONPATH {checkout}/tests/support/mmcv_without_operators:/mine',
-        f'mim test mmdet {config} --checkpoint {folder}/best_lvis_segm_AP_epoch_1.pth --work-dir {folder} --gpus 0 '
-        f'--out {folder}/predictions.pkl',
+        f'cdb-video train {config} --work-dir {folder} --seed 3 PYTHONPATH {path}',
+        f'cdb-video test {config} {folder}/best_lvis_segm_AP_epoch_1.pth --work-dir {folder} '
+        f'--dump {folder}/predictions.pkl PYTHONPATH {path}',
     ]
     assert output.count('mmcv has no compiled operators: nms and RoIAlign of tests/support stand in') == 1
     assert "'acc %' is of the test objects" in output
@@ -162,7 +163,10 @@ def test_quickstart_of_detection_lets_the_stand_in_of_the_tests_have_the_operato
     # Where mmcv has them, nothing stands in.
     (checkout / 'tools/check_env.py').write_text('')
     output = bash(checkout, 'tools/quickstart.sh --task detection --fresh', PYTHONPATH='/mine')
-    assert 'PYTHONPATH /mine' in calls(checkout)
+    assert calls(checkout)[-1].endswith('PYTHONPATH /mine')
+    (checkout / folder / '.trained').unlink()
+    bash(checkout, 'tools/quickstart.sh --task detection --seed 3')
+    assert '--seed 3 --resume PYTHONPATH' in calls(checkout)[-2]
     assert 'stand in' not in output
 
 

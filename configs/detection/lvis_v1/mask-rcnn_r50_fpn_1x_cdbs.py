@@ -2,4 +2,4 @@
 _base_ = 'mask-rcnn_r50_fpn_1x_ce.py'
 
 train_dataloader = dict(sampler=dict(type='CDBImageSampler', tau=1.0))
-custom_hooks = [dict(type='ClassDifficultyHook', min_difficulty=0.1)]
+custom_hooks = [dict(type='ClassDifficultyHook', min_difficulty=0.1, val_subset=2000)]

@@ -3,4 +3,4 @@ _base_ = 'mask-rcnn_r50_fpn_2x_ce.py'
 
 loss = dict(type='CDBLoss', law='accumulated', strength=3.0, logit_adjustment=1.0, background=1.0)
 model = dict(roi_head=dict(bbox_head=dict(loss_cls=loss)))
-custom_hooks = [dict(type='ClassDifficultyHook', momentum='mean')]
+custom_hooks = [dict(type='ClassDifficultyHook', momentum='mean', val_subset=2000)]

@@ -7,4 +7,4 @@ _base_ = [
 ]
 
 # Measured and reported like the others, but nothing is driven by it.
-custom_hooks = [dict(type='ClassDifficultyHook', observe_only=True)]
+custom_hooks = [dict(type='ClassDifficultyHook', observe_only=True, val_subset=2000)]

@@ -60,4 +60,8 @@ test_dataloader = dict(
 )
 lvis = dict(type='LVISMetric', metric=['bbox', 'segm'])
 val_evaluator = [dict(ann_file=data_root + 'annotations/val.json', **lvis), dict(type='ObjectAccuracy')]
-test_evaluator = [dict(ann_file=data_root + 'annotations/test.json', **lvis), dict(type='ObjectAccuracy')]
+# With the average precision of every class, for the report.
+test_evaluator = [
+    dict(ann_file=data_root + 'annotations/test.json', classwise=True, **lvis),
+    dict(type='ObjectAccuracy'),
+]
