@@ -8,3 +8,4 @@ _base_ = [
 
 # Measured and reported like the others, but nothing is driven by it.
 custom_hooks = [dict(type='ClassDifficultyHook', observe_only=True)]
+default_hooks = dict(logger=dict(interval=10))
