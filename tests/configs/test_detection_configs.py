@@ -73,6 +73,7 @@ def test_the_parts_of_a_leaf_build_and_agree(leaf):
         HOOKS.build(hook)
         assert hook.get('observe_only', False) == (not acts)
         assert (hook.get('momentum') == 'mean') == method.startswith('cdba')
+        assert hook.get('val_subset') == (None if leaf.parent.name == 'shapes' else 2000)
         assert (hook.get('min_difficulty', 0) > 0) == (method in ('cdbw', 'cdbs'))
 
 
@@ -82,4 +83,5 @@ def test_the_advised_leaf_is_what_is_advised_with_a_background():
     for leaf in FOLDER.glob(f'*/*_{advice.METHOD}.py'):
         settings = own_lines(leaf)
         assert all(dict(loss) == {**advice.LOSS, 'background': 1.0} for loss in losses_of(settings))
-        assert settings['custom_hooks'] == [dict(advice.HOOK)]
+        (hook,) = settings['custom_hooks']
+        assert {name: value for name, value in hook.items() if name != 'val_subset'} == dict(advice.HOOK)
