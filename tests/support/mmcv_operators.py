@@ -17,6 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,16 +37,18 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
         (K,) int64, indices of the boxes that stay, the best first.
     """
     order = scores.argsort(descending=True, stable=True)
-    boxes, kept = boxes[order], []
-    size = (boxes[:, 2:] - boxes[:, :2] + offset).prod(dim=1)
-    rest = torch.arange(len(boxes), device=boxes.device)
+    rest = boxes[order].detach().cpu().numpy()  # numpy's small steps cost a fifth of torch's
+    size = (rest[:, 2] - rest[:, 0] + offset) * (rest[:, 3] - rest[:, 1] + offset)
+    numbers, kept = np.arange(len(rest)), []
     while len(rest):
-        best, rest = rest[0], rest[1:]
-        kept.append(best)
-        low, high = torch.maximum(boxes[best, :2], boxes[rest, :2]), torch.minimum(boxes[best, 2:], boxes[rest, 2:])
-        common = (high - low + offset).clamp(min=0).prod(dim=1)
-        rest = rest[~(common / (size[best] + size[rest] - common) > iou_threshold)]
-    return order[torch.stack(kept)] if kept else order
+        best, others = rest[0], rest[1:]
+        kept.append(int(numbers[0]))
+        sides = np.minimum(best[2:], others[:, 2:]) - np.maximum(best[:2], others[:, :2]) + offset
+        common = sides.clip(0).prod(axis=1)
+        with np.errstate(invalid='ignore'):  # of two empty boxes, which stay
+            stay = ~(common / (size[0] + size[1:] - common) > iou_threshold)
+        rest, size, numbers = others[stay], size[1:][stay], numbers[1:][stay]
+    return order[torch.as_tensor(kept, dtype=torch.int64, device=order.device)]
 
 
 def roi_align_forward(

@@ -2,7 +2,7 @@
 _base_ = [
     '_base_/mask-rcnn.py',
     '_base_/data.py',
-    '_base_/cosine_8e.py',
+    '_base_/cosine_12e.py',
     '../_base_/runtime.py',
 ]
 
