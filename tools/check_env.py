@@ -26,8 +26,12 @@ OPENCV = (
     'opencv-contrib-python-headless',
 )
 IMPORTS = ('torch', 'cv2', 'mmengine', 'mmcv', 'pkg_resources', 'mim')
-HOSTS = ('mmaction', 'mmpretrain')
-MMCV_LIMITS = {'mmaction': ('mmaction2 1.2.0', (2, 2)), 'mmpretrain': ('mmpretrain 1.2.0', (2, 4))}
+HOSTS = ('mmaction', 'mmpretrain', 'mmdet')
+MMCV_LIMITS = {
+    'mmaction': ('mmaction2 1.2.0', (2, 2)),
+    'mmpretrain': ('mmpretrain 1.2.0', (2, 4)),
+    'mmdet': ('mmdet 3.3.0', (2, 2)),
+}
 TORCHVISION_MINUS_TORCH = 15  # 0.28 was made for torch 2.13, and so on from 0.15 for 2.0
 PYTHON_TORCHVISION = 'torchvision==0.16.2'  # the last that imports where its compiled part does not load
 REMEDIES = {
@@ -165,6 +169,16 @@ def python_torchvision() -> list[str]:
     return []
 
 
+def has_operators() -> bool:
+    """Tell whether mmcv has its compiled operators, which detectors need, as far as their file tells.
+
+    mmcv-lite has none. Those that were compiled for another torch are there, and fail when they are imported.
+    """
+    package = find_spec('mmcv')
+    folders = (package and package.submodule_search_locations) or ()
+    return any(True for folder in folders for _ in Path(folder).glob('_ext*'))
+
+
 def is_cpu_torch(report: dict[str, Any]) -> bool:
     """Tell from pip's installation report whether the torch it would take comes without CUDA.
 
@@ -194,6 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--version', metavar='NAME', help='only print its version')
     parser.add_argument('--pins', metavar='NAME', nargs='+', help='print NAME==VERSION lines')
     parser.add_argument('--one-opencv', action='store_true', help='print what makes OpenCV one version')
+    parser.add_argument('--operators', action='store_true', help='only tell whether mmcv has its compiled operators')
     parser.add_argument('--torchvision', action='store_true', help='print the one that fits the torch')
     parser.add_argument(
         '--python-torchvision', action='store_true', help='print what takes the place of one made for another torch'
@@ -202,6 +217,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.cpu_torch:
         return int(not is_cpu_torch(json.loads(args.cpu_torch.read_text())))
+    if args.operators:
+        return int(not has_operators())
     if args.has:
         return int(installed_version(args.has) is None)
     if args.version or args.torchvision:
@@ -220,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell(python_torchvision())
     problems = find_problems(installed_version, [m for m in IMPORTS if find_spec(m)], args.host)
     if args.imports and not problems:
-        vision = ('torchvision',) if args.host == 'mmpretrain' else ()
+        vision = () if args.host == 'mmaction' else ('torchvision',)
         problems = find_import_problems([*IMPORTS, *vision, args.host])
     for problem in problems:
         print(f'problem: {problem}', file=sys.stderr)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes or reuses a virtual environment of the repository: .venv for video with mmaction2, or .venv-images for images
-# with mmpretrain and torchvision, where the extra `images` is asked for.
-#   tools/setup_env.sh [EXTRAS]    such as `images`, `images,dev` or `prep,report` (default: prep,report)
+# with mmpretrain and torchvision, where the extra `images` is asked for, or `detection`, which adds mmdet.
+#   tools/setup_env.sh [EXTRAS]    such as `images`, `detection,dev` or `prep,report` (default: prep,report)
 # Sourced by quickstart.sh and test.sh, which call `setup_env EXTRAS`. An environment that this makes is held to the
 # versions in requirements/, see CONTRIBUTING.md, unless the caller sets NEWEST=true; one that was there before is not.
 # Environment variables:
@@ -9,13 +9,13 @@
 #   PYTHON            the Python 3.11 or 3.12 to make it with (default: the first one found)
 #   TORCH_SPEC        what to install as torch (default: torch==2.13.0, as a CPU build without a GPU);
 #                     a version, the path or address of a wheel. A torch that is there already is kept.
-#   TORCHVISION_SPEC  the same for torchvision, with the extra `images` (default: the one made for this torch)
+#   TORCHVISION_SPEC  the same for torchvision, with these extras (default: the one made for this torch)
 set -euo pipefail
 
 REPOSITORY="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV_IS_CHOSEN="${VENV:+true}" # by the user
 VENV="${VENV:-$REPOSITORY/.venv}"
-HOST='mmaction' # the module of the host, mmpretrain with the extra `images`
+HOST='mmaction' # the module of the host: mmpretrain with the extra `images`, mmdet with `detection`
 DEFAULT_TORCH='torch==2.13.0'
 CPU_INDEX='https://download.pytorch.org/whl/cpu'
 CPU_SPACE_GB=4
@@ -186,14 +186,14 @@ constraints() {
 # mmcv and mmcv-lite install the same module: where one is, the other must not come.
 install_rest() {
     local extras="$1" stack="$HOST" upgrade=()
-    if [[ "$HOST" == mmpretrain ]]; then stack='images'; fi
+    if is_for_images; then stack='images'; fi
     # What mend_opencv put in place of others, which come again now, would take part in one folder with them.
     if is_ours && check_env --has opencv-python-headless; then
         "$VENV/bin/python" -m pip uninstall --quiet --yes opencv-python-headless
     fi
     if check_env --has mmcv; then
         stack='host'
-        if [[ "$HOST" == mmpretrain ]]; then
+        if is_for_images; then
             stack='images-host'
             extras=",$extras,"
             extras="${extras//,images,/,}" # which would bring mmcv-lite
@@ -248,10 +248,15 @@ fingerprint() {
     printf '%s %s %s %s\n' "$REPOSITORY" "$1" "${TORCH_SPEC:-}" "${TORCHVISION_SPEC:-}"
 }
 
+is_for_images() { [[ "$HOST" != mmaction ]]; }
+
 # What is asked of the host, and the place of its environment: torchvision beside mmaction2 can do harm.
 choose_host() {
-    if [[ ",$1," != *,images,* ]]; then return; fi
-    HOST='mmpretrain'
+    case ",$1," in
+        *,detection,*) HOST='mmdet' ;;
+        *,images,*) HOST='mmpretrain' ;;
+        *) return ;;
+    esac
     if [[ -z "$VENV_IS_CHOSEN" ]]; then VENV="$REPOSITORY/.venv-images"; fi
 }
 
@@ -271,11 +276,11 @@ setup_env() {
     fi
     if ! "$VENV/bin/python" -c 'import torch' 2>/dev/null; then check_space; fi
     install_torch
-    if [[ "$HOST" == mmpretrain ]]; then install_torchvision; fi
+    if is_for_images; then install_torchvision; fi
     install_rest "$extras"
     align_opencv
     mend_opencv
-    if [[ "$HOST" == mmpretrain ]]; then mend_torchvision; fi
+    if is_for_images; then mend_torchvision; fi
     check_env --imports --host "$HOST" || die "the environment $VENV does not fit; see above."
     if ! "$NEWEST"; then fingerprint "$extras" >"$stamp"; fi
 }

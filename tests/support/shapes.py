@@ -132,3 +132,12 @@ def lvis_document(images, annotations):
         for label, (name, frequency) in enumerate(zip(CLASSES, 'fcr', strict=True))
     ]
     return {'info': {}, 'licenses': [], 'images': images, 'annotations': annotations, 'categories': categories}
+
+
+def make_long_tailed_shapes(folder, *, train=40, val=6, test=6):
+    """Draw a small set of twelve classes with `data_prep/make_shapes.py`; the folder."""
+    import make_shapes
+
+    parts = [f'--train={train}', f'--val={val}', f'--test={test}']
+    assert make_shapes.main(['--out', str(folder), *parts]) == 0
+    return folder

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_each_host_has_its_own_limit_of_mmcv():
     assert check_env.find_problems(versions.get, (), 'mmpretrain') == []
     (problem,) = check_env.find_problems({**versions, 'mmcv-lite': '2.4.0'}.get, (), 'mmpretrain')
     assert 'mmpretrain 1.2.0 refuses mmcv >= 2.4' in problem
+    (problem,) = check_env.find_problems(versions.get, (), 'mmdet')
+    assert 'mmdet 3.3.0 refuses mmcv >= 2.2' in problem
+
+
+@pytest.mark.parametrize(('file', 'status'), [('_ext.cpython-311-x86_64-linux-gnu.so', 0), ('ops.py', 1), (None, 1)])
+def test_compiled_operators_of_mmcv_are_looked_for_without_an_import(file, status, tmp_path, monkeypatch):
+    where = None
+    if file:
+        (tmp_path / file).touch()
+        where = ModuleSpec('mmcv', None, is_package=True)
+        where.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(check_env, 'find_spec', lambda name: where)
+    assert check_env.main(['--operators']) == status
 
 
 @pytest.mark.parametrize(

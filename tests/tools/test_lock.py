@@ -80,7 +80,7 @@ def test_the_extras_of_all_who_set_up_are_locked(locked_extras, repository):
     for script in (repository / 'tools').rglob('*.sh'):
         for extras in re.findall(r"^ *(?:setup_env |EXTRAS=')([a-z,]+)'?$", script.read_text(), re.MULTILINE):
             asked |= set(extras.split(','))
-    assert {'dev', 'images', 'prep', 'report'} <= asked <= set(locked_extras)
+    assert {'dev', 'images', 'detection', 'prep', 'report'} <= asked <= set(locked_extras)
 
 
 def test_a_lock_has_the_torch_of_the_set_up_and_one_opencv(locked, set_up):

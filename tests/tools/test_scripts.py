@@ -28,6 +28,9 @@ if [ "$1" = train ]; then
     mkdir -p "$folder" && touch "$folder/best_acc_mean1_epoch_1.pth" "$folder/last_checkpoint"
 fi
 """
+COMMAND_STAND_IN = MIM_STAND_IN.replace('mim "$@"', 'cdb-video "$@" PYTHONPATH "$PYTHONPATH"').replace(
+    'acc_mean1', 'lvis_segm_AP'
+)
 CHECKER_STAND_IN = """#!/bin/sh
 echo $(basename "$0") "$@" >> calls
 [ "$FAILING" != "$(basename "$0")" ]
@@ -47,17 +50,20 @@ def checkout(tmp_path, repository):
     (root / 'configs/images/digits_lt').mkdir(parents=True)
     for name in ('resnet8_cdba_balsoftmax', 'resnet8_ce'):
         (root / 'configs/images/digits_lt' / f'{name}.py').touch()
+    (root / 'configs/detection/shapes').mkdir(parents=True)
+    for name in ('mask-rcnn_cdba_balsoftmax', 'mask-rcnn_ce'):
+        (root / 'configs/detection/shapes' / f'{name}.py').touch()
     (root / 'tests').mkdir()
     (root / 'tests' / 'test_compiled.py').write_text('@pytest.mark.uncovered')
     programs = root / '.venv' / 'bin'
     programs.mkdir(parents=True)
-    stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN}
+    stand_ins = {'python': PYTHON_STAND_IN % sys.executable, 'mim': MIM_STAND_IN, 'cdb-video': COMMAND_STAND_IN}
     stand_ins |= dict.fromkeys(('ruff', 'mypy', 'codespell', 'lint-imports', 'nox'), CHECKER_STAND_IN)
     for name, text in stand_ins.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     shutil.copytree(root / '.venv', root / '.venv-images')
-    for extras in ('dev', 'prep,report', 'images', 'images,prep'):
+    for extras in ('dev', 'prep,report', 'images', 'images,prep', 'detection', 'detection,prep'):
         stamp = extras.replace(',', '_')
         bash(
             root,
@@ -134,6 +140,36 @@ def test_quickstart_of_images_speaks_the_words_of_its_host(checkout):
     assert ending.endswith(f'tools/compare.py work_dirs/digits_lt/resnet8_ce {folder}\n')
 
 
+def test_quickstart_of_detection_lets_the_stand_in_of_the_tests_have_the_operators_that_are_missing(checkout):
+    folder, config = (
+        'work_dirs/shapes/mask-rcnn_cdba_balsoftmax',
+        'configs/detection/shapes/mask-rcnn_cdba_balsoftmax.py',
+    )
+    (checkout / 'tools/check_env.py').write_text('import sys; sys.exit("--operators" in sys.argv)')
+    output = bash(checkout, 'tools/quickstart.sh --task detection --seed 3', PYTHONPATH='/mine')
+    path = f'{checkout}/tests/support/mmcv_without_operators:/mine'
+    assert calls(checkout) == [
+        'data_prep/make_shapes.py --out data/shapes',
+        f'cdb-video train {config} --work-dir {folder} --seed 3 PYTHONPATH {path}',
+        f'cdb-video test {config} {folder}/best_lvis_segm_AP_epoch_1.pth --work-dir {folder} '
+        f'--dump {folder}/predictions.pkl PYTHONPATH {path}',
+    ]
+    assert output.count('mmcv has no compiled operators: nms and RoIAlign of tests/support stand in') == 1
+    assert "'acc %' is of the test objects" in output
+    assert output.splitlines()[-2:] == [
+        '    tools/quickstart.sh --task detection --seed 3 mask-rcnn_ce',
+        f'    .venv-images/bin/python tools/compare.py work_dirs/shapes/mask-rcnn_ce {folder}',
+    ]
+    # Where mmcv has them, nothing stands in.
+    (checkout / 'tools/check_env.py').write_text('')
+    output = bash(checkout, 'tools/quickstart.sh --task detection --fresh', PYTHONPATH='/mine')
+    assert calls(checkout)[-1].endswith('PYTHONPATH /mine')
+    (checkout / folder / '.trained').unlink()
+    bash(checkout, 'tools/quickstart.sh --task detection --seed 3')
+    assert '--seed 3 --resume PYTHONPATH' in calls(checkout)[-2]
+    assert 'stand in' not in output
+
+
 def test_quickstart_does_not_repeat_a_finished_training(checkout):
     bash(checkout, 'tools/quickstart.sh i3d_ce')
     calls(checkout)
@@ -194,7 +230,8 @@ def test_quickstart_stops_when_training_fails(checkout):
         ('--no-such', '--help'),
         ('--seed', '--seed needs a value'),
         ('--task', '--task needs a value'),
-        ('--task audio', '--task audio must be video or images'),
+        ('--task audio', '--task audio must be video, images or detection'),
+        ('--task detection i3d_ce', 'there is no configs/detection/shapes/i3d_ce.py'),
         ('--task images slowfast_ce', 'there is no configs/images/digits_lt/slowfast_ce.py'),
         ('--seed abc', '--seed abc is not a whole number'),
         ('i3d_ce slowfast_cdbs', 'two configs, i3d_ce and slowfast_cdbs'),
@@ -256,6 +293,7 @@ def test_set_up_for_images_has_a_place_of_its_own(checkout):
     images, video = checkout / '.venv-images', checkout / '.venv'
     assert f'The environment is ready: . {images}/bin/activate' in bash(checkout, 'tools/setup_env.sh images')
     assert f'The environment is ready: . {video}/bin/activate' in bash(checkout, 'tools/setup_env.sh dev')
+    assert f'The environment is ready: . {images}/bin/activate' in bash(checkout, 'tools/setup_env.sh detection')
     # One that the user named is taken.
     assert f': . {video}/bin/activate' in bash(
         checkout, 'cp .venv-images/.set_up_images .venv; tools/setup_env.sh images', VENV=str(video)
@@ -271,6 +309,8 @@ def test_set_up_for_images_has_a_place_of_its_own(checkout):
         ('images', False, '[images,images]'),
         ('dev,images', True, '[images-host,dev]'),
         ('images', True, '[images-host]'),
+        ('detection,prep', False, '[images,detection,prep]'),
+        ('images,detection', True, '[images-host,detection]'),
     ],
 )
 def test_set_up_asks_for_the_extras_of_the_host_and_brings_no_second_mmcv(checkout, extras, full_mmcv, installed):

@@ -17,7 +17,7 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/../setup_env.sh"
 
 PYTHONS=(3.11 3.12)
-EXTRAS=(mmaction images prep report dev) # what callers of setup_env ask for, and the hosts
+EXTRAS=(mmaction images detection prep report dev) # what callers of setup_env ask for, and the hosts
 PLATFORM='x86_64-unknown-linux-gnu'
 
 WORK="$(mktemp -d)"

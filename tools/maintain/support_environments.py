@@ -11,6 +11,10 @@ IMAGE_TESTS = (
     *('tests/hosts/mmpretrain', 'tests/hosts/test_host.py', 'tests/losses', 'tests/samplers', 'tests/metrics'),
 )
 """What holds without mmaction2, and all that needs mmpretrain; skipped where that is absent."""
+DETECTION_TESTS = tuple(
+    'tests/hosts/mmdet' if name == 'tests/hosts/mmpretrain' else name for name in (*IMAGE_TESTS, 'tests/data')
+)
+"""The same for mmdet."""
 NEEDS_MMACTION = (
     'tests/test_contract.py::test_parts_of_a_leaf_build_and_agree',
     'tests/test_contract.py::test_heads_of_mmaction_take_the_loss_with_hard_smooth_and_mixed_labels',
@@ -99,11 +103,36 @@ ENVIRONMENTS = (
         left_out=NEEDS_MMACTION,
     ),
     Environment(
+        'detection',
+        '3.11',
+        ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'),
+        'detection: mmdet, with a stand-in for the operators of mmcv, as the tests have it',
+        extras='images,detection,dev',
+        beside=('torchvision==0.28.0',),
+        tests=DETECTION_TESTS,
+        left_out=NEEDS_MMACTION,
+    ),
+    Environment(
+        'detection-onedl',
+        '3.11',
+        ('torch==2.13.0', 'numpy>=2', 'mmengine==0.10.7'),
+        'detection: the forks of mmdet, mmcv and mmengine that are maintained, with the same stand-in',
+        swaps=(
+            ('mmengine', 'onedl-mmengine==0.10.12'),
+            ('mmcv-lite', 'onedl-mmcv==2.3.6'),
+            ('mmdet', 'onedl-mmdetection==3.5.1'),
+        ),
+        extras='images,detection,dev',
+        beside=('torchvision==0.28.0',),
+        tests=DETECTION_TESTS,
+        left_out=NEEDS_MMACTION,
+    ),
+    Environment(
         'full-mmcv',
         '3.11',
         ('mmcv==2.1.0',),
         'mmcv with compiled operators',
-        not_run='PyPI has only its source, and compiling it is no part of this test. Nothing here uses its operators',
+        not_run='PyPI has only its source, and compiling it is no part of this test. Detectors alone use its operators',
     ),
     Environment(
         'onedl-mmcv',
@@ -113,5 +142,5 @@ ENVIRONMENTS = (
         not_run='mmaction2 1.2.0 refuses mmcv >= 2.2, the fork begins with 2.3, and PyPI has no fork of mmaction2',
     ),
 )
-SECOND_LANE = ('oldest', 'newest', 'onedl', 'images', 'images-onedl')
+SECOND_LANE = ('oldest', 'newest', 'onedl', 'images', 'images-onedl', 'detection', 'detection-onedl')
 """Names of the environments that tools/test.sh --hosts tests in."""

@@ -30,7 +30,7 @@ def _line(row: Mapping[str, Any]) -> str:
         *(versions.get(name, '-') for name in ('python', 'torch', 'numpy')),
         _either(versions, 'mmengine', 'onedl-mmengine', plain='mmengine'),
         _either(versions, 'mmcv-lite', 'mmcv', 'onedl-mmcv', plain='mmcv'),
-        _either(versions, 'mmaction2', 'mmpretrain', 'onedl-mmpretrain'),
+        _either(versions, 'mmaction2', 'mmdet', 'onedl-mmdetection', 'mmpretrain', 'onedl-mmpretrain'),
         row['outcome'],
         counts,
         f'{row["date"]}, {row["commit"]}',

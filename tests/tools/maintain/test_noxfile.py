@@ -119,6 +119,15 @@ def test_the_forks_for_images_replace_all_three_and_keep_the_tests(tmp_path):
     assert session.done[-1].endswith(' '.join(noxfile.BY_NAME['images'].tests))
 
 
+@pytest.mark.parametrize(('name', 'forks'), [('detection', []), ('detection-onedl', ['onedl-mmdetection'])])
+def test_detection_has_an_environment_of_mmdet_and_one_of_its_fork(name, forks, tmp_path):
+    session = Session(tmp_path)
+    noxfile.hosts.func(session, name)
+    assert session.done[1].endswith('[images,detection,dev]')
+    assert re.findall(r'onedl-mmdet\w+', ' '.join(line for line in session.done if line.startswith('install'))) == forks
+    assert 'tests/hosts/mmdet' in session.done[-1].split()
+
+
 def test_too_little_room_is_said_before_anything_is_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(noxfile, 'NEEDED_GB', 10**9)
     session = Session(tmp_path)

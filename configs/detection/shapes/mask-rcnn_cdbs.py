@@ -1,0 +1,5 @@
+# Mask R-CNN with CDB-S: classes are drawn by their difficulty, then an image that shows them.
+_base_ = 'mask-rcnn_ce.py'
+
+train_dataloader = dict(sampler=dict(type='CDBImageSampler', tau=1.0))
+custom_hooks = [dict(type='ClassDifficultyHook', min_difficulty=0.1)]
