@@ -134,7 +134,8 @@ def test_interval_of_many_classes_is_cheap_and_finite(size, seconds):
 @pytest.mark.parametrize(
     ('confusion', 'message'),
     [
-        ([[1, 2, 3], [4, 5, 6]], r'confusion: has shape \(2, 3\); it must be \(C, C\)'),
+        ([[1, 2, 3, 4], [4, 5, 6, 7]], r'confusion: has shape \(2, 4\); it must be \(C, C\)'),
+        ([[1], [4]], r'confusion: has shape \(2, 1\); it must be \(C, C\)'),
         ([], r'has shape \(0,\)'),
         ([[1, -2], [0, 1]], r'class 0 has -2 clips predicted as class 1; counts are whole numbers >= 0'),
         ([[1, 2], [0.5, 1]], r'class 1 has 0\.5 clips predicted as class 0'),
