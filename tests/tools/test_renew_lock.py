@@ -77,7 +77,7 @@ def test_the_locks_are_made_anew_with_one_opencv_and_the_tests_run(checkout):
     compiled = [line for line in noted if line.startswith('uv ')]
     assert [line.partition('--python-version ')[2].split()[0] for line in compiled] == 2 * ['3.11'] + 2 * ['3.12']
     assert all(
-        '--upgrade --extra mmaction --extra images --extra prep --extra report --extra dev ' in line
+        '--upgrade --extra mmaction --extra images --extra detection --extra prep --extra report --extra dev ' in line
         for line in compiled
     )
 

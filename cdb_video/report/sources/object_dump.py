@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from cdb_video.difficulty.formulas import FloatVector, IntVector
 
 Boxes = NDArray[np.float64]
-MARK = 'num_classes'
-"""The key by which the dict of an image is known from that of a sample with one label."""
+_SIZE = 'num_classes'
 _WHOLE = ('gt_labels', 'answers')
+"""Whole numbers. By these keys the dict of an image is known from that of a sample with one label: no host has them."""
 _REMEDY = 'write it anew with cdb-video test --dump'
 
 
@@ -83,7 +83,7 @@ class ObjectPredictions:
 
 def is_of_objects(samples: Sequence[Mapping[str, Any]]) -> bool:
     """Whether these dicts, of a dump that was read, are of images with objects."""
-    return all(MARK in sample for sample in samples)
+    return all(any(key in sample for key in _WHOLE) for sample in samples)
 
 
 def objects_in(samples: Sequence[Mapping[str, Any]]) -> ObjectPredictions:
@@ -98,7 +98,7 @@ def objects_in(samples: Sequence[Mapping[str, Any]]) -> ObjectPredictions:
         ValueError: If something is missing, of another shape or out of its range, or there is no object; the message
             says in which image.
     """
-    sizes = {sample[MARK] for sample in samples if type(sample[MARK]) is int}
+    sizes = {sample[_SIZE] for sample in samples if type(sample.get(_SIZE)) is int}
     if len(sizes) != 1 or min(sizes) < 1:
         raise ValueError(f'the images have the numbers of classes {sorted(sizes)[:5]}, which must be one: {_REMEDY}')
     num_classes = sizes.pop()
