@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.head_loss import LOSS_NAMES, class_loss, head_losses
+from cdb_video.head_loss import BOX_HEAD, LOSS_NAMES, class_loss, head_losses
 from cdb_video.host_words import units
 from cdb_video.processes import all_reduce
 from cdb_video.torch_compat import leave_uncompiled
@@ -29,7 +29,8 @@ class TrainingCounts:
         num_classes: Number of classes C.
 
     Raises:
-        ValueError: If the model has no such loss or several, or it does not take the softmax of the scores.
+        ValueError: If the model has no such loss or several, or that of a detector does not take the softmax of the
+            scores.
     """
 
     def __init__(self, model: nn.Module, num_classes: int) -> None:
@@ -40,7 +41,9 @@ class TrainingCounts:
                 f"modules called {' or '.join(LOSS_NAMES)}: it must have one; use source='val' otherwise"
             )
         name, loss = found
-        if getattr(loss, 'use_sigmoid', False) or getattr(loss, 'custom_activation', False):
+        # The heads of other hosts answer with the largest score, whatever their loss makes of it.
+        is_box_head = BOX_HEAD in name.split('.')
+        if is_box_head and (getattr(loss, 'use_sigmoid', False) or getattr(loss, 'custom_activation', False)):
             raise ValueError(
                 f"source='train': {name} ({type(loss).__name__}) does not take the softmax of its scores, so what it "
                 "would answer does not show in them; use source='val'"

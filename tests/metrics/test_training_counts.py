@@ -214,6 +214,14 @@ def test_two_heads_that_do_not_stand_in_line_and_sigmoids_are_refused():
         TrainingCounts(Detector(1, loss), 2)
 
 
+def test_a_head_without_boxes_answers_with_the_largest_score_whatever_its_loss():
+    head = Head()
+    head.loss_cls.use_sigmoid = True
+    counts = TrainingCounts(head, 2)
+    head.loss_cls(torch.tensor([[1.0, 0], [1, 0]]), torch.tensor([0, 1]))
+    assert [part.tolist() for part in counts.take()] == [[1, 1], [1, 0]]
+
+
 def test_counts_are_summed_over_the_processes():
     head = Head()
     counts = TrainingCounts(head, 2)

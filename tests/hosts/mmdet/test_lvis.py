@@ -8,7 +8,7 @@ from mmengine.registry import DATASETS, METRICS
 
 import cdb_video  # noqa: F401  registers the metric
 from cdb_video.hosts.host import applied_mends
-from cdb_video.hosts.mmdet import mends
+from cdb_video.hosts.mmdet import HOST, mends
 from tests.support.shapes import CLASSES, SIDE, annotation, image_entry, lvis_document
 
 RED, GREEN, BLUE = range(3)
@@ -91,6 +91,35 @@ def test_lists_of_classes_that_are_absent_or_not_all_labelled_change_nothing(fou
     precisions = [lvis['lvis/bbox_AP'] for _, lvis in found.values()]
     assert len(set(precisions)) > 1
     assert 'give_lvis_its_float' in applied_mends()
+
+
+class Part:
+    """A set of the first image alone."""
+
+    def __len__(self):
+        return 1
+
+    def get_data_info(self, index):
+        return {'img_id': 1}
+
+
+def test_a_part_of_the_images_is_evaluated_as_a_file_that_has_no_others(tmp_path):
+    content = document()
+    content['annotations'].append(annotation(3, 2, RED, [0, 0, 10, 10]))
+    loaded = samples(tmp_path, content)[:1]
+    content['images'], content['annotations'] = content['images'][:1], content['annotations'][:2]
+    (tmp_path / 'part.json').write_text(json.dumps(content))
+    results = []
+    for name in ('lvis', 'part', 'lvis'):
+        metric = METRICS.build({'type': 'mmdet.LVISMetric', 'ann_file': str(tmp_path / f'{name}.json')})
+        metric.dataset_meta = {'classes': CLASSES}
+        if not results:
+            HOST.evaluate_on(metric, Part())
+        metric.process(None, loaded)
+        results.append(metric.evaluate(1))
+    of_the_part, of_its_file, of_all = results
+    assert of_the_part == of_its_file
+    assert of_all['lvis/bbox_AP'] < of_the_part['lvis/bbox_AP']  # the other image's object counts as missed
 
 
 def test_detections_of_what_nobody_labelled_change_nothing(tmp_path):
