@@ -15,8 +15,9 @@ python tools/compare.py is the same command.
 """
 
 import argparse
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdb_video.host_words import speaking
@@ -32,16 +33,20 @@ from cdb_video_files.commands.parser import CommandParser
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
     arguments = _parser().parse_args(argv)
-    first = next(iter(arguments.runs), None)
-    with speaking(None if first is None else words_of_run(first)):
-        return _compare(arguments)
-
-
-def _compare(arguments: argparse.Namespace) -> int:
     try:
         groups = _groups(arguments.group)
         if not arguments.runs and not groups:
             raise ValueError('nothing to compare: name work directories, or use --group')
+    except ValueError as error:
+        print(f'compare: {error}', file=sys.stderr)
+        return 2
+    first = next(itertools.chain(arguments.runs, *groups.values()))
+    with speaking(words_of_run(first)):
+        return _compare(arguments, groups)
+
+
+def _compare(arguments: argparse.Namespace, groups: Mapping[str, Sequence[Path]]) -> int:
+    try:
         options = Options(head_threshold=arguments.head_threshold, repeats=0)
         comparison = compare(read_methods(arguments.runs, groups, options), arguments.baseline)
     except ModuleNotFoundError as error:

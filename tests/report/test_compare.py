@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cdb_video.commands import compare as compare_command
 from cdb_video.commands.compare import main
 from cdb_video.report.compare.files import format_comparison
 from cdb_video.report.compare.methods import compare
@@ -75,6 +76,18 @@ def test_harmonic_mean_and_worst_class_stand_beside_the_mean_with_tests_of_their
             assert 0 < test.p_value <= 1
     run = comparison.methods[0].runs[0]
     assert run.insight.metrics['worst'] == np.nanmin(run.accuracy)
+
+
+@pytest.mark.parametrize('grouped', [False, True])
+def test_a_comparison_speaks_the_words_of_the_host_of_its_first_run(make_run, capsys, tmp_path, grouped):
+    paths = [make_run(name, name, scores=place, seed=0) for place, name in enumerate('ab')]
+    for path in paths:
+        (path / f'{path.name}.py').write_text("default_scope = 'mmpretrain'\n")
+    words = [word for path in paths for word in ('--group', f'{path.name}={path}')] if grouped else [*map(str, paths)]
+    assert compare_command.main([*words, '--no-html', '--out', str(tmp_path / 'out')]) == 0
+    said = capsys.readouterr().out
+    assert 'over the images' in said
+    assert 'clips' not in said
 
 
 def test_a_run_against_itself_has_no_difference(make_run):
