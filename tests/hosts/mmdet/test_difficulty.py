@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS
 
+import tests.support.scenes  # noqa: F401  registers the set
 from cdb_video.difficulty.history import HISTORY_NAME, read_history
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner
 from tests.support.toys import ToyModel
@@ -78,8 +79,10 @@ def test_a_run_measures_difficulty_by_objects(tmp_path, misses):
     assert [row['num_correct'] for row in sorted(report['classes'], key=lambda row: row['label'])] == (
         counts.num_correct.tolist()
     )
-    # Its file has no place for missed objects yet, and a table without them would not add up.
-    assert bool(report.get('confusions')) == (not misses)
+    named = sum(number for _, _, number in report['confusions'])
+    missed = sum(row['num_missed'] for row in report['classes'])
+    assert missed == counts.num_missed.sum()
+    assert named + missed == counts.num_clips.sum()
     assert list(tmp_path.glob('best_obj_mean1_*.pth'))
 
 
