@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _PathLike = str | os.PathLike[str]
@@ -30,6 +31,18 @@ def namesake_in(path: _PathLike, folders: Iterable[_PathLike]) -> str | None:
     name = os.fspath(path).rstrip('/').rpartition('/')[2]
     candidates = (os.path.join(folder, name) for folder in folders if name and '://' not in os.fspath(folder))
     return next((one for one in candidates if os.path.exists(one)), None)
+
+
+def below_shared_folder(paths: Sequence[str]) -> list[str]:
+    """The paths without the folder in which all of them lie: the same wherever that was moved to.
+
+    Args:
+        paths: At least one, their parts divided by '/'. Where all are the same, its name stays.
+    """
+    first, last = min(paths), max(paths)  # what these two share, all do
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    shared = ''.join(letter for letter, _ in alike).rfind('/') + 1
+    return [path[shared:] for path in paths]
 
 
 def _parent(path: _PathLike) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from cdb_video.host_words import units as units_word
 from cdb_video.run.fingerprints import digest_of
 from cdb_video.run.own_checkpoints import forget_best
 from cdb_video.run.parts import RunParts
+from cdb_video_files.noted_paths import below_shared_folder
 
 _ROLES = {'train': 'training', 'val': 'validation'}
 _MOST_CLASSES = 3  # that a message names
@@ -109,10 +109,7 @@ def _digest(dataset: Any, units: Units) -> str:
     names, labels = _names(dataset), units.by_sample()
     if names is None:
         return digest_of(sorted(labels))
-    first, last = min(names), max(names)  # what these two share, all do
-    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    shared = ''.join(letter for letter, _ in alike).rfind('/') + 1
-    return digest_of(sorted((label, name[shared:]) for label, name in zip(labels, names, strict=True)))
+    return digest_of(sorted(zip(labels, below_shared_folder(names), strict=True)))
 
 
 def _names(dataset: Any) -> list[str] | None:

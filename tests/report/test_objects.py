@@ -12,6 +12,8 @@ import pytest
 from cdb_video.class_names import counted
 from cdb_video.commands import compare as compare_command
 from cdb_video.commands import report as report_command
+from cdb_video.difficulty.history import HISTORY_NAME, append_lines
+from cdb_video.difficulty.records import Header, Record
 from cdb_video.host_words import DETECTION, speaking
 from cdb_video.report.class_report.file import read_class_report
 from cdb_video.report.class_report.metrics import class_precisions, is_share, share_named, without_classes
@@ -237,7 +239,7 @@ def test_mistakes_are_cut_out_of_their_images(insight, images, run):
     assert all(one.strip.startswith('data:image/jpeg;base64,') for one in mistakes)
     content = np.frombuffer(base64.b64decode(mistakes[0].strip.partition(',')[2]), np.uint8)
     assert cv2.imdecode(content, cv2.IMREAD_COLOR).shape[0] <= CROP_HEIGHT
-    assert re.fullmatch(r'data/val/\d{6}\.png, object \d', mistakes[0].clip)
+    assert re.fullmatch(r'\d{6}\.png, object \d', mistakes[0].clip)
 
 
 def test_a_crop_shows_the_object_with_a_margin_and_frames_it_and_what_was_found():
@@ -333,7 +335,9 @@ def test_a_dump_names_every_object_of_every_image(tmp_path):
     entries = make_images()
     dump = read_any_dump(write_dump(tmp_path / 'x.pkl', entries))
     names = [
-        f'{entry["img_path"]}, object {place + 1}' for entry in entries for place in range(len(entry['gt_labels']))
+        f'{index:06d}.png, object {place + 1}'
+        for index, entry in enumerate(entries)
+        for place in range(len(entry['gt_labels']))
     ]
     assert list(dump.clip_names) == names == list(dump.distinct_names)
     twice = read_any_dump(write_dump(tmp_path / 'x.pkl', [*entries, entries[0]]))
@@ -417,6 +421,22 @@ def test_one_seed_tests_objects_by_image_and_no_average_precision(tmp_path, caps
     assert 'one seed: no test, since an average precision cannot be told from the answers' in printed
     assert 'clips' not in printed
     assert (tmp_path / 'out/compare.html').exists()
+
+
+def test_a_test_set_that_lies_elsewhere_is_the_same_one(tmp_path, capsys):
+    moved = [entry | {'img_path': f'/mnt/{entry["img_path"]}'} for entry in make_images()]
+    runs = [write_run(tmp_path / 'a', make_images()), write_run(tmp_path / 'b', moved)]
+    status, printed = _compared(runs, tmp_path / 'out', capsys, '--no-html')
+    assert status == 0, printed
+
+
+def test_a_history_alone_knows_the_training_images_too(tmp_path):
+    record = Record(1, 5, [4, 4], [1, 3], accuracy=[0.25, 0.75], difficulty=[0.75, 0.25], consumers={}, metrics={})
+    header = Header('run', 2, ('a', 'b'), [30, 20], train_images=[3, 12])
+    append_lines(tmp_path / HISTORY_NAME, header, record)
+    run = read_run(tmp_path)
+    assert run.train_images.tolist() == run.group_counts.tolist() == [3, 12]
+    assert run.train_counts.tolist() == [30, 20]
 
 
 def test_runs_on_other_objects_are_not_compared(tmp_path, capsys):

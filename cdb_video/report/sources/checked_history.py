@@ -31,6 +31,7 @@ class CheckedHistory:
         num_classes: C.
         class_names: C names; None = not known.
         train_counts: (C,) int64; None = not known.
+        train_images: (C,) int64, training images that show each class; None = not known, or no objects are counted.
         records: Whole records of the newest run, in order.
         notes: What was left out, in sentences.
     """
@@ -39,6 +40,7 @@ class CheckedHistory:
     num_classes: int
     class_names: tuple[str, ...] | None
     train_counts: IntVector | None
+    train_images: IntVector | None
     records: tuple[Record, ...]
     notes: tuple[str, ...]
 
@@ -69,10 +71,15 @@ def read_checked_history(path: Path) -> CheckedHistory:
         path=path,
         num_classes=num_classes,
         class_names=header.class_names,
-        train_counts=None if header.train_counts is None else np.asarray(header.train_counts, np.int64),
+        train_counts=_whole(header.train_counts),
+        train_images=_whole(header.train_images),
         records=records,
         notes=tuple(f'{path.name}{note}' for note in (*_lacks(history, len(whole)), *left_out)),
     )
+
+
+def _whole(counts: Sequence[int] | None) -> IntVector | None:
+    return None if counts is None else np.asarray(counts, np.int64)
 
 
 def _lacks(history: History, num_whole: int) -> list[str]:
@@ -93,7 +100,8 @@ def _agreed_size(header: Header, records: Sequence[Record], path: Path) -> int:
     repeated = repeated_name(header.class_names or ())
     if repeated:
         raise ValueError(f'{path}: class_names of the header: {repeated}. Rename one of them there')
-    sizes = {len(part) for part in (header.class_names, header.train_counts) if part is not None}
+    stated = (header.class_names, header.train_counts, header.train_images)
+    sizes = {len(part) for part in stated if part is not None}
     for record in records:
         vectors = (record.num_clips, record.num_correct, record.accuracy, record.difficulty)
         derived = (vector for consumer in record.consumers.values() for vector in consumer.vectors.values())

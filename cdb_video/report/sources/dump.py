@@ -10,7 +10,6 @@ A dump is a pickle: a list with one dict a clip, or an image with objects, of te
 from __future__ import annotations
 
 import codecs
-import itertools
 import pickle
 import posixpath
 import reprlib
@@ -30,6 +29,7 @@ from cdb_video.host_words import sample as sample_word
 from cdb_video.host_words import samples as samples_word
 from cdb_video.report.sources.object_dump import ObjectPredictions, is_of_objects, objects_in
 from cdb_video_files.clip_names import parse_clip_name
+from cdb_video_files.noted_paths import below_shared_folder
 from cdb_video_files.pickles.unpickle import TORCH_BEGINNING, load
 from cdb_video_files.records import AnnotationError
 
@@ -101,11 +101,8 @@ class Predictions:
         names = self.clip_names
         if names is None or self.paths is None or len(set(names)) == len(names):
             return names
-        folders = [posixpath.dirname(posixpath.normpath(path.replace('\\', '/'))).split('/') for path in self.paths]
-        levels = zip(*folders, strict=False)  # as deep as the path with the fewest folders
-        shared = sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
-        below = ['/'.join(folder[shared:]) for folder in folders]
-        distinct = tuple(posixpath.join(folder, name) for folder, name in zip(below, names, strict=True))
+        below = below_shared_folder([posixpath.normpath(path.replace('\\', '/')) for path in self.paths])
+        distinct = tuple(posixpath.join(posixpath.dirname(one), name) for one, name in zip(below, names, strict=True))
         return distinct if len(set(distinct)) == len(distinct) else None
 
     @property

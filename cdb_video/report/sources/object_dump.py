@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdb_video.difficulty.formulas import FloatVector, IntVector
+from cdb_video_files.noted_paths import below_shared_folder
 
 Boxes = NDArray[np.float64]
 _SIZE = 'num_classes'
@@ -61,12 +62,15 @@ class ObjectPredictions:
 
     @cached_property
     def clip_names(self) -> tuple[str, ...] | None:
-        """A name for every object: the path of its image, and its number in it; None where there are no paths."""
-        paths = self.image_paths
-        if paths is None:
+        """A name for every object: its image, and its number in it; None where there are no paths.
+
+        An image has the name of its path below the folder of all images, which is the same wherever the set lies.
+        """
+        if self.image_paths is None:
             return None
+        names = below_shared_folder([path.replace('\\', '/') for path in self.image_paths])
         pairs = zip(self.images.tolist(), self.places.tolist(), strict=True)
-        return tuple(f'{paths[image]}, object {place + 1}' for image, place in pairs)
+        return tuple(f'{names[image]}, object {place + 1}' for image, place in pairs)
 
     @property
     def distinct_names(self) -> tuple[str, ...] | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.records import Record
 from cdb_video.host_words import words_now
@@ -25,6 +23,7 @@ class RunData:
         num_classes: C.
         class_names: C names; None = not known.
         train_counts: (C,) int64 training clips; None = not known.
+        train_images: (C,) int64, training images that show each class, where objects are counted; None = not known.
         records: Measurements of the difficulty in order, as in the history; see `sources`.
         report: The content of ``class_report.json``; None if there is none.
         predictions: The dump of samples; None if there is none, or it is of objects.
@@ -39,6 +38,7 @@ class RunData:
     num_classes: int
     class_names: tuple[str, ...] | None = None
     train_counts: IntVector | None = None
+    train_images: IntVector | None = None
     records: tuple[Record, ...] = ()
     report: ClassReport | None = None
     predictions: Predictions | None = None
@@ -65,12 +65,6 @@ class RunData:
     def counts_objects(self) -> bool:
         """The same, or the host that is spoken of is one of objects."""
         return self.has_objects or words_now().has_objects
-
-    @property
-    def train_images(self) -> IntVector | None:
-        """(C,) int64, training images that show each class, where objects are counted; None = not known."""
-        counts = [row.train_images for row in self.report.rows] if self.report else [None]
-        return None if None in counts else np.asarray(counts, np.int64)
 
     @property
     def group_counts(self) -> IntVector | None:

@@ -109,6 +109,7 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         num_classes=num_classes,
         class_names=names,
         train_counts=counts,
+        train_images=_train_images(report, history),
         records=history.records if history else (),
         report=report,
         predictions=predictions if isinstance(predictions, Predictions) else None,
@@ -150,5 +151,14 @@ def _names_with(report: ClassReport, known: tuple[str, ...] | None, run: str) ->
 
 def _train_counts(report: ClassReport) -> IntVector | None:
     """(C,) int64 training clips; None if the report does not know them all."""
-    counts = [row.train_count for row in report.rows]
+    return _all_known([row.train_count for row in report.rows])
+
+
+def _train_images(report: ClassReport | None, history: CheckedHistory | None) -> IntVector | None:
+    """(C,) int64 training images that show each class, of the report or else the history; None = not known."""
+    of_report = None if report is None else _all_known([row.train_images for row in report.rows])
+    return history.train_images if of_report is None and history is not None else of_report
+
+
+def _all_known(counts: Sequence[int | None]) -> IntVector | None:
     return None if None in counts else np.asarray(counts, np.int64)

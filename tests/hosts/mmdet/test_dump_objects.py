@@ -54,7 +54,7 @@ def test_paths_of_images_are_kept(support, tmp_path):
     samples = [support.as_sample(image) | {'img_path': f'a/{n}.png'} for n, image in enumerate(_with_objects(support))]
     dump = dumped(support, tmp_path / 'x.pkl', samples)
     assert dump.image_paths == tuple(f'a/{n}.png' for n in range(len(samples)))
-    assert dump.clip_names[0] == 'a/0.png, object 1'
+    assert dump.clip_names[0] == '0.png, object 1'
 
 
 def _with_objects(support):
