@@ -10,7 +10,7 @@ import numpy as np
 from cdb_video.class_names import class_label, counted
 from cdb_video.data.covering_subset import covering_subset
 from cdb_video.data.labels import dataset_class_names, describe
-from cdb_video.data.units import dataset_units
+from cdb_video.data.units import Units, dataset_units
 from cdb_video.host_words import sample, samples, units
 from cdb_video.hosts.host import hosts
 from cdb_video.run.loop import Loop
@@ -50,13 +50,13 @@ def validate_on_subset(runner: Any, size: int, seed: int) -> None:
         number = counted(whole.num_samples, sample())
         parts.logger.info(f'val_subset={size}: the validation set has {number}, and all are taken')
         return
-    loop.validate_on(_part_of(dataset, covering_subset(whole, size, seed).tolist(), size))
-    part = RunParts.of(runner).val_set
+    part = _part_of(dataset, covering_subset(whole, size, seed).tolist(), size)
+    before = whole.per_class()
+    now = _units_of_part(part, size).per_class(len(before))
+    loop.validate_on(part)
     for metric in parts.val_evaluator.metrics:
         for host in hosts():
-            host.evaluate_on(metric, part)
-    before = whole.per_class()
-    now = dataset_units(part).per_class(len(before))
+            host.evaluate_on(metric, RunParts.of(runner).val_set)
     parts.logger.info(
         f'validations are of {size} of the {whole.num_samples} {samples()} of {describe(dataset)}, with {now.sum()} of '
         f'its {before.sum()} {units()}, chosen to cover the classes (val_subset_seed={seed})'
@@ -70,6 +70,17 @@ def validate_on_subset(runner: Any, size: int, seed: int) -> None:
             f'val_subset={size} is too few to cover the classes: {listed}{more} have no {sample()} in it, so their '
             'accuracy is not measured. Set it higher'
         )
+
+
+def _units_of_part(part: Any, size: int) -> Units:
+    """The labels of the samples that are left."""
+    try:
+        return dataset_units(part)
+    except ValueError as error:
+        raise ValueError(
+            f'val_subset={size}: the labels of {describe(part)} are still those of all its samples: {error}. Let its '
+            'get_labels() or get_cat_ids() read what is left, or leave val_subset out'
+        ) from error
 
 
 def _part_of(dataset: Any, chosen: list[int], size: int) -> Any:

@@ -90,6 +90,15 @@ def test_sets_around_sets_and_loaders_that_are_given_are_refused(tmp_path):
         runner.train()
 
 
+def test_a_set_that_stores_its_labels_is_refused_by_the_option(tmp_path):
+    runner = toy(tmp_path, {'val_subset': 8}, 1)
+    dataset = runner.val_dataloader.dataset
+    labels = [dataset.get_data_info(index)['label'] for index in range(len(dataset))]
+    dataset.get_labels = lambda: labels
+    with pytest.raises(ValueError, match=r'val_subset=8: .* still those of all.*shape \(30,\).*leave val_subset out'):
+        runner.train()
+
+
 @pytest.mark.parametrize('options', [{'val_subset': 0}, {'val_subset': True}, {'val_subset': 2.5}])
 def test_a_part_is_a_number_of_samples(options):
     with pytest.raises(ValueError, match=r'val_subset=.*: must be a whole number of samples >= 1'):

@@ -1,13 +1,16 @@
 """Reports of detectors: missed apart from confused, average precision, crops of the mistakes, and comparisons."""
 
 import base64
+import contextlib
 import csv
 import json
+import pickle
 import re
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from cdb_video.class_names import counted
 from cdb_video.commands import compare as compare_command
@@ -437,6 +440,36 @@ def test_a_history_alone_knows_the_training_images_too(tmp_path):
     run = read_run(tmp_path)
     assert run.train_images.tolist() == run.group_counts.tolist() == [3, 12]
     assert run.train_counts.tolist() == [30, 20]
+
+
+def test_a_history_alone_keeps_the_average_precisions(tmp_path):
+    precisions = {key: value for key, value in METRICS.items() if key.startswith('lvis/')}
+    metrics = {**precisions, 'obj/mean1': 0.5, 'epoch_time': 3.5}
+    record = Record(1, 5, [4] * 4, [1, 3, 2, 2], [0.25] * 4, difficulty=[0.75] * 4, consumers={}, metrics=metrics)
+    append_lines(tmp_path / HISTORY_NAME, Header('run', 4, NAMES, [30] * 4, train_images=[3] * 4), record)
+    written = build_insight(read_run(tmp_path)).all_metrics
+    assert {key: written[key] for key in precisions} == precisions
+    assert (written['obj/mean1'], written['epoch_time']) == (0.5, 3.5)
+
+
+def _write_dump_of_mmdet(path):
+    found = {'labels': torch.tensor([1]), 'scores': torch.tensor([0.5]), 'bboxes': torch.ones(1, 4)}
+    path.write_bytes(pickle.dumps([{'img_id': 3, 'img_path': 'a.jpg', 'pred_instances': found}] * 2))
+    return path
+
+
+def test_a_dump_of_mmdet_that_lies_in_the_folder_is_left_out_and_named(run, capsys):
+    _write_dump_of_mmdet(run / 'predictions.pkl')
+    assert report_command.main([str(run), '--no-html']) == 0
+    assert "predictions.pkl is mmdet's own dump" in ' '.join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize('words', [['run', '--dump', 'x.pkl'], ['x.pkl']], ids=['asked for', 'alone'])
+def test_a_dump_of_mmdet_that_is_named_is_refused(run, words, capsys):
+    _write_dump_of_mmdet(run.parent / 'x.pkl')
+    with contextlib.chdir(run.parent):
+        assert report_command.main([*words, '--no-html']) == 2
+    assert re.search(r'x\.pkl is mmdet.* cdb-video test --dump', ' '.join(capsys.readouterr().err.split()))
 
 
 def test_runs_on_other_objects_are_not_compared(tmp_path, capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ class Evaluation:
         epoch: Of the model; None = not known.
         num_clips: C clips.
         num_correct: C clips that were predicted correctly.
-        metrics: Those that were recorded with it, without their prefix.
+        metrics: Those that were recorded with it and that the report shows, without their prefix.
+        recorded: All that were recorded with it, under their own names.
         objects: What is known of classes of objects; None = samples are classified.
     """
 
@@ -36,6 +37,7 @@ class Evaluation:
     num_correct: Sequence[int]
     metrics: Mapping[str, float]
     objects: ObjectColumns | None = None
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluation_of(run: RunData, outcomes: Outcomes | None) -> Evaluation:
@@ -44,8 +46,8 @@ def evaluation_of(run: RunData, outcomes: Outcomes | None) -> Evaluation:
     missed = None if outcomes is None or outcomes.num_missed is None else outcomes.num_missed.tolist()
     if report is not None:
         clips, correct = zip(*report.counts, strict=True)
-        metrics = _known(report.metrics)
-        return Evaluation(report.split, report.epoch, clips, correct, metrics, _columns_in(report, run, missed))
+        metrics, columns = _known(report.metrics), _columns_in(report, run, missed)
+        return Evaluation(report.split, report.epoch, clips, correct, metrics, columns, report.metrics)
     last = run.records[-1] if run.records else None
     if outcomes is not None:
         clips, correct = outcomes.num_clips.tolist(), outcomes.num_correct.tolist()
@@ -54,9 +56,11 @@ def evaluation_of(run: RunData, outcomes: Outcomes | None) -> Evaluation:
         return Evaluation(split, None, clips, correct, {}, None if missed is None else ObjectColumns(missed))
     # What is replayed was measured in another run.
     if last is not None and last.source != 'replay':
-        metrics = {} if last.source == 'train' else _known(last.metrics)
+        recorded = {} if last.source == 'train' else last.metrics
         columns = ObjectColumns(ap=class_precisions(last.metrics, run.class_names or ()))
-        return Evaluation(last.source, last.epoch, last.num_clips, last.num_correct, metrics, columns)
+        return Evaluation(
+            last.source, last.epoch, last.num_clips, last.num_correct, _known(recorded), columns, recorded
+        )
     nothing = [0] * run.num_classes
     return Evaluation('none', None, nothing, nothing, {})
 

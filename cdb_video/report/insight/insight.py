@@ -78,6 +78,7 @@ class Insight:
             counted, with the accuracy in them, else 'none'.
         epoch: Of the model that was evaluated; None = not known.
         metrics: Name -> value in [0, 1].
+        recorded: Every metric that was recorded with the evaluation, under the name that it was recorded by.
         intervals: Name -> 95 % interval.
         resampled: 'sessions', 'images' or 'clips', what the bootstrap drew; None without it.
         shot_thresholds: (few, many) of the groups.
@@ -97,6 +98,7 @@ class Insight:
     split: str
     epoch: int | None
     metrics: dict[str, float]
+    recorded: Mapping[str, Any]
     intervals: dict[str, tuple[float, float]]
     resampled: str | None
     shot_thresholds: tuple[int, int]
@@ -113,7 +115,7 @@ class Insight:
     @property
     def all_metrics(self) -> dict[str, Any]:
         """What was recorded under any name, with the numbers of this report in place of those it replaces."""
-        recorded = self.run.report.metrics if self.run.report else {}
+        recorded = self.recorded
         ours, prefix = [name for name in METRIC_LABELS if name not in AP_LABELS], words_now().prefix
         shown = {f'{prefix}/{name}' for name in ours} | {share_key(recorded, name) for name in ours}
         kept = {key: value for key, value in recorded.items() if key not in shown}
@@ -209,6 +211,7 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         split=found.split,
         epoch=found.epoch,
         metrics=metrics,
+        recorded=found.recorded,
         intervals=intervals,
         resampled=resampled,
         shot_thresholds=thresholds,

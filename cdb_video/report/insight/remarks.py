@@ -120,7 +120,7 @@ def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
         return []
     if words_now().has_objects:
         return [f'What is missed and what confused, and intervals of the metrics, need a test: {_DUMPS[True]}.']
-    return ['Precision, confusions and intervals of the metrics need predictions: mim test --dump.']
+    return [f'Precision, confusions and intervals of the metrics need predictions: {_DUMPS[True]}, or {_DUMPS[False]}.']
 
 
 def _of_course(run: RunData) -> list[str]:

@@ -37,11 +37,16 @@ _PATH_KEYS = ('frame_dir', 'filename', 'img_path')
 # Scores are float32 at best, and some heads average them over views in half precision.
 _SUM_TOLERANCE = 1e-2
 _MOST_CLASSES = 1 << 31
+_OF_DETECTOR = 'pred_instances'
 _REMEDY = 'dump with cdb-video test --dump (mmaction2 1.2 or mmpretrain 1.2)'
 
 
 class DumpError(ValueError):
     """A dump cannot be read, or is not what `mim test --dump` writes for single-label recognition."""
+
+
+class ForeignDumpError(DumpError):
+    """A dump that mmdet's own `DumpDetResults` wrote: what was found, without the objects that are there."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +189,11 @@ def _loaded(path: Path) -> Sequence[Mapping[str, Any]]:
     if not isinstance(samples, list) or not samples or not all(isinstance(sample, Mapping) for sample in samples):
         raise DumpError(
             f'{path}: not a list with one dict a {sample_word()}, as mim test --dump writes it; name such a file'
+        )
+    if all(_OF_DETECTOR in sample for sample in samples) and not is_of_objects(samples):
+        raise ForeignDumpError(
+            f"{path} is mmdet's own dump, which says what was found and not which objects are there: a report needs "
+            'the dump that cdb-video test --dump writes of a detector'
         )
     return samples
 

@@ -15,7 +15,7 @@ from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report
 from cdb_video.report.sources.checked_history import CheckedHistory, EmptyHistoryError, read_checked_history
 from cdb_video.report.sources.choice import choose_evaluation
-from cdb_video.report.sources.dump import Predictions, read_any_dump
+from cdb_video.report.sources.dump import ForeignDumpError, Predictions, read_any_dump
 from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
 from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_data import RunData
@@ -24,12 +24,16 @@ from cdb_video.report.sources.run_files import DUMP_NAME, RunFiles, find_files
 
 @dataclass(frozen=True)
 class _Parts:
-    """What there is of a run, read but for the dump; None where there is nothing."""
+    """What there is of a run, read but for the dump; None where there is nothing.
+
+    A dump that just lies there, which nobody asked for and no report names, need not be one that can be read.
+    """
 
     history: CheckedHistory | None = None
     report: ClassReport | None = None
     dump: Path | None = None
     class_names: tuple[str, ...] | None = None
+    dump_just_lies_there: bool = False
 
 
 def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | None = None) -> RunData:
@@ -88,12 +92,13 @@ def _read_folder(files: RunFiles, asked: Path | None, class_names: tuple[str, ..
             notes.append(f'{error}.')
     if recorded and asked is None and dump != recorded:
         notes.append(f'The dump that {REPORT_NAME} was made with, {recorded}, is gone.')
-    return _joined(files, _Parts(history, report, dump, class_names)).noted(*notes)
+    just_lies_there = dump == files.dump and dump not in (asked, recorded) and (history or report) is not None
+    return _joined(files, _Parts(history, report, dump, class_names, just_lies_there)).noted(*notes)
 
 
 def _joined(files: RunFiles, parts: _Parts) -> RunData:
     """Read the dump, bring the parts together, and see that they speak of the same classes."""
-    predictions = None if parts.dump is None else read_any_dump(parts.dump)
+    predictions, *left_out = _read_dump_of(parts)
     num_classes = _agreed_size(files.name, parts, predictions)
     history, report = parts.history, parts.report
     names, counts = (history.class_names, history.train_counts) if history else (None, None)
@@ -114,12 +119,25 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         report=report,
         predictions=predictions if isinstance(predictions, Predictions) else None,
         objects=predictions if isinstance(predictions, ObjectPredictions) else None,
-        dump=parts.dump,
+        dump=None if predictions is None else parts.dump,
         history=history.path if history else None,
         notes=history.notes if history else (),
     )
     lacking = {'names': names, f'training {units()}': counts}
+    run = run.noted(*left_out)
     return run.noted(*(f'The {what} of the classes are not known.' for what, it in lacking.items() if it is None))
+
+
+def _read_dump_of(parts: _Parts) -> tuple[Predictions | ObjectPredictions | None, *tuple[str, ...]]:
+    """What the dump says, if there is one; and a note where one of another program was left out."""
+    if parts.dump is None:
+        return (None,)
+    try:
+        return (read_any_dump(parts.dump),)
+    except ForeignDumpError as error:
+        if not parts.dump_just_lies_there:
+            raise
+        return None, f'Left out: {error}.'
 
 
 def _agreed_size(run: str, parts: _Parts, predictions: Predictions | ObjectPredictions | None) -> int:

@@ -101,8 +101,8 @@ def _validation_warnings(summary: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f'fewer than {FEW_CLIPS} validation clips: '
             f'{", ".join(f"{name} ({count})" for name, count in few.items())}. Their difficulty is '
-            'noisy: one clip more or less right moves the accuracy by 25 points or more. Set '
-            'prior_count or momentum of ClassDifficultyHook, or hold out other subjects.'
+            'noisy: one clip more or less right moves the accuracy by 25 points or more. Hold out other subjects, or '
+            "steady it in ClassDifficultyHook: momentum='mean', as the advised configs have it, and prior_count=5."
         )
     shared = summary['shared']['train_val']
     if shared['sessions']:

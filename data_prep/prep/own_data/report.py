@@ -94,7 +94,8 @@ def _validation_warnings(summary: Mapping[str, Any]) -> list[str]:
     if few:
         found.append(
             f'fewer than {FEW_CLIPS} validation clips: {", ".join(f"{name} ({count})" for name, count in few.items())}'
-            '. Their difficulty is noisy: one clip more or less right moves the accuracy by 25 points or more. Set '
-            'prior_count or momentum of ClassDifficultyHook, or give a larger --val-share.'
+            '. Their difficulty is noisy: one clip more or less right moves the accuracy by 25 points or more. Give a '
+            "larger --val-share, or steady it in ClassDifficultyHook: momentum='mean', as the advised configs have "
+            'it, and prior_count=5.'
         )
     return found
