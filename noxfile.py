@@ -50,7 +50,9 @@ def matrix(session: nox.Session, environment: str) -> None:
     install(session, BY_NAME[environment])
     (results / 'versions.json').write_text(json.dumps(installed_versions(session)))
     chosen = session.posargs or BY_NAME[environment].tests
-    run_tests(session, BY_NAME[environment], '-m', 'not slow', f'--junitxml={results / "tests.xml"}', *chosen)
+    run_tests(
+        session, BY_NAME[environment], '-m', 'not slow and not long', f'--junitxml={results / "tests.xml"}', *chosen
+    )
 
 
 @nox.session(reuse_venv=True)

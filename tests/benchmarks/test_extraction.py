@@ -35,6 +35,7 @@ def prepare(monkeypatch, module, *arguments):
     monkeypatch.setattr(module, 'read_names', lambda splits, seed: [(f's/{n}', 3 + n) for n in range(9)])
 
 
+@pytest.mark.long
 def test_scaling_times_all_forms_and_workers(monkeypatch, tmp_path, capsys):
     results = tmp_path / 'results'
     prepare(monkeypatch, scaling, '--clips', 3, '--rounds', 1, '--most-workers', 2, '--out', results)

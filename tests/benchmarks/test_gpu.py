@@ -24,6 +24,7 @@ def plan_of(device='cuda', tiny=False):
     return Plan('clips', 'train.txt', 'val.txt', 19, 4, 8, 16, 2.0, device, tiny, 3)
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_rehearsal_measures_every_variant_alone_and_with_its_loader(repository, tmp_path):
     options = ['--device', 'cpu', '--tiny', '--rounds', '1', '--seed', '3', '--out', str(tmp_path)]

@@ -396,6 +396,7 @@ def check_that_frames_are_those_of_the_decoder(root):
         assert torch.equal(found, expected)
 
 
+@pytest.mark.long
 def test_frames_in_memory_are_those_that_mini_decodes(tiny_mini, tmp_path):
     root = tmp_path / 'mini'
     shutil.copytree(tiny_mini, root)
@@ -415,6 +416,7 @@ def test_frames_in_memory_are_those_that_mini_decodes(tiny_mini, tmp_path):
             assert torch.equal(*clips)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_runs_are_kept_resumed_and_rendered(tmp_path, repository):
     """A first stage, a run on it, and the same command again."""

@@ -27,6 +27,7 @@ def prepare(monkeypatch, tmp_path):
     return call
 
 
+@pytest.mark.long
 def test_all_readers_are_timed_on_all_clips_and_goals_are_judged(prepare, tmp_path, capsys):
     prepare(speed, '--clips', 1, '--rounds', 1, '--samples', 4)
     status = speed.main()
@@ -52,6 +53,7 @@ def test_all_readers_are_timed_on_all_clips_and_goals_are_judged(prepare, tmp_pa
     assert page.count('| NO |') == sum(not goal['met'] for goal in goals)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != 'linux', reason='memory and open files are read as Linux gives them')
 def test_a_long_run_is_watched_and_growth_is_told(prepare, tmp_path, monkeypatch):
     prepare(clips_endurance, '--samples', 200, '--workers', 1)

@@ -9,6 +9,7 @@ from tests.support.benchmark_pages import rows_of
 pytestmark = pytest.mark.training
 
 
+@pytest.mark.long
 def test_cost_measures_losses_steps_and_validations(run, tiny_mini, monkeypatch):
     monkeypatch.setenv('EGTEA_ROOT', '')
     monkeypatch.setattr(step_cost, 'CALLS', 2)
@@ -36,6 +37,7 @@ def test_cost_says_what_is_missing_without_the_data(run, tmp_path, monkeypatch, 
     )
 
 
+@pytest.mark.long
 def test_hooks_are_measured_for_samples_and_for_validations(run):
     status, page, results = run(hook_cost, 'hook_cost', '--classes', 3, '--validations', 6, '--samples', 64)
     assert status == 0

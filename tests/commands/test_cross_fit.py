@@ -199,7 +199,7 @@ def dying(folder, iteration, note, rank=0):
     return f'{CONFIG}custom_hooks += [{settings!r}]\n'
 
 
-@pytest.mark.parametrize(('fold', 'iteration'), [(1, 2), (2, 9)])
+@pytest.mark.parametrize(('fold', 'iteration'), [pytest.param(1, 2, marks=pytest.mark.long), (2, 9)])
 def test_a_cross_fit_that_is_killed_in_a_training_ends_as_the_undisturbed_one(desk, finished, capsys, fold, iteration):
     undisturbed = scores('out/predictions.pkl'), Path('out/class_history.jsonl').read_bytes()
     Path('toy.py').write_text(dying(f'fold_{fold}', iteration, desk / 'died'))
@@ -218,6 +218,7 @@ def test_a_cross_fit_that_is_killed_in_a_training_ends_as_the_undisturbed_one(de
     assert Path('killed/class_history.jsonl').read_bytes() == undisturbed[1]
 
 
+@pytest.mark.long
 def test_in_two_processes_a_killed_cross_fit_ends_as_the_undisturbed_one_too(desk, capsys):
     words = ['--processes', '2', '--cfg-options', 'train_cfg.max_epochs=2']
     assert run(*words) == 0

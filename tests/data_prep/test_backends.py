@@ -15,7 +15,7 @@ from benchmarks.reading import backend_equality as backends
 
 pytestmark = pytest.mark.slow
 
-REAL = ('demo.mp4', 'part_0.mp4', 'test.mp4', 'test.avi')
+LONG = ('demo.mp4', 'test.mp4', 'test.avi')
 # In levels of 255: on average over a clip, and in its worst frame.
 MEAN, WORST = 2.2, 2.6
 
@@ -37,7 +37,7 @@ def test_the_clips_of_egtea_mini_are_the_same_to_both(tmp_path):
         check(path)
 
 
-@pytest.mark.parametrize('name', REAL)
+@pytest.mark.parametrize('name', ['part_0.mp4', *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
 def test_a_real_clip_is_the_same_to_both(shared_folder, name):
     path = shared_folder / 'videos' / name
     if not path.is_file():

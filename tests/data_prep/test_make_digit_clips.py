@@ -77,6 +77,7 @@ def test_a_clip_has_sixteen_frames_in_which_the_digit_moves(made):
     assert np.ptp(rows) > 1
 
 
+@pytest.mark.long
 def test_same_options_give_the_same_bytes_and_another_seed_does_not(made, tmp_path):
     assert make_digit_clips.main(['--out', str(tmp_path / 'again'), *SMALL]) == 0
     assert make_digit_clips.main(['--out', str(tmp_path / 'other'), *SMALL, '--seed', '1']) == 0

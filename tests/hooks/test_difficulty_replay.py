@@ -224,6 +224,7 @@ BY_ITERATION = {
 }
 
 
+@pytest.mark.long
 def test_replay_by_iteration_repeats_the_training_and_resumes_to_the_bit(tmp_path):
     straight = make_runner(tmp_path / 'measured', uuid.uuid4().hex, **copy.deepcopy(BY_ITERATION))
     straight.train()

@@ -139,6 +139,7 @@ def test_class_balanced_dataset_repeats_our_datasets_under_the_sampler(run, tmp_
 
 
 # torch: dynamo runs into its own warnings, on scores where a graph begins anew and on mmaction2's accuracy.
+@pytest.mark.long
 @pytest.mark.filterwarnings('ignore:To copy construct from a tensor:UserWarning')
 @pytest.mark.filterwarnings('ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning')
 @pytest.mark.uncovered

@@ -119,13 +119,20 @@ def resume_from(rank, checkpoints, work_dir, resume=True):
     [
         (train_with_seeds, 'RuntimeError', 0, r'disagree after 0 iterations on seed and epoch of CDBSampler'),
         (train_with_lists, 'RuntimeError', 0, r'disagree before training on the labels of the training clips'),
-        (train_without_rounding, 'RuntimeError', 0, r'on the steps in an epoch .* set round_up=True in the sampler'),
+        pytest.param(
+            train_without_rounding,
+            'RuntimeError',
+            0,
+            r'on the steps in an epoch .* set round_up=True in the sampler',
+            marks=pytest.mark.long,
+        ),
         (train_with_another_rounding, 'RuntimeError', 5, r'after 5 iterations on the weight of CDBLoss .* processors'),
-        (
+        pytest.param(
             train_with_seeds_unvalidated,
             'RuntimeError',
             0,
             r'disagree after 0 iterations on seed and epoch of CDBSampler',
+            marks=pytest.mark.long,
         ),
         (train_with_another_balance, 'RuntimeError', 0, r'after 0 iterations on the weight of ClassBalancedLoss'),
         (train_with_names, 'ValueError', 0, "class 3 is 'spread' in the training set and 'fold' in the validation set"),
@@ -158,10 +165,20 @@ def checkpoints(tmp_path_factory):
     ('names', 'resume', 'message'),
     [
         (('epoch_1.pth', 'epoch_2.pth'), True, 'on the parameters and buffers of the model'),
-        (('epoch_1.pth', 'other_weights.pth'), True, 'on the parameters and buffers of the model'),
-        (('epoch_1.pth', 'other_weights.pth'), False, 'on the parameters and buffers of the model'),
+        pytest.param(
+            ('epoch_1.pth', 'other_weights.pth'),
+            True,
+            'on the parameters and buffers of the model',
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ('epoch_1.pth', 'other_weights.pth'),
+            False,
+            'on the parameters and buffers of the model',
+            marks=pytest.mark.long,
+        ),
         (('epoch_2.pth', 'other_difficulty.pth'), True, 'on the class difficulty in the checkpoint'),
-        (('epoch_1.pth', ''), True, 'on the class difficulty in the checkpoint'),
+        pytest.param(('epoch_1.pth', ''), True, 'on the class difficulty in the checkpoint', marks=pytest.mark.long),
     ],
 )
 def test_processes_that_loaded_different_files_do_not_train(checkpoints, tmp_path, names, resume, message):

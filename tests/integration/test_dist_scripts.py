@@ -80,6 +80,7 @@ def test_two_processes_train_and_test_and_count_every_clip_once(config, tmp_path
     assert sorted(row['num_clips'] for row in report['classes']) == [11, 12, 12, 12]
 
 
+@pytest.mark.long
 def test_slurm_names_of_processes_are_understood_on_the_cpu(config, tmp_path):
     names = {'SLURM_PROCID': '0', 'SLURM_NTASKS': '1', 'SLURM_LOCALID': '0', 'MASTER_ADDR': '127.0.0.1'}
     with socket.socket() as probe:
@@ -90,6 +91,7 @@ def test_slurm_names_of_processes_are_understood_on_the_cpu(config, tmp_path):
     assert len(read_history(tmp_path / 'work/class_history.jsonl').records) == 1
 
 
+@pytest.mark.long
 def test_resume_looks_into_the_work_directory_of_the_options(config, tmp_path):
     command = [sys.executable, 'tools/train.py', config, '--seed', '1', '--resume', '--cfg-options']
     options = [f'work_dir={tmp_path}/work', 'train_cfg.max_epochs=1']

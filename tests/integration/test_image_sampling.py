@@ -72,7 +72,7 @@ def train_as_rank(rank, work_dir, law):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('law', LAWS, ids=str)
+@pytest.mark.parametrize('law', [pytest.param(LAWS[0], marks=pytest.mark.long), LAWS[1]], ids=str)
 def test_ranks_agree_and_take_slices_of_one_draw(tmp_path, law):
     zero, one = in_processes(2, train_as_rank, str(tmp_path), law)
     for key in ('difficulty', 'probability', 'seed', 'draw'):

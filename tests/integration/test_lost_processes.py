@@ -146,6 +146,7 @@ def test_run_that_loses_a_process_ends_with_a_message_and_resumes_to_the_same_en
     assert end_of(tmp_path / 'work') == undisturbed
 
 
+@pytest.mark.long
 def test_torchrun_restarts_a_run_that_lost_a_process(undisturbed, tmp_path):
     command = ['tools/dist_train.sh', disturbed(tmp_path, rank=1), 2, '--work-dir', tmp_path / 'work', '--resume']
     status, said = run(*command, MAX_RESTARTS='1')
@@ -155,6 +156,7 @@ def test_torchrun_restarts_a_run_that_lost_a_process(undisturbed, tmp_path):
     assert end_of(tmp_path / 'work') == undisturbed
 
 
+@pytest.mark.long
 def test_two_launchers_train_as_one(of_two_launchers):
     """Those of one launcher come to the same end in the other tests."""
     _, said = of_two_launchers
@@ -174,6 +176,7 @@ def slurm(tmp_path):
     return {'folder': tmp_path, 'PATH': path, 'MASTER_PORT': environment()['PORT']}
 
 
+@pytest.mark.long
 def test_slurm_command_given_again_continues(undisturbed, tmp_path, slurm):
     # At the time limit Slurm ends everything.
     config = disturbed(tmp_path, name='SIGTERM', to='parent')
@@ -188,6 +191,7 @@ def test_slurm_command_given_again_continues(undisturbed, tmp_path, slurm):
     assert end_of(tmp_path / 'work') == undisturbed
 
 
+@pytest.mark.long
 def test_batch_job_goes_back_into_the_queue_before_its_time_limit_and_continues(undisturbed, tmp_path, slurm):
     config = disturbed(tmp_path, name='SIGUSR1', to='parent')
     names = {**slurm, 'SLURM_JOB_ID': '7', 'SLURM_JOB_PARTITION': 'gpu', 'SLURM_JOB_NAME': 'job', 'SLURM_NTASKS': '2'}

@@ -246,6 +246,7 @@ def trained(tmp_path_factory):
     return runs
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_all_processes_agree_after_each_of_three_validations(trained):
     for number in (2, 3, 4):
@@ -259,6 +260,7 @@ def test_all_processes_agree_after_each_of_three_validations(trained):
     assert [note['hash'] for note in trained[1][1][0]] == [None] * 3
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_one_checkpoint_has_the_same_counts_in_one_to_four_processes(trained, tmp_path):
     checkpoint = str(Path(trained[1][0], 'epoch_3.pth'))

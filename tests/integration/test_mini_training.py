@@ -67,7 +67,7 @@ def shrink(config, side):
 @pytest.mark.parametrize(
     ('leaf', 'consumers'),
     [
-        ('slowfast_ce', set()),
+        pytest.param('slowfast_ce', set(), marks=pytest.mark.long),
         ('slowfast_cdba', {'CDBLoss'}),
         ('slowfast_cdbs', {'CDBSampler'}),
         ('i3d_cdbw', {'CDBLoss'}),
@@ -86,6 +86,7 @@ def test_leaf_trains_two_epochs_and_leaves_history_report_and_checkpoint(train, 
     assert state['difficulty'].shape == (19,)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true but no accelerator is found")
 def test_full_config_takes_two_steps_on_egtea_mini(train, tmp_path):

@@ -85,6 +85,7 @@ def bash(command, folder, repository):
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which('bash') is None, reason='needs bash')
 def test_the_page_leads_from_a_folder_and_a_csv_to_a_report_per_class(desk, page, repository):

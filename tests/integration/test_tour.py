@@ -42,6 +42,7 @@ def printed(cells, folder):
             )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_tour_ends_with_a_history_a_table_and_a_page(tour):
     folder, cells = tour
@@ -50,6 +51,7 @@ def test_the_tour_ends_with_a_history_a_table_and_a_page(tour):
     assert 'difficulty' in ''.join(cells[-2]['outputs'][0]['text'])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_the_tour_keeps_is_what_its_cells_print(tour, repository):
     folder, cells = tour

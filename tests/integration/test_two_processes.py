@@ -41,7 +41,7 @@ def train_as_rank(rank, work_dir, val_counts):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('val_counts', [[9, 8, 7, 6], [3, 2, 1, 1]])
+@pytest.mark.parametrize('val_counts', [pytest.param([9, 8, 7, 6], marks=pytest.mark.long), [3, 2, 1, 1]])
 def test_ranks_agree_and_every_clip_counts_once(tmp_path, val_counts):
     zero, one = in_processes(2, train_as_rank, str(tmp_path), val_counts)
     for key in ('difficulty', 'num_clips', 'weight', 'probability', 'draw'):

@@ -259,6 +259,7 @@ def test_comparison_opens_without_error_or_request(browser, pages):
     assert_clean(browser, pages / 'compare.html')
 
 
+@pytest.mark.long
 def test_pictures_of_the_docs_are_taken_from_the_pages(browser, pages, repository):
     written = {'run': pages / 'report.html', 'baseline': pages / 'report.html', 'compare': pages / 'compare.html'}
     for picture in tool.PICTURES:

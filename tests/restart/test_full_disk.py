@@ -75,6 +75,7 @@ def test_disk_that_stays_full_costs_no_earlier_file_and_ends_the_run_with_an_err
         assert [record.epoch for record in read_history(tmp_path / 'class_history.jsonl').records] == [1]
 
 
+@pytest.mark.long
 def test_disk_that_is_cleared_again_costs_one_epoch_of_the_records(tmp_path, repository):
     done = run(tmp_path, repository, 'for an epoch')
     assert done.returncode == 0

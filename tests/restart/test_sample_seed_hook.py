@@ -101,7 +101,15 @@ def straight(tmp_path_factory):
     return runner, runner.model.seen
 
 
-@pytest.mark.parametrize(('workers', 'persistent'), [(0, False), (1, False), (1, True), (2, False), (2, True)], ids=str)
+@pytest.mark.parametrize(
+    ('workers', 'persistent'),
+    [
+        (0, False),
+        (1, True),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in ((1, False), (2, False), (2, True))),
+    ],
+    ids=str,
+)
 def test_resumed_run_is_the_uninterrupted_one_for_any_workers(straight, tmp_path, workers, persistent):
     settings = {'workers': workers, 'persistent': persistent}
     whole = shaken_run(tmp_path / 'whole', **settings)

@@ -247,8 +247,8 @@ def test_the_test_script_runs_every_check(checkout):
     noted = calls(checkout)
     named = ' '.join(line.split()[0] for line in noted)
     assert named == 'ruff ruff mypy codespell lint-imports mkdocs pytest pytest slipcover'
-    assert noted[-3].endswith('-m not uncovered')
-    assert noted[-2].endswith('-m uncovered tests/test_compiled.py')
+    assert noted[-3].endswith('-m not uncovered and not long')
+    assert noted[-2].endswith('-m uncovered and not long tests/test_compiled.py')
     assert noted[-1].endswith('--fail-under 97')
 
 
@@ -262,6 +262,14 @@ def test_the_test_script_hands_arguments_to_pytest(checkout):
     assert calls(checkout)[-1] == 'pytest tests/test_x.py -k one two'
 
 
+def test_long_tests_run_alone_side_by_side(checkout):
+    bash(checkout, 'tools/test.sh --long -k resumed')
+    (noted,) = calls(checkout)
+    assert noted.startswith('pytest --numprocesses=')
+    assert noted.endswith('-m long -k resumed')
+    bash(checkout, 'tools/test.sh --long', status=1, PYTEST_STATUS='1')
+
+
 def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
     bash(checkout, 'tools/test.sh --hosts; tools/test.sh --hosts tests/test_x.py')
     assert calls(checkout) == ['nox --session hosts --', 'nox --session hosts -- tests/test_x.py']
@@ -271,7 +279,7 @@ def test_the_second_lane_runs_alone_and_fails_as_it_does(checkout):
 @pytest.mark.parametrize(
     ('command', 'last'),
     [
-        ('tools/test.sh --fast --newest tests/test_x.py', 'not training and not slow tests/test_x.py'),
+        ('tools/test.sh --fast --newest tests/test_x.py', 'not training and not slow and not long tests/test_x.py'),
         ('tools/quickstart.sh --newest i3d_ce', '--dump work_dirs/egtea_mini/i3d_ce/predictions.pkl'),
     ],
 )

@@ -246,7 +246,11 @@ def test_compiled_loss_is_not_compiled_again_for_each_difficulty():
 @pytest.mark.filterwarnings('ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning')
 @pytest.mark.parametrize(
     ('backend', 'loss_cls'),
-    [('aot_eager', {}), ('aot_eager', {'focal_gamma': 1.0}), ('eager', {'tau': 'dynamic', 'logit_adjustment': 1.0})],
+    [
+        ('aot_eager', {}),
+        pytest.param('aot_eager', {'focal_gamma': 1.0}, marks=pytest.mark.long),
+        pytest.param('eager', {'tau': 'dynamic', 'logit_adjustment': 1.0}, marks=pytest.mark.long),
+    ],
 )
 def test_compiled_run_follows_every_new_difficulty(run, backend, loss_cls):
     plain = run('plain', model={'loss_cls': loss_cls})

@@ -144,7 +144,9 @@ def test_the_fast_tests_leave_a_report_and_versions_behind(tmp_path, monkeypatch
     noxfile.matrix.func(session, 'x')
     assert (tmp_path / 'versions.json').read_text() == '{"python": "3.11.7", "pyyaml": "6.0"}'
     *_, tests = session.done
-    assert tests.startswith('python -m pytest -q -p no:cacheprovider --deselect=tests/test_x.py::test_y -m not slow')
+    assert tests.startswith(
+        'python -m pytest -q -p no:cacheprovider --deselect=tests/test_x.py::test_y -m not slow and not long'
+    )
     assert tests.endswith(f'--junitxml={tmp_path}/tests.xml -k difficulty')
     assert session.variables == {'OMP_NUM_THREADS': '1', 'PYTHONPATH': None}
 
