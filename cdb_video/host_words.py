@@ -82,6 +82,8 @@ IMAGES = HostWords('image', 'head', 'loss', 'fc', 'Accuracy', 'PackInputs', 'ima
 """Of mmpretrain."""
 DETECTION = HostWords('image', 'roi_head.bbox_head', 'loss_cls', 'fc_cls', 'CocoMetric', 'PackDetInputs', 'object')
 """Of mmdet: an image has many objects."""
+PLAIN = HostWords(sample='sample', unit='sample')
+"""Of a loop of a user's own, which may be about anything."""
 BY_SCOPE = {'mmaction': VIDEO, 'mmpretrain': IMAGES, 'mmdet': DETECTION}
 """By the name of the host in mmengine's registries, which configs have as `default_scope`."""
 _chosen: ContextVar[HostWords | None] = ContextVar('words', default=None)

@@ -7,6 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from cdb_video.checks import check_flags, check_measure, check_smoothing
+from cdb_video.difficulty.tracking.rules import (
+    check_mean_difficulty,
+    warn_of_other_measure,
+    warn_of_other_memory,
+)
 from cdb_video.hooks.difficulty_owner import DifficultyOwner, check_alone
 from cdb_video.hooks.validation_subset import check_val_subset, validate_on_subset
 from cdb_video.host_words import unit
@@ -25,11 +30,7 @@ from cdb_video.run.refusals.companions import (
 from cdb_video.run.refusals.laws import (
     advise_min_difficulty,
     advise_prior_count,
-    check_mean_difficulty,
     check_probabilities,
-    warn_of_other_measure,
-    warn_of_other_memory,
-    warn_of_other_plan,
 )
 from cdb_video.run.reporting.reports import Validation
 from cdb_video.run.start import check_loaded_classes, resumed_state, starting_state
@@ -215,8 +216,8 @@ class ClassDifficultyHook(DifficultyOwner):
             state = resumed_state(parts, self._entry.content, start)
             if state is not start:
                 momentum = self.smoothing['momentum']
-                warn_of_other_measure(parts, state, self.measure, momentum)
-                warn_of_other_memory(parts, state, self._entry.settings, self.smoothing)
+                warn_of_other_measure(parts.logger, state, self.measure, momentum)
+                warn_of_other_memory(parts.logger, state, self._entry.settings, self.smoothing)
         check_loaded_classes(parts, self._entry.trained_classes)
         if self.source == 'train':
             if self._training_counts is not None:  # of a run that was broken off
@@ -231,7 +232,7 @@ class ClassDifficultyHook(DifficultyOwner):
             settings=self.settings,
         )
         if state is not start:
-            warn_of_other_plan(handover, self._entry.planned_validations)
+            handover.warn_of_other_plan(self._entry.planned_validations)
         advise_min_difficulty(handover, self.smoothing)
         if self.source == 'val' and parts.metric is not None:
             advise_prior_count(handover, parts.metric.clip_counts, self.smoothing['prior_count'])

@@ -9,11 +9,11 @@ from torch import nn
 
 from cdb_video.checks import check_flags
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.difficulty.tracking.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.hooks.progress_bar import show_progress
 from cdb_video.processes import from_main, is_main_process
 from cdb_video.run.checkpoint_entry import CheckpointEntry, checkpoint_content
 from cdb_video.run.clip_lists import clip_lists, say_changes
-from cdb_video.run.consumers import waiting_for_difficulty, waiting_for_prior
 from cdb_video.run.handover import Handover
 from cdb_video.run.own_checkpoints import keep_own_files, mend_last_checkpoint
 from cdb_video.run.parts import RunParts, find_sampler, is_unknown, metric_recipe

@@ -14,7 +14,7 @@ from cdb_video.run.handover import Handover, needed_consumers
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
 from cdb_video.run.refusals.companions import check_companions, warn_of_acting_twice
-from cdb_video.run.refusals.laws import check_replayed_mean, warn_of_other_history, warn_of_other_plan
+from cdb_video.run.refusals.laws import check_replayed_mean, warn_of_other_history
 from cdb_video.run.replay import Replay, check_replayed_classes, replay_of, warn_of_full_weights
 from cdb_video.run.start import check_loaded_classes, resumed_state, starting_state
 
@@ -134,7 +134,7 @@ class DifficultyReplayHook(DifficultyOwner):
             replays=schedule.run_id,
         )
         if parts.loop.is_resumed:
-            warn_of_other_plan(handover, self._entry.planned_validations)
+            handover.warn_of_other_plan(self._entry.planned_validations)
             warn_of_other_history(parts, self._entry.replays, schedule.run_id, self.history)
         return handover, replay
 

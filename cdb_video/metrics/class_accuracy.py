@@ -14,9 +14,10 @@ from cdb_video.checks import check_class_names, check_num_classes, check_shot_th
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.counts import CLASS_NUMBERS, ClassCounts, shot_groups
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.tracking.outcomes import TOPK, Outcomes, default_topk
+from cdb_video.difficulty.tracking.set_order import ONCE, Results, in_order
 from cdb_video.host_words import unit, units, worded
-from cdb_video.metrics.clip_outcomes import check_scores, from_bits, reduced
-from cdb_video.metrics.set_order import ONCE, Results, in_order
+from cdb_video.metrics.clip_outcomes import reduced
 from cdb_video.processes import from_all, from_main, get_world_size
 
 _LOG = logging.getLogger('cdb_video')
@@ -79,7 +80,7 @@ class ClassAccuracy(BaseMetric):
             raise ValueError(f"collect_device={collect_device!r}: must be 'cpu' or 'gpu'; it has no effect here")
         topk = _acc_metric_topk(metric_list, metric_options) or topk
         self._topk_is_given = topk is not None
-        topk = (1, 5) if topk is None else topk
+        topk = TOPK if topk is None else topk
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or not all(isinstance(k, int) and k >= 1 for k in self.topk):
             raise ValueError(f'topk={topk!r}: must be one or more whole numbers >= 1')
@@ -204,14 +205,12 @@ class ClassAccuracy(BaseMetric):
             raise ValueError(
                 f'no {unit()} was evaluated: the validation or test set is empty; check ann_file of its dataset'
             )
-        labels, predictions, ranks, sizes, *bits = np.asarray(results, dtype=np.int64).T
-        num_classes = self.num_classes or int(sizes[0])
-        check_scores(ranks, sizes, num_classes)
-        self.outcomes_ = labels, predictions
-        probability = from_bits(bits[0]) if bits else None
-        self.counts_ = ClassCounts.of(labels, predictions, ranks == 0, num_classes, probability)
+        outcomes = Outcomes.of(np.asarray(results), self.num_classes)
+        num_classes = outcomes.num_classes
+        self.outcomes_ = outcomes.labels, outcomes.predicted
+        self.counts_ = outcomes.counts
         self._check_counts(self.counts_)
-        metrics = {f'top{k}': float((ranks < k).mean()) for k in self._topk_of(num_classes)}
+        metrics = outcomes.top_accuracies(self._topk_of(num_classes))
         return metrics | self.counts_.means(self._shot_groups(num_classes))
 
     def result_keys(self, num_clips: IntVector) -> list[str]:
@@ -235,7 +234,7 @@ class ClassAccuracy(BaseMetric):
 
     def _topk_of(self, num_classes: int) -> tuple[int, ...]:
         """The k that are returned for so many classes."""
-        return self.topk if self._topk_is_given else tuple(k for k in self.topk if k == 1 or k < num_classes)
+        return self.topk if self._topk_is_given else default_topk(num_classes, self.topk)
 
     def _key(self, name: str) -> str:
         return f'{self.prefix}/{name}' if self.prefix else name

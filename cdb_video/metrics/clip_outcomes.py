@@ -9,13 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdb_video.difficulty.counts import label_ranks
-from cdb_video.difficulty.formulas import FloatVector, IntVector
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.tracking.outcomes import kept_of_scores
 from cdb_video.host_words import sample as sample_word
-from cdb_video.host_words import samples as samples_word
-
-NOT_A_NUMBER = -1
-"""Stands in the place of a rank where the scores of a clip hold a NaN."""
 
 
 def reduced(data_samples: Sequence[dict[str, Any]], *, with_probability: bool = False) -> Iterator[tuple[int, ...]]:
@@ -23,10 +19,10 @@ def reduced(data_samples: Sequence[dict[str, Any]], *, with_probability: bool = 
 
     Args:
         data_samples: Of the batch.
-        with_probability: Whether a fifth is kept, the bits of the probability of the true class; see `from_bits`.
+        with_probability: Whether a fifth is kept, the bits of the probability of the true class.
     """
     scores, labels = _on_cpu(data_samples)
-    num_clips, num_classes = scores.shape
+    num_classes = scores.shape[1]
     outside = (labels < 0) | (labels >= num_classes)
     if outside.any():
         raise ValueError(
@@ -34,48 +30,8 @@ def reduced(data_samples: Sequence[dict[str, Any]], *, with_probability: bool = 
             'must be '
             f'0..{num_classes - 1}: check the list and num_classes of the head'
         )
-    ranks, predictions = label_ranks(scores, labels), scores.argmax(axis=1)
-    diverged = np.isnan(scores).any(axis=1)
-    ranks[diverged], predictions[diverged] = NOT_A_NUMBER, 0
-    kept = [labels.tolist(), predictions.tolist(), ranks.tolist(), [num_classes] * num_clips]
-    if with_probability:
-        _check_probabilities(scores[~diverged])
-        own = np.take_along_axis(scores, labels[:, None], axis=1)[:, 0].astype(np.float64)
-        kept.append(own.view(np.int64).tolist())
-    return zip(*kept, strict=True)
-
-
-def from_bits(column: IntVector) -> FloatVector:
-    """(N,) float64, the probabilities that `reduced` kept as integers, so that no exchange rounds them."""
-    return np.ascontiguousarray(column).view(np.float64)
-
-
-def _check_probabilities(scores: np.ndarray) -> None:
-    """Refuse scores, (N, C), that are no probabilities."""
-    fitting = (scores >= 0).all(axis=1) & (np.abs(scores.sum(axis=1) - 1) < 0.01)
-    if not fitting.all():
-        one = scores[~fitting][0]
-        raise ValueError(
-            f"measure='probability' needs probabilities, and the scores of a {sample_word()} are {one.min():g} to "
-            f'{one.max():g} '
-            f"with the sum {one.sum():g}: let the head return probabilities (average_clips='prob'), or measure by "
-            "'accuracy'"
-        )
-
-
-def check_scores(ranks: IntVector, sizes: IntVector, num_classes: int) -> None:
-    """Refuse scores that hold NaN, or are not of `num_classes` classes."""
-    not_a_number = int((ranks == NOT_A_NUMBER).sum())
-    if not_a_number:
-        raise ValueError(
-            f'the scores of {not_a_number} of {len(ranks)} {samples_word()} hold NaN: training has diverged; lower the '
-            f'learning rate, clip gradients (optim_wrapper.clip_grad) or check the loss'
-        )
-    if (sizes != num_classes).any():
-        raise ValueError(
-            f'the model scores {int(sizes[sizes != num_classes][0])} classes, ClassAccuracy expects '
-            f'{num_classes}: num_classes of the head and of the metric must agree'
-        )
+    remedy = "let the head return probabilities (average_clips='prob')"
+    return zip(*kept_of_scores(scores, labels, remedy if with_probability else None).T.tolist(), strict=True)
 
 
 def _on_cpu(data_samples: Sequence[dict[str, Any]]) -> tuple[np.ndarray, IntVector]:

@@ -15,9 +15,9 @@ from torch import nn
 from cdb_video.data.labels import dataset_class_names
 from cdb_video.data.units import dataset_units
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.difficulty.tracking.consumers import class_prior, consumer_array, consumer_tau, prior_array
 from cdb_video.host_words import units, worded
 from cdb_video.processes import from_all
-from cdb_video.run.consumers import class_prior, consumer_array, consumer_tau, prior_array
 from cdb_video.run.fingerprints import DIGEST_BYTES, Print, digest_of, disagreement, overall
 from cdb_video.run.parts import RunParts
 from cdb_video.samplers.class_sampler import ClassSampler

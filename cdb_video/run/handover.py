@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdb_video.difficulty.consumer import takes_validations
 from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.difficulty.tracking.recipients import Recipients
+from cdb_video.difficulty.tracking.rules import warn_of_other_plan
 from cdb_video.processes import get_world_size, together
 from cdb_video.run.agreement import check_agreement, start_prints, state_prints
 from cdb_video.run.clip_lists import ClipList
-from cdb_video.run.consumers import consumer_vectors, hand_on_prior, hand_on_progress
 from cdb_video.run.fingerprints import Print
 from cdb_video.run.parts import RunParts, consumer_recipe
 
@@ -45,9 +45,20 @@ class Handover:
     replays: str | None = None
 
     @property
+    def recipients(self) -> Recipients:
+        """Who is handed what."""
+        parts = self.parts
+        return Recipients(self.consumers, parts.prior_consumers, parts.progress_consumers, parts.sampler)
+
+    @property
     def vectors(self) -> dict[str, Derived]:
         """Tau and weight or probability of every consumer, as the history has them."""
-        return consumer_vectors(self.consumers)
+        return self.recipients.vectors
+
+    def warn_of_other_plan(self, planned: int | None) -> None:
+        """Say what becomes of s where the run of the checkpoint was to make `planned` validations; None = not known."""
+        done, now = self.state.num_validations, self.planned_validations
+        warn_of_other_plan(self.parts.logger, self.consumers, done, planned, now)
 
     def check_start(self, own_entry: Any) -> None:
         """See that all processes have loaded the same files and read the same lists.
@@ -79,23 +90,19 @@ class Handover:
         Raises:
             RuntimeError: In all processes, if something follows the epoch and differs.
         """
-        self._hand_on_progress()
-        hand_on_prior(self.parts.prior_consumers, self.parts.sampler, self.state.train_counts)
+        loop = self.parts.loop
+        self.recipients.begin_epoch(self.state.train_counts, loop.epoch, self._max_epochs)
         if any(consumer.follows_progress for consumer in self.parts.progress_consumers):
-            self._agree(self._prints, f'before epoch {self.parts.loop.epoch + 1}')
+            self._agree(self._prints, f'before epoch {loop.epoch + 1}')
+
+    @property
+    def _max_epochs(self) -> int | None:
+        """Epochs of the run; None in training by iteration, which has none."""
+        return self.parts.loop.max_epochs if self.parts.loop.by_epoch else None
 
     def _hand_on(self, epoch: int | None) -> None:
-        self._hand_on_progress(epoch)
-        for consumer in self.consumers.values():
-            if takes_validations(consumer):
-                consumer.set_validations(self.state.num_validations, self.planned_validations)
-            consumer.set_class_difficulty(self.state.difficulty, self.state.accuracy)
-        hand_on_prior(self.parts.prior_consumers, self.parts.sampler, self.state.train_counts)
-
-    def _hand_on_progress(self, epoch: int | None = None) -> None:
-        loop = self.parts.loop
-        done = loop.epoch if epoch is None else epoch
-        hand_on_progress(self.parts.progress_consumers, done, loop.max_epochs if loop.by_epoch else None)
+        done = self.parts.loop.epoch if epoch is None else epoch
+        self.recipients.hand_on(self.state, done, self._max_epochs, self.planned_validations)
 
     def _prints(self) -> list[Print]:
         return list(state_prints(self.parts, self.state))

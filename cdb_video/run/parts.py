@@ -13,14 +13,14 @@ from torch import nn
 
 from cdb_video.advice import CDB_S, LOSS, sampler_line
 from cdb_video.difficulty.consumer import TakesPrior, TakesProgress
-from cdb_video.host_words import words_now
-from cdb_video.metrics.class_accuracy import ClassAccuracy
-from cdb_video.run.consumers import (
+from cdb_video.difficulty.tracking.consumers import (
     find_class_parts,
     find_difficulty_consumers,
     find_prior_consumers,
     find_progress_consumers,
 )
+from cdb_video.host_words import words_now
+from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.run.loop import Loop
 
 _KNOWN = ('cdb_video', 'mmengine', 'mmaction', 'mmcv', 'mmpretrain', 'mmdet', 'torch')

@@ -14,7 +14,7 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, HOOKS, METRICS, init_defa
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.data.labels import dataset_labels
 from cdb_video.data.units import count_training
-from cdb_video.run.consumers import find_difficulty_consumers, hand_on_prior
+from cdb_video.difficulty.tracking.consumers import find_difficulty_consumers, hand_on_prior
 from cdb_video.run.start import agreed_num_classes
 from tests.support.egtea import CLIPS_OF_PARTS, VARIABLES, make_real
 

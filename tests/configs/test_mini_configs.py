@@ -11,7 +11,7 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, init_default_scope
 
 import cdb_video  # noqa: F401  (mends the hosts before mmaction is imported)
 from cdb_video.classifier.heads import check_classifier_of_loss
-from cdb_video.run.consumers import find_prior_consumers
+from cdb_video.difficulty.tracking.consumers import find_prior_consumers
 
 pytestmark = pytest.mark.training
 

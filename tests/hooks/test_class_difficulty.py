@@ -13,10 +13,10 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from cdb_video.difficulty.formulas import class_probability, class_weights
 from cdb_video.difficulty.history import read_history
+from cdb_video.difficulty.tracking.consumers import find_difficulty_consumers
 from cdb_video.hooks import difficulty_owner
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.run import parts
-from cdb_video.run.consumers import find_difficulty_consumers
 from cdb_video.run.reporting import record
 from cdb_video.run.start import agreed_num_classes
 from tests.support.runs import CLASS_NAMES, hook_of, make_runner, merged
@@ -460,7 +460,7 @@ def test_hardest_and_easiest_classes_are_logged_by_name(run, number):
 def test_full_disk_costs_the_record_but_not_the_training(run):
     runner = run()
     with (
-        mock.patch('cdb_video.run.reporting.record.append_lines', side_effect=OSError(28, 'No space left')),
+        mock.patch('cdb_video.difficulty.tracking.course.append_lines', side_effect=OSError(28, 'No space left')),
         mock.patch('cdb_video.run.reporting.record.write_class_report', side_effect=OSError(28, 'No space left')),
         mock.patch.object(runner.logger, 'warning') as warning,
     ):

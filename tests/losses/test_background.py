@@ -11,11 +11,11 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from cdb_video.difficulty.frequency import log_relative_frequency
+from cdb_video.difficulty.tracking.consumers import find_difficulty_consumers
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.losses.class_balanced import ClassBalancedLoss
 from cdb_video.losses.equalization import EqualizationLoss
 from cdb_video.losses.ldam import LDAMLoss
-from cdb_video.run.consumers import find_difficulty_consumers
 from cdb_video.run.start import stated_num_classes
 from tests.support import reference
 from tests.support.marks import needs_compile

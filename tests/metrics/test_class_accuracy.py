@@ -10,8 +10,8 @@ from mmengine.registry import METRICS
 from sklearn.metrics import f1_score, precision_score, recall_score, top_k_accuracy_score
 from torch.overrides import TorchFunctionMode
 
+from cdb_video.difficulty.tracking.outcomes import NOT_A_NUMBER
 from cdb_video.metrics.class_accuracy import ClassAccuracy
-from cdb_video.metrics.clip_outcomes import NOT_A_NUMBER
 
 
 def sample(score, label):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from cdb_video.difficulty.tracking.outcomes import from_bits
+from cdb_video.difficulty.tracking.set_order import in_order
 from cdb_video.metrics import ClassAccuracy
-from cdb_video.metrics.clip_outcomes import from_bits, reduced
-from cdb_video.metrics.set_order import in_order
+from cdb_video.metrics.clip_outcomes import reduced
 
 LABELS = [0, 2, 0, 2, 1, 0, 0]
 

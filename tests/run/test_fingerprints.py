@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cdb_video.metrics.set_order import in_order
+from cdb_video.difficulty.tracking.set_order import in_order
 from cdb_video.run.fingerprints import Print, digest_of, disagreement, overall
 
 

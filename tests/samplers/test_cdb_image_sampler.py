@@ -9,7 +9,7 @@ from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.registry import DATA_SAMPLERS
 
 from cdb_video.difficulty.frequency import repeat_factors
-from cdb_video.run.consumers import class_prior, find_difficulty_consumers, hand_on_prior
+from cdb_video.difficulty.tracking.consumers import class_prior, find_difficulty_consumers, hand_on_prior
 from cdb_video.samplers.cdb_image_sampler import CDBImageSampler
 from cdb_video.samplers.draw_order import draw_images
 from cdb_video.samplers.image_law import difficulty_factors

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from cdb_video.checks import check_shot_thresholds
 from cdb_video.difficulty.counts import ClassCounts, IntMatrix, accuracy_numbers, confusion_counts, group_means
 from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.tracking.set_order import Results, SampleRows, rows_in_order
 from cdb_video.hosts.mmdet.instances import Detections, Objects, name_image
 from cdb_video.metrics.class_accuracy import ClassAccuracy
 from cdb_video.metrics.object_answers import object_answers
-from cdb_video.metrics.set_order import Results, SampleRows, rows_in_order
 
 KINDS = ('bbox', 'segm')
 _NUMBERS = ('mean1', 'hmean', 'worst')

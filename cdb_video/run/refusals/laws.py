@@ -11,7 +11,7 @@ from cdb_video.checks import MEAN
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.schedule import DifficultySchedule
-from cdb_video.difficulty.state import DifficultyState
+from cdb_video.difficulty.tracking.rules import HOOK_OF_MEAN, waiting_for_mean
 from cdb_video.host_words import samples
 from cdb_video.hosts.host import hosts
 from cdb_video.run.handover import Handover
@@ -21,25 +21,6 @@ FEW_CLIPS = 5
 """A class with fewer validation clips has a difficulty that is mostly chance."""
 MIN_DIFFICULTY = 0.1
 """What we advise as the floor for the papers' law in a detector."""
-_HOOK = "dict(type='ClassDifficultyHook', momentum='mean')"
-
-
-def check_mean_difficulty(consumers: Mapping[str, Any], momentum: Any) -> None:
-    """Check that a law that is made for the mean over all validations gets it.
-
-    Args:
-        consumers: Who takes the difficulty, by name.
-        momentum: Of the hook.
-
-    Raises:
-        ValueError: If it does not.
-    """
-    waiting = _of_mean(consumers)
-    if waiting and momentum != MEAN:
-        raise ValueError(
-            f"{' and '.join(waiting)}: law='accumulated' needs the mean difficulty of all validations, and the "
-            f"hook has momentum={momentum!r}: set custom_hooks=[{_HOOK}], or law='power' for the papers' CDB-W"
-        )
 
 
 def check_replayed_mean(consumers: Mapping[str, Any], schedule: DifficultySchedule, history: Any) -> None:
@@ -48,13 +29,13 @@ def check_replayed_mean(consumers: Mapping[str, Any], schedule: DifficultySchedu
     Raises:
         ValueError: If it was recorded with another momentum, or with one that is not known.
     """
-    waiting = _of_mean(consumers)
+    waiting = waiting_for_mean(consumers)
     momentum = (schedule.settings or {}).get('momentum')
     if waiting and momentum != MEAN:
         known = 'does not say its momentum' if schedule.settings is None else f'was recorded with momentum={momentum!r}'
         raise ValueError(
             f"{' and '.join(waiting)}: law='accumulated' needs the mean difficulty of all validations, and {history} "
-            f"{known}: measure once more with {_HOOK}, or replay with law='power'"
+            f"{known}: measure once more with {HOOK_OF_MEAN}, or replay with law='power'"
         )
 
 
@@ -66,52 +47,6 @@ def check_probabilities(parts: RunParts) -> None:
     """
     for host in hosts():
         host.refuse_scores(parts.model)
-
-
-def warn_of_other_measure(parts: RunParts, state: DifficultyState, measure: str, momentum: Any) -> None:
-    """Say that a resumed run measures otherwise than its checkpoint, where smoothing mixes the two."""
-    if momentum and state.measured.any() and state.measure != measure:
-        parts.logger.warning(
-            f'the checkpoint has a difficulty measured by {state.measure}, and this run measures by {measure}: the '
-            'memory of the difficulty (momentum) mixes the two. Resume with the measure of the checkpoint'
-        )
-
-
-def warn_of_other_memory(
-    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None, smoothing: Mapping[str, Any]
-) -> None:
-    """Say that a run which remembers earlier validations resumes from a difficulty that was made in another way.
-
-    Args:
-        parts: Of the run.
-        state: That of the checkpoint.
-        settings: What the checkpoint says of its difficulty; None = nothing, as those of early versions.
-        smoothing: Of the hook: 'momentum', 'prior_count', 'min_difficulty'.
-    """
-    momentum = smoothing['momentum']
-    if not momentum or not state.measured.any():
-        return
-    _warn_of_other_smoothing(parts, settings or {}, smoothing)
-    before = (settings or {}).get('momentum')
-    if momentum != MEAN or before == MEAN:
-        return
-    known = 'does not say its momentum' if settings is None else f'has momentum={before!r}'
-    parts.logger.warning(
-        f"the difficulty of the checkpoint {known}, and this run has momentum='mean': what the checkpoint has counts "
-        f'as the mean of {counted(state.num_validations, "validation")}, which it need not be. Resume with that of '
-        'the checkpoint, or start anew from its weights with load_from'
-    )
-
-
-def _warn_of_other_smoothing(parts: RunParts, settings: Mapping[str, Any], smoothing: Mapping[str, Any]) -> None:
-    """Say that the memory mixes difficulties of another prior or floor."""
-    for name in ('prior_count', 'min_difficulty'):
-        if name in settings and settings[name] != smoothing[name]:
-            parts.logger.warning(
-                f'the difficulty of the checkpoint has {name}={settings[name]!r}, and this run has '
-                f'{name}={smoothing[name]!r}: the memory of the difficulty (momentum) mixes the two. Resume with that '
-                'of the checkpoint'
-            )
 
 
 def warn_of_other_history(parts: RunParts, replayed: str | None, replays: str | None, history: Any) -> None:
@@ -130,27 +65,6 @@ def warn_of_other_history(parts: RunParts, replayed: str | None, replays: str | 
         )
 
 
-def warn_of_other_plan(handover: Handover, planned: int | None) -> None:
-    """Say what becomes of s where a resumed run has another number of validations than its checkpoint.
-
-    Args:
-        handover: Of the training that begins.
-        planned: Validations of the run that saved the checkpoint; None = not known.
-    """
-    now, done = handover.planned_validations, handover.state.num_validations
-    if planned is None or planned == now:
-        return
-    for name, part in handover.consumers.items():
-        strength = getattr(part, 'strength', None)
-        if strength:
-            before, after = (strength * min(done / total, 1.0) for total in (planned, now))
-            handover.parts.logger.warning(
-                f'{name}: the run of the checkpoint was to make {counted(planned, "validation")}, this one makes '
-                f'{now}: for the {done} that the checkpoint has, s is {after:.3g} now, and was {before:.3g}; each '
-                f'validation after them adds {strength / now:.3g}'
-            )
-
-
 def advise_prior_count(handover: Handover, val_counts: IntVector | None, prior_count: float) -> None:
     """Advise a prior where accumulating weights follow classes of few validation clips.
 
@@ -159,7 +73,7 @@ def advise_prior_count(handover: Handover, val_counts: IntVector | None, prior_c
         val_counts: (C,) int, validation clips per class; None = not known.
         prior_count: Of the hook.
     """
-    if val_counts is None or prior_count or not _of_mean(handover.consumers):
+    if val_counts is None or prior_count or not waiting_for_mean(handover.consumers):
         return
     few = int(((np.asarray(val_counts) > 0) & (np.asarray(val_counts) < FEW_CLIPS)).sum())
     if few:
@@ -189,11 +103,3 @@ def advise_min_difficulty(handover: Handover, smoothing: Mapping[str, Any]) -> N
                 'background and other classes alone act on its score, downwards: we advise '
                 f'min_difficulty={MIN_DIFFICULTY} in ClassDifficultyHook'
             )
-
-
-def _of_mean(consumers: Mapping[str, Any]) -> list[str]:
-    return [
-        name
-        for name, part in consumers.items()
-        if getattr(part, 'needs_mean_difficulty', False) and getattr(part, 'acts_by_difficulty', True)
-    ]

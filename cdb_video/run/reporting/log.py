@@ -9,14 +9,15 @@ from mmengine.visualization import LocalVisBackend
 
 from cdb_video.class_names import class_label
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.difficulty.tracking.consumers import class_prior
+from cdb_video.difficulty.tracking.course import try_writing
 from cdb_video.host_words import unit
 from cdb_video.hosts.mmengine.console import FILE_ONLY
 from cdb_video.report.class_report.text import format_table
 from cdb_video.report.figures.strip import class_strip
-from cdb_video.run.consumers import class_prior
 from cdb_video.run.loop import vis_backends
 from cdb_video.run.parts import RunParts
-from cdb_video.run.reporting.record import Vectors, state_rows, try_writing
+from cdb_video.run.reporting.record import Vectors, state_rows
 
 
 def log_difficulty(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import numpy as np
 
 from cdb_video.difficulty.counts import confusion_counts
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, read_history
-from cdb_video.difficulty.records import Derived, Header, Record
+from cdb_video.difficulty.history import HISTORY_NAME
+from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.difficulty.tracking.course import CourseOfTraining, add_record, try_writing
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report, write_class_report
 from cdb_video.report.class_report.metrics import class_precisions, without_classes
 from cdb_video.report.class_report.rows import ClassRow, ObjectColumns, class_rows
@@ -38,18 +37,12 @@ def start_history(
         settings: What its difficulty is, see `Header`.
         planned: Validations of the whole run; None = not known.
     """
+    course = CourseOfTraining(state.class_names, state.train_counts, state.train_images, settings, planned)
 
     def start() -> None:
-        path = parts.work_dir / HISTORY_NAME
-        aside = fork_history(path, state.iteration if parts.loop.is_resumed and _can_go_on(path, state) else None)
+        aside = course.begin(parts.work_dir / HISTORY_NAME, state.iteration if parts.loop.is_resumed else None)
         if aside is not None:
             parts.logger.info(f'records that this run does not continue are now in {aside}')
-        counts, images = state.train_counts.tolist(), state.train_images
-        header = read_history(path).header if path.exists() else None
-        now = (counts, settings, planned, None if images is None else images.tolist())
-        known = header and (header.train_counts, header.settings, header.planned_validations, header.train_images)
-        if known != now:
-            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, *now))
 
     try_writing(parts.logger, 'the class history', start)
 
@@ -58,21 +51,8 @@ def record_validation(
     parts: RunParts, state: DifficultyState, consumers: Vectors, metrics: Mapping[str, Any], source: str = 'val'
 ) -> None:
     """Add the state to the history; `source` says what its counts are of, see `cdb_video.difficulty.history`."""
-    record = Record(
-        epoch=state.epoch,
-        iteration=state.iteration,
-        num_clips=state.num_clips.tolist(),
-        num_correct=state.num_correct.tolist(),
-        accuracy=state.accuracy.tolist(),
-        difficulty=state.difficulty.tolist(),
-        consumers=consumers,
-        metrics=metrics,
-        source=source,
-        mean_probability=None if state.mean_probability is None else state.mean_probability.tolist(),
-        num_validations=state.num_validations,
-    )
     path = parts.work_dir / HISTORY_NAME
-    try_writing(parts.logger, 'the class history', lambda: append_lines(path, record))
+    try_writing(parts.logger, 'the class history', lambda: add_record(path, state, consumers, metrics, source))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,27 +172,3 @@ def state_rows(
         consumers=consumers,
         objects=objects,
     )
-
-
-def _can_go_on(path: Path, state: DifficultyState) -> bool:
-    """Whether a resumed run can continue this history: not if a newer version wrote it, or a run with other classes."""
-    if not path.exists():
-        return True
-    try:
-        header = read_history(path).header
-    except ValueError:
-        return False
-    return header is None or (header.num_classes, header.class_names) == (len(state.difficulty), state.class_names)
-
-
-def try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:
-    """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
-    try:
-        write()
-        return True
-    except OSError as error:
-        logger.warning(
-            f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
-            'or make the work directory writable'
-        )
-        return False

@@ -9,6 +9,7 @@ import pytest
 
 from cdb_video.difficulty.history import read_history
 from cdb_video.difficulty.state import DifficultyState
+from cdb_video.difficulty.tracking import rules
 from cdb_video.losses.cdb import CDBLoss
 from cdb_video.run.refusals import laws
 from tests.support.runs import hook_of, make_runner
@@ -109,7 +110,9 @@ def test_a_mean_that_goes_on_from_another_difficulty_is_warned_of(before, after,
         np.array([4, 4]), np.array([1, 2]), epoch=1, iteration=9
     )
     parts, settings = mock.Mock(), None if before is None else {'momentum': before}
-    laws.warn_of_other_memory(parts, state, settings, {'momentum': after, 'prior_count': 0, 'min_difficulty': 0})
+    rules.warn_of_other_memory(
+        parts.logger, state, settings, {'momentum': after, 'prior_count': 0, 'min_difficulty': 0}
+    )
     warnings = [str(call.args[0]) for call in parts.logger.warning.call_args_list]
     assert len(warnings) == (said is not None)
     assert all(said in text and 'the mean of 1 validation, which it need not be' in text for text in warnings)
@@ -123,9 +126,9 @@ def test_memory_of_a_difficulty_with_another_prior_or_floor_is_warned_of(name, m
     )
     before = {'momentum': momentum, 'prior_count': 0.0, 'min_difficulty': 0.0}
     parts = mock.Mock()
-    laws.warn_of_other_memory(parts, state, before, before)
+    rules.warn_of_other_memory(parts.logger, state, before, before)
     assert not parts.logger.warning.called
-    laws.warn_of_other_memory(parts, state, before, before | {name: 0.5})
+    rules.warn_of_other_memory(parts.logger, state, before, before | {name: 0.5})
     said = [str(call.args[0]) for call in parts.logger.warning.call_args_list]
     assert len(said) == bool(momentum)
     assert all(f'has {name}=0.0, and this run has {name}=0.5: the memory' in text for text in said)
@@ -148,9 +151,9 @@ def test_a_replay_that_goes_on_with_the_history_of_another_run_is_warned_of(tmp_
 def test_another_measure_without_memory_is_nothing_to_warn_of():
     state = DifficultyState.start(np.array([3]), None).updated(np.array([4]), np.array([1]), epoch=1, iteration=9)
     parts = mock.Mock()
-    laws.warn_of_other_measure(parts, state, 'probability', 0.0)
+    rules.warn_of_other_measure(parts.logger, state, 'probability', 0.0)
     assert not parts.logger.warning.called
-    laws.warn_of_other_measure(parts, state, 'probability', 0.8)
+    rules.warn_of_other_measure(parts.logger, state, 'probability', 0.8)
     assert parts.logger.warning.called
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cdb_video.metrics.set_order import SampleRows, in_order, rows_in_order
+from cdb_video.difficulty.tracking.set_order import SampleRows, in_order, rows_in_order
 
 
 def divided(samples, world_size):

@@ -1,0 +1,1 @@
+"""A course of difficulty without any host: what is counted, handed on and recorded, and who keeps it."""

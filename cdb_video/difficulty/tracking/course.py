@@ -1,0 +1,124 @@
+"""How a difficulty goes into the history: the header of a training, and a record for every measurement."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdb_video.difficulty.formulas import IntVector
+from cdb_video.difficulty.history import append_lines, fork_history, read_history
+from cdb_video.difficulty.records import Derived, Header, Record
+from cdb_video.difficulty.state import DifficultyState
+
+
+@dataclass(frozen=True, eq=False)
+class CourseOfTraining:
+    """What the history says once of a training.
+
+    Attributes:
+        class_names: C names; None = not known.
+        train_counts: (C,) int64 training samples, or objects where images show several.
+        train_images: (C,) int64 training images that show each class; None = a sample has one label.
+        settings: What the difficulty is, see `Header`; None = not known.
+        planned: Validations of the whole training; None = not known.
+        knows_counts: Whether the training counts are known; else they are 0, and only their number is.
+    """
+
+    class_names: tuple[str, ...] | None
+    train_counts: IntVector
+    train_images: IntVector | None = None
+    settings: Mapping[str, Any] | None = None
+    planned: int | None = None
+    knows_counts: bool = True
+
+    def begin(self, path: Path, iteration: int | None) -> Path | None:
+        """Keep aside what this training does not continue, and write the header where there is none, or another one.
+
+        Args:
+            path: The history.
+            iteration: The training goes on after so many iterations; None = it starts anew.
+
+        Returns:
+            Where the lines are that it does not continue; None = there were none.
+
+        Raises:
+            OSError: If reading or writing fails.
+        """
+        aside = fork_history(path, iteration if self._goes_on_in(path) else None)
+        counts = self.train_counts.tolist() if self.knows_counts else None
+        images = None if self.train_images is None else self.train_images.tolist()
+        header = read_history(path).header if path.exists() else None
+        now = (counts, self.settings, self.planned, images)
+        known = header and (header.train_counts, header.settings, header.planned_validations, header.train_images)
+        if known != now:
+            append_lines(path, Header(uuid.uuid4().hex, len(self.train_counts), self.class_names, *now))
+        return aside
+
+    def _goes_on_in(self, path: Path) -> bool:
+        """Whether this history can be continued: not if a newer version wrote it, or a run with other classes."""
+        if not path.exists():
+            return True
+        try:
+            header = read_history(path).header
+        except ValueError:
+            return False
+        return header is None or (header.num_classes, header.class_names) == (len(self.train_counts), self.class_names)
+
+
+def record_of(
+    state: DifficultyState, consumers: Mapping[str, Derived], metrics: Mapping[str, Any], source: str = 'val'
+) -> Record:
+    """The record of a difficulty in force.
+
+    Args:
+        state: The difficulty.
+        consumers: What was derived from it, by the name of the consumer.
+        metrics: What the validation returned, by name.
+        source: What the counts are of, see `cdb_video.difficulty.records`.
+    """
+    probability = state.mean_probability
+    return Record(
+        epoch=state.epoch,
+        iteration=state.iteration,
+        num_clips=state.num_clips.tolist(),
+        num_correct=state.num_correct.tolist(),
+        accuracy=state.accuracy.tolist(),
+        difficulty=state.difficulty.tolist(),
+        consumers=consumers,
+        metrics=metrics,
+        source=source,
+        mean_probability=None if probability is None else probability.tolist(),
+        num_validations=state.num_validations,
+    )
+
+
+def add_record(
+    path: Path,
+    state: DifficultyState,
+    consumers: Mapping[str, Derived],
+    metrics: Mapping[str, Any],
+    source: str = 'val',
+) -> None:
+    """Add the record of a difficulty in force, see `record_of`, to a history.
+
+    Raises:
+        OSError: If writing fails.
+    """
+    append_lines(path, record_of(state, consumers, metrics, source))
+
+
+def try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) -> bool:
+    """Run `write` and tell whether it worked; a full or read-only disk is said loudly and ends no training."""
+    try:
+        write()
+        return True
+    except OSError as error:
+        logger.warning(
+            f'{what} could not be written ({error}): the run goes on without this entry; free disk space '
+            'or make the work directory writable'
+        )
+        return False
