@@ -3,8 +3,8 @@
 ``custom_imports = dict(imports=['cdb_video'])`` in a config is all that MMAction2 needs: the import
 mends the hosts, and registers the losses, the samplers, the metric and the hooks in mmengine's root registries.
 
-Without mmengine nothing is registered, and whatever derives from no class of a host serves all the same: the losses and
-samplers with torch, the formulas, the history and the reports without.
+Without mmengine nothing is registered, and whatever derives from no class of a host serves all the same: the losses,
+the samplers and `DifficultyTracker` with torch, the formulas, the history and the reports without.
 """
 
 from functools import partial
@@ -18,9 +18,11 @@ from cdb_video.version import __version__ as __version__
 from cdb_video.watched_imports import when_imported
 
 if TYPE_CHECKING:
+    from cdb_video.difficulty.tracking.tracker import DifficultyTracker as DifficultyTracker
     from cdb_video.inference.load import load as load
 
-_NAMES = ('load',)  # what there is beside the classes
+# what there is beside the classes that are registered -> module of this package that defines it
+_NAMES = {'DifficultyTracker': 'difficulty.tracking.tracker', 'load': 'inference.load'}
 # class -> module of this package that defines it, registry of mmengine that it goes to
 _REGISTERED: dict[str, tuple[str, str]] = {
     'CDBImageSampler': ('samplers.cdb_image_sampler', 'DATA_SAMPLERS'),
@@ -98,13 +100,13 @@ if hosts()[0].fault is None:
 
 
 def __getattr__(name: str) -> Any:
-    """Serve the registered classes as ``cdb_video.CDBLoss`` and so on, `load`, and the list of what can be had here."""
+    """Serve ``cdb_video.CDBLoss``, ``cdb_video.load`` and so on, and the list of what can be had here."""
     if name == '__all__':
         return ['__version__', *filter(_can_be_had, [*_NAMES, *sorted(_REGISTERED)])]
-    if name != 'load' and name not in _REGISTERED:
+    if name not in _NAMES and name not in _REGISTERED:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
-        found = import_module('cdb_video.inference.load').load if name == 'load' else _find(name)
+        found = getattr(import_module(f'cdb_video.{_NAMES[name]}'), name) if name in _NAMES else _find(name)
     except ModuleNotFoundError as error:
         if str(error.name).partition('.')[0] != 'mmengine':
             raise

@@ -22,6 +22,13 @@ def check_not_negative(**values: Any) -> None:
             raise ValueError(f'{name}={value!r}: must be a finite number >= 0')
 
 
+def check_whole(least: int, **values: Any) -> None:
+    """Raise a ValueError unless every value is a whole number of at least `least`."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+            raise ValueError(f'{name}={value!r}: must be a whole number >= {least}')
+
+
 def check_num_classes(num_classes: Any) -> None:
     """Raise a ValueError unless `num_classes` is a whole number >= 1 or None."""
     if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):

@@ -84,6 +84,42 @@ def dataset_labels(dataset: Any) -> IntVector:
     return labels
 
 
+def given_labels(labels: Any, dataset: Any) -> IntVector:
+    """Labels that were given for a dataset, seen to be labels, and as many as it has samples.
+
+    Args:
+        labels: (N,) whole numbers >= 0: a list, an array or a tensor.
+        dataset: With N samples; it is asked for nothing else.
+
+    Returns:
+        (N,) int64.
+
+    Raises:
+        ValueError: If they are not, or there are none.
+        TypeError: If the dataset has no length.
+    """
+    given = np.asarray(labels)
+    if given.ndim != 1 or given.dtype.kind not in 'iu' or given.size == 0:
+        raise ValueError(
+            f'labels: {given.dtype} of shape {given.shape}: must be (N,) whole numbers, the label of every sample of '
+            'the dataset in its order'
+        )
+    if not hasattr(dataset, '__len__'):
+        raise TypeError(
+            f'{type(dataset).__name__} has no len(): a sampler draws from datasets with a length; give one whose '
+            'samples are in the order of labels'
+        )
+    if len(given) != len(dataset):
+        raise ValueError(
+            f'labels has {len(given)} numbers, {type(dataset).__name__} {len(dataset)} samples: must be one label a '
+            'sample, in the order of the dataset (those of a Subset are labels[subset.indices])'
+        )
+    if given.min() < 0:
+        index = int(given.argmin())
+        raise ValueError(f'labels: sample {index} has {given[index]}: labels are 0..C-1; leave such samples out')
+    return given.astype(np.int64)
+
+
 def dataset_class_names(dataset: Any) -> tuple[str, ...] | None:
     """The class names in ``metainfo['classes']``, in the order of the labels; None if there are none."""
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cdb_video.difficulty.formulas import class_probability as class_probability
     from cdb_video.difficulty.formulas import class_weights as class_weights
     from cdb_video.difficulty.formulas import resolve_tau as resolve_tau
+    from cdb_video.difficulty.tracking.tracker import DifficultyTracker as DifficultyTracker
 else:
     from cdb_video.lazy_names import lazy_names
 
@@ -44,5 +45,6 @@ else:
                 'class_weights',
                 'resolve_tau',
             ],
+            'difficulty.tracking.tracker': ['DifficultyTracker'],
         },
     )

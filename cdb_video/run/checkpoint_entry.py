@@ -10,11 +10,11 @@ from torch import Tensor
 
 from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
+from cdb_video.difficulty.tracking.checkpoint import entry_of
 from cdb_video.processes import from_main
 from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.handover import Handover
 from cdb_video.run.reporting.reports import Reports
-from cdb_video_files.json_values import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,17 +123,17 @@ class CheckpointEntry:
 
 def checkpoint_content(handover: Handover, reports: Reports) -> dict[str, Any]:
     """The entry of a checkpoint that is saved now: the difficulty in force, and what came of it."""
-    report = {
-        'consumers': {name: derived.to_dict() for name, derived in handover.vectors.items()},
-        'metrics': dict(handover.metrics),
-        'validated_at': reports.validated_at,
-        'planned_validations': handover.planned_validations,
-        'settings': plain(handover.settings),
-        'replays': handover.replays,
-        'source': reports.source,
-        'lists': {role: one.to_dict() for role, one in handover.lists.items()},
-    }
-    return handover.state.to_checkpoint() | {'report': report}
+    return entry_of(
+        handover.state,
+        handover.vectors,
+        handover.metrics,
+        settings=handover.settings,
+        planned=handover.planned_validations,
+        validated_at=reports.validated_at,
+        source=reports.source,
+        replays=handover.replays,
+        lists={role: one.to_dict() for role, one in handover.lists.items()},
+    )
 
 
 def _class_names(meta: Any) -> tuple[str, ...] | None:

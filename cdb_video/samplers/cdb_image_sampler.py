@@ -53,8 +53,8 @@ class CDBImageSampler(CDBSampler):
         repeat_threshold: t in (0, 1], of the law 'repeat' alone: classes that a smaller share of all images shows have
             these repeated too; LVIS has 0.001. None = frequency does not act.
         begin: As `CDBSampler` has it: before, every image is drawn once an epoch.
-        **kwargs: The other arguments of `ClassSampler`. `num_samples` is None for the number of images, and
-            `allow_empty` is whether a class may be without objects.
+        **kwargs: The other arguments of `ClassSampler`, without `labels`. `num_samples` is None for the number of
+            images, and `allow_empty` is whether a class may be without objects.
 
     Attributes:
         class_counts: (C,) int64, objects per class, without ignored ones.
@@ -105,6 +105,11 @@ class CDBImageSampler(CDBSampler):
         return self._shown.shares_of_objects(self._mass if self._by_image else self._shown.mass_of_images(self._mass))
 
     def _read(self, allow_empty: bool) -> int:
+        if self._labels is not None:
+            raise ValueError(
+                f'labels, {len(self._labels)} numbers: CDBImageSampler draws images by all objects that they show, '
+                'which it reads from the dataset; leave labels out, or use CDBSampler for images with one label each'
+            )
         classes, images = dataset_objects(self.dataset)
         if not len(classes):
             raise ValueError(

@@ -25,8 +25,12 @@ class CDBSampler(ClassSampler):
 
         train_dataloader = dict(sampler=dict(type='CDBSampler', tau=1.0))
 
+    With a DataLoader of torch, where `DifficultyTracker` hands them on::
+
+        loader = DataLoader(dataset, batch_size=32, sampler=CDBSampler(dataset, labels=labels))
+
     Args:
-        dataset: Dataset with `get_data_info`, from which the labels are read once.
+        dataset: Dataset with `get_data_info`, from which the labels are read once; of any kind with `labels`.
         tau: Exponent >= 0, or 'dynamic' (the papers) or 'dynamic-egtea' (the reference's EGTEA code). Ours:
             ``(0, 2)`` lets it grow over the epochs, from 0 in the first to 2 in the last.
         frequency_power: q >= 0: 0 is CDB-S in our reading of the paper; 1 keeps the natural frequencies

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch.utils.data import Sampler
 
 from cdb_video.checks import check_flags, check_frequency_power
 from cdb_video.class_names import class_label
-from cdb_video.data.labels import dataset_class_names, dataset_labels, describe, name_sample
+from cdb_video.data.labels import dataset_class_names, dataset_labels, describe, given_labels, name_sample
 from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws, class_mass
 from cdb_video.host_words import sample, samples
 from cdb_video.processes import get_dist_info, shared_seed
@@ -31,7 +32,7 @@ class ClassSampler(Sampler):
 
     Args:
         dataset: Dataset with `get_data_info`, from which the labels are read once; faster if it also has
-            `get_labels()`, see `cdb_video.data.labels.dataset_labels`.
+            `get_labels()`, see `cdb_video.data.labels.dataset_labels`. With `labels` of any kind.
         frequency_power: q >= 0: 1 natural, 0.5 square root, 0 class-balanced.
         num_samples: Draws in one epoch, over all ranks. None = the number of clips.
         seed: Seed, the same on all ranks. None = a random one, agreed among the ranks.
@@ -41,6 +42,9 @@ class ClassSampler(Sampler):
             pass at once, and act on the first batch that the workers have not fetched yet.
         shuffle: Accepted as True only, so that ``sampler=dict(type='ClassSampler')`` can be merged
             over the ``dict(type='DefaultSampler', shuffle=True)`` of a base config.
+        labels: (N,) whole numbers >= 0, the labels of the samples in the order of the dataset, for datasets of any
+            kind, which are then asked for their length alone (and for class names, in ``metainfo['classes']``). None =
+            the dataset is asked.
 
     Attributes:
         class_counts: (C,) int64, training clips per class.
@@ -60,6 +64,7 @@ class ClassSampler(Sampler):
         allow_empty: bool = False,
         infinite: bool = False,
         shuffle: bool = True,
+        labels: ArrayLike | None = None,
     ) -> None:
         check_frequency_power(frequency_power)
         if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
@@ -85,7 +90,9 @@ class ClassSampler(Sampler):
         self.round_up = round_up
         self.infinite = infinite
         self.class_names = dataset_class_names(dataset)
+        self._labels = None if labels is None else given_labels(labels, dataset)
         number = self._read(allow_empty)
+        self._labels = None  # the clips by class say the same
         self.num_samples = number if num_samples is None else num_samples
         if not round_up and self.num_samples < self.world_size:
             raise ValueError(
@@ -166,7 +173,7 @@ class ClassSampler(Sampler):
         Returns:
             Number of clips.
         """
-        labels = dataset_labels(self.dataset)
+        labels = dataset_labels(self.dataset) if self._labels is None else self._labels
         self.class_counts = self._drawn_from = self._count(labels, allow_empty)
         self._clips = clips_by_class(labels, self.num_classes)
         return len(labels)

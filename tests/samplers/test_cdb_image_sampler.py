@@ -394,3 +394,8 @@ def test_recipe_merges_over_a_base_config_and_the_hook_finds_it():
     merged = {'type': 'CDBImageSampler', 'shuffle': True, 'law': 'repeat'}
     sampler = DATA_SAMPLERS.build(merged, default_args={'dataset': Scenes([[0], [1]]), 'seed': 0})
     assert find_difficulty_consumers(torch.nn.Identity(), sampler) == {'CDBImageSampler': sampler}
+
+
+def test_one_label_an_image_is_no_law_of_objects():
+    with pytest.raises(ValueError, match='labels, 30 numbers: CDBImageSampler draws images by all objects'):
+        CDBImageSampler(Scenes(IMAGES[:30]), labels=range(30), seed=3)

@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.registry import DATA_SAMPLERS
 
@@ -290,3 +291,54 @@ def test_ranks_of_an_infinite_sampler_turn_to_a_new_law_at_the_same_draw(taken):
     second = single.draw_epoch().tolist()
     assert before == [first[0 : 2 * taken : 2], first[1 : 2 * taken : 2]]
     assert after == [second[0::2], second[1::2]]
+
+
+class Plain(torch.utils.data.Dataset):
+    """A dataset as torch has it: nothing but a length and samples."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __len__(self):
+        return self.number
+
+    def __getitem__(self, index):
+        return torch.tensor(index)
+
+
+@pytest.mark.parametrize('kind', [ClassSampler, CDBSampler])
+@pytest.mark.parametrize('form', [list, np.asarray, torch.as_tensor])
+def test_given_labels_draw_as_those_of_the_dataset_do_with_a_plain_dataloader(kind, form):
+    labels = long_tailed_labels()
+    known = kind(LabelsOnly(labels.tolist()), seed=3)
+    given = kind(Plain(len(labels)), labels=form(labels), seed=3)
+    assert given.class_counts.tolist() == known.class_counts.tolist()
+    loader = torch.utils.data.DataLoader(given.dataset, batch_size=16, sampler=given)
+    assert torch.cat(list(loader)).tolist() == list(known)
+
+
+def test_class_names_beside_given_labels_say_how_many_classes_there_are():
+    data = Plain(3)
+    data.metainfo = {'classes': ('a', 'b', 'c')}
+    assert CDBSampler(data, labels=[0, 1, 1], allow_empty=True, seed=0).num_classes == 3
+
+
+@pytest.mark.parametrize(
+    ('labels', 'said'),
+    [
+        ([0, 1], 'labels has 2 numbers, Plain 3 samples'),
+        ([0, 1, -1], 'labels: sample 2 has -1'),
+        ([0.0, 1.0, 1.0], 'labels: float64 of shape'),
+        ([[0], [1], [1]], 'must be .N,. whole numbers'),
+        ([], 'the label of every sample'),
+        ([0, 2, 2], '1 of 3 classes has no clip in Plain: class 1'),
+    ],
+)
+def test_given_labels_that_are_none_of_this_dataset_are_refused(labels, said):
+    with pytest.raises(ValueError, match=said):
+        CDBSampler(Plain(3), labels=labels, seed=0)
+
+
+def test_labels_of_a_dataset_without_length_are_refused():
+    with pytest.raises(TypeError, match='has no len'):
+        CDBSampler(iter([1, 2]), labels=[0, 1], seed=0)

@@ -77,7 +77,7 @@ def find_difficulty_consumers(model: nn.Module, sampler: Any) -> dict[str, Any]:
 
     The name is that of the class; a second one of the same class is called 'CDBLoss.1', and so on.
     """
-    return _by_name(part for part in (*model.modules(), sampler) if takes_difficulty(part))
+    return named(part for part in (*model.modules(), sampler) if takes_difficulty(part))
 
 
 def waiting_for_difficulty(model: nn.Module, sampler: Any) -> list[str]:
@@ -94,17 +94,23 @@ def _has_none(part: Any) -> bool:
 
 def waiting_for_prior(model: nn.Module) -> list[str]:
     """The losses of ours that cannot be computed without class frequencies and were handed none, by name."""
-    parts = _by_name(part for part in find_prior_consumers(model) if getattr(part, 'needs_prior', False))
+    parts = named(part for part in find_prior_consumers(model) if getattr(part, 'needs_prior', False))
     return [name for name, part in parts.items() if prior_array(part) is None]
 
 
 def find_class_parts(model: nn.Module, sampler: Any) -> dict[str, Any]:
     """Everything in the model and the sampler that derives something from difficulty, frequency or epoch, by name."""
+    return named([*class_parts_of(model), *class_parts_of(sampler)])
+
+
+def class_parts_of(part: Any) -> list[Any]:
+    """Those that derive something from difficulty, frequency or epoch: the part itself, and what is in a module."""
     ways = (takes_difficulty, takes_prior, takes_progress, has_class_law)
-    return _by_name(part for part in (*model.modules(), sampler) if any(way(part) for way in ways))
+    among = part.modules() if isinstance(part, nn.Module) else (part,)
+    return [one for one in among if any(way(one) for way in ways)]
 
 
-def _by_name(found: Iterable[Any]) -> dict[str, Any]:
+def named(found: Iterable[Any]) -> dict[str, Any]:
     """By the name of the class; a second one of the same class is called 'CDBLoss.1', and so on."""
     consumers: dict[str, Any] = {}
     for consumer in found:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.difficulty.history import append_lines, fork_history, read_history
+from cdb_video.difficulty.history import HISTORY_NAME, append_lines, fork_history, read_history
 from cdb_video.difficulty.records import Derived, Header, Record
 from cdb_video.difficulty.state import DifficultyState
+
+_LOG = logging.getLogger('cdb_video')
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +124,51 @@ def try_writing(logger: logging.Logger, what: str, write: Callable[[], None]) ->
             'or make the work directory writable'
         )
         return False
+
+
+class HistoryWriter:
+    """Writes the history of a tracker; a training that goes on says so by `begin`, before the first `add`.
+
+    Args:
+        path: The file; None = nothing is written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._has_begun = False
+
+    @classmethod
+    def at(cls, history: str | Path | None) -> HistoryWriter:
+        """Of a folder, or of a file by its ending; None = nothing is written."""
+        path = None if history is None else Path(history)
+        is_folder = path is not None and path.suffix != Path(HISTORY_NAME).suffix
+        return cls(path / HISTORY_NAME if path is not None and is_folder else path)
+
+    def begin(self, course: CourseOfTraining, iteration: int | None) -> None:
+        """Begin, or go on after so many iterations; what is not continued is kept aside, see `CourseOfTraining`."""
+        self._has_begun = True
+        path = self.path
+        if path is None:
+            return
+
+        def write() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = course.begin(path, iteration)
+            if aside is not None:
+                _LOG.warning(f'records that this training does not continue are now in {aside}')
+
+        try_writing(_LOG, 'the class history', write)
+
+    def add(
+        self,
+        course: CourseOfTraining,
+        state: DifficultyState,
+        consumers: Mapping[str, Derived],
+        metrics: Mapping[str, Any],
+    ) -> None:
+        """Add a record, see `record_of`; the first of a training begins the history anew, if nobody has begun it."""
+        if not self._has_begun:
+            self.begin(course, None)
+        path = self.path
+        if path is not None:
+            try_writing(_LOG, 'the class history', lambda: add_record(path, state, consumers, metrics))

@@ -6,11 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdb_video.difficulty.consumer import TakesPrior, TakesProgress, takes_validations
+from cdb_video.difficulty.consumer import (
+    TakesPrior,
+    TakesProgress,
+    has_class_law,
+    takes_difficulty,
+    takes_prior,
+    takes_progress,
+    takes_validations,
+)
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import DifficultyState
-from cdb_video.difficulty.tracking.consumers import consumer_vectors, hand_on_prior, hand_on_progress
+from cdb_video.difficulty.tracking.consumers import (
+    class_parts_of,
+    consumer_vectors,
+    hand_on_prior,
+    hand_on_progress,
+    named,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +42,47 @@ class Recipients:
     prior: Sequence[TakesPrior] = ()
     progress: Sequence[TakesProgress] = ()
     sampler: Any = None
+
+    @classmethod
+    def among(cls, consumers: Any) -> Recipients:
+        """Who takes something among the parts of a training that are given, and in the models among them.
+
+        Args:
+            consumers: A list or tuple of losses, samplers and models with losses inside; or one of these alone.
+
+        Raises:
+            TypeError: If one of them takes nothing.
+            ValueError: If there are several samplers with a law.
+        """
+        given = consumers if isinstance(consumers, list | tuple) else () if consumers is None else (consumers,)
+        parts: dict[int, Any] = {}
+        for one in given:
+            found = class_parts_of(one)
+            if not found:
+                raise TypeError(
+                    f'consumers: {type(one).__name__} has no set_class_difficulty, nor has a part of it: give a loss '
+                    'or a sampler that takes the difficulty, such as CDBLoss or CDBSampler, or a model with such a '
+                    'loss inside; of a DataLoader give the sampler'
+                )
+            parts |= {id(part): part for part in found}
+        laws = [part for part in parts.values() if has_class_law(part)]
+        if len(laws) > 1:
+            raise ValueError(
+                f'consumers: {" and ".join(type(law).__name__ for law in laws)} are samplers with a law of classes '
+                'each: one training has one; give that of its DataLoader'
+            )
+        return cls(
+            named(part for part in parts.values() if takes_difficulty(part)),
+            [part for part in parts.values() if takes_prior(part)],
+            [part for part in parts.values() if takes_progress(part)],
+            next(iter(laws), None),
+        )
+
+    @property
+    def parts(self) -> list[Any]:
+        """All of them, each once."""
+        every = (*self.difficulty.values(), *self.prior, *self.progress)
+        return list({id(part): part for part in every}.values())
 
     @property
     def vectors(self) -> dict[str, Derived]:

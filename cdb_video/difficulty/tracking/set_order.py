@@ -36,12 +36,13 @@ class SampleRows:
     num_samples: int
 
 
-def in_order(parts: Sequence[Results], size: int) -> Results:
+def in_order(parts: Sequence[Results], size: int, rule: str = ONCE) -> Results:
     """What the processes kept, in the order of the set, each clip once.
 
     Args:
         parts: One (N_r, K) a process r of W: its clip k stands at r + k W of the sampler's order.
         size: Clips in the set; what stands behind that is padding.
+        rule: What the processes must do, for the message.
 
     Returns:
         (N, K) with N <= size; fewer where a process has left clips out.
@@ -49,15 +50,16 @@ def in_order(parts: Sequence[Results], size: int) -> Results:
     Raises:
         ValueError: If a process has more clips than its share.
     """
-    return rows_in_order([SampleRows(part, np.arange(len(part)), len(part)) for part in parts], size)
+    return rows_in_order([SampleRows(part, np.arange(len(part)), len(part)) for part in parts], size, rule)
 
 
-def rows_in_order(parts: Sequence[SampleRows], size: int) -> Results:
+def rows_in_order(parts: Sequence[SampleRows], size: int, rule: str = ONCE) -> Results:
     """The same for samples with any number of rows, as images with objects in them.
 
     Args:
         parts: One a process r of W: its sample k stands at r + k W of the sampler's order.
         size: Samples in the set; what stands behind that is padding.
+        rule: As above.
 
     Returns:
         (N, K), the rows of each sample once, in the order that they had.
@@ -70,7 +72,7 @@ def rows_in_order(parts: Sequence[SampleRows], size: int) -> Results:
         if part.num_samples > share:
             raise ValueError(
                 f'process {rank} of {len(parts)} has evaluated {part.num_samples} {samples()}, and its share of '
-                f'{size} is {share}: {worded(ONCE)}'
+                f'{size} is {share}: {worded(rule)}'
             )
     places = np.concatenate([rank + len(parts) * part.places for rank, part in enumerate(parts)])
     order = np.argsort(places, kind='stable')
