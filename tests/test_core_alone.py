@@ -74,10 +74,10 @@ import importlib, pkgutil
 import cdb_video
 for room in ('difficulty', 'losses', 'samplers'):
     package = importlib.import_module(f'cdb_video.{room}')
-    for module in pkgutil.iter_modules(package.__path__, f'cdb_video.{room}.'):
+    for module in pkgutil.walk_packages(package.__path__, f'cdb_video.{room}.'):
         importlib.import_module(module.name)
 import cdb_video.checks, cdb_video.class_names, cdb_video.classifier.heads, cdb_video.data.labels, cdb_video.processes
-print(cdb_video.CDBLoss, cdb_video.CDBSampler)
+print(cdb_video.CDBLoss, cdb_video.CDBSampler, cdb_video.DifficultyTracker)
 """
 REPORT = """
 import runpy, sys
@@ -115,6 +115,7 @@ def test_every_module_of_the_core_imports_with_numpy_and_torch_alone(repository)
     done = run_without(HOSTS + READERS + REPORTING, EVERYTHING, repository)
     assert 'cdb_video.losses.cdb.CDBLoss' in done.stdout
     assert 'cdb_video.samplers.cdb_sampler.CDBSampler' in done.stdout
+    assert 'cdb_video.difficulty.tracking.tracker.DifficultyTracker' in done.stdout
 
 
 def test_a_difficulty_that_nobody_hands_on_is_said_without_a_host_too(repository):

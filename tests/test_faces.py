@@ -11,7 +11,7 @@ FACES = ('difficulty', 'hooks', 'losses', 'metrics', 'report', 'samplers')
 PROMISED = {
     'difficulty': """FloatVector IntVector Tau TAU_EPS DYNAMIC_TAUS class_accuracy class_difficulty resolve_tau
         class_weights class_mass class_probability allocate_draws check_tau check_frequency_power check_flags
-        check_smoothing""",
+        check_smoothing DifficultyTracker""",
     'hooks': 'ClassDifficultyHook',
     'losses': 'CDBLoss',
     'metrics': 'NOT_A_NUMBER ClassAccuracy ClassCounts',
