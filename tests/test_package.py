@@ -42,7 +42,7 @@ def test_an_unknown_attribute_is_named():
 
 
 def test_dir_and_the_list_of_names_show_what_there_is():
-    there = {*HERE, '__version__', 'load'}
+    there = {*HERE, '__version__', 'DifficultyTracker', 'load'}
     assert there <= set(dir(cdb_video))
     assert set(cdb_video.__all__) == there
 

@@ -3,13 +3,15 @@
     cdb-video report WORK_DIR [--dump predictions.pkl]
     cdb-video report class_history.jsonl
     cdb-video report predictions.pkl --classes classes.txt --out DIR
+    cdb-video report WORK_DIR --dump predictions.csv
 
 Writes class_report.{csv,json,md} and report.html, a page that opens without a network, into the work directory, or to
 --out. Training writes the report for the validation set, a test the one for the test set; with `--dump` it also says
 what is taken for what, and shows the mistakes; a dump that the report there was made with is found again. A dump is a
-pickle: it is read without executing anything inside. Exit code 2 if there is nothing to report on, files cannot be read
-or do not belong together, or the report would replace one that says more. In a checkout, python tools/report.py is the
-same command.
+pickle: it is read without executing anything inside. In its place may stand a table of predictions of any program, CSV
+or Parquet: docs/use/plain_pytorch.md has its columns. Exit code 2 if there is nothing to report on, files cannot be
+read or do not belong together, or the report would replace one that says more. In a checkout, python tools/report.py is
+the same command.
 """
 
 import argparse
@@ -70,11 +72,13 @@ def _report_on(data: RunData, arguments: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('path', type=Path, metavar='WORK_DIR', help='or a class_history.jsonl, or a dump (.pkl)')
+    parser.add_argument(
+        'path', type=Path, metavar='WORK_DIR', help='or a class_history.jsonl, a dump (.pkl) or a table'
+    )
     parser.add_argument(
         '--dump',
         type=Path,
-        help='predictions of test --dump (default: those of the last report, or predictions.pkl)',
+        help='predictions of test --dump, or a table (default: of the last report, or predictions.pkl, .csv, .parquet)',
     )
     parser.add_argument('--classes', type=Path, help='a file with one class name a line')
     parser.add_argument('--out', type=Path, help='where the files go (default: beside what is read)')

@@ -73,7 +73,8 @@ def outcomes_of(run: RunData) -> Outcomes | None:
     if dump is not None:
         sessions = sessions_of(dump.clip_names) if dump.clip_names is not None else None
         groups = None if sessions is None else np.unique(sessions, return_inverse=True)[1].astype(np.int64)
-        return Outcomes(dump.labels, dump.predicted, dump.num_classes, dump.ranks, groups)
+        ranks = dump.ranks if dump.has_scores else None
+        return Outcomes(dump.labels, dump.predicted, dump.num_classes, ranks, groups)
     return None if run.report is None else _outcomes_in(run.report)
 
 

@@ -28,8 +28,9 @@ class Mistake:
         clip: Its name.
         truth: Name of its class.
         predicted: Name of the class that it was taken for; None = it was missed.
-        score: Of the predicted class; None = it was missed.
-        true_score: Of its own class; None of an object, since a detection has the score of one class.
+        score: Of the predicted class; None = it was missed, or there are no scores.
+        true_score: Of its own class; None of an object, since a detection has the score of one class, and without
+            scores.
         strip: Frames side by side, or the object in its image, as a ``data:image/jpeg`` address; None where there are
             none at hand.
     """
@@ -43,7 +44,7 @@ class Mistake:
 
 
 def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake], list[str]]:
-    """The mistakes with the highest scores, the surest first.
+    """The mistakes with the highest scores, the surest first; without scores the first ones of the dump.
 
     Returns:
         The mistakes, and what the list lacks, in sentences.
@@ -61,8 +62,8 @@ def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake
             clips[index],
             insight.name_of(int(dump.labels[index])),
             insight.name_of(int(predicted[index])),
-            float(confidence[index]),
-            float(dump.scores[index, dump.labels[index]]),
+            float(confidence[index]) if dump.has_scores else None,
+            float(dump.scores[index, dump.labels[index]]) if dump.has_scores else None,
             strips.get(index),
         )
         for index in wrong.tolist()

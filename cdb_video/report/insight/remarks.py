@@ -136,7 +136,9 @@ def _of_course(run: RunData) -> list[str]:
 
 def _of_dump(dump: Predictions) -> list[str]:
     notes = []
-    if not dump.are_probabilities:
+    if not dump.has_scores:
+        notes.append('The table has no scores: the first mistakes are shown, not the surest, and there is no top-5.')
+    elif not dump.are_probabilities:
         notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
     if dump.clip_names is None:
         notes.append(

@@ -89,6 +89,7 @@ def render_page(insight: Insight) -> bytes:
         pairs=_pairs(insight),
         aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,
         mistakes=mistakes,
+        has_scores=insight.run.predictions is None or insight.run.predictions.has_scores,
         course=tuple(map(worded, _COURSES[_source_of_course(insight)])),
         notes=insight.shown_notes + lacking,
     )

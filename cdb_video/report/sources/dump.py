@@ -46,7 +46,7 @@ class DumpError(ValueError):
 
 
 class ForeignDumpError(DumpError):
-    """A dump that mmdet's own `DumpDetResults` wrote: what was found, without the objects that are there."""
+    """A file of another program: what mmdet's own `DumpDetResults` wrote, or a table of something else."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,15 @@ class Predictions:
         scores: (N, C) float, as the model gave them; never NaN.
         paths: N folders of frames, video files or images as the dump names them; None where it names none.
         num_frames: N numbers of frames; None where the dump does not say.
+        has_scores: Whether there are scores; else `scores` is 1 for the predicted class and 0 for the others, and says
+            no more than that.
     """
 
     labels: IntVector
     scores: NDArray[np.floating[Any]]
     paths: tuple[str, ...] | None
     num_frames: tuple[int, ...] | None
+    has_scores: bool = True
 
     @property
     def num_classes(self) -> int:

@@ -18,6 +18,7 @@ from cdb_video.report.sources.choice import choose_evaluation
 from cdb_video.report.sources.dump import ForeignDumpError, Predictions, read_any_dump
 from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
 from cdb_video.report.sources.object_dump import ObjectPredictions
+from cdb_video.report.sources.prediction_table import is_table, read_table
 from cdb_video.report.sources.run_data import RunData
 from cdb_video.report.sources.run_files import DUMP_NAME, RunFiles, find_files
 
@@ -35,14 +36,27 @@ class _Parts:
     class_names: tuple[str, ...] | None = None
     dump_just_lies_there: bool = False
 
+    @property
+    def known_names(self) -> tuple[str, ...] | None:
+        """C names of the classes, of who has some; None = nobody has."""
+        of_report = None if self.report is None else tuple(row.name for row in self.report.rows)
+        return self.class_names or (self.history and self.history.class_names) or of_report
+
+    @property
+    def known_size(self) -> int | None:
+        """C, of the history or else the report; None = neither is there."""
+        if self.history is not None:
+            return self.history.num_classes
+        return None if self.report is None else len(self.report.rows)
+
 
 def read_run(path: Path, dump: Path | None = None, class_names: Sequence[str] | None = None) -> RunData:
-    """Read a work directory, a history file (.jsonl) or a prediction dump (.pkl).
+    """Read a work directory, a history file (.jsonl), a prediction dump (.pkl) or a table of predictions.
 
     Args:
         path: What to read.
         dump: The dump that belongs to it; None = that which the report in the work directory was made with, or else
-            ``predictions.pkl`` there, if it is of the evaluation in the report.
+            ``predictions.pkl`` there (or .csv, .parquet), if it is of the evaluation in the report.
         class_names: Names of the classes, for a dump that stands alone; None = those of the run.
 
     Raises:
@@ -133,6 +147,8 @@ def _read_dump_of(parts: _Parts) -> tuple[Predictions | ObjectPredictions | None
     if parts.dump is None:
         return (None,)
     try:
+        if is_table(parts.dump):
+            return (read_table(parts.dump, parts.known_names, parts.known_size),)
         return (read_any_dump(parts.dump),)
     except ForeignDumpError as error:
         if not parts.dump_just_lies_there:
