@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cdb_video.difficulty.records import Derived
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
-from cdb_video.difficulty.tracking.checkpoint import entry_of
+from cdb_video.difficulty.tracking.checkpoint import entry_of, metrics_in, planned_in, settings_in
 from cdb_video.processes import from_main
 from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.handover import Handover
@@ -72,7 +72,7 @@ class CheckpointEntry:
     @property
     def metrics(self) -> dict[str, Any]:
         """What the validation behind the difficulty returned."""
-        return dict(self._report.get('metrics', {}))
+        return metrics_in(self.content)
 
     @property
     def consumers(self) -> Mapping[str, Derived]:
@@ -95,13 +95,12 @@ class CheckpointEntry:
     @property
     def planned_validations(self) -> int | None:
         """How many validations the run that saved it was to make; None = it does not say."""
-        return _whole(self._report.get('planned_validations'))
+        return planned_in(self.content)
 
     @property
     def settings(self) -> Mapping[str, Any] | None:
         """What the difficulty is, as `cdb_video.difficulty.records.Header` has it; None = it does not say."""
-        found = self._report.get('settings')
-        return found if isinstance(found, Mapping) else None
+        return settings_in(self.content)
 
     @property
     def replays(self) -> str | None:

@@ -46,3 +46,26 @@ def entry_of(
         'lists': dict(lists or {}),
     }
     return state.to_checkpoint() | {'report': report}
+
+
+def metrics_in(entry: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the validation behind the difficulty of an entry returned; {} = it does not say."""
+    found = _report_in(entry).get('metrics')
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def settings_in(entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What the difficulty of an entry is, as `cdb_video.difficulty.records.Header` has it; None = it does not say."""
+    found = _report_in(entry).get('settings')
+    return found if isinstance(found, Mapping) else None
+
+
+def planned_in(entry: Mapping[str, Any] | None) -> int | None:
+    """How many validations the training that saved an entry was to make; None = it does not say."""
+    found = _report_in(entry).get('planned_validations')
+    return found if isinstance(found, int) else None
+
+
+def _report_in(entry: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    found = (entry or {}).get('report')
+    return found if isinstance(found, Mapping) else {}

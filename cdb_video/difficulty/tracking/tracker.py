@@ -17,7 +17,7 @@ from cdb_video.class_names import check_same_names
 from cdb_video.difficulty.counts import ClassCounts, shot_groups
 from cdb_video.difficulty.state import CHECKPOINT_KEY, DifficultyState
 from cdb_video.difficulty.tracking.batches import kept_of
-from cdb_video.difficulty.tracking.checkpoint import entry_of
+from cdb_video.difficulty.tracking.checkpoint import entry_of, metrics_in, planned_in, settings_in
 from cdb_video.difficulty.tracking.course import CourseOfTraining, HistoryWriter
 from cdb_video.difficulty.tracking.needs import check_needs, check_unshared, counted_for_training
 from cdb_video.difficulty.tracking.outcomes import Kept, Outcomes
@@ -116,7 +116,7 @@ class DifficultyTracker:
         self._kept: list[Kept] = []
         self._error: Exception | None = None
         check_needs(self._recipients, momentum, planned_validations, max_epochs, knows_counts=self._knows_counts)
-        self._hand_on(self.state_)
+        self._hand_on(self.state_, knows_counts=self._knows_counts)
         _TRACKERS.add(self)
 
     @property
@@ -191,7 +191,7 @@ class DifficultyTracker:
                 iteration=int(iteration),
                 smoothing=self.smoothing,
             )
-            together(lambda: self._hand_on(state))
+            together(lambda: self._hand_on(state, knows_counts=self._knows_counts))
             self.state_, self.metrics_ = state, metrics
             from_main(lambda: self._history.add(self._course(state), state, self._recipients.vectors, metrics))
         return state
@@ -206,7 +206,7 @@ class DifficultyTracker:
             ValueError: Unless `epoch` is a whole number from 0 to `max_epochs`.
         """
         check_whole(0, epoch=epoch)
-        self._reached.begin_epoch(self.state_.train_counts, int(epoch), self.max_epochs)
+        self._reached(self._knows_counts).begin_epoch(self.state_.train_counts, int(epoch), self.max_epochs)
 
     def state_dict(self) -> dict[str, Any]:
         """The difficulty in force, of tensors and plain values, as `ClassDifficultyHook` puts it into checkpoints.
@@ -231,15 +231,14 @@ class DifficultyTracker:
             ValueError: If it is no such entry, or of other classes; the tracker is then as before.
         """
         state = self._continued(entry)
-        self._hand_on(state)
-        report = entry.get('report') or {}
-        if state.measured.any():
-            warn_of_other_measure(_LOG, state, self.measure, self.smoothing['momentum'])
-            warn_of_other_memory(_LOG, state, report.get('settings'), self.smoothing)
-        before, now = report.get('planned_validations'), self.planned_validations
-        warn_of_other_plan(_LOG, self._recipients.difficulty, state.num_validations, before, now)
+        knows_counts = self._own_counts is not None or bool(state.train_counts.any())
+        self._hand_on(state, knows_counts=knows_counts)
+        warn_of_other_measure(_LOG, state, self.measure, self.smoothing['momentum'])
+        warn_of_other_memory(_LOG, state, settings_in(entry), self.smoothing)
+        consumers, planned = self._recipients.difficulty, self.planned_validations
+        warn_of_other_plan(_LOG, consumers, state.num_validations, planned_in(entry), planned)
         self.reset()
-        self.state_, self.metrics_ = state, dict(report.get('metrics') or {})
+        self.state_, self.metrics_, self._knows_counts = state, metrics_in(entry), knows_counts
         if is_main_process():
             self._history.begin(self._course(state), state.iteration)
 
@@ -266,14 +265,13 @@ class DifficultyTracker:
         groups = shot_groups(counts, self.shot_thresholds) if self._knows_counts else {}
         return outcomes.counts, {f'{_PREFIX}/{name}': value for name, value in outcomes.metrics(groups).items()}
 
-    def _hand_on(self, state: DifficultyState) -> None:
+    def _hand_on(self, state: DifficultyState, *, knows_counts: bool) -> None:
         check_unshared(self._recipients.parts, (other._recipients.parts for other in _TRACKERS if other is not self))
-        self._reached.hand_on(state, state.epoch, self.max_epochs, self.planned_validations)
+        self._reached(knows_counts).hand_on(state, state.epoch, self.max_epochs, self.planned_validations)
 
-    @property
-    def _reached(self) -> Recipients:
+    def _reached(self, knows_counts: bool) -> Recipients:
         """Who is handed something: no losses by frequency, where that is not known and they can do without."""
-        return self._recipients if self._knows_counts else replace(self._recipients, prior=())
+        return self._recipients if knows_counts else replace(self._recipients, prior=())
 
     def _continued(self, entry: Mapping[str, Any]) -> DifficultyState:
         """The state in an entry, with what this training knows better."""
@@ -291,7 +289,6 @@ class DifficultyTracker:
         check_same_names(state.class_names, own.class_names, 'the state', 'this tracker, which loads it,')
         names = state.class_names if own.class_names is None else own.class_names
         if self._own_counts is None:
-            self._knows_counts = bool(state.train_counts.any())
             return replace(state, class_names=names)
         return replace(state, class_names=names, train_counts=self._own_counts, train_images=None)
 
