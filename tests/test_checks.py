@@ -1,5 +1,6 @@
 """Checks of arguments: each names the value and the rule."""
 
+import numpy as np
 import pytest
 
 from cdb_video import checks
@@ -13,6 +14,7 @@ from cdb_video import checks
         (checks.check_begin, [0, 3, 0.5, 0.0], [-1, 1.0, -0.5, True, 'late'], 'whole number of epochs >= 0'),
         (checks.check_frequency_power, [0, 0.5, 1], [-1, float('nan'), 'half', False], 'finite number >= 0'),
         (checks.check_num_classes, [None, 1, 106], [0, 2.0, '3'], 'whole number >= 1'),
+        (lambda value: checks.check_whole(2, size=value), [2, np.int64(7)], [1, 2.0, True, None, '3'], 'size=.*>= 2'),
         (checks.check_beta, [0, 0.999], [1, -0.1, True], r'\[0, 1\)'),
         (checks.check_shot_thresholds, [(0, 0), (20, 100)], [5, (3,), (100, 20), (-1, 2)], '0 <= few <= many'),
     ],
