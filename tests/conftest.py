@@ -1,6 +1,7 @@
 """Fixtures for all tests: one thread, no host state left behind, sample videos where there are."""
 
 import fcntl
+import functools
 import gc
 import os
 import shutil
@@ -35,8 +36,8 @@ def _short_end_of_loaders() -> None:
 
 @pytest.fixture(scope='session', autouse=True)
 def _light_configs_and_datasets() -> Iterator[None]:
-    """A toy training spent half of its time on formatting the text of one config again and again, and on garbage."""
-    from mmengine.config import config
+    """A toy training spends half of its time on formatting one config again and again, on metafiles, and on garbage."""
+    from mmengine.config import config, utils
     from mmengine.dataset import base_dataset
 
     format_code, formatted = config.FormatCode, {}
@@ -49,6 +50,7 @@ def _light_configs_and_datasets() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, 'FormatCode', format_once)
+        patch.setattr(utils, '_get_cfg_metainfo', functools.cache(utils._get_cfg_metainfo))
         patch.setattr(base_dataset, 'gc', SimpleNamespace(collect=lambda: 0))
         yield
 
