@@ -22,7 +22,7 @@ PRELOADED = [
 
 
 def start_forked(words, environ, output, handed_on):
-    """In the place of `cdb_video.cross_fit.runs.start_process`; of torchrun's processes too."""
+    """In the place of `cdb_video.launch.steps.start_process`; of torchrun's processes too."""
     del output, handed_on
     command = list(words[words.index('cdb_video_command') + 1 :])
     options = dict(word[2:].split('=') for word in words if word.startswith('--') and '=' in word)
