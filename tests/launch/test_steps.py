@@ -1,4 +1,4 @@
-"""Processes of a cross-fit: side by side or not, on which devices, and how they end."""
+"""Commands as processes of their own: side by side or not, on which devices, and how they end."""
 
 import os
 import subprocess
@@ -169,3 +169,12 @@ def test_several_processes_get_one_thread_each_unless_told_otherwise(monkeypatch
     assert steps.environment(None, 2)['OMP_NUM_THREADS'] == '1'
     assert 'OMP_NUM_THREADS' not in steps.environment(None, 1)
     assert steps.environment('1,2', 1)['CUDA_VISIBLE_DEVICES'] == '1,2'
+    assert steps.environment(None, 1, threads=3)['OMP_NUM_THREADS'] == '3'
+    monkeypatch.setenv('OMP_NUM_THREADS', '5')
+    assert steps.environment(None, 2, threads=3)['OMP_NUM_THREADS'] == '5'
+
+
+def test_alone_it_prints_into_a_file_where_that_is_asked_for(tmp_path, capfd):
+    run_all([fold(tmp_path, 'a', SHOW)], Machine([], to_files=True))
+    assert capfd.readouterr().out == ''
+    assert (tmp_path / 'a/output.txt').read_text() == 'None\n'
