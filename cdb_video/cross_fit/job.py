@@ -22,7 +22,6 @@ from cdb_video.cross_fit.clips import (
 from cdb_video.cross_fit.configs import (
     check_config,
     fold_config,
-    plain_config,
     remarks_on_schedules,
     trained_length,
 )
@@ -34,6 +33,7 @@ from cdb_video.cross_fit.weights import check_weights, read_checkpoint
 from cdb_video.host_words import samples
 from cdb_video.launch.commands import newest_checkpoint
 from cdb_video.launch.config import import_plugin
+from cdb_video.launch.settings import plain_config
 from cdb_video.launch.steps import Runner, Step
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.clip_lists import ClipList
