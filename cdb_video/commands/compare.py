@@ -40,15 +40,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f'compare: {error}', file=sys.stderr)
         return 2
-    first = next(itertools.chain(arguments.runs, *groups.values()))
+    return compare_runs(arguments.runs, groups, arguments)
+
+
+def compare_runs(runs: Sequence[Path], groups: Mapping[str, Sequence[Path]], arguments: argparse.Namespace) -> int:
+    """Compare runs, print the comparison and write its files.
+
+    Args:
+        runs: Those that are grouped by their configs.
+        groups: Further ones, by the name of their method; with `runs` at least one.
+        arguments: What `add_options` adds, and `out`.
+
+    Returns:
+        The exit status.
+    """
+    first = next(itertools.chain(runs, *groups.values()))
     with speaking(words_of_run(first)):
-        return _compare(arguments, groups)
+        return _compare(runs, groups, arguments)
 
 
-def _compare(arguments: argparse.Namespace, groups: Mapping[str, Sequence[Path]]) -> int:
+def _compare(runs: Sequence[Path], groups: Mapping[str, Sequence[Path]], arguments: argparse.Namespace) -> int:
     try:
         options = Options(head_threshold=arguments.head_threshold, repeats=0)
-        comparison = compare(read_methods(arguments.runs, groups, options), arguments.baseline)
+        comparison = compare(read_methods(runs, groups, options), arguments.baseline)
     except ModuleNotFoundError as error:
         print(f"compare: {error.name} is missing: pip install 'cdb-video[report]'", file=sys.stderr)
         return 2
@@ -57,6 +71,14 @@ def _compare(arguments: argparse.Namespace, groups: Mapping[str, Sequence[Path]]
         return 2
     written = write_files('compare', lambda: write_comparison(comparison, arguments.out, page=not arguments.no_html))
     return print_result(format_comparison(comparison), written)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a comparison can be told beside its runs and where its files go."""
+    add = parser.add_argument
+    add('--baseline', metavar='NAME', help='a method, or one of its runs (default: the first method)')
+    add('--head-threshold', type=int, default=600, help='more training samples than this is the head')
+    add('--no-html', action='store_true', help='write the tables only')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,10 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar='NAME=RUN,RUN',
         help='runs of one method; a name that is given twice gets the runs of both',
     )
-    parser.add_argument('--baseline', metavar='NAME', help='a method, or one of its runs (default: the first method)')
-    parser.add_argument('--head-threshold', type=int, default=600, help='more training samples than this is the head')
+    add_options(parser)
     parser.add_argument('--out', type=Path, default=Path('compare'), help='where the files go')
-    parser.add_argument('--no-html', action='store_true', help='write the tables only')
     return parser
 
 
