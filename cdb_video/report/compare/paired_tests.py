@@ -1,4 +1,4 @@
-"""Paired tests of a method against the baseline: over seeds they share, or over the clips of one seed each."""
+"""Paired tests of a method against another: over seeds they share, or over the clips of one seed each."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _NO_DRAWS = 'one seed: no test, since an average precision cannot be told from t
 
 @dataclass(frozen=True)
 class Test:
-    """A paired test of a difference between a method and the baseline.
+    """A paired test of a difference between a method and another, as the baseline.
 
     Attributes:
-        difference: Method less baseline, of the pairs.
+        difference: Method less the other, of the pairs.
         p_value: Two-sided; None = there is no test, `how` says why.
         interval: 95 % interval of the difference; None without a test.
         how: The test, in words.
         one_seed: Whether it is over the clips of one seed each, so that it says nothing of other seeds.
+        p_holm: The p-value by Holm's correction over all tests shown; None = it was not asked for, or there is no test.
     """
 
     difference: float
@@ -38,6 +39,7 @@ class Test:
     interval: tuple[float, float] | None
     how: str
     one_seed: bool = False
+    p_holm: float | None = None
 
 
 def pairs_of(method: Method, base: Method) -> tuple[list[tuple[ComparedRun, ComparedRun]], str | None]:
