@@ -5,6 +5,7 @@ import json
 import re
 import statistics
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from cdb_video.report.compare.corrections import holm
 from cdb_video.report.compare.figures import comparison_figures, hard_classes
 from cdb_video.report.compare.files import format_comparison
 from cdb_video.report.compare.methods import compare
+from cdb_video.report.compare.paired_tests import seed_tests
 from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options
 from tests.report.dumps import NAMES, write_run
@@ -79,6 +81,17 @@ def test_holm_corrects_over_all_tests_that_are_shown(methods):
         assert all(test.p_holm is None for (_, metric), test in comparison.tests.items() if metric in comparison.mute)
     assert '| p | p, Holm | test |' in format_comparison(comparison)
     assert 'Holm' not in format_comparison(plain)
+
+
+def test_differences_that_are_equal_but_for_rounding_get_no_test():
+    def run(value):
+        return SimpleNamespace(insight=SimpleNamespace(metrics={'top1': value}))
+
+    pairs = [(run(0.1 + 0.2), run(0.2)), (run(0.3), run(0.2)), (run(0.8), run(0.7))]
+    assert len({one.insight.metrics['top1'] - other.insight.metrics['top1'] for one, other in pairs}) > 1
+    test = seed_tests(pairs, ['top1'])['top1']
+    assert test.p_value is None
+    assert 'all differences are equal' in test.how
 
 
 def test_methods_are_sorted_by_a_metric_the_best_first(methods):

@@ -14,9 +14,8 @@ from tests.report.dumps import write_run
 WICKED = r'50% of_a & b #1 {x} $y^2$ ~z \foo <b>|"quoted"'
 NAMED = {'textbackslash': '\\', 'textasciitilde': '~', 'textasciicircum': '^', 'textless': '<', 'textgreater': '>'}
 NAMED |= {'textbar': '|'}
-COMMANDS = {
-    *['begin', 'end', 'centering', 'caption', 'label', 'toprule', 'midrule', 'bottomrule', 'textbf', 'pm', 'times']
-}
+COMMANDS = {'begin', 'end', 'centering', 'small', 'caption', 'label', 'textbf', 'pm', 'times'}
+COMMANDS |= {'toprule', 'midrule', 'bottomrule'}
 TOKEN = re.compile(r'\\([a-zA-Z]+|.)|[^\\]', re.DOTALL)
 
 
@@ -117,11 +116,27 @@ def test_the_tables_hold_methods_and_tests_under_their_own_names(make_run, tmp_p
 def test_all_pairs_and_holm_are_columns_of_the_table(make_run, tmp_path):
     runs = {name: [make_run(f'{name}{s}', 'c', scores=9 * i + s, seed=s) for s in (0, 1, 2)]
             for i, name in enumerate('abc')}  # fmt: skip
-    caption, rows = tables(written(tmp_path, runs, '--all-pairs', '--holm'))[1]
+    document = written(tmp_path, runs, '--all-pairs', '--holm')
+    _, (caption, rows), *others = tables(document)
     assert rows[0] == ['Method', 'Against', 'Metric', 'Difference', r'95\,\% interval', '$p$', '$p$, Holm']
+    assert others == []
     assert {tuple(row[:2]) for row in rows[1:]} == {('b', 'a'), ('c', 'a'), ('c', 'b')}
     number = sum(row[5] != '--' for row in rows[1:])
-    assert f"Holm's correction is over the {number} tests of this table." in caption
+    assert f"Holm's correction is over the {number} tests that are shown." in caption
+
+
+def test_more_tests_than_a_page_has_room_for_are_in_several_tables(make_run, tmp_path):
+    runs = {name: [make_run(name, 'c', scores=i, seed=0)] for i, name in enumerate('abcd')}
+    document = written(tmp_path, runs, '--all-pairs')
+    _, *found = tables(document)
+    assert [len(rows) - 1 for _, rows in found[:-1]] == [40] * (len(found) - 1)
+    assert len(found) > 1
+    shown = [tuple(row[:3]) for _, rows in found for row in rows[1:]]
+    assert len(set(shown)) == len(shown)
+    assert {row[:2] for row in shown} == {(b, a) for a in 'abcd' for b in 'abcd' if a < b}
+    assert [caption for caption, _ in found[1:]] == ['Differences, continued.'] * (len(found) - 1)
+    labels = re.findall(r'\\label\{(.*)\}', document)
+    assert len(set(labels)) == len(labels) == len(found) + 1
 
 
 def test_one_method_alone_has_one_table_without_bold_numbers(make_run, tmp_path):

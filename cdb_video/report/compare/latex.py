@@ -20,14 +20,16 @@ _ESCAPES = {
     **{character: f'\\{character}' for character in '#$%&_{}'},
 }
 _NOTHING = '--'
+_MOST_ROWS = 40
+"""A page has room for so many, and LaTeX breaks no table that floats."""
 
 
 def format_latex(comparison: Comparison) -> str:
-    r"""Two tables for \input: the methods, and the tests of their differences where there are any."""
+    r"""Tables for \input: the methods, and the tests of their differences where there are any."""
     lines = ['% Made by cdb-video compare. In the preamble: \\usepackage{booktabs}', *_methods_table(comparison)]
     rows = _test_rows(comparison)
-    if rows:
-        lines += ['', *_tests_table(comparison, rows)]
+    for start in range(0, len(rows), _MOST_ROWS):
+        lines += ['', *_tests_table(comparison, rows[start : start + _MOST_ROWS], start // _MOST_ROWS + 1)]
     return '\n'.join(lines) + '\n'
 
 
@@ -52,15 +54,19 @@ def _methods_table(comparison: Comparison) -> list[str]:
     return _table(head, rows, 'l' + 'r' * (len(head) - 1), caption, 'tab:compare')
 
 
-def _tests_table(comparison: Comparison, rows: Sequence[Sequence[str]]) -> list[str]:
+def _tests_table(comparison: Comparison, rows: Sequence[Sequence[str]], number: int) -> list[str]:
+    """A table of some of the tests; the first has the number 1."""
     is_one = not comparison.has_all_pairs
     against = f' against {latex_text(comparison.baseline)}' if is_one else ''
     tests = list(dict.fromkeys(test.how for _, _, _, test in comparison.shown_tests))
     holm = ['$p$, Holm'] if comparison.is_corrected else []
     head = ['Method', *([] if is_one else ['Against']), 'Metric', 'Difference', r'95\,\% interval', '$p$', *holm]
-    corrected = f" Holm's correction is over the {_number(comparison)} tests of this table." if holm else ''
+    corrected = f" Holm's correction is over the {_number(comparison)} tests that are shown." if holm else ''
     caption = f'Differences{against}, in percentage points. {latex_text(_capital("; ".join(tests)))}.{corrected}'
-    return _table(head, rows, ('ll' if is_one else 'lll') + 'rr' + 'r' * (1 + len(holm)), caption, 'tab:compare-tests')
+    if number > 1:
+        caption = f'Differences{against}, continued.'
+    label = 'tab:compare-tests' + (f'-{number}' if number > 1 else '')
+    return _table(head, rows, ('ll' if is_one else 'lll') + 'rr' + 'r' * (1 + len(holm)), caption, label)
 
 
 def _number(comparison: Comparison) -> int:
@@ -92,6 +98,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: str, cap
     return [
         r'\begin{table}',
         r'  \centering',
+        r'  \small',
         f'  \\caption{{{caption}}}',
         f'  \\label{{{label}}}',
         f'  \\begin{{tabular}}{{{columns}}}',

@@ -17,6 +17,8 @@ from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 
 REPEATS = 2000
+_ROUNDING = 1e-12
+"""Differences of shares that differ by less are equal but for rounding, from which a test would make certainty."""
 _NOT_OF_SEEDS = 'says nothing of other seeds'
 _NO_DRAWS = 'one seed: no test, since an average precision cannot be told from the answers for single objects'
 
@@ -69,7 +71,7 @@ def seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Sequen
     for metric in metrics:
         differences = [run.insight.metrics[metric] - base.insight.metrics[metric] for run, base in pairs]
         mean, spread = statistics.fmean(differences), statistics.stdev(differences)
-        if spread == 0:
+        if spread < _ROUNDING:
             tests[metric] = Test(mean, None, None, f'{how}: all differences are equal, so there is no test')
             continue
         error = spread / len(pairs) ** 0.5
