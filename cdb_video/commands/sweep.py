@@ -67,7 +67,7 @@ def _sweep(args: argparse.Namespace) -> int:
         # What another sweep has ended meanwhile counts.
         sweep = Sweep(make_plan(args.configs, seeds, folder, options), args.cfg_options, options, _say)
         sweep.train(machine_for(visible_devices(), args.jobs, lock))
-        found = finished_runs(folder)
+        found = finished_runs(folder, [run.config.name for run in sweep.runs])
         status = compare_runs([], found, args) if found else 0
     for failure in sweep.failures:
         print(f'sweep: {failure}', file=sys.stderr)

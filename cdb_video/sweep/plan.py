@@ -144,8 +144,15 @@ def make_plan(given: Sequence[str], seeds: Sequence[int], folder: Path, options:
     return [_run(config, seed, folder / config.name / f'seed_{seed}') for seed in seeds for config in configs]
 
 
-def finished_runs(folder: Path) -> dict[str, list[Path]]:
-    """The finished runs of all sweeps in a folder: name of the config -> work directories, by their seeds.
+def finished_runs(folder: Path, first: Sequence[str] = ()) -> dict[str, list[Path]]:
+    """The finished runs of all sweeps in a folder.
+
+    Args:
+        folder: Of the sweeps.
+        first: Names of configs that come first, in this order; the others follow by their names.
+
+    Returns:
+        Name of the config -> work directories, by their seeds.
 
     Raises:
         ValueError: If a record cannot be read.
@@ -155,7 +162,8 @@ def finished_runs(folder: Path) -> dict[str, list[Path]]:
         record = RunRecord.read(one)
         if record is not None and record.is_finished:
             found.setdefault(one.parent.name, []).append((record.seed, one))
-    return {name: [path for _, path in sorted(found[name])] for name in sorted(found)}
+    names = [*(name for name in dict.fromkeys(first) if name in found), *sorted(found.keys() - set(first))]
+    return {name: [path for _, path in sorted(found[name])] for name in names}
 
 
 def _run(config: SweptConfig, seed: int, folder: Path) -> SweptRun:

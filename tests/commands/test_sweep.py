@@ -98,6 +98,8 @@ def test_configs_and_seeds_are_trained_and_compared(finished, desk):
     assert 'wrote out/compare.csv' in finished
     rows = list(csv.DictReader(Path('out/compare.csv').read_text().splitlines()))
     assert {(row['method'], row['seeds']) for row in rows} == {('ce', '2'), ('cdb', '2')}
+    assert rows[0]['method'] == 'ce'  # the first that was given is the baseline
+    assert 'against ce:' in finished
     for name in RUNS:
         record = json.loads(Path('out', name, 'sweep_run.json').read_text())
         assert (record['is_finished'], f'seed_{record["seed"]}') == (True, name.partition('/')[2])
