@@ -17,16 +17,20 @@ Exit code 1 if a run failed, 2 if an argument, a config or the folder cannot be 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cdb_video.commands.compare import add_options, compare_runs
 from cdb_video.commands.host_command import say_failure
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
+
+if TYPE_CHECKING:
+    from cdb_video.sweep.plan import SweptRun
 
 _INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
 
@@ -62,7 +66,10 @@ def _sweep(args: argparse.Namespace) -> int:
         return _refuse('it was started in several processes, and starts those of its runs itself: start it once')
     options = _options(args.cfg_options)
     folder: Path = args.out
-    make_plan(args.configs, seeds := parse_seeds(args.seeds), folder, options)  # before the folder is made
+    planned = make_plan(args.configs, seeds := parse_seeds(args.seeds), folder, options)  # before the folder is made
+    fault = _fault_of_comparison(args, planned)
+    if fault:
+        return _refuse(fault)
     with lock_folder(folder) as lock:
         # What another sweep has ended meanwhile counts.
         sweep = Sweep(make_plan(args.configs, seeds, folder, options), args.cfg_options, options, _say)
@@ -76,6 +83,21 @@ def _sweep(args: argparse.Namespace) -> int:
         print(f'sweep: {number} failed; the same command goes on with them', file=sys.stderr)
         return 1
     return status
+
+
+def _fault_of_comparison(args: argparse.Namespace, runs: Sequence[SweptRun]) -> str | None:
+    """What the comparison would refuse, which comes at the end of all trainings."""
+    from cdb_video.report.class_report.metrics import METRIC_LABELS
+    from cdb_video.sweep.plan import finished_runs
+
+    if args.sort is not None and args.sort not in METRIC_LABELS:
+        return f'--sort {args.sort}: must be one of {", ".join(METRIC_LABELS)}'
+    found = finished_runs(args.out)
+    names = list(dict.fromkeys([*(run.config.name for run in runs), *found]))
+    folders = {path.resolve() for path in (*(run.folder for run in runs), *itertools.chain(*found.values()))}
+    if args.baseline is not None and args.baseline not in names and Path(args.baseline).resolve() not in folders:
+        return f'--baseline {args.baseline}: must be one of {", ".join(names)}, or the folder of a run'
+    return None
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:

@@ -241,6 +241,11 @@ def test_a_config_that_changes_while_the_sweep_runs_fails_from_there_on(desk, ca
     [
         (['ce.py', '--seeds', '4-0'], "--seeds 4-0: '4-0' must be a whole number, or a range as 0-4"),
         (['ce.py', '--seeds', '0', '--jobs', '0'], '--jobs 0: must be 1 or more'),
+        (['ce.py', '--seeds', '0', '--sort', 'speed'], '--sort speed: must be one of top1, top5'),
+        (
+            ['ce.py', 'cdb.py', '--seeds', '0', '--baseline', 'ce.py'],
+            '--baseline ce.py: must be one of ce, cdb, or the folder of a run',
+        ),
         (['gone.py', '--seeds', '0'], 'there is no config gone.py'),
         (['ce.py', 'sub/ce.py', '--seeds', '0'], 'ce.py and sub/ce.py would both go to out/ce'),
         (['ce.py', 'ce.py', '--seeds', '0'], 'ce.py and ce.py would both go to out/ce: give each config once'),
