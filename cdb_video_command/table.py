@@ -33,6 +33,7 @@ SUB_COMMANDS = {
     'cross-fit': SubCommand(
         'cdb_video.commands.cross_fit', 'mmaction', 'difficulty of all training samples, without a hold-out'
     ),
+    'sweep': SubCommand('cdb_video.commands.sweep', 'mmaction', 'train configs x seeds, resumable, and compare them'),
     'report': SubCommand('cdb_video.commands.report', 'report', 'accuracy, difficulty and mistakes by class'),
     'compare': SubCommand('cdb_video.commands.compare', 'report', 'methods and seeds side by side'),
     'average-splits': SubCommand('cdb_video.commands.average_splits', 'report', 'mean and deviation over splits'),

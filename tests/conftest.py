@@ -1,12 +1,14 @@
 """Fixtures for all tests: one thread, no host state left behind, sample videos where there are."""
 
 import fcntl
+import functools
 import gc
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -30,6 +32,27 @@ def _one_thread() -> None:
 def _short_end_of_loaders() -> None:
     """A loader that falls with its runner cannot wake its lasting workers: it waits this long for each, not 5 s."""
     torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.5
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _light_configs_and_datasets() -> Iterator[None]:
+    """A toy training spends half of its time on formatting one config again and again, on metafiles, and on garbage."""
+    from mmengine.config import config, utils
+    from mmengine.dataset import base_dataset
+
+    format_code, formatted = config.FormatCode, {}
+
+    def format_once(text, *args, **kwargs):
+        key = text, repr(args), repr(kwargs)
+        if key not in formatted:
+            formatted[key] = format_code(text, *args, **kwargs)
+        return formatted[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, 'FormatCode', format_once)
+        patch.setattr(utils, '_get_cfg_metainfo', functools.cache(utils._get_cfg_metainfo))
+        patch.setattr(base_dataset, 'gc', SimpleNamespace(collect=lambda: 0))
+        yield
 
 
 @pytest.fixture(scope='module', autouse=True)

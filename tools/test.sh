@@ -41,7 +41,18 @@ CORES="$(python -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os,
 PARALLEL=(--numprocesses="$((CORES + 1))" --dist=loadfile --no-loadscope-reorder)
 
 if "$HOSTS"; then exec nox --session hosts -- "$@"; fi
-if "$LONG"; then exec python -m pytest "${PARALLEL[@]}" -m long "$@"; fi
+
+# The files of the tests lie in memory where there is room for them: much of what is tested waits for the disk.
+if [[ -z "${TMPDIR:-}" && -w /dev/shm ]] && (($(df -k /dev/shm | awk 'END { print $4 }') > 4000000)); then
+    TMPDIR="$(mktemp -d /dev/shm/cdb_video_tests.XXXXXX)"
+    trap 'rm -rf -- "$TMPDIR"' EXIT
+    export TMPDIR
+fi
+
+if "$LONG"; then
+    python -m pytest "${PARALLEL[@]}" -m long "$@"
+    exit
+fi
 
 FAILED=()
 
@@ -57,6 +68,31 @@ check() {
     fi
 }
 
+# A check beside those that follow, since the first tests wait for processes more than they compute; `settle` has its end.
+BESIDE=()
+check_beside() {
+    local name="$1" log
+    log="$(mktemp)"
+    shift
+    "$@" </dev/null &>"$log" &
+    BESIDE+=("$!" "$log" "$name")
+}
+
+settle() {
+    while ((${#BESIDE[@]})); do
+        check "${BESIDE[2]}" ended "${BESIDE[0]}" "${BESIDE[1]}"
+        BESIDE=("${BESIDE[@]:3}")
+    done
+}
+
+ended() {
+    local status=0
+    wait "$1" || status=$?
+    cat -- "$2"
+    rm -f -- "$2"
+    return "$status"
+}
+
 TYPED=(cdb_video cdb_video_command cdb_video_files tools benchmarks noxfile.py)
 if [[ -d data_prep ]]; then TYPED+=(data_prep); fi
 # slipcover, since coverage's tracer makes Python 3.11 run the tests at half the speed.
@@ -64,10 +100,10 @@ MEASURED=(python -m slipcover --json --out .coverage.json -m pytest)
 
 check 'ruff check' ruff check .
 check 'ruff format' ruff format --check .
-check 'mypy' mypy "${TYPED[@]}"
 check 'codespell' codespell
 check 'directions' lint-imports --no-logo
-check 'docs' env NO_MKDOCS_2_WARNING=1 python -m mkdocs build # as tools/docs.sh, without setting up again
+check_beside 'mypy' mypy "${TYPED[@]}"
+check_beside 'docs' env NO_MKDOCS_2_WARNING=1 python -m mkdocs build # as tools/docs.sh, without setting up again
 if "$FAST"; then
     check 'pytest' python -m pytest "${PARALLEL[@]}" -m 'not training and not slow and not long' "$@"
 elif (($# > 0)); then
@@ -80,6 +116,7 @@ else
     check 'coverage' python -m slipcover --merge .coverage.json --out .coverage.json --fail-under "$MINIMUM_COVERAGE"
 fi
 
+settle
 if ((${#FAILED[@]})); then
     die "failed: $(printf '%s; ' "${FAILED[@]}")see above."
 fi

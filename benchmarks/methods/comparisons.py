@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.harness.results import markdown_table
 from benchmarks.methods.catalogue import METHODS
-from benchmarks.methods.paired_tests import Comparison, compare_paired, holm
+from benchmarks.methods.paired_tests import Comparison, compare_paired
 from benchmarks.methods.results import Runs, by_seed, has_setting
 from benchmarks.methods.tables import BESIDE, MEASURES, NAMES, bias, overview, percent
 from benchmarks.methods.tuning import (
@@ -20,6 +20,7 @@ from benchmarks.methods.tuning import (
     read_tuned,
     with_factor,
 )
+from cdb_video.report.compare.corrections import holm
 
 FACTOR_MEASURES = ('mean1', 'few_shot', 'frequent', 'worst')
 STEPS = (

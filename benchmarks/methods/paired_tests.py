@@ -1,8 +1,8 @@
-"""Intervals, paired tests and Holm's correction. Pure."""
+"""Intervals and paired tests. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,20 +53,3 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float]) -> C
     if np.ptp(differences) == 0:
         return Comparison(mean, low, high, 1.0 if mean == 0 else 0.0, len(seeds))
     return Comparison(mean, low, high, float(stats.ttest_1samp(differences, 0.0).pvalue), len(seeds))
-
-
-def holm(p_values: Sequence[float], planned: int | None = None) -> list[float]:
-    """p-values corrected by Holm's step-down, in the order given; each at most 1.
-
-    Args:
-        p_values: Those that are known.
-        planned: How many there will be; the unknown ones are taken to be larger than these, where the correction is
-            strictest. None = all are known.
-    """
-    number = len(p_values) if planned is None else planned
-    order = np.argsort(p_values, kind='stable')
-    corrected, largest = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(order):
-        largest = max(largest, min(1.0, (number - place) * p_values[index]))
-        corrected[index] = largest
-    return corrected

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from benchmarks.methods.paired_tests import Comparison, compare_paired, holm
+from benchmarks.methods.paired_tests import Comparison, compare_paired
 from benchmarks.methods.plans import GATE, WIDEST, Arm, Plan, PlannedTest
 from benchmarks.methods.results import Entry, Runs, by_seed
+from cdb_video.report.compare.corrections import holm
 
 LEVEL = 0.05
 

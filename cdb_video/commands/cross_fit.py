@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     if isinstance(args, int):
         return args
-    from cdb_video.cross_fit.runs import RunError
+    from cdb_video.launch.steps import RunError
     from cdb_video_files.commands.folder_lock import LockedError
 
     try:
@@ -77,7 +77,7 @@ def _cross_fit(args: argparse.Namespace) -> int:
 def _cross_fit_config(args: argparse.Namespace, path: str, config: Any) -> int:
     from cdb_video.cross_fit.job import Division, Job
     from cdb_video.cross_fit.results import pool, remarks_on, report_on, write_results
-    from cdb_video.cross_fit.runs import Machine, check_machine, run_all, visible_devices
+    from cdb_video.launch.steps import Machine, check_machine, run_all, visible_devices
     from cdb_video.report.pages.console import print_result, write_files
     from cdb_video.report.pages.files import write_report
     from cdb_video_files.commands.folder_lock import lock_folder

@@ -24,22 +24,6 @@ _SECOND_STAGE = 'SecondStageHook'
 _BY_VALIDATION = 'ReduceOnPlateau'
 
 
-def plain_config(config: Config) -> Config:
-    """The same with names in the place of classes, as of a config that imports what it names (lazy imports).
-
-    Whoever copies a part of such a config gets classes, which no file of a config can hold.
-    """
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(one) for key, one in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(plain(one) for one in value)
-        return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else value
-
-    return Config(plain(config.to_dict()))
-
-
 def check_config(config: Config, name: str) -> None:
     """See that a config can be cross-fitted.
 

@@ -22,7 +22,6 @@ from cdb_video.cross_fit.clips import (
 from cdb_video.cross_fit.configs import (
     check_config,
     fold_config,
-    plain_config,
     remarks_on_schedules,
     trained_length,
 )
@@ -30,11 +29,12 @@ from cdb_video.cross_fit.division.groups import clip_groups
 from cdb_video.cross_fit.division.plan import PLAN_NAME, Plan, make_plan, read_plan, training_settings, write_plan
 from cdb_video.cross_fit.folder import FoldFiles
 from cdb_video.cross_fit.results import Scored, check_dump, check_nothing_seen
-from cdb_video.cross_fit.runs import Runner, Step
 from cdb_video.cross_fit.weights import check_weights, read_checkpoint
 from cdb_video.host_words import samples
 from cdb_video.launch.commands import newest_checkpoint
 from cdb_video.launch.config import import_plugin
+from cdb_video.launch.settings import plain_config
+from cdb_video.launch.steps import Runner, Step
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.clip_lists import ClipList
 from cdb_video.run.fingerprints import digest_of

@@ -1,1 +1,1 @@
-"""Commands of the hosts in this process: whose they are, their words, the config they name, how they end."""
+"""Commands of the hosts, here or as processes: whose they are, their words, the config they name, how they end."""

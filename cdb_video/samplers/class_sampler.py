@@ -15,6 +15,7 @@ from cdb_video.checks import check_flags, check_frequency_power
 from cdb_video.class_names import class_label
 from cdb_video.data.labels import dataset_class_names, dataset_labels, describe, given_labels, name_sample
 from cdb_video.difficulty.formulas import FloatVector, IntVector, allocate_draws, class_mass
+from cdb_video.difficulty.vectors import check_classes, class_vector
 from cdb_video.host_words import sample, samples
 from cdb_video.processes import get_dist_info, shared_seed
 from cdb_video.samplers.draw_order import Indices, clips_by_class, draw_clips
@@ -135,6 +136,29 @@ class ClassSampler(Sampler):
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, which makes its draw a different one; an infinite sampler counts its passes from there."""
         self.epoch = epoch
+
+    def set_class_mass(self, mass: ArrayLike) -> None:
+        """Draw by a law of one's own, from the next epoch on, or with ``infinite=True`` at once; for subclasses.
+
+        Args:
+            mass: (C,) float >= 0, to which the probabilities of the classes are proportional. A class without samples
+                is never drawn, whatever its mass.
+
+        Raises:
+            ValueError: If it has another number of classes, a number that is negative, NaN or infinite, or nothing for
+                the classes with samples.
+        """
+        given = class_vector(mass, 'mass')
+        if len(given) != self.num_classes:
+            raise ValueError(
+                f'mass: has {len(given)} classes, but {describe(self.dataset)} has {self.num_classes}: give one number '
+                'a class'
+            )
+        check_classes(np.isfinite(given) & (given >= 0), given, 'mass', 'masses are numbers >= 0')
+        drawable = np.where(self.class_counts > 0, given, 0.0)
+        if not drawable.any():
+            raise ValueError(f'mass: 0 for every class that has {samples()}: give at least one of them more')
+        self._take_law(drawable)
 
     def _endless(self) -> Iterator[int]:
         """Pass after pass; a law that has changed begins the next pass. All ranks turn at the same draw."""

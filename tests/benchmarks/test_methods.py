@@ -362,13 +362,6 @@ def test_a_run_that_diverges_twice_counts_as_chance_and_another_failure_as_nothi
     assert np.mean(np.divide(lost['num_correct'], lost['num_clips'])) == pytest.approx(0.1)
 
 
-def test_holm_is_that_of_its_definition():
-    assert paired_tests.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert paired_tests.holm([0.6, 0.7]) == [1.0, 1.0]
-    # Two of four are known: the others might be the larger ones.
-    assert paired_tests.holm([0.03, 0.01], planned=4) == pytest.approx([0.09, 0.04])
-
-
 def test_paired_comparison_is_that_of_scipy():
     rng = np.random.default_rng(0)
     first, second = (dict(enumerate(rng.normal(0.7, 0.05, 10))) for _ in range(2))

@@ -67,7 +67,7 @@ def write_list(path):
 def forked(monkeypatch, repository):
     """Trainings and scorings are forked."""
     monkeypatch.setenv('PYTHONPATH', str(repository))  # of the process that is forked
-    with mock.patch('cdb_video.cross_fit.runs.start_process', forked_steps.start_forked):
+    with mock.patch('cdb_video.launch.steps.start_process', forked_steps.start_forked):
         yield
 
 
@@ -171,7 +171,7 @@ def test_every_clip_is_scored_by_a_model_that_has_not_seen_it_and_the_counts_are
     # Again: nothing is trained, and all files are the same.
     names = ('class_history.jsonl', 'class_report.json', 'cross_fit.json')
     before = {name: Path('out', name).read_bytes() for name in names}
-    with mock.patch('cdb_video.cross_fit.runs.start_process', side_effect=AssertionError('started')):
+    with mock.patch('cdb_video.launch.steps.start_process', side_effect=AssertionError('started')):
         assert run() == 0
     assert {name: Path('out', name).read_bytes() for name in names} == before
     assert same_scores(scores('out/predictions.pkl'), pooled)
@@ -240,7 +240,7 @@ def test_a_fold_that_is_trained_is_scored_without_a_second_training(desk, capsys
         died = started[-1][0] == 'test' and len(started) == 2
         return mock.Mock(wait=lambda: -9) if died else forked_steps.start_forked(words, *others)
 
-    with mock.patch('cdb_video.cross_fit.runs.start_process', start):
+    with mock.patch('cdb_video.launch.steps.start_process', start):
         assert run() == 1
         assert run() == 0
     commands = [f'{command} {Path(config).stem}' for command, config in started]
@@ -269,7 +269,7 @@ def test_what_another_cross_fit_has_begun_is_not_gone_on_with(desk, finished, ca
 
 
 def test_a_cross_fit_that_has_trained_nothing_begins_anew_with_other_settings(desk, capsys):
-    with mock.patch('cdb_video.cross_fit.runs.start_process', return_value=mock.Mock(wait=lambda: 2)):
+    with mock.patch('cdb_video.launch.steps.start_process', return_value=mock.Mock(wait=lambda: 2)):
         assert run() == 2
         assert run('--folds', '3', '--seed', '5') == 2
     assert 'had trained nothing yet; it begins anew' in capsys.readouterr().out

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest, spearmanr
 from sklearn import metrics as sk
 
+from cdb_video.report.insight import statistics
 from cdb_video.report.insight.statistics import (
     Outcomes,
     bootstrap,
@@ -97,16 +98,23 @@ def test_bootstrap_draws_whole_sessions():
     np.testing.assert_array_equal(draws, bootstrap(outcomes, {}, repeats=200)['top1'])  # seeded
 
 
-def test_bootstrap_equals_a_slow_loop_over_resampled_clips():
+@pytest.mark.parametrize('of_objects', [False, True])
+def test_bootstrap_equals_a_slow_loop_over_resampled_clips(of_objects, monkeypatch):
+    monkeypatch.setattr(statistics, '_AT_ONCE', 700)  # several blocks of draws
     outcomes, _ = random_outcomes(3)
+    if of_objects:
+        missed = np.where(np.arange(90) % 5 == 0, 7, outcomes.predicted)
+        outcomes = Outcomes(outcomes.labels, missed, 7, groups=outcomes.groups, of_objects=True)
     groups = class_groups([300, 120, 50, 20, 100, 9, 19])
     draws = bootstrap(outcomes, groups, repeats=20, seed=4)
     generator = np.random.default_rng(4)
     for repeat in range(20):
         drawn = generator.integers(5, size=5)
         clips = np.concatenate([np.flatnonzero(outcomes.groups == session) for session in drawn])
-        resampled = Outcomes(outcomes.labels[clips], outcomes.predicted[clips], 7, outcomes.ranks[clips])
+        ranks = None if of_objects else outcomes.ranks[clips]
+        resampled = Outcomes(outcomes.labels[clips], outcomes.predicted[clips], 7, ranks, of_objects=of_objects)
         slow = summarise(resampled, groups)
+        assert slow.keys() <= draws.keys()
         for name, values in draws.items():
             np.testing.assert_allclose(values[repeat], slow.get(name, np.nan), **CLOSE)
 

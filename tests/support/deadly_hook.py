@@ -19,18 +19,22 @@ runner.collect_env = dict
 class SignalOnce(Hook):
     """Before iteration `iteration`, process `rank` sends a signal, and waits; once in the life of `note`.
 
-    `to` is 'self' or 'parent'; `folder` ends the name of the work directory.
+    `to` is 'self', 'parent' or the id of a process; `folder` ends the name of the work directory.
     """
 
     def __init__(self, note, iteration, rank=0, name='SIGKILL', to='self', folder=''):
         self.note, self.iteration, self.rank, self.name, self.to = Path(note), iteration, rank, name, to
         self.folder = folder
 
+    @property
+    def _receiver(self):
+        return {'self': os.getpid(), 'parent': os.getppid()}.get(self.to, self.to)
+
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         is_place = runner.iter == self.iteration and str(runner.work_dir).endswith(self.folder)
         if is_place and get_rank() == self.rank and not self.note.exists():
             self.note.touch()
-            os.kill(os.getpid() if self.to == 'self' else os.getppid(), getattr(signal, self.name))
+            os.kill(self._receiver, getattr(signal, self.name))
             time.sleep(60)
             raise RuntimeError(f'{self.name} should have ended this process')
 

@@ -1,4 +1,4 @@
-"""The trainings and scorings of a cross-fit in forks of a process that has imported everything: seconds for all."""
+"""The trainings of a cross-fit or a sweep in forks of a process that has imported everything: seconds for all."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -22,25 +22,26 @@ PRELOADED = [
 
 
 def start_forked(words, environ, output, handed_on):
-    """In the place of `cdb_video.cross_fit.runs.start_process`; of torchrun's processes too."""
-    del output, handed_on
+    """In the place of `cdb_video.launch.steps.start_process`; of torchrun's processes too."""
+    del handed_on
+    output = os.devnull if output is None else os.path.abspath(output.name)
     command = list(words[words.index('cdb_video_command') + 1 :])
     options = dict(word[2:].split('=') for word in words if word.startswith('--') and '=' in word)
     number = int(options.get('nproc-per-node', 1))
     if number == 1:
-        return Forked([(command, environ)])
+        return Forked([(command, environ)], output)
     names = {'MASTER_ADDR': options['master-addr'], 'MASTER_PORT': options['master-port'], 'WORLD_SIZE': str(number)}
     ranks = [{'RANK': str(rank), 'LOCAL_RANK': str(rank)} for rank in range(number)]
-    return Forked([(command, {**environ, **names, **rank}) for rank in ranks])
+    return Forked([(command, {**environ, **names, **rank}) for rank in ranks], output)
 
 
 class Forked:
     """What is used of subprocess.Popen; when one of several processes fails, the others are ended, as by torchrun."""
 
-    def __init__(self, each):
+    def __init__(self, each, output):
         context = multiprocessing.get_context('forkserver')
         context.set_forkserver_preload(PRELOADED)
-        self.processes = [context.Process(target=_run, args=(*one, os.getcwd())) for one in each]
+        self.processes = [context.Process(target=_run, args=(*one, os.getcwd(), output)) for one in each]
         for process in self.processes:
             process.start()
 
@@ -67,7 +68,7 @@ class Forked:
             process.kill()
 
 
-def _run(words, environ, folder):
+def _run(words, environ, folder, output):
     import torch
 
     from cdb_video_command.main import main
@@ -78,7 +79,7 @@ def _run(words, environ, folder):
     assert toys
     os.environ.update(environ)
     os.chdir(folder)
-    null = os.open(os.devnull, os.O_WRONLY)
+    to = os.open(output, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
-        os.dup2(null, stream)
+        os.dup2(to, stream)
     raise SystemExit(main(words))

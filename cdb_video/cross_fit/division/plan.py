@@ -6,7 +6,6 @@ with that folder must be about to do the same.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ from cdb_video.cross_fit.clips import ListedClips
 from cdb_video.cross_fit.division.folds import divide_by_clips, divide_by_groups
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.host_words import sample, samples
+from cdb_video.launch.settings import setting_hashes
 from cdb_video.run.fingerprints import digest_of
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import TEXT, WHOLE, Check, first_fault
-from cdb_video_files.json_values import plain
 
 PLAN_NAME = 'cross_fit.json'
 PLAN_VERSION = 1
@@ -51,11 +50,7 @@ _TRAINING = (
     'cfg',
     *_LATER,
 )
-# How fast a loader is, and what a run shows, changes nothing in what comes out.
-_NO_MATTER = {'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor'}
-_SHOWN = {'logger', 'visualization', 'timer', 'runtime_info'}
 _OPTIONS = {'folds': 'num_folds', 'group': 'group', 'seed': 'seed', 'processes': 'processes'}
-_DIGITS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,16 +161,7 @@ def make_plan(
 
 def training_settings(config: Any) -> dict[str, str]:
     """A hash of every setting of a config that has a say in what its training gives."""
-    found = {}
-    for name in _TRAINING:
-        value = plain(config.get(name))
-        if isinstance(value, dict):
-            dropped = _SHOWN if name == 'default_hooks' else _NO_MATTER if name.endswith('dataloader') else set()
-            value = {key: one for key, one in value.items() if key not in dropped}
-        if value is not None:
-            text = json.dumps(value, sort_keys=True)
-            found[name] = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
-    return found
+    return setting_hashes(config, _TRAINING)
 
 
 def write_plan(plan: Plan, folder: Path) -> Path:

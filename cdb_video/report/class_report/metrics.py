@@ -53,6 +53,8 @@ METRIC_LABELS = {
     'tail': 'Tail',
     **AP_LABELS,
 }
+LOWER_IS_BETTER = frozenset({'missed', 'confused'})
+"""Those of them that are shares of mistakes."""
 _OF_OBJECTS = {'top1': 'Object accuracy'}
 # The metrics of ClassAccuracy, ObjectAccuracy and those beside them that are shares of 1.
 _SHARE = re.compile(rf'(^|/)(top\d+|{"|".join(METRIC_LABELS)})$')

@@ -1,4 +1,7 @@
-"""Writes a comparison: ``compare.csv``, ``compare_classes.csv``, ``compare.md`` and ``compare.html``."""
+"""Writes a comparison: ``compare.csv``, ``compare_classes.csv``, ``compare.md`` and ``compare.html``.
+
+Where it is asked for, ``compare_pairs.csv`` and ``compare.tex`` too.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,22 @@ from pathlib import Path
 
 from cdb_video.report.class_report.metrics import METRIC_LABELS, metric_label
 from cdb_video.report.class_report.text import csv_table, markdown_text
+from cdb_video.report.compare.figures import comparison_figures, hard_classes
+from cdb_video.report.compare.latex import format_latex
 from cdb_video.report.compare.methods import Comparison
-from cdb_video.report.compare.rows import ComparedClass, class_comparison, method_rows
-from cdb_video.report.figures.parts import Figure, display_names
+from cdb_video.report.compare.rows import ComparedClass, class_comparison, method_rows, pair_rows
 from cdb_video.report.pages.page import render
 from cdb_video_files.atomic import write_atomically
 
 
-def write_comparison(comparison: Comparison, directory: Path, *, page: bool = True) -> list[Path]:
+def write_comparison(comparison: Comparison, directory: Path, *, page: bool = True, latex: bool = False) -> list[Path]:
     """Write all files, each by renaming a complete one.
+
+    Args:
+        comparison: To be written.
+        directory: Where the files go; made if it is not there.
+        page: Whether to make the page.
+        latex: Whether to write the tables for LaTeX.
 
     Returns:
         The paths; the page is the last.
@@ -29,6 +39,10 @@ def write_comparison(comparison: Comparison, directory: Path, *, page: bool = Tr
         'compare_classes.csv': csv_table([row.to_dict() for row in class_comparison(comparison)]),
         'compare.md': format_comparison(comparison),
     }
+    if comparison.has_all_pairs:
+        contents['compare_pairs.csv'] = csv_table([row.to_dict() for row in pair_rows(comparison)])
+    if latex:
+        contents['compare.tex'] = format_latex(comparison)
     paths = [write_atomically(directory / name, text.encode()) for name, text in contents.items()]
     if page:
         paths.append(write_atomically(directory / 'compare.html', render_comparison(comparison)))
@@ -42,17 +56,7 @@ def format_comparison(comparison: Comparison) -> str:
     for method in comparison.methods:
         cells = [_cell(comparison, method.name, metric) for metric in comparison.shown]
         lines.append(f'| {markdown_text(method.name)} | {len(method.runs)} | ' + ' | '.join(cells) + ' |')
-    lines += ['', f'Percent, mean ± standard deviation over seeds; against {markdown_text(comparison.baseline)}:', '']
-    lines += ['| method | metric | difference | 95 % interval | p | test |', '|---|---|---:|---|---:|---|']
-    for (name, metric), test in comparison.tests.items():
-        if metric in comparison.mute:
-            continue
-        low_high = '-' if test.interval is None else f'{100 * test.interval[0]:+.1f} to {100 * test.interval[1]:+.1f}'
-        p_value = '-' if test.p_value is None else f'{test.p_value:.3g}'
-        change = f'{100 * test.difference:+.1f}'
-        lines.append(
-            f'| {markdown_text(name)} | {metric_label(metric)} | {change} | {low_high} | {p_value} | {test.how} |'
-        )
+    lines += ['', *_test_lines(comparison)]
     names = [method.name for method in comparison.methods]
     lines += ['', '| class | train | ' + ' | '.join(markdown_text(name) for name in names) + ' |']
     lines.append('|---|---:|' + '---:|' * len(names))
@@ -63,52 +67,48 @@ def format_comparison(comparison: Comparison) -> str:
     return '\n'.join([*lines, '', *(f'- {markdown_text(note)}' for note in comparison.notes)]) + '\n'
 
 
+def _test_lines(comparison: Comparison) -> list[str]:
+    """The tests as Markdown; with all pairs a column says against which method, with Holm there is one more p."""
+    pairs, corrected = comparison.has_all_pairs, comparison.is_corrected
+    against = 'a method less another' if pairs else f'against {markdown_text(comparison.baseline)}'
+    lines = [f'Percent, mean ± standard deviation over seeds; {against}:', '']
+    lines.append(
+        f'| method |{" against |" * pairs} metric | difference | 95 % interval | p |{" p, Holm |" * corrected} test |'
+    )
+    lines.append(f'|---|{"---|" * pairs}---|---:|---|---:|{"---:|" * corrected}---|')
+    for row in pair_rows(comparison):
+        low_high = '-' if row.low is None or row.high is None else f'{100 * row.low:+.1f} to {100 * row.high:+.1f}'
+        cells = [
+            markdown_text(row.method),
+            *([markdown_text(row.against)] if pairs else []),
+            metric_label(row.metric),
+            f'{100 * row.difference:+.1f}',
+            low_high,
+            _p_value(row.p_value),
+            *([_p_value(row.p_holm)] if corrected else []),
+            row.test,
+        ]
+        lines.append(f'| {" | ".join(cells)} |')
+    return lines
+
+
 def render_comparison(comparison: Comparison) -> bytes:
     """The page, in UTF-8.
 
     Raises:
         MissingPackagesError: If jinja2 or plotly is not installed.
     """
-    figures = {'gains': gains_figure(comparison)} if comparison.others else {}
+    names = [comparison.methods[0].runs[0].insight.name_of(label) for label in hard_classes(comparison)]
     return render(
         'compare.html',
-        figures,
+        comparison_figures(comparison),
         comparison=comparison,
         labels={name: metric_label(name) for name in METRIC_LABELS},
         rows=method_rows(comparison),
+        pairs=pair_rows(comparison) if comparison.has_all_pairs else [],
         classes=class_comparison(comparison),
+        hard_classes=names,
     )
-
-
-def gains_figure(comparison: Comparison) -> Figure:
-    """Gain or loss of every class against the baseline, most training clips left."""
-    rows = class_comparison(comparison)
-    names = display_names(comparison.methods[0].runs[0].insight)
-    labels = [names[row.label] for row in rows]
-    return {
-        'data': [
-            {
-                'type': 'bar',
-                'name': _plotly_text(method.name),
-                'x': labels,
-                'y': [_shown(row.gain[method.name]) for row in rows],
-                'marker': {'color': f'--c{1 + place % 5}'},
-                'hovertemplate': '%{x}<br>%{y:+.1%}<extra>' + _plotly_text(method.name) + '</extra>',
-            }
-            for place, method in enumerate(comparison.others)
-        ],
-        'layout': {
-            'height': 440,
-            'barmode': 'group',
-            'xaxis': {'type': 'category', 'tickangle': -45, 'tickfont': {'size': 12 if len(labels) <= 40 else 9}},
-            'yaxis': {
-                'title': {'text': f'accuracy against {_plotly_text(comparison.baseline)}', 'standoff': 12},
-                'tickformat': '+.0%',
-            },
-            'legend': {'orientation': 'h', 'y': 1.12},
-            'showlegend': True,
-        },
-    }
 
 
 def _cell(comparison: Comparison, method: str, metric: str) -> str:
@@ -117,17 +117,13 @@ def _cell(comparison: Comparison, method: str, metric: str) -> str:
     return mean if deviation is None else f'{mean} ± {100 * deviation:.1f}'
 
 
+def _p_value(value: float | None) -> str:
+    return '-' if value is None else f'{value:.3g}'
+
+
 def _class_cell(row: ComparedClass, name: str) -> str:
     accuracy = row.accuracy[name]
     if accuracy is None:
         return '-'
     gain = row.gain.get(name)
     return f'{100 * accuracy:.1f}' + ('' if gain is None else f' ({100 * gain:+.1f})')
-
-
-def _shown(gain: float | None) -> float | None:
-    return None if gain is None else round(gain, 4)
-
-
-def _plotly_text(text: str) -> str:
-    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.host_words import units, words_now
-from cdb_video.report.class_report.metrics import METRIC_LABELS, metric_label
+from cdb_video.report.class_report.metrics import LOWER_IS_BETTER, METRIC_LABELS, metric_label
+from cdb_video.report.compare.corrections import holm
 from cdb_video.report.compare.paired_tests import Test, clip_tests, pairs_of, seed_tests
 from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.insight import notes_on_mute
@@ -24,7 +26,7 @@ class Comparison:
     """What is said of the methods.
 
     Attributes:
-        methods: In the order they were given.
+        methods: In the order they were given, or are sorted by.
         baseline: Name of the method that the others are compared with.
         metrics: Names of the metrics that all runs have.
         mute: Those of them that are not shown, of groups that hold all classes with clips, or none.
@@ -33,6 +35,11 @@ class Comparison:
         tests: (method, metric) -> paired test against the baseline.
         class_means: Method -> (C,) mean accuracy over its seeds, NaN = no clip.
         notes: What should be known, in sentences.
+        others_tests: (method, other, metric) -> paired test between two methods of which none is the baseline; empty
+            unless all pairs are asked for.
+        gain_deviations: Method other than the baseline -> (C,) standard deviation of the difference of the class's
+            accuracy over pairs of seeds, NaN = no clip; absent where there is one pair.
+        is_corrected: Whether the p-values have been corrected by Holm too.
     """
 
     methods: tuple[Method, ...]
@@ -44,6 +51,9 @@ class Comparison:
     tests: dict[tuple[str, str], Test]
     class_means: dict[str, FloatVector]
     notes: tuple[str, ...]
+    others_tests: dict[tuple[str, str, str], Test]
+    gain_deviations: dict[str, FloatVector]
+    is_corrected: bool = False
 
     @property
     def shown(self) -> list[str]:
@@ -55,16 +65,41 @@ class Comparison:
         """The methods but the baseline."""
         return [method for method in self.methods if method.name != self.baseline]
 
+    @property
+    def has_all_pairs(self) -> bool:
+        """Whether methods are compared with others than the baseline."""
+        return bool(self.others_tests)
 
-def compare(methods: Sequence[Method], baseline: str | None = None) -> Comparison:
+    @property
+    def shown_tests(self) -> Iterator[tuple[str, str, str, Test]]:
+        """Method, against which, metric and test of the metrics that are shown; those against the baseline first."""
+        for (method, metric), test in self.tests.items():
+            if metric not in self.mute:
+                yield method, self.baseline, metric, test
+        for (method, other, metric), test in self.others_tests.items():
+            if metric not in self.mute:
+                yield method, other, metric, test
+
+
+def compare(
+    methods: Sequence[Method],
+    baseline: str | None = None,
+    *,
+    all_pairs: bool = False,
+    corrected: bool = False,
+    sort_by: str | None = None,
+) -> Comparison:
     """Compare methods with one of them.
 
     Args:
         methods: One or more.
         baseline: Name of a method, or the path of one of its runs; None = the first method.
+        all_pairs: Whether each method is compared with each.
+        corrected: Whether the p-values that are shown are corrected by Holm too, over all of them.
+        sort_by: Name of a metric by whose mean the methods are sorted, the best first; None = as they were given.
 
     Raises:
-        ValueError: If there is no such method.
+        ValueError: If there is no such method, or no such metric of all runs.
     """
     name = _baseline_name(methods, baseline)
     runs = [run for method in methods for run in method.runs]
@@ -73,35 +108,72 @@ def compare(methods: Sequence[Method], baseline: str | None = None) -> Compariso
     metrics = [key for key in shared if key not in differing]
     mute = frozenset(metrics) & frozenset().union(*(run.insight.mute_groups for run in runs))
     values = {(m.name, key): [run.insight.metrics[key] for run in m.runs] for m in methods for key in metrics}
-    tests, notes = _tests(methods, name, metrics)
+    means = {key: statistics.fmean(found) for key, found in values.items()}
+    if sort_by is not None:
+        methods = _sorted(methods, means, sort_by, [key for key in metrics if key not in mute])
+    base = next(method for method in methods if method.name == name)
+    others = [method for method in methods if method.name != name]
+    pairs = [(method, base) for method in others]
+    if all_pairs:
+        pairs += [(second, first) for first, second in itertools.combinations(others, 2)]
+    tests, notes = _tests(pairs, metrics)
+    if corrected:
+        tests = _corrected(tests, mute)
     return Comparison(
         methods=tuple(methods),
         baseline=name,
         metrics=tuple(metrics),
         mute=mute,
-        means={key: statistics.fmean(found) for key, found in values.items()},
+        means=means,
         deviations={key: statistics.stdev(found) for key, found in values.items() if len(found) > 1},
-        tests=tests,
+        tests={(one, metric): test for (one, other, metric), test in tests.items() if other == name},
         class_means={method.name: np.mean([run.accuracy for run in method.runs], axis=0) for method in methods},
         notes=(*notes, *_notes(methods, differing, mute)),
+        others_tests={key: test for key, test in tests.items() if key[1] != name},
+        gain_deviations=_gain_deviations(others, base),
+        is_corrected=corrected,
     )
 
 
 def _tests(
-    methods: Sequence[Method], baseline: str, metrics: Sequence[str]
-) -> tuple[dict[tuple[str, str], Test], list[str]]:
-    """A test of every other method and metric, and what should be known of the pairs."""
-    base = next(method for method in methods if method.name == baseline)
-    found: dict[tuple[str, str], Test] = {}
+    compared: Sequence[tuple[Method, Method]], metrics: Sequence[str]
+) -> tuple[dict[tuple[str, str, str], Test], list[str]]:
+    """A test of every two methods and metric, and what should be known of the pairs of runs."""
+    found: dict[tuple[str, str, str], Test] = {}
     notes = []
-    for method in methods:
-        if method.name == baseline:
-            continue
-        pairs, note = pairs_of(method, base)
+    for method, other in compared:
+        pairs, note = pairs_of(method, other)
         notes += [note] if note else []
         tests = seed_tests(pairs, metrics) if len(pairs) > 1 else clip_tests(pairs[0], metrics)
-        found |= {(method.name, metric): test for metric, test in tests.items()}
+        found |= {(method.name, other.name, metric): test for metric, test in tests.items()}
     return found, notes
+
+
+def _corrected(tests: dict[tuple[str, str, str], Test], mute: Collection[str]) -> dict[tuple[str, str, str], Test]:
+    """The tests with Holm's correction over those that are shown and have a p-value."""
+    p_values = {key: one.p_value for key, one in tests.items() if key[2] not in mute and one.p_value is not None}
+    p_holm = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return {key: replace(test, p_holm=p_holm.get(key)) for key, test in tests.items()}
+
+
+def _gain_deviations(others: Sequence[Method], base: Method) -> dict[str, FloatVector]:
+    """How much the gain of every class differs between pairs of seeds, of the methods with several pairs."""
+    found = {}
+    for method in others:
+        gains = np.array([run.accuracy - other.accuracy for run, other in pairs_of(method, base)[0]])
+        if len(gains) > 1:
+            found[method.name] = gains.std(axis=0, ddof=1)
+    return found
+
+
+def _sorted(
+    methods: Sequence[Method], means: dict[tuple[str, str], float], metric: str, shown: Sequence[str]
+) -> list[Method]:
+    """The methods by their mean of a metric, the best first; the order given where two are alike."""
+    if metric not in shown:
+        raise ValueError(f'--sort {metric}: must be one of the metrics that all runs have: {", ".join(shown)}')
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return sorted(methods, key=lambda method: sign * means[method.name, metric])
 
 
 def _notes(methods: Sequence[Method], differing: Sequence[str], mute: Collection[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Paired tests of a method against the baseline: over seeds they share, or over the clips of one seed each."""
+"""Paired tests of a method against another: over seeds they share, or over the clips of one seed each."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from cdb_video.report.compare.runs import ComparedRun, Method
 from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
 
 REPEATS = 2000
+_ROUNDING = 1e-12
+"""Differences of shares that differ by less are equal but for rounding, from which a test would make certainty."""
 _NOT_OF_SEEDS = 'says nothing of other seeds'
 _NO_DRAWS = 'one seed: no test, since an average precision cannot be told from the answers for single objects'
 
 
 @dataclass(frozen=True)
 class Test:
-    """A paired test of a difference between a method and the baseline.
+    """A paired test of a difference between a method and another, as the baseline.
 
     Attributes:
-        difference: Method less baseline, of the pairs.
+        difference: Method less the other, of the pairs.
         p_value: Two-sided; None = there is no test, `how` says why.
         interval: 95 % interval of the difference; None without a test.
         how: The test, in words.
         one_seed: Whether it is over the clips of one seed each, so that it says nothing of other seeds.
+        p_holm: The p-value by Holm's correction over all tests shown; None = it was not asked for, or there is no test.
     """
 
     difference: float
@@ -38,6 +41,7 @@ class Test:
     interval: tuple[float, float] | None
     how: str
     one_seed: bool = False
+    p_holm: float | None = None
 
 
 def pairs_of(method: Method, base: Method) -> tuple[list[tuple[ComparedRun, ComparedRun]], str | None]:
@@ -67,7 +71,7 @@ def seed_tests(pairs: Sequence[tuple[ComparedRun, ComparedRun]], metrics: Sequen
     for metric in metrics:
         differences = [run.insight.metrics[metric] - base.insight.metrics[metric] for run, base in pairs]
         mean, spread = statistics.fmean(differences), statistics.stdev(differences)
-        if spread == 0:
+        if spread < _ROUNDING:
             tests[metric] = Test(mean, None, None, f'{how}: all differences are equal, so there is no test')
             continue
         error = spread / len(pairs) ** 0.5

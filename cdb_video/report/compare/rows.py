@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cdb_video.report.compare.methods import Comparison
+from cdb_video.report.compare.paired_tests import Test
 from cdb_video.report.compare.runs import Method
 from cdb_video.report.figures.parts import by_frequency
 
@@ -28,6 +29,7 @@ class MethodRow:
         high: Its upper end.
         p_value: Two-sided.
         test: Which one, in words.
+        p_holm: The p-value by Holm's correction over all tests shown.
     """
 
     method: str
@@ -40,6 +42,44 @@ class MethodRow:
     high: float | None = None
     p_value: float | None = None
     test: str | None = None
+    p_holm: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The columns in their order."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A difference between two methods; None where a value does not exist.
+
+    Attributes:
+        method: Name of the one.
+        against: Of the other.
+        metric: Name of the metric.
+        difference: The one less the other.
+        low: Lower end of its 95 % interval.
+        high: Its upper end.
+        p_value: Two-sided.
+        p_holm: By Holm's correction over all tests shown.
+        test: Which one, in words.
+    """
+
+    method: str
+    against: str
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    p_holm: float | None
+    test: str
+
+    @classmethod
+    def of(cls, method: str, against: str, metric: str, test: Test) -> PairRow:
+        """The row of a test."""
+        low, high = test.interval or (None, None)
+        return cls(method, against, metric, test.difference, low, high, test.p_value, test.p_holm, test.how)
 
     def to_dict(self) -> dict[str, Any]:
         """The columns in their order."""
@@ -85,7 +125,13 @@ def _method_row(comparison: Comparison, method: Method, metric: str) -> MethodRo
     if test is None:
         return row
     low, high = test.interval or (None, None)
-    return replace(row, difference=test.difference, low=low, high=high, p_value=test.p_value, test=test.how)
+    found = replace(row, difference=test.difference, low=low, high=high, p_value=test.p_value, test=test.how)
+    return replace(found, p_holm=test.p_holm)
+
+
+def pair_rows(comparison: Comparison) -> list[PairRow]:
+    """One row for every two methods that are compared and metric that is shown."""
+    return [PairRow.of(*each) for each in comparison.shown_tests]
 
 
 def class_comparison(comparison: Comparison) -> list[ComparedClass]:

@@ -17,6 +17,8 @@ from cdb_video.difficulty.formulas import FloatVector, IntVector, class_accuracy
 IntMatrix = NDArray[np.int64]
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
+_AT_ONCE = 1_000_000
+"""Numbers of draws that are computed together, for memory."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +169,14 @@ def bootstrap(
     units = np.arange(len(outcomes.labels)) if outcomes.groups is None else outcomes.groups
     number = outcomes.num_units
     generator = np.random.default_rng(seed)
-    draws: dict[str, FloatVector] = {}
-    for repeat in range(repeats):
-        times = np.bincount(generator.integers(number, size=number), minlength=number)
-        for name, value in _metrics(outcomes, groups, topk, times[units].astype(np.float64)).items():
-            draws.setdefault(name, np.full(repeats, np.nan))[repeat] = value
-    return draws
+    block = max(1, _AT_ONCE // max(len(units), outcomes.num_classes))
+    found: list[dict[str, FloatVector]] = []
+    for start in range(0, repeats, block):
+        drawn = [generator.integers(number, size=number) for _ in range(min(block, repeats - start))]
+        times = np.stack([np.bincount(one, minlength=number) for one in drawn])
+        found.append(_metrics_of_draws(outcomes, groups, topk, times[:, units]))
+    draws = {name: np.concatenate([one[name] for one in found]) for name in found[0]} if found else {}
+    return {name: values for name, values in draws.items() if not np.isnan(values).all()}
 
 
 def percentile_interval(draws: FloatVector) -> tuple[float, float] | None:
@@ -272,3 +276,45 @@ def _metrics(
     if outcomes.ranks is not None:
         metrics |= {f'top{k}': float(times[outcomes.ranks < k].sum() / times.sum()) for k in topk if 1 < k < size}
     return metrics | ClassCounts(clips, correct, predicted).means(groups)
+
+
+def _metrics_of_draws(
+    outcomes: Outcomes, groups: Mapping[str, NDArray[np.bool_]], topk: Sequence[int], times: IntMatrix
+) -> dict[str, FloatVector]:
+    """`_metrics` of R draws at once, (R,) each, in which the clips count `times`, (R, N); NaN where one has none."""
+    size, total = outcomes.num_classes, times.sum(axis=1)
+    hit = outcomes.labels == outcomes.predicted
+    clips = _per_class(outcomes.labels, times, size)
+    correct = _per_class(outcomes.labels[hit], times[:, hit], size)
+    present = clips > 0
+    metrics = {'top1': times[:, hit].sum(axis=1) / total}
+    if outcomes.of_objects:
+        metrics['missed'] = times[:, outcomes.predicted == size].sum(axis=1) / total
+        metrics['confused'] = np.maximum(0.0, 1.0 - metrics['top1'] - metrics['missed'])
+    elif outcomes.ranks is not None:
+        metrics |= {f'top{k}': times[:, outcomes.ranks < k].sum(axis=1) / total for k in topk if 1 < k < size}
+    accuracy = ratio(correct, clips)
+    metrics['mean1'] = _mean_where(accuracy, present)
+    metrics['hmean'] = 1.0 / _mean_where((clips + 1.0) / (correct + 0.5), present)
+    metrics['worst'] = accuracy.min(axis=1, where=present, initial=1.0)
+    if not outcomes.of_objects:
+        predicted = _per_class(outcomes.predicted, times, size)
+        metrics['mean_precision'] = _mean_where(ratio(correct, predicted), present)
+        metrics['macro_f1'] = _mean_where(ratio(2 * correct, clips + predicted), present)
+    return metrics | {name: _mean_where(accuracy, present & mask) for name, mask in groups.items()}
+
+
+def _per_class(labels: IntVector, times: IntMatrix, num_classes: int) -> IntMatrix:
+    """(R, C) int64, how often each class comes among labels (N,) that count `times`, (R, N)."""
+    rows = len(times)
+    places = labels + num_classes * np.arange(rows)[:, None]
+    counts = np.bincount(places.ravel(), times.ravel(), minlength=rows * num_classes)
+    return counts.astype(np.int64).reshape(rows, num_classes)
+
+
+def _mean_where(values: FloatVector, mask: NDArray[np.bool_]) -> FloatVector:
+    """(R,) float64, the mean of the values (R, C) in each row where the mask is, NaN where it is nowhere."""
+    number = mask.sum(axis=1)
+    means = np.full(len(number), np.nan)
+    np.divide(values.sum(axis=1, where=mask), number, out=means, where=number > 0)
+    return means

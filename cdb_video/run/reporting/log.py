@@ -79,12 +79,13 @@ def log_weights(parts: RunParts, state: DifficultyState, consumers: Vectors) -> 
         shares = prior * weights
         largest, most = int(weights.argmax()), int(shares.argmax())
         label = partial(class_label, state.class_names)
-        exponent = f'tau {derived.tau:.3g}' if derived.strength is None else f's {derived.strength:.3g}'
+        exponents = (('s', derived.strength), ('tau', derived.tau))
+        # A loss of a user's own need not say one.
+        acts_by = next((f'{sign} {value:.3g}' for sign, value in exponents if value is not None), 'weights')
         parts.logger.info(
-            f'{name}, {exponent if derived.tau is not None or derived.strength is not None else "weights"}: largest '
-            f'weight {weights[largest]:.3g} ({label(largest)}), mean weight of a training {unit()} '
-            f'{shares.sum() / prior.sum():.3g}, largest share of the loss weights {shares[most] / shares.sum():.0%} '
-            f'({label(most)})'
+            f'{name}, {acts_by}: largest weight {weights[largest]:.3g} ({label(largest)}), mean weight of a training '
+            f'{unit()} {shares.sum() / prior.sum():.3g}, largest share of the loss weights '
+            f'{shares[most] / shares.sum():.0%} ({label(most)})'
         )
 
 

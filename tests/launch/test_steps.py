@@ -1,4 +1,4 @@
-"""Processes of a cross-fit: side by side or not, on which devices, and how they end."""
+"""Commands as processes of their own: side by side or not, on which devices, and how they end."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ from unittest import mock
 
 import pytest
 
-from cdb_video.cross_fit import runs
-from cdb_video.cross_fit.runs import Machine, RunError, Step, run_all
+from cdb_video.launch import steps
+from cdb_video.launch.steps import Machine, RunError, Step, run_all
 
 SHOW = 'import os, sys; print(os.environ.get("CUDA_VISIBLE_DEVICES"), *sys.argv[1:])'
 
@@ -19,7 +19,7 @@ SHOW = 'import os, sys; print(os.environ.get("CUDA_VISIBLE_DEVICES"), *sys.argv[
 @pytest.fixture(autouse=True)
 def _python(monkeypatch):
     """The words of a step are a program and its arguments, in place of a command of `cdb-video`."""
-    monkeypatch.setattr(runs, 'command_line', lambda words, processes: [sys.executable, '-c', *words])
+    monkeypatch.setattr(steps, 'command_line', lambda words, processes: [sys.executable, '-c', *words])
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
 
 
@@ -60,14 +60,14 @@ def test_devices_are_those_that_this_process_may_use(monkeypatch, visible, count
     if visible is not None:
         monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
     with mock.patch('torch.cuda.device_count', return_value=count):
-        assert runs.visible_devices() == devices
+        assert steps.visible_devices() == devices
 
 
 def test_more_processes_than_devices_are_refused():
-    runs.check_machine([], 4)
-    runs.check_machine(['0', '1'], 2)
+    steps.check_machine([], 4)
+    steps.check_machine(['0', '1'], 2)
     with pytest.raises(ValueError, match='--processes 4: there are 2 GPUs'):
-        runs.check_machine(['0', '1'], 4)
+        steps.check_machine(['0', '1'], 4)
 
 
 def test_one_after_the_other_they_print_where_this_process_does(tmp_path, capfd):
@@ -135,7 +135,7 @@ def test_an_interrupt_ends_the_processes(tmp_path):
             time.sleep(0.01)
         raise KeyboardInterrupt
 
-    with mock.patch.object(runs, 'wait', interrupted), pytest.raises(KeyboardInterrupt):
+    with mock.patch.object(steps, 'wait', interrupted), pytest.raises(KeyboardInterrupt):
         run_all([fold(tmp_path, 'one', program)], Machine([]))
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
@@ -154,9 +154,9 @@ def test_a_process_gets_the_descriptors_that_are_handed_on(tmp_path):
 
 def test_command_lines_of_one_and_of_several_processes(monkeypatch):
     monkeypatch.undo()
-    alone = runs.command_line(['train', 'a.py'], 1)
+    alone = steps.command_line(['train', 'a.py'], 1)
     assert alone == [sys.executable, '-P', '-m', 'cdb_video_command', 'train', 'a.py']
-    several = runs.command_line(['train', 'a.py'], 3)
+    several = steps.command_line(['train', 'a.py'], 3)
     assert several[:5] == [sys.executable, '-P', '-m', 'torch.distributed.run', '--nproc-per-node=3']
     assert several[7:] == ['-m', 'cdb_video_command', 'train', 'a.py', '--launcher', 'pytorch']
     assert several[6].startswith('--master-port=')
@@ -166,6 +166,15 @@ def test_command_lines_of_one_and_of_several_processes(monkeypatch):
 
 def test_several_processes_get_one_thread_each_unless_told_otherwise(monkeypatch):
     monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
-    assert runs.environment(None, 2)['OMP_NUM_THREADS'] == '1'
-    assert 'OMP_NUM_THREADS' not in runs.environment(None, 1)
-    assert runs.environment('1,2', 1)['CUDA_VISIBLE_DEVICES'] == '1,2'
+    assert steps.environment(None, 2)['OMP_NUM_THREADS'] == '1'
+    assert 'OMP_NUM_THREADS' not in steps.environment(None, 1)
+    assert steps.environment('1,2', 1)['CUDA_VISIBLE_DEVICES'] == '1,2'
+    assert steps.environment(None, 1, threads=3)['OMP_NUM_THREADS'] == '3'
+    monkeypatch.setenv('OMP_NUM_THREADS', '5')
+    assert steps.environment(None, 2, threads=3)['OMP_NUM_THREADS'] == '5'
+
+
+def test_alone_it_prints_into_a_file_where_that_is_asked_for(tmp_path, capfd):
+    run_all([fold(tmp_path, 'a', SHOW)], Machine([], to_files=True))
+    assert capfd.readouterr().out == ''
+    assert (tmp_path / 'a/output.txt').read_text() == 'None\n'

@@ -34,7 +34,7 @@ class RunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Step:
-    """A command of `cdb-video` that a fold needs.
+    """A command of `cdb-video` that a job needs, as a fold of a cross-fit or a run of a sweep.
 
     Attributes:
         name: For messages: 'the training of fold 1'.
@@ -58,18 +58,23 @@ class Machine:
     Attributes:
         devices: One entry for each GPU that may be used, as CUDA_VISIBLE_DEVICES names it; none = the CPU.
         processes: Of each training; each has a device of its own.
-        parallel: Folds side by side; None = as many as there are devices for, at least one.
+        parallel: Jobs side by side; None = as many as there are devices for, at least one.
         handed_on: File descriptors that every process gets.
+        to_files: Whether a process prints to the file of its step even if no other runs beside it.
+        threads: Of each process, unless OMP_NUM_THREADS says it already; None = as torch chooses, or one each where a
+            training has several processes.
     """
 
     devices: Sequence[str]
     processes: int = 1
     parallel: int | None = None
     handed_on: Sequence[int] = ()
+    to_files: bool = False
+    threads: int | None = None
 
     @property
     def slots(self) -> list[str | None]:
-        """The devices of each of the folds that run side by side; None = whatever is there."""
+        """The devices of each of the jobs that run side by side; None = whatever is there."""
         groups = [
             ','.join(self.devices[start : start + self.processes])
             for start in range(0, len(self.devices) - self.processes + 1, self.processes)
@@ -101,11 +106,11 @@ def check_machine(devices: Sequence[str], processes: int) -> None:
         )
 
 
-def run_all(folds: Sequence[Callable[[Runner], None]], machine: Machine) -> None:
-    """Do what every fold needs; when one fails, or this process is interrupted, end the others too.
+def run_all(jobs: Sequence[Callable[[Runner], None]], machine: Machine) -> None:
+    """Do all jobs; when one raises an error, or this process is interrupted, end the others too.
 
     Args:
-        folds: Called each in a thread, with what starts its processes.
+        jobs: Called each in a thread, with what starts its processes.
         machine: To run on.
 
     Raises:
@@ -116,18 +121,18 @@ def run_all(folds: Sequence[Callable[[Runner], None]], machine: Machine) -> None
         slots.put(slot)
     runner = Runner(machine)
 
-    def do(fold: Callable[[Runner], None]) -> None:
+    def do(job: Callable[[Runner], None]) -> None:
         slot = slots.get()
         try:
-            fold(runner.on(slot))
+            job(runner.on(slot))
         except BaseException:
-            runner.halt()  # before this thread goes on to the next fold
+            runner.halt()  # before this thread goes on to the next job
             raise
         finally:
             slots.put(slot)
 
     with ThreadPoolExecutor(len(machine.slots)) as threads:
-        futures = [threads.submit(do, fold) for fold in folds]
+        futures = [threads.submit(do, job) for job in jobs]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:  # Ctrl-C comes here too
@@ -137,11 +142,11 @@ def run_all(folds: Sequence[Callable[[Runner], None]], machine: Machine) -> None
                 runner.stop()
     failed = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if failed:
-        raise next((error for error in failed if not isinstance(error, _StoppedError)), failed[0])
+        raise next((error for error in failed if not isinstance(error, StoppedError)), failed[0])
 
 
-class _StoppedError(RunError):
-    """A process was ended because another one had failed."""
+class StoppedError(RunError):
+    """A process was ended, or not begun, because another one had failed or all were to end."""
 
 
 class Runner:
@@ -167,16 +172,17 @@ class Runner:
         """Run a command to its end.
 
         Raises:
-            RunError: If it failed, or was ended.
+            StoppedError: If it was ended, or not begun, since another job had failed or all are to end.
+            RunError: If it failed.
         """
-        is_alone = len(self._machine.slots) == 1
+        is_alone = len(self._machine.slots) == 1 and not self._machine.to_files
         with contextlib.ExitStack() as stack:
             step.output.parent.mkdir(parents=True, exist_ok=True)
             to = None if is_alone else stack.enter_context(step.output.open('ab'))
             process = self._shared.start(
                 lambda: start_process(
                     command_line(step.words, self._machine.processes),
-                    environment(self._devices, self._machine.processes),
+                    environment(self._devices, self._machine.processes, self._machine.threads),
                     to,
                     self._machine.handed_on,
                 ),
@@ -186,7 +192,7 @@ class Runner:
             self._shared.processes.discard(process)
         if status:
             if self._shared.stopped.is_set():
-                raise _StoppedError(f'{step.name} was stopped', status)
+                raise StoppedError(f'{step.name} was stopped', status)
             where = 'what it said is above' if is_alone else f'what it said is in {step.output}'
             raise RunError(
                 f'{step.name} ended with exit code {status}; {where}. What is done is kept: the same command goes on '
@@ -204,7 +210,7 @@ class Runner:
 
 
 class _Shared:
-    """The processes of all folds."""
+    """The processes of all jobs."""
 
     def __init__(self) -> None:
         self.processes: set[subprocess.Popen[bytes]] = set()
@@ -214,7 +220,7 @@ class _Shared:
     def start(self, begin: Callable[[], subprocess.Popen[bytes]], step: Step) -> subprocess.Popen[bytes]:
         with self._lock:
             if self.stopped.is_set():
-                raise _StoppedError(f'{step.name} was not begun', 1)
+                raise StoppedError(f'{step.name} was not begun', 1)
             step.say(step.begins)
             process = begin()
             self.processes.add(process)
@@ -270,18 +276,21 @@ def command_line(words: Sequence[str], processes: int) -> list[str]:
     return [sys.executable, '-P', '-m', 'torch.distributed.run', *torchrun, *command, '--launcher', 'pytorch']
 
 
-def environment(devices: str | None, processes: int) -> dict[str, str]:
+def environment(devices: str | None, processes: int, threads: int | None = None) -> dict[str, str]:
     """The environment variables of a process that is started.
 
     Args:
         devices: For CUDA_VISIBLE_DEVICES; None = as it is.
         processes: Of one training.
+        threads: As of a `Machine`.
     """
     environ = dict(os.environ)
     if devices is not None:
         environ[_VISIBLE] = devices
-    if processes > 1:  # more threads than cores make every process slow
-        environ.setdefault('OMP_NUM_THREADS', '1')
+    if threads is None and processes > 1:  # more threads than cores make every process slow
+        threads = 1
+    if threads is not None:
+        environ.setdefault('OMP_NUM_THREADS', str(threads))
     return environ
 
 
