@@ -64,7 +64,7 @@ def notes() -> str:
     items = (
         f'**Advised**: {VERDICT}; `strength=0.0` is balanced softmax alone. `configs/egtea/{LEAF}.py` has the same.',
         f'CDB-W as in the papers: `loss_cls={as_code(CDB_W)}`, without `momentum`; never both forms at once.',
-        f'CDB-S as in the papers: `{sampler_line(CDB_S)}` in its place.',
+        f'CDB-S as in the papers: no `loss_cls`, no `momentum`, and `sampler={as_code(CDB_S)}` in `train_dataloader`.',
     )
     return '\n'.join(_WRAP.fill(f'- {item}') for item in items)
 

@@ -45,7 +45,7 @@ def test_every_number_of_the_verdict_is_one_of_the_runs(section, runs):
     pair, expected = ('bs_cdba', 'bs'), []
     for data in ('mini', 'digits'):
         expected += gain(runs, data, *pair, 'hmean')
-    for measure in ('worst', 'mean1'):
+    for measure in ('worst', 'mean1', 'frequent'):
         expected += [gain(runs, data, *pair, measure)[0] for data in ('mini', 'digits')]
     difference, low, high = gain(runs, 'mini', 'cdba', 'cdbw', 'mean1')
     expected += [difference.removeprefix('+'), low, high]  # "points above it"
