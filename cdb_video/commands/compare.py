@@ -80,6 +80,9 @@ def _compare(runs: Sequence[Path], groups: Mapping[str, Sequence[Path]], argumen
         'compare',
         lambda: write_comparison(comparison, arguments.out, page=not arguments.no_html, latex=arguments.latex),
     )
+    for name, is_renewed in (('compare_pairs.csv', arguments.all_pairs), ('compare.tex', arguments.latex)):
+        if not is_renewed and (arguments.out / name).exists():
+            print(f'compare: {arguments.out / name} is of an earlier comparison: renew or remove it', file=sys.stderr)
     return print_result(format_comparison(comparison), written)
 
 

@@ -2,7 +2,7 @@
 
 A consumer is any part of a model, or a sampler, with one of these methods; `ClassDifficultyHook` calls them::
 
-    set_class_difficulty(difficulty, accuracy)    after every validation
+    set_class_difficulty(difficulty, accuracy)    before training, where it is 1 for all, and after every validation
     set_class_prior(prior)                        before training, and where the sampler's law changes
     set_progress(epoch, max_epochs)               before every epoch
     set_validations(done, planned)                before every set_class_difficulty

@@ -66,8 +66,13 @@ def _nearest_option_said() -> Iterator[None]:
         ArgumentParser.parse_args = plain  # type: ignore[method-assign]
 
 
-def read_config(name: str) -> Config:
+def read_config(name: str, *, import_modules: bool = True) -> Config:
     """Read a config file.
+
+    Args:
+        name: The file, or the name of a shipped config.
+        import_modules: Whether to import what its `custom_imports` names. Not where several configs are read in one
+            process: their modules may register the same names.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -82,7 +87,7 @@ def read_config(name: str) -> Config:
     if path.suffix not in CONFIG_ENDINGS:
         raise ValueError(f'{name} is no config: its name must end in {", ".join(CONFIG_ENDINGS)}')
     try:
-        return Config.fromfile(str(path))
+        return Config.fromfile(str(path), import_custom_modules=import_modules)
     except Exception as error:
         raise ValueError(f'{_place(error, name)}: {type(error).__name__}: {error}') from error
 

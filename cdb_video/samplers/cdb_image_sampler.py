@@ -89,6 +89,16 @@ class CDBImageSampler(CDBSampler):
                 "with law='class' never draws them; law='repeat' does"
             )
 
+    def set_class_mass(self, mass: ArrayLike) -> None:
+        """As `ClassSampler` has it, with ``law='class'`` alone.
+
+        Raises:
+            ValueError: With ``law='repeat'``, which draws images by factors, or as of `ClassSampler`.
+        """
+        if self.law == 'repeat':
+            raise ValueError("set_class_mass with law='repeat', which draws images and not classes: use law='class'")
+        super().set_class_mass(mass)
+
     @property
     def image_counts(self) -> IntVector:
         """(C,) int64, images that show each class."""

@@ -54,7 +54,7 @@ class SweptConfig:
             FileNotFoundError: If there is none.
             ValueError: If it cannot be read, is of no training, or the options say what the sweep says.
         """
-        config = read_config(given)
+        config = read_config(given, import_modules=False)
         if options:
             config.merge_from_dict(dict(options))
         missing = [key for key in ('model', 'train_dataloader', 'train_cfg') if not config.get(key)]

@@ -149,5 +149,6 @@ def machine_for(devices: Sequence[str], jobs: int | None, lock: int) -> Machine:
         jobs: Runs side by side, >= 1; None = one a GPU.
         lock: Descriptor of the folder's lock, which trainings keep that outlive the sweep.
     """
-    share = None if devices or jobs in (None, 1) else max(1, (os.cpu_count() or 1) // int(jobs or 1))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    share = None if devices or jobs in (None, 1) else max(1, cores // int(jobs or 1))
     return Machine(devices, parallel=jobs, handed_on=(lock,), to_files=True, threads=share)

@@ -120,6 +120,21 @@ def test_finished_runs_are_not_run_again_and_others_join_them(finished, desk, ca
     assert '| ce | 2 |' in said
 
 
+def test_configs_that_register_the_same_name_go_each_in_its_own_process(desk):
+    for name in ('ce', 'cdb'):
+        module = f'loss_of_{name}'
+        Path(f'{module}.py').write_text(
+            'from mmengine.registry import MODELS\nfrom torch import nn\n\n\n'
+            '@MODELS.register_module()\nclass SweptLoss(nn.Module):\n    pass\n'
+        )
+        config = CE.replace("'cdb_video',", f"'cdb_video', '{module}',")
+        Path(f'{name}.py').write_text(config)
+    begun, standing_in = started()
+    with standing_in, mock.patch('cdb_video.commands.sweep.compare_runs', return_value=0):
+        assert run(seeds='0') == 0
+    assert [words[0] for words, _ in begun] == ['ce.py', 'cdb.py']
+
+
 def test_a_config_that_changed_since_its_finished_runs_is_refused_before_anything_starts(finished, desk, capsys):
     Path('ce.py').write_text(CE.replace('lr=0.3', 'lr=0.1'))
     begun, standing_in = started()

@@ -215,3 +215,36 @@ def test_the_command_writes_what_it_is_asked_for(make_run, tmp_path, capsys):
     assert set(re.findall(r'data-figure="([^"]+)"', page)) == set(figures)
     assert main([*groups, '--no-html', '--sort', 'speed', '--out', str(out)]) == 2
     assert 'compare: --sort speed: must be one of the metrics that all runs have: top1' in capsys.readouterr().err
+
+
+def test_files_that_were_asked_for_earlier_are_said_to_be_old(make_run, tmp_path, capsys):
+    runs = [str(make_run(name, name)) for name in 'ab']
+    options = [*runs, '--out', str(tmp_path / 'out'), '--no-html']
+    assert main([*options, '--all-pairs', '--latex']) == 0
+    # With two methods the pairs are those with the baseline.
+    rows = list(csv.DictReader((tmp_path / 'out/compare_pairs.csv').read_text().splitlines()))
+    assert {(row['method'], row['against']) for row in rows} == {('b', 'a')}
+    assert 'earlier comparison' not in capsys.readouterr().err
+    assert main(options) == 0
+    said = capsys.readouterr().err
+    assert [name in said for name in ('compare_pairs.csv is of an earlier', 'compare.tex is of an earlier')] == [
+        True
+    ] * 2
+
+
+@pytest.mark.parametrize('order', [1, -1])
+def test_a_run_that_knows_more_metrics_is_compared_on_those_that_both_know(tmp_path, capsys, order):
+    names, labels = [f'{c}.mp4' for c in range(40)], [c % 7 for c in range(40)]
+    for folder, seed in (('plain', 0), ('scored', 1)):
+        rng, lines = np.random.default_rng(seed), []
+        for name, label in zip(names, labels, strict=True):
+            scores = rng.random(7)
+            shown = [f'{score:.6f}' for score in scores] if folder == 'scored' else []
+            lines.append(','.join([name, str(label), str(scores.argmax()), *shown]))
+        (tmp_path / folder).mkdir()
+        head = ['name', 'label', 'predicted', *([f'score_{c}' for c in range(7)] if folder == 'scored' else [])]
+        (tmp_path / folder / 'predictions.csv').write_text('\n'.join([','.join(head), *lines]) + '\n')
+    runs = [f'--group={one}={tmp_path / one}' for one in ('plain', 'scored')[::order]]
+    assert main([*runs, '--out', str(tmp_path / 'out'), '--no-html']) == 0, capsys.readouterr().err
+    rows = list(csv.DictReader((tmp_path / 'out/compare.csv').read_text().splitlines()))
+    assert {'mean1', 'top1'} <= {row['metric'] for row in rows}

@@ -76,11 +76,6 @@ def test_a_byte_order_mark_blank_lines_and_spaces_are_no_matter(tmp_path):
     assert found.paths == ('a, b', 'c')
 
 
-def test_numbers_are_taken_for_numbers_where_classes_are_called_by_numbers_too(tmp_path):
-    path = write(tmp_path / 'a.csv', ['label', 'predicted'], [0, 1])
-    assert read_table(path, ('1', '0')).labels.tolist() == [0]
-
-
 def test_a_page_is_made_of_a_history_and_the_table_beside_it(folder, capsys):
     write_all(folder / 'predictions.csv', NUMBERED)
     assert main([str(folder), '--no-thumbnails', '--bootstrap', '0']) == 0
@@ -200,3 +195,36 @@ def test_parquet_without_a_reader_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr('cdb_video.report.sources.prediction_table.find_spec', lambda name: None)
     with pytest.raises(DumpError, match='Parquet needs pyarrow: pip install pyarrow, or write the table as CSV'):
         read_table(tmp_path / 'a.parquet')
+
+
+def test_a_label_that_is_a_number_and_the_name_of_another_class_is_refused(tmp_path):
+    table = write_all(tmp_path / 'a.csv', PLAIN | {'label': ['3', '1', '2', '0', '1'], 'predicted': ['1'] * 5})
+    with pytest.raises(
+        DumpError, match="row 1 has the label '3', which is the name of class 0 and the number of class 3"
+    ):
+        read_table(table, ['3', '1', '2', '0'])
+    names = ['7', '8', '9']  # none of them a number of a class
+    found = read_table(
+        write_all(tmp_path / 'b.csv', PLAIN | {'label': list('78987'), 'predicted': list('77777')}), names
+    )
+    assert found.labels.tolist() == [0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    'text', ['label,predicted\nLift,cut\n', 'label,predicted\n0\n', 'when,what\n1,2\n', '\xe9t\xe9,x']
+)
+def test_a_table_of_something_else_that_lies_in_the_folder_is_left_out_and_named(folder, text):
+    (folder / 'predictions.csv').write_text(text, encoding='latin-1')
+    run = read_run(folder)
+    assert run.predictions is None
+    (note,) = [note for note in run.notes if note.startswith('Left out: ')]
+    assert 'predictions.csv' in note
+    with pytest.raises(ValueError, match=r'predictions\.csv'):
+        read_run(folder, dump=folder / 'predictions.csv')
+
+
+def test_a_table_without_names_is_told_which_column_it_needs(folder):
+    write_all(folder / 'predictions.csv', {'label': LABELS, 'predicted': PREDICTED})
+    notes = ' '.join(build_insight(read_run(folder), Options(repeats=0)).notes)
+    assert 'Give the table a column name, or path.' in notes
+    assert 'custom_imports' not in notes

@@ -399,3 +399,11 @@ def test_recipe_merges_over_a_base_config_and_the_hook_finds_it():
 def test_one_label_an_image_is_no_law_of_objects():
     with pytest.raises(ValueError, match='labels, 30 numbers: CDBImageSampler draws images by all objects'):
         CDBImageSampler(Scenes(IMAGES[:30]), labels=range(30), seed=3)
+
+
+def test_a_class_mass_is_for_the_law_that_draws_classes():
+    sampler = sampler_of()
+    sampler.set_class_mass(np.arange(NUM_CLASSES) + 1)
+    np.testing.assert_allclose(sampler.class_probability, (np.arange(NUM_CLASSES) + 1) / sum(range(NUM_CLASSES + 1)))
+    with pytest.raises(ValueError, match="set_class_mass with law='repeat'"):
+        sampler_of(law='repeat').set_class_mass(np.ones(NUM_CLASSES))

@@ -27,6 +27,6 @@ def test_the_last_line_of_a_log_is_the_last_that_is_not_empty(tmp_path):
     ],
 )
 def test_jobs_share_the_devices_or_the_cores(monkeypatch, devices, jobs, slots, threads):
-    monkeypatch.setattr('os.cpu_count', lambda: 8)
+    monkeypatch.setattr('os.sched_getaffinity', lambda _: range(8))
     machine = machine_for(devices, jobs, 7)
     assert (machine.slots, machine.threads, machine.handed_on, machine.to_files) == (slots, threads, (7,), True)

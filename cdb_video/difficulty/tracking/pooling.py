@@ -43,8 +43,9 @@ def pooled(parts: Sequence[Kept], size: int | None) -> Kept:
     if size is None:
         return parts[0]
     check_whole(1, size=size)
-    if total == size and max(map(len, parts)) > -(-size // len(parts)):
-        return np.concatenate(parts)  # divided in another way, and none comes twice
+    last = max(rank + len(parts) * (len(part) - 1) for rank, part in enumerate(parts) if len(part))
+    if total == size and last >= size:
+        return np.concatenate(parts)  # divided in another way than by turns, and none comes twice
     if total < size:
         _LOG.warning(
             f'{total} of the {counted(int(size), "sample")} of the set were counted: is drop_last=True in its '

@@ -206,6 +206,10 @@ class DifficultyTracker:
             ValueError: Unless `epoch` is a whole number from 0 to `max_epochs`.
         """
         check_whole(0, epoch=epoch)
+        if self.max_epochs is not None and epoch > self.max_epochs:
+            raise ValueError(
+                f'epoch={epoch}, and max_epochs={self.max_epochs}: give the epochs that are done, 0 in the first'
+            )
         self._reached(self._knows_counts).begin_epoch(self.state_.train_counts, int(epoch), self.max_epochs)
 
     def state_dict(self) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Comparison:
             unless all pairs are asked for.
         gain_deviations: Method other than the baseline -> (C,) standard deviation of the difference of the class's
             accuracy over pairs of seeds, NaN = no clip; absent where there is one pair.
+        has_all_pairs: Whether each method is compared with each; with two methods that is the baseline alone.
         is_corrected: Whether the p-values have been corrected by Holm too.
     """
 
@@ -54,6 +55,7 @@ class Comparison:
     others_tests: dict[tuple[str, str, str], Test]
     gain_deviations: dict[str, FloatVector]
     is_corrected: bool = False
+    has_all_pairs: bool = False
 
     @property
     def shown(self) -> list[str]:
@@ -64,11 +66,6 @@ class Comparison:
     def others(self) -> list[Method]:
         """The methods but the baseline."""
         return [method for method in self.methods if method.name != self.baseline]
-
-    @property
-    def has_all_pairs(self) -> bool:
-        """Whether methods are compared with others than the baseline."""
-        return bool(self.others_tests)
 
     @property
     def shown_tests(self) -> Iterator[tuple[str, str, str, Test]]:
@@ -132,6 +129,7 @@ def compare(
         others_tests={key: test for key, test in tests.items() if key[1] != name},
         gain_deviations=_gain_deviations(others, base),
         is_corrected=corrected,
+        has_all_pairs=all_pairs,
     )
 
 

@@ -113,7 +113,7 @@ def _paired_draws(run: ComparedRun, one: Outcomes, other: Outcomes) -> Mapping[s
     groups = class_groups(insight.run.group_counts, insight.shot_thresholds, insight.head_threshold)
     # The same seed draws the same sessions, since both have the same clips in the same order.
     first, second = (bootstrap(outcomes, groups, repeats=REPEATS) for outcomes in (one, other))
-    return {metric: first[metric] - second[metric] for metric in first}
+    return {metric: first[metric] - second[metric] for metric in first if metric in second}
 
 
 def _clip_test(metric: str, difference: float, draws: FloatVector, one: Outcomes, other: Outcomes) -> Test:

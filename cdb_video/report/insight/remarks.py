@@ -12,6 +12,7 @@ from cdb_video.report.insight.restless_runs import restless_remarks
 from cdb_video.report.insight.statistics import Outcomes
 from cdb_video.report.sources.dump import Predictions
 from cdb_video.report.sources.object_dump import ObjectPredictions
+from cdb_video.report.sources.prediction_table import is_table
 from cdb_video.report.sources.run_data import RunData
 
 _FEW_UNITS = 5
@@ -35,6 +36,7 @@ _NAMELESS_IMAGES = (
     'Sets that keep their images in one archive have no names: data_prep/make_images.py writes them as files. Of '
     "files, PackInputs keeps the names, unless its meta_keys lack 'img_path'."
 )
+_NAMELESS_ROWS = 'Give the table a column name, or path.'
 _DUMPS = {False: 'mim test --dump', True: 'cdb-video test --dump'}
 """Which command writes one, of samples and of objects."""
 _OF_RECORD = {'val': 'validation', 'train': 'epoch', 'replay': 'record', 'cross-fit': 'measurement'}
@@ -63,7 +65,7 @@ def remarks_on(
         + _of_course(run)
     )
     if run.predictions is not None:
-        notes += _of_dump(run.predictions)
+        notes += _of_dump(run.predictions, of_table=run.dump is not None and is_table(run.dump))
     elif run.objects is not None:
         notes += _of_object_dump(run.objects)
     elif outcomes is not None:
@@ -134,7 +136,7 @@ def _of_course(run: RunData) -> list[str]:
     return []
 
 
-def _of_dump(dump: Predictions) -> list[str]:
+def _of_dump(dump: Predictions, *, of_table: bool) -> list[str]:
     notes = []
     if not dump.has_scores:
         notes.append('The table has no scores: the first mistakes are shown, not the surest, and there is no top-5.')
@@ -143,7 +145,7 @@ def _of_dump(dump: Predictions) -> list[str]:
     if dump.clip_names is None:
         notes.append(
             f'The dump does not name every {unit()}, so mistakes have numbers in place of names and pictures. '
-            + (_NAMELESS_IMAGES if words_now() is IMAGES else _NAMELESS_CLIPS)
+            + (_NAMELESS_ROWS if of_table else _NAMELESS_IMAGES if words_now() is IMAGES else _NAMELESS_CLIPS)
         )
     again, shared = dump.repeated_paths, dump.shared_names
     if again:

@@ -157,6 +157,7 @@ def _check_columns(path: Path, columns: Columns, scored: Sequence[str]) -> None:
 
 def _classes(path: Path, columns: Columns, column: str, names: list[str] | None, size: int | None) -> IntVector:
     """(N,) int64 classes of a column of numbers or of names."""
+    _check_unambiguous(path, columns, column, names)
     found = [_class(value, names) for value in columns[column]]
     least = size or _MOST_CLASSES
     wrong = next((row for row, one in enumerate(found) if one is None or not 0 <= one < least), None)
@@ -167,6 +168,19 @@ def _classes(path: Path, columns: Columns, column: str, names: list[str] | None,
     return np.asarray(found, np.int64)
 
 
+def _check_unambiguous(path: Path, columns: Columns, column: str, names: list[str] | None) -> None:
+    """See that no value is the number of one class and the name of another, as where names are numbers."""
+    places = {name: place for place, name in enumerate(names or ())}
+    for row, value in enumerate(columns[column]):
+        number = _class(value, None)
+        other = places.get(value.strip()) if isinstance(value, str) else None
+        if number is not None and other is not None and other != number and number < len(places):
+            raise DumpError(
+                f'{path}: row {row + 1} has the {column} {value!r}, which is the name of class {other} and the number '
+                f'of class {number}: write names that are no numbers, and give the same ones by --classes'
+            )
+
+
 def _class(value: Any, names: list[str] | None) -> int | None:
     """A class by its number, or else by its name; None = neither."""
     if isinstance(value, bool):
@@ -175,9 +189,9 @@ def _class(value: Any, names: list[str] | None) -> int | None:
         return int(value)
     if isinstance(value, str):
         text = value.strip()
-        if re.fullmatch(r'[+-]?\d{1,18}', text):
-            return int(text)
-        return names.index(text) if names and text in names else None
+        if names and text in names:
+            return names.index(text)
+        return int(text) if re.fullmatch(r'[+-]?\d{1,18}', text) else None
     return None
 
 

@@ -15,7 +15,7 @@ from cdb_video.host_words import units
 from cdb_video.report.class_report.file import REPORT_NAME, ClassReport, read_class_report
 from cdb_video.report.sources.checked_history import CheckedHistory, EmptyHistoryError, read_checked_history
 from cdb_video.report.sources.choice import choose_evaluation
-from cdb_video.report.sources.dump import ForeignDumpError, Predictions, read_any_dump
+from cdb_video.report.sources.dump import DumpError, ForeignDumpError, Predictions, read_any_dump
 from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
 from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.prediction_table import is_table, read_table
@@ -150,8 +150,10 @@ def _read_dump_of(parts: _Parts) -> tuple[Predictions | ObjectPredictions | None
         if is_table(parts.dump):
             return (read_table(parts.dump, parts.known_names, parts.known_size),)
         return (read_any_dump(parts.dump),)
-    except ForeignDumpError as error:
-        if not parts.dump_just_lies_there:
+    except DumpError as error:
+        # A table of that name may be of anything; a pickle is ours or mmdet's.
+        is_other = isinstance(error, ForeignDumpError) or is_table(parts.dump)
+        if not (is_other and parts.dump_just_lies_there):
             raise
         return None, f'Left out: {error}.'
 

@@ -182,3 +182,10 @@ def test_states_that_do_not_fit_are_refused_and_change_nothing(options, state, s
         tracker.load_state_dict(state)
     assert tracker.state_ is before
     assert torch.equal(loss.class_weight, weights)
+
+
+def test_an_epoch_beyond_the_training_is_refused():
+    tracker = DifficultyTracker(2, max_epochs=3)
+    tracker.set_epoch(3)
+    with pytest.raises(ValueError, match='epoch=4, and max_epochs=3'):
+        tracker.set_epoch(4)
