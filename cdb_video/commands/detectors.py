@@ -8,10 +8,6 @@ _REFUSALS = {
         'mmdet.apis.DetInferencer shows what it finds in images, and cdb-video test --dump what it calls labelled '
         'objects'
     ),
-    'cross-fit': (
-        'cross-fit scores samples with one class each, and {what} is of a detector: measure the difficulty of its '
-        'classes on a validation set, by ClassDifficultyHook with ObjectAccuracy'
-    ),
     'edit-classifier': (
         'edit-classifier changes the layer that scores one class a sample, and {what} is of a detector, whose scores '
         "include the background: adjust them in training, by dict(type='CDBLoss', logit_adjustment=1.0, background=1.0)"
