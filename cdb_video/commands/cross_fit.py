@@ -7,6 +7,8 @@ share a session or a subject. Trains CONFIG, which must be balanced softmax, on 
 and lets the model score that one; so every sample is scored by a model that has seen neither it nor its group. FILE has
 a line '<sample> <group>' for each. With two folds it costs about one training of CONFIG; by iteration, two.
 
+Of a detector whole images are divided, so that the objects of every class are spread evenly; difficulty is of objects.
+
 Writes into --work-dir (default: work_dirs/<CONFIG>_cross_fit): cross_fit.json, the division; class_history.jsonl, which
 DifficultyReplayHook hands to a training on all samples; predictions.pkl; class_report.{csv,json,md} and report.html.
 
@@ -66,8 +68,20 @@ def _cross_fit(args: argparse.Namespace) -> int:
 
     path = str(find_config(args.config)) if args.config.startswith(SCOPE) else args.config
     config = read_config(path)
-    with speaking(words_of(config)):
+    words = words_of(config)
+    if words.has_objects:
+        _check_detection(args.config, config)
+    with speaking(words):
         return _cross_fit_config(args, path, config)
+
+
+def _check_detection(name: str, config: Any) -> None:
+    """See that the host of a detector's config can be imported, before its datasets fail for want of it."""
+    from cdb_video.hosts.host import host_named
+
+    host = host_named(config.default_scope)
+    if host is not None and host.fault is not None:
+        raise ImportError(f'{name} needs {host.name}, which cannot be imported: {host.fault}. {host.remedy}')
 
 
 def _cross_fit_config(args: argparse.Namespace, path: str, config: Any) -> int:

@@ -169,7 +169,7 @@ def _known_settings(settings: Any, own: Mapping[str, Any]) -> dict[str, Any]:
     if kind == 'RepeatDataset':
         inner_one = _known_settings(settings['dataset'], own)
         return {'type': 'mmengine.RepeatDataset', 'dataset': inner_one, 'times': settings['times']}
-    if kind == 'ClassBalancedDataset':
+    if kind == 'ClassBalancedDataset' and words_now().has_objects:  # as LVIS is repeated
         inner_one = _known_settings(settings['dataset'], own)
         return {
             'type': 'mmengine.ClassBalancedDataset',

@@ -1,5 +1,6 @@
 """Commands that need one class a sample refuse a detector in a sentence with a remedy, before they load anything."""
 
+import importlib.util
 from unittest import mock
 
 import pytest
@@ -9,7 +10,6 @@ from cdb_video.commands import cross_fit, edit_classifier, predict
 CONFIG = "default_scope = 'mmdet'\nmodel = dict(type='MaskRCNN')\n"
 CASES = {
     'predict': (predict, ['WORK', 'x.png'], 'mmdet.apis.DetInferencer'),
-    'cross-fit': (cross_fit, ['CONFIG'], 'by ClassDifficultyHook with ObjectAccuracy'),
     'edit-classifier': (edit_classifier, ['tau-norm', 'CONFIG', 'none.pth', 'out.pth'], 'background=1.0'),
 }
 
@@ -29,6 +29,12 @@ def test_a_detector_is_refused_with_a_remedy(config, capsys, name):
     (line,) = capsys.readouterr().err.splitlines()
     assert 'is of a detector' in line
     assert remedy in line
+
+
+@pytest.mark.skipif(importlib.util.find_spec('mmdet') is not None, reason='is of an environment without mmdet')
+def test_a_cross_fit_of_a_detector_says_what_to_install(config, capsys):
+    assert cross_fit.main([str(config)]) == 2
+    assert f'{config} needs mmdet, which cannot be imported' in capsys.readouterr().err
 
 
 def test_a_config_that_has_its_scope_from_its_base_is_known(config, capsys):
