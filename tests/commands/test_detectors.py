@@ -5,11 +5,10 @@ from unittest import mock
 
 import pytest
 
-from cdb_video.commands import cross_fit, edit_classifier, predict
+from cdb_video.commands import cross_fit, edit_classifier
 
 CONFIG = "default_scope = 'mmdet'\nmodel = dict(type='MaskRCNN')\n"
 CASES = {
-    'predict': (predict, ['WORK', 'x.png'], 'mmdet.apis.DetInferencer'),
     'edit-classifier': (edit_classifier, ['tau-norm', 'CONFIG', 'none.pth', 'out.pth'], 'background=1.0'),
 }
 
