@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cdb_video.inference.detection.detector import Detector
@@ -53,14 +53,19 @@ class DetectorRun:
     inputs: Inputs
     detector: Detector
     places: Mapping[str, Path]
+    say: Callable[[str, Any], None]
     found: list[Found | Failure] = field(default_factory=list)
     drawn: int = 0
     failures: int = 0
     status: int = 0
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> DetectorRun:
+    def of(cls, args: argparse.Namespace, say: Callable[[str, Any], None]) -> DetectorRun:
         """Look for all that can be known to be wrong, the cheapest first.
+
+        Args:
+            args: Of the command.
+            say: Prints a line to a stream, beside a progress bar if there is one.
 
         Raises:
             ValueError: If a word does not go with detectors, or nothing can be looked at with this work directory.
@@ -83,7 +88,7 @@ class DetectorRun:
         print(f'{detector.checkpoint} ({detector.reason}), config: {config}')
         for note in inputs.notes:
             print(f'predict: {note}', file=sys.stderr)
-        return cls(args, inputs, detector, places)
+        return cls(args, inputs, detector, places, say)
 
     @property
     def score_threshold(self) -> float:
@@ -105,7 +110,7 @@ class DetectorRun:
         if isinstance(outcome, Failure):
             self._fail(f'{outcome.path}: {outcome.cause}')
             return
-        print(f'{outcome.path}: {self._said(outcome)}')
+        self.say(f'{outcome.path}: {self._said(outcome)}', sys.stdout)
         if self.places:
             self._draw(outcome)
 
@@ -155,4 +160,4 @@ class DetectorRun:
     def _fail(self, line: str) -> None:
         self.failures += 1
         self.status = 1
-        print(f'predict: {line}', file=sys.stderr)
+        self.say(f'predict: {line}', sys.stderr)

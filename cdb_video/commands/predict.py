@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         with sigterm_as_ctrl_c():
-            for outcome in _with_progress(run.outcomes(), len(run.inputs.paths)):  # type: ignore[arg-type]
+            for outcome in _with_progress(run.outcomes(), len(run.inputs.paths)):
                 run.add(outcome)
     except KeyboardInterrupt:
         run.status = _INTERRUPTED
@@ -145,11 +145,11 @@ def _prepared(args: argparse.Namespace) -> _Run | DetectorRun:
 
     scope = scope_of(args.work_dir)
     if scope == DETECTION_SCOPE:
-        return DetectorRun.of(args)
+        return DetectorRun.of(args, _say)
     other = next((name for name in _OF_DETECTORS if getattr(args, name) is not None), None)
     if other is not None:
         raise ValueError(
-            f'--{other.replace("_", "-")} is of detectors, and {args.work_dir} is of no training with mmdet: leave it out'
+            f'--{other.replace("_", "-")} is of detectors, and {args.work_dir} of no training with mmdet: leave it out'
         )
     kind = PICTURES if scope == IMAGES_SCOPE else VIDEOS
     if kind is PICTURES and args.window is not None:
@@ -228,7 +228,7 @@ def _scores(ranked: Sequence[Any]) -> str:
     return ', '.join(f'{score.name} {score.score:.3f}' for score in ranked)
 
 
-def _with_progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+def _with_progress(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
     """The same, with a bar where there is a terminal, and tqdm."""
     tqdm = _tqdm()
     return (

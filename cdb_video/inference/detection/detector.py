@@ -19,7 +19,7 @@ from cdb_video.inference.checkpoint import load_weights, read_checkpoint
 from cdb_video.inference.detection.results import Found, FoundObject
 from cdb_video.inference.image_reading import ImagePipeline
 from cdb_video.inference.load import build_parts, check_device, class_names_of, image_steps
-from cdb_video.inference.predict import cause_of
+from cdb_video.inference.predict import cause_of, is_no_memory
 from cdb_video.inference.results import Failure
 from cdb_video.inference.settings import find_settings
 from cdb_video.inference.work_dir import check_folder, find_checkpoint, find_config
@@ -99,11 +99,11 @@ class Detector:
         try:
             with torch.no_grad():
                 return self.model.test_step({key: [value] for key, value in packed.items()})[0]
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_no_memory(error):
+                raise
             device = next(self.model.parameters()).device
-            raise ValueError(
-                f'{device} has too little memory for the image: make it smaller, or take the CPU'
-            ) from error
+            raise ValueError(f'{device} has too little memory for it: make it smaller, or take the CPU') from error
 
 
 def load_detector(
@@ -148,7 +148,7 @@ def load_detector(
 def _checked_names(model: nn.Module, names: tuple[str, ...] | None, called: str) -> tuple[str, ...]:
     """The names of the classes, as many as the heads that score boxes know."""
     heads: Any = getattr(getattr(model, 'roi_head', model), 'bbox_head', None)
-    each = list(heads) if isinstance(heads, nn.ModuleList) else [heads]
+    each: list[Any] = list(heads) if isinstance(heads, nn.ModuleList) else [heads]
     numbers = {int(head.num_classes) for head in each if getattr(head, 'num_classes', None) is not None}
     if names is None and len(numbers) == 1:
         return tuple(f'class {label}' for label in range(numbers.pop()))
