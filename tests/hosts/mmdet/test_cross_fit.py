@@ -187,14 +187,22 @@ def test_lvis_repeat_factors_are_taken_and_a_class_may_be_in_one_fold_alone():
     assert Config.fromfile(job.files[0].config).train_dataloader.sampler.allow_empty is True
 
 
+def save_weights(path, **changes):
+    """Weights of a training with the config, changed so."""
+    config = Config.fromfile('own.py')
+    config.merge_from_dict(changes)
+    torch.save({'state_dict': {}, 'meta': {'cfg': config.pretty_text}}, path)
+
+
 def test_weights_that_were_trained_on_the_images_are_refused():
-    text = Config.fromfile('own.py').pretty_text
-    torch.save({'state_dict': {}, 'meta': {'cfg': text}}, 'seen.pth')
-    with pytest.raises(ValueError, match=r"load_from='seen.pth' was trained on .*, which has 12 of the 12 images"):
-        begun(load_from='seen.pth')
-    wrapped = text.replace("type='LVISV1Dataset'", "type='CocoDataset'", 1).replace('train.json', 'val.json')
-    torch.save({'state_dict': {}, 'meta': {'cfg': wrapped}}, 'other.pth')
-    assert not [said for said in begun(load_from='other.pth')[1] if 'was trained on' in said and '12 of' in said]
+    repeated = Config.fromfile('own.py').train_dataloader.dataset.to_dict()
+    repeated = {'_delete_': True, 'type': 'ClassBalancedDataset', 'oversample_thr': 0.5, 'dataset': repeated}
+    for changes in ({}, {DATASET: repeated}):
+        save_weights('seen.pth', **changes)
+        with pytest.raises(ValueError, match=r"load_from='seen.pth' was trained on .*, which has 12 of the 12 images"):
+            begun(load_from='seen.pth')
+    save_weights('other.pth', **{f'{DATASET}.ann_file': 'val.json'})
+    assert begun(load_from='other.pth')[1] == []
 
 
 def run(folder, *words):
