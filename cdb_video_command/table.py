@@ -29,7 +29,7 @@ SUB_COMMANDS = {
     'config': SubCommand('cdb_video_command.config', 'mmaction', 'list the configs that come along, copy one'),
     'train': SubCommand('cdb_video.commands.train', 'mmaction', 'train a config'),
     'test': SubCommand('cdb_video.commands.test', 'mmaction', 'test a checkpoint'),
-    'predict': SubCommand('cdb_video.commands.predict', 'mmaction', 'name the actions in videos'),
+    'predict': SubCommand('cdb_video.commands.predict', 'mmaction', 'name actions in videos, objects in images'),
     'cross-fit': SubCommand(
         'cdb_video.commands.cross_fit', 'mmaction', 'difficulty of all training samples, without a hold-out'
     ),

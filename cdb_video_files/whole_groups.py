@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FloatMatrix = NDArray[np.float64]
+_Counts = NDArray[np.float64] | NDArray[np.int32]
 # A sweep over all groups that moves none is the end; this bound is for the case of rounding errors.
 _MOST_SWEEPS = 50
 
 
-def assign_groups(counts: _FloatMatrix, shares: _FloatMatrix, rng: np.random.Generator) -> list[int]:
+def assign_groups(counts: _Counts, shares: _FloatMatrix, rng: np.random.Generator) -> list[int]:
     """Part of every group, so that the parts' class counts come near the shares.
 
     What is made small is sum (count - wanted)^2 / wanted over parts and classes: chi squared, which
@@ -48,20 +49,20 @@ def assign_groups(counts: _FloatMatrix, shares: _FloatMatrix, rng: np.random.Gen
     return [int(part) for part in part_of]
 
 
-def _best(have: _FloatMatrix, wanted: _FloatMatrix, clips: _FloatMatrix) -> int:
+def _best(have: _FloatMatrix, wanted: _FloatMatrix, clips: _Counts) -> int:
     """The part to which these clips, (C,), are best added: where chi squared grows least."""
     growth = ((2 * (have - wanted) * clips + clips**2) / wanted).sum(axis=1)
     return int(growth.argmin())
 
 
-def _move(group: int, part: int, part_of: NDArray[np.int64], have: _FloatMatrix, counts: _FloatMatrix) -> None:
+def _move(group: int, part: int, part_of: NDArray[np.int64], have: _FloatMatrix, counts: _Counts) -> None:
     if part_of[group] >= 0:
         have[part_of[group]] -= counts[group]
     have[part] += counts[group]
     part_of[group] = part
 
 
-def _fill_empty(part_of: NDArray[np.int64], have: _FloatMatrix, wanted: _FloatMatrix, counts: _FloatMatrix) -> None:
+def _fill_empty(part_of: NDArray[np.int64], have: _FloatMatrix, wanted: _FloatMatrix, counts: _Counts) -> None:
     """Give a part that got nothing the smallest group of a part that has several."""
     for part in range(len(wanted)):
         if (part_of == part).any():

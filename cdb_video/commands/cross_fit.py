@@ -7,6 +7,8 @@ share a session or a subject. Trains CONFIG, which must be balanced softmax, on 
 and lets the model score that one; so every sample is scored by a model that has seen neither it nor its group. FILE has
 a line '<sample> <group>' for each. With two folds it costs about one training of CONFIG; by iteration, two.
 
+Of a detector whole images are divided, so that the objects of every class are spread evenly; difficulty is of objects.
+
 Writes into --work-dir (default: work_dirs/<CONFIG>_cross_fit): cross_fit.json, the division; class_history.jsonl, which
 DifficultyReplayHook hands to a training on all samples; predictions.pkl; class_report.{csv,json,md} and report.html.
 
@@ -61,7 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _cross_fit(args: argparse.Namespace) -> int:
-    from cdb_video.commands.detectors import refuse_detector
     from cdb_video.cross_fit.configs import words_of
     from cdb_video.launch.config import read_config
 
@@ -69,14 +70,23 @@ def _cross_fit(args: argparse.Namespace) -> int:
     config = read_config(path)
     words = words_of(config)
     if words.has_objects:
-        refuse_detector('cross-fit', args.config)
+        _check_detection(args.config, config)
     with speaking(words):
         return _cross_fit_config(args, path, config)
 
 
+def _check_detection(name: str, config: Any) -> None:
+    """See that the host of a detector's config can be imported, before its datasets fail for want of it."""
+    from cdb_video.hosts.host import host_named
+
+    host = host_named(config.default_scope)
+    if host is not None and host.fault is not None:
+        raise ImportError(f'{name} needs {host.name}, which cannot be imported: {host.fault}. {host.remedy}')
+
+
 def _cross_fit_config(args: argparse.Namespace, path: str, config: Any) -> int:
     from cdb_video.cross_fit.job import Division, Job
-    from cdb_video.cross_fit.results import pool, remarks_on, report_on, write_results
+    from cdb_video.cross_fit.results import remarks_on, report_on, write_results
     from cdb_video.launch.steps import Machine, check_machine, run_all, visible_devices
     from cdb_video.report.pages.console import print_result, write_files
     from cdb_video.report.pages.files import write_report
@@ -93,28 +103,30 @@ def _cross_fit_config(args: argparse.Namespace, path: str, config: Any) -> int:
             _say(remark)
         run_all(job.steps(_say), Machine(devices, args.processes, args.parallel, (lock,)))
         scored = job.collect()
-        result = pool(scored, job.plan.num_folds)
+        result = scored.pooled(job.plan.num_folds)
         written = write_results(scored, result, folder)
         insight = report_on(folder)
         reported = write_files('cross-fit', lambda: write_report(insight, folder))
-    lines = [*_table(insight), *remarks_on(result, job.clips.class_names), *(f'wrote {file}' for file in written)]
+    remarks = [*remarks_on(result, job.clips.class_names), *scored.remarks]
+    lines = [*_table(insight), *remarks, *(f'wrote {file}' for file in written)]
     return print_result('\n'.join(lines), reported) or _advise(written[-1])
 
 
 def _table(insight: Any) -> list[str]:
     from cdb_video.report import format_summary, format_table
 
-    mute = {f'acc/{name}' for name in insight.mute_groups}
+    mute = {f'{words_now().prefix}/{name}' for name in insight.mute_groups}
     metrics = {name: value for name, value in insight.all_metrics.items() if name not in mute}
     return [format_summary(metrics), format_table(insight.rows)]
 
 
 def _advise(history: Path) -> int:
     """Say how a run on all clips takes the difficulty."""
+    growing = _GROWING | ({'background': 1.0} if words_now().has_objects else {})
     print(
         f'hand it to a training on all {samples()}, with weights that grow:\n'
         f"    custom_hooks = [dict(type='DifficultyReplayHook', history={str(history)!r})]\n"
-        f'    {words_now().loss_line(_GROWING)}\n'
+        f'    {words_now().loss_line(growing)}\n'
         f'    val_cfg = val_dataloader = val_evaluator = None  # where no {samples()} are held out\n'
         '    default_hooks = dict(checkpoint=dict(save_best=None))'
     )

@@ -1,11 +1,13 @@
-"""Name the action in new videos, or the class of new images, with the model of a work directory.
+"""Name the action in new videos, the class of new images or the objects in them, with the model of a work directory.
 
     cdb-video predict WORK_DIR clip.mp4 folder_of_clips list.txt --topk 3 --out predictions.csv
     cdb-video predict WORK_DIR long.mp4 --window 2 --stride 0.5 --out timeline.csv
     cdb-video predict WORK_DIR image.png folder_of_images list.txt    a work directory of mmpretrain
+    cdb-video predict WORK_DIR folder_of_images --score-threshold 0.5 --draw drawn --out found.csv    of mmdet
 
 Takes the best checkpoint there and the config in it, and reads the files as the test of that config does. A list
-(.txt) has a file a line, with its label behind it or not. With --window a long video gets a timeline: the CSV,
+(.txt) has a file a line, with its label behind it or not. A detector shows the objects in each image, and --draw
+writes copies with their boxes. With --window a long video gets a timeline: the CSV,
 and beside it a page, timeline.html, that opens without a network.
 
 A file that cannot be read is named with the cause, and costs the others nothing: exit code 1. Exit code 2 if an
@@ -22,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdb_video.commands.detectors import DetectorRun
 from cdb_video.host_words import sample
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from cdb_video.inference.predict import Predictor
 
 _USUAL_TOPK = 5
+_OF_DETECTORS = ('score_threshold', 'draw')
 _INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
 
 
@@ -131,18 +135,22 @@ class _Run:
             print(f'predict: {self.failures} of {len(self.found)} could not be predicted whole', file=sys.stderr)
 
 
-def _prepared(args: argparse.Namespace) -> _Run:
+def _prepared(args: argparse.Namespace) -> _Run | DetectorRun:
     """All that can be known to be wrong is looked for here, the cheapest first."""
     _check_arguments(args)
     from cdb_video import load  # by way of the face, which says what to install
-    from cdb_video.commands.detectors import refuse_detector
     from cdb_video.inference.inputs import PICTURES, VIDEOS, find_inputs
     from cdb_video.inference.work_dir import scope_of
     from cdb_video.launch.scope import DETECTION_SCOPE, IMAGES_SCOPE
 
     scope = scope_of(args.work_dir)
     if scope == DETECTION_SCOPE:
-        refuse_detector('predict', args.work_dir)
+        return DetectorRun.of(args, _say)
+    other = next((name for name in _OF_DETECTORS if getattr(args, name) is not None), None)
+    if other is not None:
+        raise ValueError(
+            f'--{other.replace("_", "-")} is of detectors, and {args.work_dir} of no training with mmdet: leave it out'
+        )
     kind = PICTURES if scope == IMAGES_SCOPE else VIDEOS
     if kind is PICTURES and args.window is not None:
         raise ValueError(f'--window is of videos, and {args.work_dir} was trained on images: leave it out')
@@ -152,7 +160,7 @@ def _prepared(args: argparse.Namespace) -> _Run:
         args.checkpoint,
         config=args.config,
         device=args.device,
-        views=args.views,
+        views=args.views or 'test',
         batch_size=args.batch,
     )
     number = len(predictor.class_names)
@@ -176,6 +184,8 @@ def _check_arguments(args: argparse.Namespace) -> None:
             raise ValueError(f'--{name} {value:g}: must be a number of seconds > 0')
     if args.stride is not None and args.window is None:
         raise ValueError('--stride needs --window, the length of the windows in seconds')
+    if args.score_threshold is not None and not 0 <= args.score_threshold <= 1:
+        raise ValueError(f'--score-threshold {args.score_threshold:g}: must be from 0 to 1')
     if args.out is not None:
         _check_out(args.out)
 
@@ -218,7 +228,7 @@ def _scores(ranked: Sequence[Any]) -> str:
     return ', '.join(f'{score.name} {score.score:.3f}' for score in ranked)
 
 
-def _with_progress(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+def _with_progress(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
     """The same, with a bar where there is a terminal, and tqdm."""
     tqdm = _tqdm()
     return (
@@ -254,14 +264,21 @@ def _parser() -> argparse.ArgumentParser:
     add('--root', type=Path, help='folder that paths in lists are relative to (default: that of the list)')
     add('--checkpoint', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the best one, or the newest)')
     add('--config', type=Path, metavar='FILE', help='here or in WORK_DIR (default: the one in the checkpoint)')
-    add('--topk', type=int, metavar='K', help=f'classes of each sample (default: {_USUAL_TOPK}, or all there are)')
+    add(
+        '--topk',
+        type=int,
+        metavar='K',
+        help=f'classes of each sample (default: {_USUAL_TOPK}, or all); objects of each image (default: all)',
+    )
     add('--out', type=Path, metavar='FILE', help='a .csv or .json file')
     add('--device', help="such as 'cpu' or 'cuda:0' (default: a GPU where there is one)")
     add('--batch', type=int, metavar='N', help='samples that the network sees at once (default: as in the test)')
-    add('--views', default='test', help="'test', those of the config (default), or 'single', the middle one")
+    add('--views', help="'test', those of the config (default), or 'single', the middle one")
     add('--window', type=float, metavar='S', help='make a timeline of windows of so many seconds')
     add('--stride', type=float, metavar='S', help='seconds from window to window (default: as --window)')
     add('--no-html', action='store_true', help='of a timeline write no page')
+    add('--score-threshold', type=float, metavar='S', help='of objects: leave out lower scores (default: 0.3)')
+    add('--draw', type=Path, metavar='DIR', help='of objects: write copies of the images with boxes')
     return parser
 
 

@@ -16,10 +16,13 @@ import numpy as np
 from mmengine.registry import DATASETS, init_default_scope
 
 from cdb_video.class_names import counted
+from cdb_video.cross_fit.division.folds import divide_by_clips, divide_by_groups
 from cdb_video.data.clip_table import listed_name
 from cdb_video.data.labels import dataset_class_names, dataset_labels, sample_path
+from cdb_video.data.units import Units, has_objects
 from cdb_video.difficulty.formulas import IntVector
-from cdb_video.host_words import sample, samples
+from cdb_video.host_words import sample, samples, words_now
+from cdb_video.run.fingerprints import digest_of
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.records import AnnotationError, read_lines
 
@@ -55,10 +58,49 @@ class ListedClips:
         """Number of clips."""
         return len(self.lines)
 
+    @property
+    def ending(self) -> str:
+        """Of the names of lists."""
+        return '.txt'
+
+    @property
+    def units(self) -> Units:
+        """What bears one label each: the clips."""
+        return Units(self.labels, None, len(self))
+
+    @property
+    def content(self) -> str:
+        """A hash of the lines, whatever they say of a clip; how many blanks there are between words does not matter."""
+        return digest_of(*(' '.join(line.split()) for line in self.lines))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user must know of the list, in sentences: nothing, for all of it is divided."""
+        return []
+
+    def divided(self, num_folds: int, groups: Sequence[str] | None, seed: int) -> IntVector:
+        """(N,) int64, the fold of every clip, by clips within classes or by whole groups.
+
+        Raises:
+            ValueError: If there are fewer clips, or groups, than folds.
+        """
+        if groups is None:
+            return divide_by_clips(self.labels, num_folds, seed)
+        return divide_by_groups(self.labels, groups, num_folds, seed)
+
     def write(self, path: Path, places: Sequence[int]) -> None:
         """Write a list of the clips at these places, in the same form."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, ''.join(f'{self.lines[place]}\n' for place in places).encode())
+
+    def write_parts(self, parts: Mapping[Path, Sequence[int]]) -> None:
+        """Write several lists, each of the clips at its places."""
+        for path, places in parts.items():
+            self.write(path, places)
+
+    def check_part(self, places: Sequence[int], dataset: Any) -> None:
+        """See `check_part`."""
+        check_part(self, places, dataset)
 
 
 def read_training_clips(config: Any) -> ListedClips:
@@ -130,16 +172,34 @@ def listed_settings(config: Any) -> dict[str, Any]:
     if not isinstance(settings.get('ann_file'), str) or not settings['ann_file']:
         raise ValueError(
             f'the training set, {settings.get("type")}, has no ann_file: cross-fit divides the list of {samples()} '
-            'that a '
-            f'dataset reads. Let yours read a text file of one {sample()} a line that ann_file names'
+            f'that a dataset reads. Let yours read {_form()} that ann_file names'
         )
     return dict(settings)
+
+
+def _form() -> str:
+    return (
+        "annotations in COCO's or LVIS's format" if words_now().has_objects else f'a text file of one {sample()} a line'
+    )
 
 
 def build_dataset(config: Any, settings: Mapping[str, Any]) -> Any:
     """A dataset of a config, as its training builds it."""
     init_default_scope(config.get('default_scope') or 'mmengine')
     return DATASETS.build(copy.deepcopy(dict(settings)))
+
+
+def names_in(dataset: Any) -> tuple[str, ...]:
+    """The names of all clips of a dataset that reads a list, or of all its images where these show objects."""
+    return (
+        image_names(dataset) if has_objects(dataset) else clip_names(dataset, list_lines(Path(str(dataset.ann_file))))
+    )
+
+
+def image_names(dataset: Any) -> tuple[str, ...]:
+    """The paths of all images of a dataset below its `data_prefix`, as its annotations have them."""
+    places = range(len(dataset))
+    return tuple(_below_prefix(dataset, str(sample_path(dataset.get_data_info(place)))) for place in places)
 
 
 def clip_names(dataset: Any, lines: Sequence[str]) -> tuple[str, ...]:
@@ -164,18 +224,21 @@ def listed_paths(dataset: Any, lines: Sequence[str]) -> tuple[str, ...]:
         dataset: Of N clips.
         lines: N lines of its list; where an entry has no path, the line without its last word, the label, is the name.
     """
-    prefixes = [prefix for prefix in dict(getattr(dataset, 'data_prefix', None) or {}).values() if prefix]
     names = []
     for place, line in enumerate(lines):
         path = sample_path(dataset.get_data_info(place))
         if path is None:
             names.append(line.strip().rpartition(' ')[0].strip() or line.strip())
             continue
-        name = str(path)
-        for prefix in prefixes:
-            name = listed_name(name, str(prefix))
-        names.append(name)
+        names.append(_below_prefix(dataset, str(path)))
     return tuple(names)
+
+
+def _below_prefix(dataset: Any, path: str) -> str:
+    for prefix in dict(getattr(dataset, 'data_prefix', None) or {}).values():
+        if prefix:
+            path = listed_name(path, str(prefix))
+    return path
 
 
 def check_part(whole: ListedClips, places: Sequence[int], dataset: Any) -> None:

@@ -10,16 +10,24 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATA_SAMPLERS, init_default_scope
 
+from cdb_video.advice import as_code
 from cdb_video.cross_fit.clips import listed_settings
 from cdb_video.cross_fit.fold_hooks import custom_hooks, default_hooks
+from cdb_video.cross_fit.objects.scoring import object_metric
 from cdb_video.cross_fit.scoring import average_views, scoring_loader
-from cdb_video.host_words import IMAGES, VIDEO, HostWords, samples
+from cdb_video.host_words import DETECTION, IMAGES, VIDEO, HostWords, samples
 from cdb_video.hosts.host import host_named
 from cdb_video.hosts.mmaction.pipelines import kind_of
 from cdb_video.samplers.class_sampler import ClassSampler
 
-BALANCED_LOSS = "dict(type='CDBLoss', tau=0, logit_adjustment=1.0)"
-_SHIPPED = {VIDEO: 'egtea/slowfast_balsoftmax.py', IMAGES: 'images/digits_lt/resnet8_balsoftmax.py'}
+_BALANCED: dict[str, str | float] = {'type': 'CDBLoss', 'tau': 0, 'logit_adjustment': 1.0}
+BALANCED_LOSS = as_code(_BALANCED)
+_SHIPPED = {
+    VIDEO: 'egtea/slowfast_balsoftmax.py',
+    IMAGES: 'images/digits_lt/resnet8_balsoftmax.py',
+    DETECTION: 'detection/shapes/mask-rcnn_balsoftmax.py',
+}
+_SAMPLERS = ('CDBSampler', 'CDBImageSampler')
 _SECOND_STAGE = 'SecondStageHook'
 _BY_VALIDATION = 'ReduceOnPlateau'
 
@@ -48,11 +56,11 @@ def check_config(config: Config, name: str) -> None:
         raise ValueError(
             f'{name} has no balanced softmax (its loss: {named or "that of its head"}): without it the folds would be '
             'scored by models that leave rare classes out, and difficulty would say little more than frequency. Set '
-            f'model=dict({words.head}=dict({words.loss}={BALANCED_LOSS})), or give such a config, as '
+            f'{words.loss_line(balanced_loss(words))}, or give such a config, as '
             f'cdb_video::{_SHIPPED[words]}'
         )
     sampler = config.train_dataloader.get('sampler')
-    acting = [*losses, *([sampler] if isinstance(sampler, Mapping) and kind_of(sampler) == 'CDBSampler' else ())]
+    acting = [*losses, *([sampler] if isinstance(sampler, Mapping) and kind_of(sampler) in _SAMPLERS else ())]
     for part in acting:
         _refuse_difficulty(part, name)
     if any(kind_of(hook) == _SECOND_STAGE for hook in config.get('custom_hooks') or ()):
@@ -62,6 +70,11 @@ def check_config(config: Config, name: str) -> None:
             'Give a config that trains the whole model'
         )
     _refuse_schedules(config, name)
+
+
+def balanced_loss(words: HostWords) -> dict[str, str | float]:
+    """Balanced softmax in the configs of a host: a detector's scores have the background beside the classes."""
+    return _BALANCED | ({'background': 1.0} if words.has_objects else {})
 
 
 def words_of(config: Config) -> HostWords:
@@ -92,7 +105,7 @@ def fold_config(config: Config, train_list: str, scored_list: str, seed: int) ->
         made[f'val_{part}'] = None
     made.test_dataloader = scoring_loader(config, settings, scored_list)
     made.test_cfg = copy.deepcopy(config.get('test_cfg')) or {}
-    made.test_evaluator = {'type': 'ClassAccuracy'}
+    made.test_evaluator = object_metric(config) if words_of(config).has_objects else {'type': 'ClassAccuracy'}
     unit, length = trained_length(config)
     made.default_hooks = default_hooks(config, unit == 'epoch', length)
     made.custom_hooks = custom_hooks(config, unit == 'epoch')
@@ -170,8 +183,9 @@ def _refuse_schedules(config: Config, name: str) -> None:
 
 def _refuse_difficulty(part: Mapping[str, Any], name: str) -> None:
     kind = kind_of(part)
-    law, strength, tau = part.get('law', 'power'), part.get('strength'), part.get('tau', 1.0)
-    if law == 'power' and kind in ('CDBLoss', 'CDBSampler') and tau != 0:
+    strength, tau = part.get('strength'), part.get('tau', 1.0)
+    law = 'power' if kind in _SAMPLERS else part.get('law', 'power')  # those of CDBImageSampler say what is drawn
+    if law == 'power' and kind in ('CDBLoss', *_SAMPLERS) and tau != 0:
         raise ValueError(
             f'{name}: {kind}(tau={tau!r}) acts by class difficulty, which cross-fit is to measure: set tau=0'
             + (' and logit_adjustment=1.0' if kind == 'CDBLoss' else ', or take another sampler')

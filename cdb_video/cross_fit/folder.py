@@ -15,10 +15,12 @@ class FoldFiles:
     Attributes:
         root: Folder of the cross-fit.
         number: Of the fold, from 1 on.
+        ending: Of the names of lists; annotations of objects have another one.
     """
 
     root: Path
     number: int
+    ending: str = '.txt'
 
     @property
     def config(self) -> Path:
@@ -28,12 +30,12 @@ class FoldFiles:
     @property
     def train_list(self) -> Path:
         """The clips that the model of this fold is trained on: those of all other folds."""
-        return self.root / 'lists' / f'fold_{self.number}_train.txt'
+        return self.root / 'lists' / f'fold_{self.number}_train{self.ending}'
 
     @property
     def scored_list(self) -> Path:
         """The clips of this fold, which that model scores."""
-        return self.root / 'lists' / f'fold_{self.number}_scored.txt'
+        return self.root / 'lists' / f'fold_{self.number}_scored{self.ending}'
 
     @property
     def work_dir(self) -> Path:

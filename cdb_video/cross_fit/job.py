@@ -11,24 +11,21 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from cdb_video.cross_fit.clips import (
-    ListedClips,
-    build_dataset,
-    check_part,
-    clip_names,
-    list_lines,
-    read_training_clips,
-)
+from cdb_video.cross_fit.clips import ListedClips, build_dataset, names_in, read_training_clips
 from cdb_video.cross_fit.configs import (
     check_config,
     fold_config,
     remarks_on_schedules,
     trained_length,
+    words_of,
 )
 from cdb_video.cross_fit.division.groups import clip_groups
 from cdb_video.cross_fit.division.plan import PLAN_NAME, Plan, make_plan, read_plan, training_settings, write_plan
 from cdb_video.cross_fit.folder import FoldFiles
-from cdb_video.cross_fit.results import Scored, check_dump, check_nothing_seen
+from cdb_video.cross_fit.objects.images import ListedImages, read_training_images
+from cdb_video.cross_fit.objects.results import ScoredObjects, check_object_dump
+from cdb_video.cross_fit.objects.scoring import check_scored_image
+from cdb_video.cross_fit.results import AnyScored, Scored, check_dump, check_nothing_seen
 from cdb_video.cross_fit.weights import check_weights, read_checkpoint
 from cdb_video.host_words import samples
 from cdb_video.launch.commands import newest_checkpoint
@@ -67,13 +64,13 @@ class Job:
 
     Attributes:
         config: Of the training.
-        clips: The training list.
+        clips: The training list, or the images of a detector.
         plan: What is to be done.
         folder: Where all files go.
     """
 
     config: Config
-    clips: ListedClips
+    clips: ListedClips | ListedImages
     plan: Plan
     folder: Path
 
@@ -94,7 +91,7 @@ class Job:
         config = plain_config(config)
         import_plugin(config)
         check_config(config, name)
-        clips = read_training_clips(config)
+        clips = read_training_images(config) if words_of(config).has_objects else read_training_clips(config)
         groups = None if division.group is None else clip_groups(clips.names, clips.listed, division.group, clips.path)
         # The lists and the seed are compared as such.
         settings = training_settings(fold_config(config, 'train', 'scored', 0))
@@ -112,7 +109,7 @@ class Job:
     @property
     def files(self) -> list[FoldFiles]:
         """The files of every fold."""
-        return [FoldFiles(self.folder, number + 1) for number in range(self.plan.num_folds)]
+        return [FoldFiles(self.folder, number + 1, self.clips.ending) for number in range(self.plan.num_folds)]
 
     def begin(self) -> list[str]:
         """Write plan, lists and configs, and see that the trainings and scorings can begin or go on.
@@ -125,21 +122,22 @@ class Job:
                 clips, or a part of the list cannot be read or scored.
         """
         found = self._check_folder()
-        remarks = [*([] if found is None else [found]), *remarks_on_schedules(self.config)]
+        remarks = [*([] if found is None else [found]), *self.clips.remarks, *remarks_on_schedules(self.config)]
         remarks += check_weights(self.config, self.clips)
         write_plan(self.plan, self.folder)
-        for number, files in enumerate(self.files):
-            parts = {files.train_list: self._places(number, scored=False), files.scored_list: self._places(number)}
-            for path, places in parts.items():
-                self.clips.write(path, places)
+        parts: dict[Path, list[int]] = {}
+        for number, files in self._numbered:
+            parts |= {files.train_list: self._places(number, scored=False), files.scored_list: self._places(number)}
+        self.clips.write_parts(parts)
+        for number, files in self._numbered:
             made = self._config(files)
             files.config.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(files.config, made.pretty_text.encode())
-            for loader, (_, places) in zip(('train', 'test'), parts.items(), strict=True):
+            for loader, path in (('train', files.train_list), ('test', files.scored_list)):
                 dataset = build_dataset(made, made[f'{loader}_dataloader']['dataset'])
-                check_part(self.clips, places, dataset)
+                self.clips.check_part(parts[path], dataset)
                 if loader == 'test' and number == 0:
-                    _check_first(dataset)
+                    self._check_first(dataset, made)
         return remarks
 
     def steps(self, say: Callable[[str], None]) -> list[Callable[[Runner], None]]:
@@ -152,23 +150,43 @@ class Job:
         listed = [ClipList.of(build_dataset(one, one.train_dataloader['dataset'])) for one in made]
         return [partial(self._do, number, listed[number], say) for number in range(self.plan.num_folds)]
 
-    def collect(self) -> Scored:
+    def collect(self) -> AnyScored:
         """The scores of all folds, checked.
 
         Raises:
             ValueError: If a dump or a list is not what it was.
         """
-        dumps = [check_dump(files.dump, self.clips, self._places(n), files.scored_list) for n, files in self._numbered]
+        scored_parts = self._joined()
         trained: list[Sequence[str]] = []
         scored: list[Sequence[str]] = []
         for _, files in self._numbered:
             made = self._config(files)
             for loader, names in (('train', trained), ('test', scored)):
                 dataset = build_dataset(made, made[f'{loader}_dataloader']['dataset'])
-                listed = files.train_list if loader == 'train' else files.scored_list
-                names.append(clip_names(dataset, list_lines(listed)))
+                names.append(names_in(dataset))
         check_nothing_seen(self.plan, trained, scored)
-        return Scored.joined(self.clips, self.plan.folds, dumps)
+        return scored_parts
+
+    def _joined(self) -> AnyScored:
+        """What all folds scored, each dump checked."""
+        clips, folds = self.clips, self.plan.folds
+        if isinstance(clips, ListedImages):
+            found = [check_object_dump(one.dump, clips, self._places(n), one.scored_list) for n, one in self._numbered]
+            return ScoredObjects.joined(clips, folds, found)
+        dumps = [check_dump(files.dump, clips, self._places(n), files.scored_list) for n, files in self._numbered]
+        return Scored.joined(clips, folds, dumps)
+
+    def _check_dump(self, path: Path, places: list[int], files: FoldFiles) -> None:
+        if isinstance(self.clips, ListedImages):
+            check_object_dump(path, self.clips, places, files.scored_list)
+        else:
+            check_dump(path, self.clips, places, files.scored_list)
+
+    def _check_first(self, dataset: Any, config: Config) -> None:
+        """Read a sample as it will be scored: a step that fails would end the scoring, after the training."""
+        sample = _first_of(dataset)
+        if isinstance(self.clips, ListedImages):
+            check_scored_image(dataset, sample, config)
 
     @property
     def _numbered(self) -> list[tuple[int, FoldFiles]]:
@@ -207,7 +225,7 @@ class Job:
         files = self.files[number]
         places, name = self._places(number), f'fold {number + 1} of {self.plan.num_folds}'
         if files.dump.exists():
-            check_dump(files.dump, self.clips, places, files.scored_list)
+            self._check_dump(files.dump, places, files)
             say(f'{name}: done already')
             return
         if self._trained(files) is None:
@@ -225,7 +243,7 @@ class Job:
         words += ['--dump', str(files.unfinished_dump)]
         begins = f'{name}: scoring {len(places)} {samples()}'
         runner.run(Step(f'the scoring of {name}', begins, words, files.output, say))
-        check_dump(files.unfinished_dump, self.clips, places, files.scored_list)
+        self._check_dump(files.unfinished_dump, places, files)
         files.unfinished_dump.replace(files.dump)
 
     def _trained(self, files: FoldFiles) -> str | None:
@@ -247,10 +265,9 @@ def _entry_of(checkpoint: str) -> CheckpointEntry:
     return CheckpointEntry.of(read_checkpoint(checkpoint))
 
 
-def _check_first(dataset: Any) -> None:
-    """Read a clip as it will be scored: a step that fails would end the scoring, after the training."""
+def _first_of(dataset: Any) -> Any:
     try:
-        dataset[0]
+        return dataset[0]
     except ClipError:  # it says which file, and what to do
         raise
     except Exception as error:

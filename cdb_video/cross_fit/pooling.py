@@ -64,8 +64,38 @@ def cross_fit(
     known = known_to_scorer(labels, folds, num_folds, num_classes)
     ranks = label_ranks(scores[known], labels[known])
     counts = ClassCounts.of(labels[known], scores[known].argmax(axis=1), ranks == 0, num_classes)
+    return _pooled(labels, known, counts, prior_clips)
+
+
+def cross_fit_objects(
+    labels: IntVector,
+    answers: IntVector,
+    folds: IntVector,
+    num_folds: int,
+    num_classes: int,
+    *,
+    prior_clips: float = PRIOR_CLIPS,
+) -> CrossFit:
+    """The same for the M objects of images, each of which a detector calls by a class, or misses: that is wrong too.
+
+    Args:
+        labels: (M,) int64 in 0..C-1.
+        answers: (M,) int64 in 0..C, C = missed; that of an object is of the model that was trained on the other folds.
+        folds: (M,) int64 in 0..K-1, the fold of the image that each object is in.
+        num_folds: K.
+        num_classes: C.
+        prior_clips: >= 0, the 5 of the formula, in objects.
+
+    Raises:
+        ValueError: If no class can be measured, or a number is out of its range.
+    """
+    known = known_to_scorer(labels, folds, num_folds, num_classes)
+    return _pooled(labels, known, ClassCounts.of_answers(labels[known], answers[known], num_classes), prior_clips)
+
+
+def _pooled(labels: IntVector, known: Mask, counts: ClassCounts, prior_clips: float) -> CrossFit:
     difficulty, mean = pooled_difficulty(counts.num_clips, counts.num_correct, prior_clips)
-    has_clips = np.bincount(labels, minlength=num_classes) > 0
+    has_clips = np.bincount(labels, minlength=counts.num_classes) > 0
     return CrossFit(counts, known, difficulty, mean, np.flatnonzero(has_clips & (counts.num_clips == 0)))
 
 

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from cdb_video.difficulty.history import HISTORY_NAME, append_lines
 from cdb_video.difficulty.records import Header, Record
 from cdb_video.host_words import sample as sample_word
 from cdb_video.host_words import samples as samples_word
+from cdb_video.host_words import unit as unit_word
+from cdb_video.host_words import units as units_word
 from cdb_video.report.class_report.file import REPORT_NAME
 from cdb_video.report.insight.insight import Insight, build_insight
 from cdb_video.report.sources.dump import Predictions, clip_name, read_dump
@@ -31,6 +33,39 @@ from cdb_video.report.sources.source import read_run
 from cdb_video_files.atomic import write_atomically
 
 _SHOWN = 10
+
+
+class AnyScored(Protocol):
+    """What all folds scored together, of clips as of objects in images."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """C names; None = they are not known."""
+
+    @property
+    def train_counts(self) -> IntVector:
+        """(C,) int64, training clips, or objects in training images, of each class."""
+
+    @property
+    def train_images(self) -> IntVector | None:
+        """(C,) int64, training images that show each class; None = a clip has one label."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What whoever reads the difficulties must know of the scoring, in sentences."""
+
+    def pooled(self, num_folds: int) -> CrossFit:
+        """The difficulty of all training clips, or objects.
+
+        Raises:
+            ValueError: If no class can be measured.
+        """
+
+    def metrics(self, found: CrossFit) -> dict[str, float]:
+        """Numbers over all that counts, by the name under which the metric of a run has them."""
+
+    def dump(self, found: CrossFit) -> bytes:
+        """All that counts, in the form of `cdb-video test --dump`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +83,40 @@ class Scored:
     folds: IntVector
     scores: NDArray[np.floating[Any]]
     num_frames: IntVector | None
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """C names; None = they are not known."""
+        return self.clips.class_names
+
+    @property
+    def train_counts(self) -> IntVector:
+        """(C,) int64, training clips of each class."""
+        return np.bincount(self.clips.labels, minlength=self.scores.shape[1])
+
+    @property
+    def train_images(self) -> None:
+        """Nothing: a clip has one label."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """Nothing: all clips are scored."""
+        return []
+
+    def pooled(self, num_folds: int) -> CrossFit:
+        """See `AnyScored`."""
+        return cross_fit(self.clips.labels, self.scores, self.folds, num_folds)
+
+    def metrics(self, found: CrossFit) -> dict[str, float]:
+        """The share of all clips that are right, as the first."""
+        counts = found.counts
+        numbers = accuracy_numbers(counts.num_clips, counts.num_correct)
+        share = float(counts.num_correct.sum() / counts.num_clips.sum())
+        return {'acc/top1': share} | {f'acc/{name}': number for name, number in numbers.items()}
+
+    def dump(self, found: CrossFit) -> bytes:
+        """The scores of the clips that count, in the form of `mim test --dump`."""
+        return _dump(self, np.flatnonzero(found.is_counted))
 
     @classmethod
     def joined(cls, clips: ListedClips, folds: IntVector, dumps: Sequence[Predictions]) -> Scored:
@@ -129,29 +198,17 @@ def check_nothing_seen(plan: Plan, trained: Sequence[Sequence[str]], scored: Seq
 _ANEW = 'The files of the cross-fit were changed: remove the folder, or name another one by --work-dir'
 
 
-def pool(scored: Scored, num_folds: int) -> CrossFit:
-    """The difficulty of all training clips.
-
-    Raises:
-        ValueError: If no class can be measured.
-    """
-    return cross_fit(scored.clips.labels, scored.scores, scored.folds, num_folds)
-
-
-def write_results(scored: Scored, found: CrossFit, folder: Path) -> list[Path]:
+def write_results(scored: AnyScored, found: CrossFit, folder: Path) -> list[Path]:
     """Write ``predictions.pkl`` and ``class_history.jsonl`` into a folder.
 
-    Clips that do not count, since the model that scored them never saw one of their class, are not in the dump.
+    Clips, or objects, that do not count, since the model that scored them never saw one of their class, are not in the
+    dump.
 
     Returns:
         The paths.
     """
-    dump = write_atomically(folder / DUMP_NAME, _dump(scored, np.flatnonzero(found.is_counted)))
+    dump = write_atomically(folder / DUMP_NAME, scored.dump(found))
     counts = found.counts
-    train_counts = np.bincount(scored.clips.labels, minlength=counts.num_classes)
-    numbers = accuracy_numbers(counts.num_clips, counts.num_correct)
-    metrics = {'acc/top1': float(counts.num_correct.sum() / counts.num_clips.sum())}
-    metrics |= {f'acc/{name}': number for name, number in numbers.items()}
     record = Record(
         epoch=0,
         iteration=0,
@@ -160,14 +217,22 @@ def write_results(scored: Scored, found: CrossFit, folder: Path) -> list[Path]:
         accuracy=counts.accuracy.tolist(),
         difficulty=found.difficulty.tolist(),
         consumers={},
-        metrics=metrics,
+        metrics=scored.metrics(found),
         source='cross-fit',
     )
     # Of one measurement the mean is that one.
     settings = {'measure': 'accuracy', 'momentum': 'mean', 'prior_count': PRIOR_CLIPS, 'min_difficulty': 0.0}
     # The same for the same, since a cross-fit can be repeated.
     run_id = hashlib.sha256(repr(record).encode()).hexdigest()[:32]
-    header = Header(run_id, counts.num_classes, scored.clips.class_names, train_counts.tolist(), settings)
+    images = scored.train_images
+    header = Header(
+        run_id,
+        counts.num_classes,
+        scored.class_names,
+        scored.train_counts.tolist(),
+        settings,
+        train_images=None if images is None else images.tolist(),
+    )
     (folder / REPORT_NAME).unlink(missing_ok=True)  # of an earlier result, if there is one; it is written anew
     history, unfinished = folder / HISTORY_NAME, folder / f'{HISTORY_NAME}.unfinished'
     unfinished.unlink(missing_ok=True)
@@ -183,16 +248,16 @@ def report_on(folder: Path) -> Insight:
 def remarks_on(found: CrossFit, class_names: Sequence[str] | None) -> list[str]:
     """What whoever reads the difficulties must know, in sentences."""
     lines = [
-        f'every class is counted with {PRIOR_CLIPS:g} more {samples_word()} of the mean difficulty, '
+        f'every class is counted with {PRIOR_CLIPS:g} more {units_word()} of the mean difficulty, '
         f'{found.mean_difficulty:.3f}',
     ]
     if found.unmeasured.size:
         names = ', '.join(class_label(class_names, label) for label in found.unmeasured[:_SHOWN].tolist())
         more = f' and {found.unmeasured.size - _SHOWN} more' if found.unmeasured.size > _SHOWN else ''
         who = counted(int(found.unmeasured.size), 'class is', 'classes are')
-        left_out = counted(int((~found.is_counted).sum()), f'{sample_word()} is', f'{samples_word()} are')
+        left_out = counted(int((~found.is_counted).sum()), f'{unit_word()} is', f'{units_word()} are')
         lines.append(
-            f'{who} not measured, for all {samples_word()} of such a class are in one fold, and the model that scores '
+            f'{who} not measured, for all {units_word()} of such a class are in one fold, and the model that scores '
             'them never '
             f'saw one: {names}{more}. They take the mean difficulty, and {left_out} left out'
         )

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dataset import ConcatDataset, RepeatDataset
+from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.runner import CheckpointLoader
 
 from cdb_video.class_names import counted
-from cdb_video.cross_fit.clips import ListedClips, build_dataset, clip_names, list_lines
+from cdb_video.cross_fit.clips import ListedClips, build_dataset, names_in
+from cdb_video.cross_fit.objects.images import ListedImages
 from cdb_video.data.labels import sample_path
-from cdb_video.host_words import sample, samples
+from cdb_video.host_words import sample, samples, words_now
 from cdb_video.hosts.mmaction.pipelines import kind_of
 from cdb_video.report.sources.dump import clip_name
 from cdb_video.run.checkpoint_entry import CheckpointEntry
@@ -35,8 +36,12 @@ _READERS = {
     'VideoListDataset': 'VideoListDataset',
     'RawframeDataset': 'mmaction.RawframeDataset',
     'VideoDataset': 'mmaction.VideoDataset',
+    'CocoDataset': 'mmdet.CocoDataset',
+    'LVISV1Dataset': 'mmdet.LVISV1Dataset',
 }
 _OF_A_LIST = ('ann_file', 'data_root', 'data_prefix', 'with_offset', 'delimiter')
+# Of annotations: which classes and images a dataset takes out of them.
+_OF_ANNOTATIONS = ('metainfo', 'filter_cfg')
 
 
 def read_checkpoint(path: str) -> Mapping[str, Any]:
@@ -54,7 +59,7 @@ def read_checkpoint(path: str) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def check_weights(config: Config, clips: ListedClips) -> list[str]:
+def check_weights(config: Config, clips: ListedClips | ListedImages) -> list[str]:
     """See that the weights of a config come of no training on its clips, as far as their checkpoints say.
 
     Args:
@@ -91,7 +96,7 @@ def _named_in(settings: Any) -> Iterator[tuple[str, Any]]:
             yield from _named_in(value)
 
 
-def _check(name: str, content: Mapping[str, Any], config: Config, clips: ListedClips) -> str | None:
+def _check(name: str, content: Mapping[str, Any], config: Config, clips: ListedClips | ListedImages) -> str | None:
     """A sentence on what could not be checked; None = all was, or the checkpoint says nothing of its clips."""
     settings = config.train_dataloader['dataset']
     whole = build_dataset(config, settings)
@@ -164,13 +169,21 @@ def _known_settings(settings: Any, own: Mapping[str, Any]) -> dict[str, Any]:
     if kind == 'RepeatDataset':
         inner_one = _known_settings(settings['dataset'], own)
         return {'type': 'mmengine.RepeatDataset', 'dataset': inner_one, 'times': settings['times']}
+    if kind == 'ClassBalancedDataset' and words_now().has_objects:  # as LVIS is repeated
+        inner_one = _known_settings(settings['dataset'], own)
+        return {
+            'type': 'mmengine.ClassBalancedDataset',
+            'dataset': inner_one,
+            'oversample_thr': settings['oversample_thr'],
+        }
     known = {**_READERS, kind_of(own): own['type']}
     if kind not in known:
         raise ValueError(f'the training set is {kind}, and read are {", ".join(known)}')
     place = Path(str(settings.get('data_root') or ''), str(settings.get('ann_file')))
     if not place.is_file():  # nor is anything fetched that a checkpoint names
         raise FileNotFoundError(f'there is no {place}')
-    made = {key: settings[key] for key in _OF_A_LIST if key in settings}
+    taken = (*_OF_A_LIST, *(_OF_ANNOTATIONS if words_now().has_objects else ()))
+    made = {key: settings[key] for key in taken if key in settings}
     if 'pipeline' in settings:
         made['pipeline'] = []
     if kind in ('FrameListDataset', 'VideoListDataset'):  # their clips need not be there any more
@@ -183,7 +196,7 @@ def _leaves(dataset: Any) -> Iterator[Any]:
     if isinstance(dataset, ConcatDataset):
         for one in dataset.datasets:
             yield from _leaves(one)
-    elif isinstance(dataset, RepeatDataset):
+    elif isinstance(dataset, RepeatDataset | ClassBalancedDataset):
         yield from _leaves(dataset.dataset)
     else:
         yield dataset
@@ -207,7 +220,7 @@ class _Known:
         marks: set[object] = set()
         names: set[str] = set()
         for leaf in _leaves(dataset):
-            listed = clip_names(leaf, list_lines(Path(str(leaf.ann_file))))
+            listed = names_in(leaf)
             marks |= {_mark(leaf.get_data_info(place), name) for place, name in enumerate(listed)}
             names |= set(map(_without_ending, listed))
         return cls(marks, names)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from cdb_video.host_words import IMAGES
 from cdb_video.hosts.mmpretrain.loading import ImageFileError
 from cdb_video.inference.reading import Read
 from cdb_video_files.images.faults import UNDECODABLE, picture_fault
@@ -25,11 +26,13 @@ class ImagePipeline:
     Args:
         steps: The transforms, built.
         channels: Of the images that the network takes.
+        packing: The transform that makes inputs for the model, for messages.
     """
 
-    def __init__(self, steps: Sequence[Any], channels: int = 3) -> None:
+    def __init__(self, steps: Sequence[Any], channels: int = 3, packing: str = IMAGES.packing) -> None:
         self._steps = tuple(steps)
         self._channels = channels
+        self._packing = packing
 
     def read(self, path: str) -> Read:
         """The sample of an image.
@@ -52,7 +55,7 @@ class ImagePipeline:
                     _raise_unreadable(path, error)
                 raise
         if not isinstance(result, Mapping) or 'inputs' not in result:
-            raise ValueError('the test pipeline makes no inputs for the model: it must end with PackInputs')
+            raise ValueError(f'the test pipeline makes no inputs for the model: it must end with {self._packing}')
         return Read(result, 1, None)
 
     def windows(self, path: str, window: float, stride: float) -> Iterator[Read]:

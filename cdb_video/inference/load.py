@@ -72,10 +72,10 @@ def load(
     weights = read_checkpoint(chosen.path)
     source = find_settings(folder, named, weights)
     settings, called = source.values, source.called
-    names = _class_names(settings, called, weights, folder)
+    names = class_names_of(settings, called, weights, folder)
     words = words_of(settings)
-    steps = _image_steps(settings, called) if words is IMAGES else _test_steps(settings, called, views)
-    model, transforms = _built(settings, steps, called, words)
+    steps = image_steps(settings, called) if words is IMAGES else _test_steps(settings, called, views)
+    model, transforms = build_parts(settings, steps, called, words)
     names = _checked_number(model, names, called, words)
     load_weights(model, weights, called)
     if words is not IMAGES:
@@ -125,7 +125,7 @@ def words_of(settings: Any) -> HostWords:
     return VIDEO if host is None else host.words
 
 
-def _image_steps(settings: Any, called: str) -> list[dict[str, Any]]:
+def image_steps(settings: Any, called: str) -> list[dict[str, Any]]:
     """The steps for an image, of the test or, where the config has none, of the validation."""
     dataset = _dataset(settings, 'test') or _dataset(settings, 'val')
     pipeline = dataset.get('pipeline') or settings.get('test_pipeline')
@@ -166,7 +166,7 @@ def _say_what_differs(settings: Any, steps: Sequence[Mapping[str, Any]]) -> None
             _LOG.warning(note)
 
 
-def _built(
+def build_parts(
     settings: Any, steps: Sequence[Mapping[str, Any]], called: str, words: HostWords
 ) -> tuple[nn.Module, list[Any]]:
     """The network with random weights, and the transforms."""
@@ -193,7 +193,7 @@ def _built(
     return model, transforms
 
 
-def _class_names(settings: Any, called: str, checkpoint: Checkpoint, folder: Path) -> tuple[str, ...] | None:
+def class_names_of(settings: Any, called: str, checkpoint: Checkpoint, folder: Path) -> tuple[str, ...] | None:
     """The names that checkpoint and config have, which must agree; else those of the history; None = none has any."""
     listed = _listed_names(_dataset(settings, 'test')) or _listed_names(_dataset(settings, 'train'))
     try:

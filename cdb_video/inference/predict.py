@@ -133,7 +133,7 @@ class Predictor:
                 samples = self.model.test_step(pseudo_collate([read.packed for read in reads]))
             return [sample.pred_score.float().cpu().numpy() for sample in samples]
         except RuntimeError as error:
-            if not any(words in str(error) for words in _NO_MEMORY):
+            if not is_no_memory(error):
                 raise
             if len(reads) == 1:
                 device = next(self.model.parameters()).device
@@ -154,6 +154,11 @@ def _tried_ranking(scores: Any, class_names: Sequence[str]) -> _Ranked:
         return ranked(scores, class_names)
     except ValueError as error:
         return error
+
+
+def is_no_memory(error: Exception) -> bool:
+    """Whether an error of torch says that memory does not do."""
+    return any(words in str(error) for words in _NO_MEMORY)
 
 
 def cause_of(error: Exception, path: str) -> str:

@@ -38,7 +38,7 @@ class Settings:
     called: str
 
 
-def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint) -> Settings:
+def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint, *, of_objects: bool = False) -> Settings:
     """The config to predict with, and what its `custom_imports` name imported.
 
     The file in the work directory is that of the last training or test there, whose options may have been others; the
@@ -48,6 +48,7 @@ def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint) ->
         work_dir: Of a training.
         named: A file that is to be taken; None = none is named.
         checkpoint: That is to be predicted with.
+        of_objects: Whether a detector is to be made, and not what names one class of a sample.
 
     Raises:
         FileNotFoundError: If neither the checkpoint nor the work directory holds one.
@@ -55,24 +56,25 @@ def find_settings(work_dir: Path, named: Path | None, checkpoint: Checkpoint) ->
         ValueError: If it cannot be read, or the work directory holds several and the checkpoint none.
     """
     if named is not None or checkpoint.config is None:
-        return _of_file(named or find_config(work_dir))
+        return _of_file(named or find_config(work_dir), of_objects)
     try:
         values = read_config_text(checkpoint.config)
     except ValueError as error:
         path = find_config(work_dir)
         _LOG.warning(f'the config in {checkpoint.path} cannot be read ({error}): {path} is taken')
-        return _of_file(path)
+        return _of_file(path, of_objects)
     _say_what_differs(work_dir, checkpoint)
-    return _of_checkpoint(values, checkpoint.path)
+    return _of_checkpoint(values, checkpoint.path, of_objects)
 
 
-def _check_host(scope: object) -> None:
+def _check_host(scope: object, of_objects: bool) -> None:
     """See that the host of a config can be imported, before what the config imports fails for want of it."""
     host = host_named(scope if isinstance(scope, str) and scope != 'mmengine' else 'mmaction')
-    if host is not None and host.words.has_objects:
+    if host is not None and host.words.has_objects and not of_objects:
         raise ValueError(
             f'the config is of {host.name}, a detector that finds many objects in an image, and a Predictor names one '
-            'class of each: use mmdet.apis.DetInferencer'
+            'class of each: let cdb-video predict look at the images, for which the config must lie in the work '
+            'directory, or use mmdet.apis.DetInferencer'
         )
     if host is not None and host.fault is not None:
         raise ImportError(f'prediction needs {host.name}, which cannot be imported: {host.fault}. {host.remedy}')
@@ -84,21 +86,21 @@ def _scope_in(settings: Mapping[str, ast.expr]) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-def _of_file(path: Path) -> Settings:
+def _of_file(path: Path, of_objects: bool) -> Settings:
     from mmengine.config import Config
 
-    _check_host(_scope_in(settings_of(path)))
+    _check_host(_scope_in(settings_of(path)), of_objects)
     try:
         return Settings(Config.fromfile(path), path, f'the config {path}')
     except Exception as error:  # a config is a program
         raise _unreadable(str(path), error) from error
 
 
-def _of_checkpoint(values: dict[str, Any], path: Path) -> Settings:
+def _of_checkpoint(values: dict[str, Any], path: Path, of_objects: bool) -> Settings:
     from mmengine.config import Config
     from mmengine.utils import import_modules_from_strings
 
-    _check_host(values.get('default_scope'))
+    _check_host(values.get('default_scope'), of_objects)
     try:
         settings = Config(values)
         import_modules_from_strings(**(settings.get('custom_imports') or {'imports': None}))

@@ -1,15 +1,17 @@
-"""Commands that need one class a sample refuse a detector in a sentence with a remedy, before they load anything."""
+"""Detectors in commands made for one class a sample: refused with a remedy, or served where mmdet is installed."""
 
+import importlib.util
 from unittest import mock
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
 from cdb_video.commands import cross_fit, edit_classifier, predict
 
 CONFIG = "default_scope = 'mmdet'\nmodel = dict(type='MaskRCNN')\n"
 CASES = {
-    'predict': (predict, ['WORK', 'x.png'], 'mmdet.apis.DetInferencer'),
-    'cross-fit': (cross_fit, ['CONFIG'], 'by ClassDifficultyHook with ObjectAccuracy'),
     'edit-classifier': (edit_classifier, ['tau-norm', 'CONFIG', 'none.pth', 'out.pth'], 'background=1.0'),
 }
 
@@ -31,6 +33,16 @@ def test_a_detector_is_refused_with_a_remedy(config, capsys, name):
     assert remedy in line
 
 
+@pytest.mark.skipif(importlib.util.find_spec('mmdet') is not None, reason='is of an environment without mmdet')
+def test_what_serves_detectors_says_what_to_install(config, capsys):
+    assert cross_fit.main([str(config)]) == 2
+    assert f'{config} needs mmdet, which cannot be imported' in capsys.readouterr().err
+    cv2.imwrite(str(config.with_name('x.png')), np.zeros((8, 8, 3), np.uint8))
+    torch.save({'state_dict': {}, 'meta': {}}, config.with_name('epoch_1.pth'))
+    assert predict.main([str(config.parent), str(config.with_name('x.png'))]) == 2
+    assert 'prediction needs mmdet, which cannot be imported' in capsys.readouterr().err
+
+
 def test_a_config_that_has_its_scope_from_its_base_is_known(config, capsys):
     child = config.with_name('child.py')
     child.write_text("_base_ = 'own.py'\n")
@@ -39,8 +51,6 @@ def test_a_config_that_has_its_scope_from_its_base_is_known(config, capsys):
 
 
 def test_a_predictor_is_not_made_of_a_detector(config, tmp_path):
-    import torch
-
     from cdb_video import load
 
     torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'epoch_1.pth')

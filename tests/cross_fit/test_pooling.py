@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cdb_video.cross_fit.pooling import cross_fit, pooled_difficulty
+from cdb_video.cross_fit.pooling import cross_fit, cross_fit_objects, pooled_difficulty
 
 
 def reference(num_clips, num_correct, prior):
@@ -93,3 +93,15 @@ def test_if_no_class_can_be_measured_that_is_said():
 def test_a_prior_that_cannot_be_is_refused(prior):
     with pytest.raises(ValueError, match=r'prior_clips=.*: must be a finite number >= 0'):
         pooled_difficulty(np.array([1]), np.array([0]), prior)
+
+
+def test_of_objects_those_that_are_missed_are_wrong_and_those_of_unknown_classes_do_not_count():
+    # Class 2 is shown by images of fold 1 alone, which a model without it scored.
+    labels, answers = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([0, 3, 1, 1, 1, 2, 3])
+    found = cross_fit_objects(labels, answers, np.array([0, 0, 1, 0, 1, 1, 1]), 2, 3)
+    assert found.counts.num_clips.tolist() == [3, 2, 0]
+    assert found.counts.num_correct.tolist() == [1, 2, 0]
+    assert found.counts.num_missed.tolist() == [1, 0, 0]
+    expected, mean = reference([3, 2, 0], [1, 2, 0], 5.0)
+    np.testing.assert_allclose(found.difficulty, expected)
+    assert (found.mean_difficulty, found.unmeasured.tolist()) == (pytest.approx(mean), [2])

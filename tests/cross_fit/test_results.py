@@ -13,7 +13,6 @@ from cdb_video.cross_fit.results import (
     Scored,
     check_dump,
     check_nothing_seen,
-    pool,
     remarks_on,
     report_on,
     write_results,
@@ -114,7 +113,7 @@ def test_a_clip_that_was_seen_left_out_or_added_is_found(spoil, groups, message)
 
 def test_history_and_dump_hold_the_clips_that_count_and_the_report_is_of_them(tmp_path):
     scored = Scored.joined(clips_of(), FOLDS, read_all(tmp_path))
-    found = pool(scored, 2)
+    found = scored.pooled(2)
     dump, history = write_results(scored, found, tmp_path)
     samples = pickle.loads(dump.read_bytes())
     kept = [0, 1, 2, 3, 5]  # not the only clip of class 2

@@ -74,6 +74,36 @@ def divide_by_groups(labels: IntVector, groups: Sequence[str], num_folds: int, s
     return fold_of_group[group_of]
 
 
+def divide_images(labels: IntVector, images: IntVector, num_folds: int, seed: int, groups: Sequence[str]) -> IntVector:
+    """Give every image a fold, so that the objects of every class, and the images, are spread evenly over the folds.
+
+    The same greedy division: an image is a group of its objects, and counts once more as an image, so that those
+    without objects are spread too. Images of one group stay together.
+
+    Args:
+        labels: (M,) int64 in 0..C-1, of all objects.
+        images: (M,) int64 in 0..N-1, in which image each is.
+        num_folds: K, from 2 to the number of groups.
+        seed: Whole number >= 0; decides between groups of one size.
+        groups: N names of groups; each image has one of its own where nothing else must stay together.
+
+    Returns:
+        (N,) int64 in 0..K-1, the fold of every image.
+
+    Raises:
+        ValueError: If the number of folds is out of its range.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    _check_num_folds(num_folds, len(names), samples() if len(names) == len(groups) else 'groups')
+    present, class_of = np.unique(labels, return_inverse=True)
+    # Whole numbers of half the size: LVIS has 100,000 images and 1,203 classes.
+    counts = np.zeros((len(names), len(present) + 1), np.int32)
+    np.add.at(counts, (group_of[images], class_of), 1)
+    counts[:, -1] = np.bincount(group_of, minlength=len(names))
+    shares = np.full(num_folds, 1 / num_folds)
+    return np.asarray(assign_groups(counts, shares, np.random.default_rng(seed)), np.int64)[group_of]
+
+
 def clips_per_fold(labels: IntVector, folds: IntVector, num_folds: int, num_classes: int) -> IntVector:
     """Clips of every class in every fold.
 

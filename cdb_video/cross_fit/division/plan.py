@@ -7,7 +7,7 @@ with that folder must be about to do the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import numpy as np
 
 from cdb_video.class_names import counted
 from cdb_video.cross_fit.clips import ListedClips
-from cdb_video.cross_fit.division.folds import divide_by_clips, divide_by_groups
+from cdb_video.cross_fit.objects.images import ListedImages
+from cdb_video.data.units import Units
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.host_words import sample, samples
 from cdb_video.launch.settings import setting_hashes
-from cdb_video.run.fingerprints import digest_of
 from cdb_video_files.atomic import write_atomically
 from cdb_video_files.json_checks import TEXT, WHOLE, Check, first_fault
 
@@ -60,7 +60,8 @@ class Plan:
     Attributes:
         settings: Of the training of every fold: name -> hash.
         clips: N names, sorted.
-        labels: (N,) int64, in the order of `clips`, as the next two.
+        labels: (N,) int64, in the order of `clips`, as the next two; where they are images with objects, (M,) int64 of
+            these.
         groups: N names of groups; None = the clips are divided without.
         folds: (N,) int64 in 0..K-1, the fold that each is scored in.
         num_folds: K.
@@ -68,6 +69,7 @@ class Plan:
         seed: Of the division and of the trainings.
         processes: Of each training.
         lines: Hash of the lines of the list, whatever they say of a clip; None = an earlier version wrote the plan.
+        images: (M,) int64 in 0..N-1, ascending: in which image each object is; None = a clip has one label.
     """
 
     settings: Mapping[str, str]
@@ -80,6 +82,7 @@ class Plan:
     seed: int
     processes: int
     lines: str | None = None
+    images: IntVector | None = None
 
     def differences(self, other: Plan) -> list[str]:
         """What another plan does otherwise, in words; empty = nothing."""
@@ -92,10 +95,14 @@ class Plan:
         names = [name for name in {**other.settings, **self.settings} if not (early and name in _LATER)]
         settings = [name for name in names if self.settings.get(name) != other.settings.get(name)]
         found += [f'{", ".join(settings)} of the config'] if settings else []
-        if self.clips != other.clips or not np.array_equal(self.labels, other.labels):
+        if self.clips != other.clips or self._labelled != other._labelled:
             found.append(f'the training list ({counted(len(other.clips), sample())} there, {len(self.clips)} now)')
         elif not early and self.lines != other.lines:
-            found.append(f'the training list, in what its lines say beside {sample()} and label, as numbers of frames')
+            found.append(
+                f'the training list, in what its lines say beside {sample()} and label, as numbers of frames'
+                if self.images is None
+                else 'the annotations, in what they say beside the classes of objects, as boxes and masks'
+            )
         elif self.groups != other.groups:
             found.append(f'the groups of the {samples()}')
         elif not found and not np.array_equal(self.folds, other.folds):
@@ -104,12 +111,11 @@ class Plan:
 
     def to_json(self) -> bytes:
         """The file."""
-        columns = zip(
-            self.clips, self.labels.tolist(), self.groups or [None] * len(self.clips), self.folds, strict=True
-        )
+        columns = zip(self.clips, self._labelled, self.groups or [None] * len(self.clips), self.folds, strict=True)
+        key = 'label' if self.images is None else 'labels'
         clips = [
-            {'clip': clip, 'label': label, **({} if group is None else {'group': group}), 'fold': int(fold) + 1}
-            for clip, label, group, fold in columns
+            {'clip': clip, key: labelled, **({} if group is None else {'group': group}), 'fold': int(fold) + 1}
+            for clip, labelled, group, fold in columns
         ]
         document = {
             'version': PLAN_VERSION,
@@ -125,9 +131,14 @@ class Plan:
         lines = ',\n'.join(f'  {json.dumps(clip, ensure_ascii=False)}' for clip in clips)
         return f'{head},\n "clips": [\n{lines}\n ]\n}}\n'.encode()
 
+    @property
+    def _labelled(self) -> list[Any]:
+        """The label of each clip, or the classes of the objects in it, a tuple in ascending order."""
+        return Units(self.labels, self.images, len(self.clips)).by_sample()
+
 
 def make_plan(
-    clips: ListedClips,
+    clips: ListedClips | ListedImages,
     settings: Mapping[str, str],
     *,
     num_folds: int,
@@ -150,13 +161,20 @@ def make_plan(
     Raises:
         ValueError: If there are fewer clips, or groups, than folds.
     """
-    if groups is None:
-        folds = divide_by_clips(clips.labels, num_folds, seed)
-    else:
-        folds = divide_by_groups(clips.labels, groups, num_folds, seed)
-    # How many blanks there are between words does not matter.
-    lines = digest_of(*(' '.join(line.split()) for line in clips.lines))
-    return Plan(settings, clips.names, clips.labels, groups, folds, num_folds, group, seed, processes, lines)
+    folds = clips.divided(num_folds, groups, seed)
+    return Plan(
+        settings,
+        clips.names,
+        clips.units.labels,
+        groups,
+        folds,
+        num_folds,
+        group,
+        seed,
+        processes,
+        clips.content,
+        clips.units.samples,
+    )
 
 
 def training_settings(config: Any) -> dict[str, str]:
@@ -185,10 +203,11 @@ def read_plan(path: Path) -> Plan:
         raise ValueError(f'{path} cannot be read: {fault}. {_ANEW}')
     clips = document['clips']
     grouped = all('group' in clip for clip in clips)
+    labels, images = _labels_in(clips)
     return Plan(
         settings=document['settings'],
         clips=tuple(clip['clip'] for clip in clips),
-        labels=np.array([clip['label'] for clip in clips], np.int64),
+        labels=labels,
         groups=tuple(clip['group'] for clip in clips) if grouped else None,
         folds=np.array([clip['fold'] for clip in clips], np.int64) - 1,
         num_folds=document['folds'],
@@ -196,7 +215,17 @@ def read_plan(path: Path) -> Plan:
         seed=document['seed'],
         processes=document['processes'],
         lines=document.get('lines'),
+        images=images,
     )
+
+
+def _labels_in(clips: Sequence[Mapping[str, Any]]) -> tuple[IntVector, IntVector | None]:
+    """The labels of all clips, or of all objects in them, with the place of the image of each."""
+    if all('label' in clip for clip in clips):
+        return np.array([clip['label'] for clip in clips], np.int64), None
+    numbers = [len(clip['labels']) for clip in clips]
+    labels = np.array([label for clip in clips for label in clip['labels']], np.int64)
+    return labels, np.repeat(np.arange(len(clips)), numbers)
 
 
 _ANEW = 'Remove the folder, or name another one by --work-dir'
@@ -211,7 +240,9 @@ _DOCUMENT = {
     ),
     'clips': Check(lambda value: isinstance(value, dict), 'a dict').listed(),
 }
-_CLIP = {'clip': TEXT, 'label': WHOLE, 'fold': WHOLE}
+_CLIP = {'clip': TEXT, 'fold': WHOLE}
+_LABEL = {'label': WHOLE}
+_LABELS = {'labels': Check(lambda value: value == [] or WHOLE.listed().fits(value), WHOLE.listed().rule)}
 
 
 def _fault(document: Any) -> str | None:
@@ -219,7 +250,8 @@ def _fault(document: Any) -> str | None:
         return 'it is no dict'
     fault = first_fault(document, _DOCUMENT) or first_fault(document, {'lines': TEXT}, required=False)
     for place, clip in enumerate(document['clips'] if fault is None else ()):
-        fault = first_fault(clip, _CLIP) or first_fault(clip, {'group': TEXT}, required=False)
+        labelled = _LABELS if 'labels' in document['clips'][0] else _LABEL
+        fault = first_fault(clip, _CLIP | labelled) or first_fault(clip, {'group': TEXT}, required=False)
         if fault is None and not 1 <= clip['fold'] <= document['folds']:
             fault = f'fold is {clip["fold"]}; it must be from 1 to {document["folds"]}'
         if fault:

@@ -5,7 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from cdb_video.cross_fit.division.folds import clips_per_fold, divide_by_clips, divide_by_groups, known_to_scorer
+from cdb_video.cross_fit.division.folds import (
+    clips_per_fold,
+    divide_by_clips,
+    divide_by_groups,
+    divide_images,
+    known_to_scorer,
+)
 
 
 def random_labels(rng):
@@ -136,3 +142,51 @@ def test_numbers_of_folds_that_cannot_be_are_refused(num_folds, message):
 def test_fewer_groups_than_folds_are_refused():
     with pytest.raises(ValueError, match=r'folds=3: there are only 2 groups.*fewer folds, finer groups, or divide by'):
         divide_by_groups(np.array([0, 0, 1, 1]), ['a', 'b', 'a', 'b'], 3, 0)
+
+
+def random_objects(rng, num_images=60):
+    """Objects of a long tail of classes in images, of which some show none."""
+    numbers = rng.integers(0, 6, num_images)
+    labels = rng.choice(6, numbers.sum(), p=[0.5, 0.25, 0.13, 0.07, 0.03, 0.02])
+    return labels, np.repeat(np.arange(num_images), numbers)
+
+
+def names_of(number):
+    return [f'{place:03d}.jpg' for place in range(number)]
+
+
+def test_objects_of_every_class_and_images_without_any_are_spread_by_hand():
+    labels, images = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2, 3])
+    folds = divide_images(labels, images, 2, 0, names_of(6))
+    assert clips_per_fold(labels, folds[images], 2, 2).tolist() == [[2, 1], [2, 1]]
+    assert sorted(folds[4:].tolist()) == [0, 1]
+
+
+def test_images_stay_whole_and_their_objects_are_spread_better_than_by_chance():
+    rng = np.random.default_rng(5)
+    for seed in range(50):
+        labels, images = random_objects(rng)
+        num_folds = int(rng.integers(2, 5))
+        folds = divide_images(labels, images, num_folds, seed, names_of(60))
+        assert folds.shape == (60,)
+        counts = clips_per_fold(labels, folds[images], num_folds, 6)
+        assert np.ptp(np.bincount(folds, minlength=num_folds)) <= 4
+        rare = np.flatnonzero([(np.unique(images[labels == label]).size >= num_folds) for label in range(6)])
+        assert (counts[:, rare] > 0).all()
+        by_chance = [
+            unevenness(clips_per_fold(labels, rng.permutation(np.arange(60) % num_folds)[images], num_folds, 6))
+            for _ in range(20)
+        ]
+        assert unevenness(counts) <= min(by_chance)
+        assert divide_images(labels, images, num_folds, seed, names_of(60)).tolist() == folds.tolist()
+
+
+def test_images_of_a_group_share_a_fold_those_without_objects_too():
+    labels, images = random_objects(np.random.default_rng(6))
+    groups = [f'scene{place % 7}' for place in range(60)]
+    folds = divide_images(labels, images, 3, 0, groups)
+    assert all(
+        len({int(fold) for fold, own in zip(folds, groups, strict=True) if own == group}) == 1 for group in groups
+    )
+    with pytest.raises(ValueError, match='folds=8: there are only 7 groups'):
+        divide_images(labels, images, 8, 0, groups)

@@ -197,5 +197,5 @@ def test_cross_fit_scores_every_training_image_by_a_model_that_never_saw_it(plac
 def test_without_balanced_softmax_cross_fit_names_the_line_of_the_host(place, tmp_path):
     from cdb_video.cross_fit.configs import check_config
 
-    with pytest.raises(ValueError, match=r'Set model=dict\(head=dict\(loss=dict\('):
+    with pytest.raises(ValueError, match=r'Set model = dict\(head=dict\(loss=dict\('):
         check_config(Config.fromfile(place / 'tiny.py'), 'tiny.py')
