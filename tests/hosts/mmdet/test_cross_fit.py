@@ -38,7 +38,7 @@ def _at_work(tmp_path, monkeypatch, repository):
     Path('base.py').write_text(CONFIG.replace('ROOT', str(tmp_path)))
     Path('own.py').write_text(f"_base_ = ['base.py']\n{LOSS}")
     with (
-        mock.patch('cdb_video.cross_fit.runs.start_process', forked_steps.start_forked),
+        mock.patch('cdb_video.launch.steps.start_process', forked_steps.start_forked),
         mock.patch.object(forked_steps, 'PRELOADED', PRELOADED),
     ):
         yield
@@ -246,7 +246,7 @@ def test_a_mask_rcnn_is_cross_fitted_and_its_difficulty_replayed(capsys):
     assert 'missed' in Path('out/report.html').read_text()
 
     # Again: nothing is trained.
-    with mock.patch('cdb_video.cross_fit.runs.start_process', side_effect=AssertionError('started')):
+    with mock.patch('cdb_video.launch.steps.start_process', side_effect=AssertionError('started')):
         assert run('out') == 0
 
     replayed(record.difficulty)
