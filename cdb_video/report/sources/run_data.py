@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cdb_video.difficulty.formulas import IntVector
@@ -31,6 +32,7 @@ class RunData:
         dump: Where the dump is; None if there is none.
         history: Where the history is; None if none was read.
         notes: What is missing or was left out, in sentences.
+        facts: How the training was started, text by name; empty = not known.
     """
 
     name: str
@@ -46,6 +48,7 @@ class RunData:
     dump: Path | None = None
     history: Path | None = None
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dumped(self) -> Predictions | ObjectPredictions | None:

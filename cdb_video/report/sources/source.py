@@ -18,6 +18,7 @@ from cdb_video.report.sources.choice import choose_evaluation
 from cdb_video.report.sources.dump import ForeignDumpError, Predictions, read_any_dump
 from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
 from cdb_video.report.sources.object_dump import ObjectPredictions
+from cdb_video.report.sources.run_config import facts_of_configs
 from cdb_video.report.sources.run_data import RunData
 from cdb_video.report.sources.run_files import DUMP_NAME, RunFiles, find_files
 
@@ -122,6 +123,7 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         dump=None if predictions is None else parts.dump,
         history=history.path if history else None,
         notes=history.notes if history else (),
+        facts=(history.facts if history else {}) or (facts_of_configs(files.folder) if files.is_folder else {}),
     )
     lacking = {'names': names, f'training {units()}': counts}
     run = run.noted(*left_out)

@@ -28,7 +28,11 @@ Vectors = Mapping[str, Derived]
 
 
 def start_history(
-    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None = None, planned: int | None = None
+    parts: RunParts,
+    state: DifficultyState,
+    settings: Mapping[str, Any] | None = None,
+    planned: int | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Keep aside what this run does not continue, and write the header where there is none, or another one.
 
@@ -37,6 +41,8 @@ def start_history(
         state: The difficulty that it starts from.
         settings: What its difficulty is, see `Header`.
         planned: Validations of the whole run; None = not known.
+        facts: How it was started, see `Header`; another command alone, as one that resumes, is no reason for another
+            header.
     """
 
     def start() -> None:
@@ -48,10 +54,15 @@ def start_history(
         header = read_history(path).header if path.exists() else None
         now = (counts, settings, planned, None if images is None else images.tolist())
         known = header and (header.train_counts, header.settings, header.planned_validations, header.train_images)
-        if known != now:
-            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, *now))
+        is_same_start = header is not None and _lasting(header.facts) == _lasting(facts)
+        if known != now or not is_same_start:
+            append_lines(path, Header(uuid.uuid4().hex, len(counts), state.class_names, *now, facts))
 
     try_writing(parts.logger, 'the class history', start)
+
+
+def _lasting(facts: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: fact for name, fact in (facts or {}).items() if name != 'command'}
 
 
 def record_validation(

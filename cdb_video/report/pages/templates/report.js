@@ -73,6 +73,27 @@
     draw(document.getElementById('figure-confusion'));
   });
 
+  // Copies a text, and says so in the place; a page in a file may be refused the clipboard, and has the old way left.
+  const copy = async (text, place) => {
+    let done = true;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const field = document.body.appendChild(Object.assign(document.createElement('textarea'), { value: text }));
+      const focused = document.activeElement;
+      field.select();
+      done = document.execCommand('copy');
+      field.remove();
+      focused.focus();
+    }
+    place.textContent = done ? 'Copied' : 'The browser does not let this page copy';
+  };
+
+  document.getElementById('copy-facts')?.addEventListener('click', () => {
+    const lines = [...document.querySelectorAll('#facts dt')].map((name) => `${name.textContent}: ${name.nextElementSibling.textContent}`);
+    copy(lines.join('\n'), document.getElementById('facts-copied'));
+  });
+
   const table = document.getElementById('table');
   if (!table) return;
   const body = table.tBodies[0];
