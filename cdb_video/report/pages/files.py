@@ -38,7 +38,7 @@ def write_report(insight: Insight, directory: Path, *, page: bool = True) -> lis
     paths = write_class_report(directory, class_report_of(insight, directory))
     paths.append(write_atomically(directory / MARKDOWN_NAME, markdown(insight).encode()))
     if page:
-        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight)))
+        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight, directory)))
     return paths
 
 

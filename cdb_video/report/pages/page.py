@@ -6,11 +6,17 @@ the script is used. A policy in the page forbids the browser to load anything fr
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import os
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cdb_video.class_names import counted
 from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
@@ -18,7 +24,7 @@ from cdb_video.host_words import unit, units, worded
 from cdb_video.report.class_report.metrics import AP_LABELS, metric_label
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
-from cdb_video.report.figures.confusion import SHOWN_CLASSES
+from cdb_video.report.figures.confusion import MISSED, SHOWN_CLASSES
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.mistakes import worst_mistakes
@@ -61,8 +67,12 @@ def require_packages() -> None:
         )
 
 
-def render_page(insight: Insight) -> bytes:
+def render_page(insight: Insight, directory: Path | None = None) -> bytes:
     """The page, in UTF-8.
+
+    Args:
+        insight: What it says.
+        directory: Where it is to lie, so that it finds videos beside it; None = it plays none.
 
     Raises:
         MissingPackagesError: If jinja2 or plotly is not installed.
@@ -89,6 +99,10 @@ def render_page(insight: Insight) -> bytes:
         pairs=_pairs(insight),
         aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,
         mistakes=mistakes,
+        num_mistakes=_num_mistakes(insight),
+        videos=[_address(item.video, directory) for item in mistakes],
+        true_classes=_choices([(str(item.label), item.truth) for item in mistakes]),
+        answers=_choices([(MISSED if item.answer is None else str(item.answer), item.predicted) for item in mistakes]),
         course=tuple(map(worded, _COURSES[_source_of_course(insight)])),
         notes=insight.shown_notes + lacking,
     )
@@ -122,7 +136,7 @@ def render(template: str, figures: dict[str, Figure], **values: Any) -> bytes:
             **values,
         )
     )
-    # Five megabytes need no way through the template engine.
+    # Two megabytes need no way through the template engine.
     before, _, after = text.partition(_PLACE_OF_PLOTLY)
     return b''.join((before.encode(), _plotly_script(), after.encode()))
 
@@ -146,10 +160,10 @@ def _environment() -> Any:
 
 @cache
 def _plotly_script() -> bytes:
-    """plotly.js, some 5 MB; kept, since a training writes the page after every validation."""
+    """plotly.js, packed, some 2 MB in place of 5; kept, since a training writes the page after every validation."""
     from plotly.offline import get_plotlyjs
 
-    return str(get_plotlyjs()).encode()
+    return base64.b64encode(gzip.compress(str(get_plotlyjs()).encode(), 6, mtime=0))
 
 
 def _subtitle(insight: Insight) -> str:
@@ -216,6 +230,30 @@ def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:
     return insight.intervals.get(name, (None, None))
 
 
+def _num_mistakes(insight: Insight) -> int:
+    """All of them, whether the page lists them or not."""
+    dump = insight.run.dumped
+    return 0 if dump is None else int((dump.predicted != dump.labels).sum())
+
+
+def _address(video: Path | None, directory: Path | None) -> str | None:
+    """The address of a video, as a page in the directory has it; None where there is none."""
+    if video is None or directory is None:
+        return None
+    try:
+        return quote(Path(os.path.relpath(video, directory)).as_posix())
+    except ValueError:  # on another drive
+        return None
+
+
+def _choices(classes: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None, int]]:
+    """What a list can be narrowed to: value, name, and how often it occurs; by name, and last what has none."""
+    counts = Counter(classes)
+    return [
+        (*one, counts[one]) for one in sorted(counts, key=lambda one: (one[1] is None, (one[1] or '').lower(), one))
+    ]
+
+
 def _table(insight: Insight) -> list[tuple[DetailedRow, str]]:
     """The rows, each with the shot group to choose by; empty where the training clips are not known."""
     by = insight.run.group_counts
@@ -246,6 +284,8 @@ def _pairs(insight: Insight) -> list[dict[str, Any]]:
     total = {row.label: row.num_clips for row in insight.rows}
     return [
         {
+            'label': true,
+            'answer': other,
             'truth': insight.name_of(true),
             'predicted': insight.name_of(other),
             'clips': clips,
