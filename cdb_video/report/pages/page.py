@@ -25,6 +25,7 @@ from cdb_video.report.class_report.metrics import AP_LABELS, metric_label
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
 from cdb_video.report.figures.confusion import MISSED, SHOWN_CLASSES
+from cdb_video.report.figures.losses import num_not_finite
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
 from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.mistakes import worst_mistakes
@@ -95,6 +96,7 @@ def render_page(insight: Insight, directory: Path | None = None) -> bytes:
         has_signs=bool(_known_columns(insight, ('signed_difficulty',))),
         has_driver=_known_columns(insight, ('weight', 'probability')),
         consumers=[name for name in figures if name.startswith(('weight-', 'probability-'))],
+        num_not_finite=0 if insight.run.scalars is None else num_not_finite(insight.run.scalars),
         constant_taus=_constant_taus(insight),
         pairs=_pairs(insight),
         aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,

@@ -12,6 +12,7 @@ from cdb_video.host_words import words_now
 from cdb_video.report.class_report.file import ClassReport
 from cdb_video.report.sources.dump import Predictions
 from cdb_video.report.sources.object_dump import ObjectPredictions
+from cdb_video.report.sources.scalars import Scalars
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RunData:
         history: Where the history is; None if none was read.
         notes: What is missing or was left out, in sentences.
         facts: How the training was started, text by name; empty = not known.
+        scalars: Losses and learning rate of the training; None = not known.
     """
 
     name: str
@@ -49,6 +51,7 @@ class RunData:
     history: Path | None = None
     notes: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    scalars: Scalars | None = None
 
     @property
     def dumped(self) -> Predictions | ObjectPredictions | None:

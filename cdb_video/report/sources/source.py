@@ -21,6 +21,7 @@ from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.run_config import facts_of_configs
 from cdb_video.report.sources.run_data import RunData
 from cdb_video.report.sources.run_files import DUMP_NAME, RunFiles, find_files
+from cdb_video.report.sources.scalars import read_scalars
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         history=history.path if history else None,
         notes=history.notes if history else (),
         facts=(history.facts if history else {}) or (facts_of_configs(files.folder) if files.is_folder else {}),
+        scalars=read_scalars(files.folder) if files.is_folder or history else None,
     )
     lacking = {'names': names, f'training {units()}': counts}
     run = run.noted(*left_out)
