@@ -43,7 +43,9 @@ def test_a_later_start_takes_the_place_of_the_steps_that_it_goes_over_again(tmp_
 
 
 def test_lines_that_are_torn_or_of_something_else_cost_only_themselves(tmp_path):
-    write_scalars(tmp_path, 'a', step(10, math.nan), step(20, 2.0, loss_aux=1), step(30, 2.0, step='x'), ['loss', 'iter'])
+    write_scalars(
+        tmp_path, 'a', step(10, math.nan), step(20, 2.0, loss_aux=1), step(30, 2.0, step='x'), ['loss', 'iter']
+    )
     file = tmp_path / 'a/vis_data/scalars.json'
     file.write_bytes(file.read_bytes() + b'{"loss": 1.0, "it\xff')
     scalars = read_scalars(tmp_path)

@@ -3,6 +3,7 @@
 import base64
 import csv
 import gzip
+import html
 import json
 import re
 from dataclasses import replace
@@ -20,6 +21,7 @@ from cdb_video.report.figures.parts import display_names
 from cdb_video.report.insight.insight import Options, build_insight
 from cdb_video.report.insight.mistake_choice import to_list, to_picture
 from cdb_video.report.insight.mistakes import worst_mistakes
+from cdb_video.report.insight.statistics import wilson_interval
 from cdb_video.report.pages.files import write_live_page, write_report
 from cdb_video.report.pages.page import MissingPackagesError, render_page
 from cdb_video.report.sources.clip_pictures import ClipPictures
@@ -276,6 +278,36 @@ def test_files_agree_with_each_other_and_can_be_read_again(insight, tmp_path):
     for name, label in {'top1': 'Top-1', 'hmean': 'Harmonic mean', 'worst': 'Worst class'}.items():
         assert f'| {label} | {100 * insight.metrics[name]:.1f} |' in text.read_text()
         assert json.loads(document.read_text())['metrics'][f'acc/{name}'] == insight.metrics[name]
+
+
+def test_what_the_page_lacks_stands_at_its_foot_and_what_concerns_the_numbers_at_its_head(insight):
+    page = render_page(insight).decode()
+    head, foot = page[: page.index('id="classes"')], page[page.index('id="mistakes"') :]
+    assert 'so the means are over the others: never.' in head
+    assert 'What this page lacks' not in head
+    assert 'No frames are at hand' in foot
+    assert '--head-threshold divides head and tail elsewhere' in foot
+    assert 'What this page lacks' in foot
+    whole = replace(insight, mute_groups=frozenset(), options=Options(repeats=0, thumbnails=False))
+    assert 'What this page lacks' not in render_page(whole).decode()
+
+
+def test_a_group_of_which_nothing_is_right_has_an_interval_and_the_page_says_whose(work_dir):
+    samples = make_samples()
+    samples = [one for one in samples if int(one['gt_label']) != 3 or one['pred_score'].argmax() != 3]
+    number = sum(int(sample['gt_label']) == 3 for sample in samples)
+    write_dump(work_dir / 'predictions.pkl', samples)
+    write_json(work_dir / 'class_report.json', samples)
+    insight = build_insight(read_run(work_dir), QUICK)
+    assert insight.metrics['few_shot'] == 0
+    low, high = wilson_interval([0], [number])
+    assert insight.intervals['few_shot'] == (low[0], high[0])
+    sentence = "All draws are alike of Few-shot: its range is Wilson's, which takes the clips as independent."
+    assert insight.sentence_on_wilson == sentence
+    written = write_report(insight, work_dir / 'out')
+    assert sentence in written[2].read_text()
+    assert json.loads(written[1].read_text())['wilson'] == ['acc/few_shot']
+    assert sentence in html.unescape(written[3].read_text())
 
 
 def test_live_page_needs_the_history_alone(tmp_path):

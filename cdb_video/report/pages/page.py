@@ -19,17 +19,18 @@ from typing import Any
 from urllib.parse import quote
 
 from cdb_video.class_names import counted
-from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
+from cdb_video.difficulty.counts import shot_group
 from cdb_video.host_words import unit, units, worded
-from cdb_video.report.class_report.metrics import AP_LABELS, metric_label
+from cdb_video.report.class_report.metrics import AP_LABELS
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
 from cdb_video.report.figures.confusion import MISSED, SHOWN_CLASSES
 from cdb_video.report.figures.losses import num_not_finite
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
-from cdb_video.report.insight.insight import Insight
+from cdb_video.report.insight.insight import Insight, notes_on_mute
 from cdb_video.report.insight.mistakes import worst_mistakes
 from cdb_video.report.insight.object_mistakes import worst_objects
+from cdb_video.report.pages.tiles import GROUPS, OVERALL, tiles
 
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
@@ -47,8 +48,6 @@ _COURSES = {
 # Escaped text has no such bracket, so this stands in the template alone.
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
-_OVERALL = ('top1', 'top5', 'missed', 'confused', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
-_GROUPS = (*SHOT_GROUPS, 'head', 'tail')
 
 
 class MissingPackagesError(ImportError):
@@ -85,9 +84,9 @@ def render_page(insight: Insight, directory: Path | None = None) -> bytes:
         figures,
         insight=insight,
         subtitle=_subtitle(insight),
-        overall=_tiles(insight, _OVERALL),
-        groups=_tiles(insight, _GROUPS),
-        precisions=_tiles(insight, tuple(AP_LABELS)),
+        overall=tiles(insight, OVERALL),
+        groups=tiles(insight, GROUPS),
+        precisions=tiles(insight, tuple(AP_LABELS)),
         grouped_by='images' if insight.run.counts_objects else units(),
         has_objects=insight.run.counts_objects,
         columns=_known_columns(insight, ('num_missed', 'ap', 'precision')),
@@ -106,7 +105,7 @@ def render_page(insight: Insight, directory: Path | None = None) -> bytes:
         true_classes=_choices([(str(item.label), item.truth) for item in mistakes]),
         answers=_choices([(MISSED if item.answer is None else str(item.answer), item.predicted) for item in mistakes]),
         course=tuple(map(worded, _COURSES[_source_of_course(insight)])),
-        notes=insight.shown_notes + lacking,
+        lacks=[*insight.lacks, *notes_on_mute(insight.mute_groups & {'head', 'tail'}), *lacking],
     )
 
 
@@ -179,57 +178,6 @@ def _subtitle(insight: Insight) -> str:
 def _source_of_course(insight: Insight) -> str:
     sources = set(insight.run.sources)
     return 'several' if len(sources) > 1 else next(iter(sources), 'val')
-
-
-def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What the head of the page shows: label, value, interval and a word on what it is."""
-    few, many = insight.shot_thresholds
-    head = insight.options.head_threshold
-    of_groups = 'images' if insight.run.counts_objects else units()
-    words = {
-        'missed': 'no detection overlaps them enough',
-        'confused': 'found, and called by another name',
-        'mean1': 'every class counts the same',
-        'hmean': f'low classes count most; depends on the {units()} per class, compare on this set alone',
-        'worst': _about_worst(insight),
-        'mean_precision': 'of what is predicted, how much is right',
-        'macro_f1': 'recall and precision in one',
-        'many_shot': f'more than {many} training {of_groups}',
-        'medium_shot': f'{few} to {many}',
-        'few_shot': f'fewer than {few}',
-        'head': f'more than {head} training {units()}',
-        'tail': f'up to {head}',
-    }
-    tiles = []
-    for name in (name for name in names if name not in insight.mute_groups):
-        size = insight.group_sizes.get(name)
-        if name in insight.metrics or size is not None:
-            low, high = _interval(insight, name)
-            about = words.get(name, '') + ('' if size is None else f' · {counted(size, "class", "classes")}')
-            tile = {'label': metric_label(name), 'value': insight.metrics.get(name), 'about': about}
-            tiles.append(tile | {'low': low, 'high': high})
-    return tiles
-
-
-def _worst(insight: Insight) -> DetailedRow | None:
-    """The row of the worst class; None where no class has clips."""
-    return next((row for row in insight.rows if row.accuracy is not None), None)
-
-
-def _about_worst(insight: Insight) -> str:
-    """Which class it is, and its training clips."""
-    row = _worst(insight)
-    if row is None or row.train_count is None:
-        return '' if row is None else row.name
-    return f'{row.name} · {counted(row.train_count, f"training {unit()}")}'
-
-
-def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:
-    """Of a metric; of the worst class it is Wilson's, as in its row."""
-    row = _worst(insight) if name == 'worst' else None
-    if row is not None:
-        return row.accuracy_low, row.accuracy_high
-    return insight.intervals.get(name, (None, None))
 
 
 def _num_mistakes(insight: Insight) -> int:

@@ -32,7 +32,8 @@ class RunData:
         objects: The dump of objects; None if there is none, or it is of samples.
         dump: Where the dump is; None if there is none.
         history: Where the history is; None if none was read.
-        notes: What is missing or was left out, in sentences.
+        notes: What was left out or must be known of the files, in sentences.
+        lacks: What is not known that a reader can add, in sentences.
         facts: How the training was started, text by name; empty = not known.
         scalars: Losses and learning rate of the training; None = not known.
     """
@@ -50,6 +51,7 @@ class RunData:
     dump: Path | None = None
     history: Path | None = None
     notes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     scalars: Scalars | None = None
 

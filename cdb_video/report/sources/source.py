@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -127,9 +127,12 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         facts=(history.facts if history else {}) or (facts_of_configs(files.folder) if files.is_folder else {}),
         scalars=read_scalars(files.folder) if files.is_folder or history else None,
     )
-    lacking = {'names': names, f'training {units()}': counts}
-    run = run.noted(*left_out)
-    return run.noted(*(f'The {what} of the classes are not known.' for what, it in lacking.items() if it is None))
+    lacking = {
+        'The names of the classes are not known: --classes takes a file of them, one a line, for a dump.': names,
+        f'The training {units()} of the classes are not known: {HISTORY_NAME} has them, where it lies in the work '
+        'directory.': counts,
+    }
+    return replace(run.noted(*left_out), lacks=tuple(what for what, found in lacking.items() if found is None))
 
 
 def _read_dump_of(parts: _Parts) -> tuple[Predictions | ObjectPredictions | None, *tuple[str, ...]]:

@@ -69,8 +69,11 @@
 
   const button = document.getElementById('theme');
   const isDark = () => (root.dataset.theme ?? (dark.matches ? 'dark' : 'light')) === 'dark';
+  const name = () => {
+    button.querySelector('span').textContent = isDark() ? 'Switch to light' : 'Switch to dark';
+  };
   const retheme = () => {
-    button.setAttribute('aria-pressed', String(isDark()));
+    name();
     drawn.forEach(draw);
   };
   button.addEventListener('click', () => {
@@ -78,7 +81,7 @@
     retheme();
   });
   dark.addEventListener('change', retheme);
-  button.setAttribute('aria-pressed', String(isDark()));
+  name();
 
   document.getElementById('order')?.addEventListener('change', (event) => {
     const order = figures.confusion.orders[event.target.value];
