@@ -1,8 +1,8 @@
 """The record of difficulty over training: ``class_history.jsonl`` in the work directory.
 
 One JSON object a line. The first is the header (``kind='header'``): class names, training counts and a
-run id; a run that is resumed with other training clips adds another. Every validation adds a record
-(``kind='validation'``). The file is a log, never state: training takes nothing from it, and losing it costs
+run id; a run that is resumed with other training clips, or otherwise started, adds another. Every validation adds a
+record (``kind='validation'``). The file is a log, never state: training takes nothing from it, and losing it costs
 nothing but itself. What the lines hold is in :mod:`cdb_video.difficulty.records`; no other file reads or writes them.
 """
 
@@ -36,6 +36,10 @@ def _are_settings(value: Any) -> bool:
     return isinstance(value, dict) and value.get('measure', 'accuracy') in MEASURES
 
 
+def _are_facts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(fact, str) for fact in value.values())
+
+
 _CONSUMER = {
     'tau': Check(is_number, 'a number').or_null(),
     'strength': Check(is_number, 'a number').or_null(),
@@ -50,6 +54,7 @@ _CHECKS = {
         'train_images': WHOLE.listed().or_null(),
         'planned_validations': WHOLE,
         'settings': Check(_are_settings, "a dict of 'measure' and the smoothing").or_null(),
+        'facts': Check(_are_facts, 'a dict of texts').or_null(),
     },
     'validation': {
         'epoch': WHOLE,

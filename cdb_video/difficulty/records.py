@@ -2,7 +2,8 @@
 
 Keys of the header: run_id, num_classes, class_names, train_counts, train_images (where images show several objects),
 settings (what the difficulty is: measure,
-momentum, prior_count, min_difficulty) and planned_validations (how many the whole run was to make).
+momentum, prior_count, min_difficulty), planned_validations (how many the whole run was to make) and facts (a dict from
+name to text: command, config, commit, seed, versions, data and more of how the run was started).
 
 Keys of a record: epoch, iter (of training, at the validation), num_clips, num_correct (C ints each),
 accuracy (C numbers, null = no clip of that class), difficulty (C numbers), consumers (a dict from the
@@ -40,6 +41,8 @@ class Header:
         planned_validations: How many the whole run was to make, >= 1; None = not known.
         train_images: C training images that show each class, by which detectors have their shot groups; None = a sample
             has one label, or it is not known.
+        facts: How the run was started, text by name: 'command', 'config', 'commit', 'seed', 'versions' and so on; None
+            = not known, as in the files of early versions.
     """
 
     run_id: str = ''
@@ -49,6 +52,7 @@ class Header:
     settings: Mapping[str, Any] | None = None
     planned_validations: int | None = None
     train_images: Sequence[int] | None = None
+    facts: Mapping[str, str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The line as the file has it."""
@@ -63,6 +67,7 @@ class Header:
             **({} if self.train_images is None else {'train_images': list(self.train_images)}),
             **({} if self.settings is None else {'settings': dict(self.settings)}),
             **({} if planned is None else {'planned_validations': planned}),
+            **({} if self.facts is None else {'facts': dict(self.facts)}),
         }
 
     @classmethod
@@ -77,6 +82,7 @@ class Header:
             entry.get('settings'),
             entry.get('planned_validations'),
             entry.get('train_images'),
+            entry.get('facts'),
         )
 
 

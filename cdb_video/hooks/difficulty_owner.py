@@ -18,7 +18,7 @@ from cdb_video.run.handover import Handover
 from cdb_video.run.own_checkpoints import keep_own_files, mend_last_checkpoint
 from cdb_video.run.parts import RunParts, find_sampler, is_unknown, metric_recipe
 from cdb_video.run.reporting.evaluated_model import EvaluatedModel, prepare_test, report_test
-from cdb_video.run.reporting.facts import log_facts, log_test_facts
+from cdb_video.run.reporting.facts import log_facts, log_test_facts, run_facts
 from cdb_video.run.reporting.live_report import LiveReport
 from cdb_video.run.reporting.log import log_difficulty
 from cdb_video.run.reporting.record import record_validation, start_history
@@ -170,8 +170,8 @@ class DifficultyOwner(Hook):
                 from it, so the checkpoint says when it was.
         """
         loop = handover.parts.loop
-        planned = handover.planned_validations
-        from_main(lambda: start_history(handover.parts, handover.state, handover.settings, planned))
+        parts, settings, planned = handover.parts, handover.settings, handover.planned_validations
+        from_main(lambda: start_history(parts, handover.state, settings, planned, run_facts(handover, self)))
         if validated_at is None and loop.asked_to_resume:
             validated_at = self._entry.validated_at
         self._reports.begin(loop, validated_at)

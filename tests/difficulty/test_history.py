@@ -154,3 +154,12 @@ def test_records_and_headers_do_not_change(path):
         with pytest.raises(FrozenInstanceError):
             setattr(part, name, 1)
     assert Derived(2.0, weight=[1.0]).vectors == {'weight': [1.0]}
+
+
+def test_facts_of_the_start_are_in_a_header_where_there_are_such(tmp_path):
+    header = Header('run', 2, ('cut', 'wash'), [3, 4], facts={'seed': '7', 'command': 'train.py "a b"'})
+    append_lines(tmp_path / 'history.jsonl', header)
+    assert read_history(tmp_path / 'history.jsonl').header == header
+    (tmp_path / 'history.jsonl').write_text(json.dumps(header.to_dict() | {'facts': {'seed': 7}}))
+    with pytest.raises(ValueError, match=r'line 1: .*facts'):
+        read_history(tmp_path / 'history.jsonl')

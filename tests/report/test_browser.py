@@ -18,13 +18,15 @@ from cdb_video.report.compare.runs import read_methods
 from cdb_video.report.insight.insight import Options, build_insight
 from cdb_video.report.pages.files import write_report
 from cdb_video.report.sources.source import read_run
-from tests.report.dumps import make_samples, write_dump, write_history
+from tests.report.dumps import NAMES, make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
 from tests.report.object_dumps import counts_of, make_images, write_images
 from tests.report.object_dumps import write_run as write_object_run
 from tools.maintain import report_pictures as tool
 
+av = pytest.importorskip('av')
 webdriver = pytest.importorskip('selenium.webdriver', reason="needs selenium, of the extra 'dev'")
+ActionBuilder = pytest.importorskip('selenium.webdriver.common.actions.action_builder').ActionBuilder
 pytest.importorskip('plotly', reason="needs the extra 'report'")
 BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
 DRIVER = shutil.which('chromedriver')
@@ -235,6 +237,90 @@ def test_table_is_searched_and_filtered(browser, pages):
     assert sorted(shown(browser)) == ['cut <script>alert(1)</script>', 'lift']
 
 
+def chosen(browser):
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#mistake-list > li')].filter(card => !card.hidden)"
+        '.map(card => [card.dataset.true, card.dataset.predicted])'
+    )
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def write_webm(path):
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libvpx', rate=12)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for number in range(12):
+            image = np.full((48, 64, 3), 20 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, 'rgb24')))
+        container.mux(stream.encode())
+
+
+@pytest.fixture(scope='module')
+def playable(tmp_path_factory):
+    """A report whose clips are videos that lie in a folder beside it, and the confusions of its dump."""
+    folder = tmp_path_factory.mktemp('videos')
+    samples = make_samples(count=200)
+    for number, sample in enumerate(samples):
+        sample['frame_dir'] = f'clips/clip #{number}.webm'
+    (folder / 'clips').mkdir()
+    write_webm(folder / 'clips/clip #0.webm')
+    for number in range(1, len(samples)):
+        (folder / f'clips/clip #{number}.webm').hardlink_to(folder / 'clips/clip #0.webm')
+    write_dump(folder / 'predictions.pkl', samples)
+    insight = build_insight(read_run(folder / 'predictions.pkl', class_names=NAMES), Options(repeats=0))
+    return write_report(insight, folder / 'out')[-1], insight.confusion
+
+
+def test_a_cell_and_a_pair_open_their_clips_and_one_is_played_and_not_asked_for_before(browser, playable):
+    page, confusion = playable
+    wrong = int(confusion.sum() - np.trace(confusion))
+    opened(browser, page)
+    draw_all(browser)
+    place = browser.find_element('id', 'figure-confusion')
+    browser.execute_script('arguments[0].scrollIntoView({behavior: "instant", block: "center"})', place)
+    script = (
+        'const {left, top, width, height} = arguments[0].getBoundingClientRect(); return [left, top, width, height]'
+    )
+    left, top, width, height = browser.execute_script(script, place.find_element('css selector', '.nsewdrag'))
+    pointer = ActionBuilder(browser)
+    pointer.pointer_action.move_to_location(int(left + width * 0.3), int(top + height * 0.5)).pause(0.3).click()
+    pointer.perform()  # on what is of class 2 and was taken for class 1
+    wait_until(lambda: len(chosen(browser)) == confusion[2, 1])
+    assert set(map(tuple, chosen(browser))) == {('2', '1')}
+    assert browser.find_element('id', 'mistake-count').text == f'{confusion[2, 1]} of {wrong}'
+    assert browser.switch_to.active_element.get_attribute('id') == 'mistake-count'
+    browser.find_element('id', 'clear').send_keys('\n')
+    assert len(chosen(browser)) == 60 < wrong
+    browser.find_element('id', 'more').send_keys('\n')
+    assert len(chosen(browser)) == min(120, wrong)
+    browser.find_element('css selector', '.pair').send_keys('\n')
+    assert len(chosen(browser)) == np.where(np.eye(5), 0, confusion).max()
+    button = browser.find_element('css selector', '#mistake-list > li:not([hidden]) .acts button')
+    assert button.get_attribute('aria-label').startswith('Play: clip #')
+    assert_clean(browser, page)
+    button.send_keys('\n')
+    wait_until(lambda: browser.execute_script("return document.querySelector('video')?.currentTime > 0"))
+    button.send_keys('\n')
+    assert not browser.find_elements('css selector', 'video')
+
+
+def test_the_page_fits_a_phone(browser, playable):
+    size = {'width': 390, 'height': 844, 'deviceScaleFactor': 1, 'mobile': True}
+    browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
+    try:
+        opened(browser, playable[0])
+        draw_all(browser)
+        assert browser.execute_script('return document.documentElement.scrollWidth') == 390
+    finally:
+        browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
 def test_dark_and_light_follow_the_system_and_the_button(browser, pages):
     opened(browser, pages / 'report.html')
 
@@ -247,9 +333,11 @@ def test_dark_and_light_follow_the_system_and_the_button(browser, pages):
         browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
         seen.append(background())
     assert seen[0] != seen[1]
-    browser.find_element('id', 'theme').click()
+    button = browser.find_element('id', 'theme')
+    assert button.text == 'Switch to dark'
+    button.click()
     assert background() == seen[0]
-    assert browser.find_element('id', 'theme').get_attribute('aria-pressed') == 'true'
+    assert button.text == 'Switch to light'
 
 
 def test_comparison_opens_without_error_or_request(browser, pages):

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from cdb_video.class_names import counted
 from cdb_video.commands import compare as compare_command
 from cdb_video.commands import report as report_command
 from cdb_video.difficulty.history import HISTORY_NAME, append_lines
@@ -287,7 +286,8 @@ def test_pictures_end_before_the_page_is_too_large(insight, images, run, monkeyp
     shown = sum(one.strip is not None for one in mistakes)
     assert 0 < shown < len(mistakes)
     assert sum(len(one.strip or '') for one in mistakes) <= 5_000
-    assert notes == [f'Pictures are shown for the first {counted(shown, "object")}, to bound the size of the page.']
+    assert notes == []
+    assert f'; {shown} of them with pictures' in render_page(insight).decode()
     off = build_insight(insight.run, Options(repeats=0, thumbnails=False))
     assert all(one.strip is None for one in worst_objects(off)[0])
 

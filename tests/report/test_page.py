@@ -2,6 +2,8 @@
 
 import base64
 import csv
+import gzip
+import html
 import json
 import re
 from dataclasses import replace
@@ -17,9 +19,12 @@ from cdb_video.report.figures.confusion import similar_order
 from cdb_video.report.figures.frequency import label_places
 from cdb_video.report.figures.parts import display_names
 from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.insight.mistake_choice import to_list, to_picture
 from cdb_video.report.insight.mistakes import worst_mistakes
+from cdb_video.report.insight.statistics import wilson_interval
 from cdb_video.report.pages.files import write_live_page, write_report
 from cdb_video.report.pages.page import MissingPackagesError, render_page
+from cdb_video.report.sources.clip_pictures import ClipPictures
 from cdb_video.report.sources.source import read_run
 from tests.report.dumps import NAMES, make_samples, write_dump, write_history
 from tests.report.dumps import write_report as write_json
@@ -60,7 +65,8 @@ def test_page_is_one_file_that_names_nothing_outside(insight):
     policy = next(a['content'] for tag, a in tags if a.get('http-equiv') == 'Content-Security-Policy')
     assert policy.startswith("default-src 'none'")
     assert [tag for tag, _ in tags].count('script') == 3  # figures, plotly, ours: none came from a class name
-    assert page.count('plotly.js v') == 1
+    packed = re.search('<script type="text/plain" id="plotly">([^<]*)</script>', page)[1]
+    assert b'plotly.js v' in gzip.decompress(base64.b64decode(packed))
     assert 'alert(1)' in page
     assert '<script>alert' not in page
     ids = [a['id'] for _, a in tags if 'id' in a]
@@ -193,6 +199,57 @@ def test_mistakes_show_frames_from_folders_and_from_videos(insight, work_dir):
     assert mistakes[0].strip.startswith('data:image/jpeg;base64,')
     off = build_insight(insight.run, Options(repeats=0, thumbnails=False))
     assert worst_mistakes(off, number=1)[0][0].strip is None
+    assert worst_mistakes(off, number=1)[0][0].video is None
+    assert mistakes[0].video == work_dir / 'a.mp4'
+    page = render_page(insight, work_dir / 'out').decode()
+    assert 'data-video="../a.mp4"' in page
+    assert "media-src 'self' file:;" in page
+    assert '<video' not in page
+    assert 'data-video' not in render_page(insight).decode()
+
+
+def test_every_pair_of_classes_has_its_surest_mistakes_in_a_list_that_is_cut():
+    labels, answers = np.array([0] * 8 + [1, 1]), np.array([1] * 8 + [0, 2])
+    scores = np.array([0.9, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+    assert to_list(labels, answers, scores, 6).tolist() == [0, 1, 2, 3, 8, 9]
+    assert to_list(labels, answers, scores[::-1], 6).tolist() == [8, 9, 7, 6, 5, 4]
+    assert to_list(labels, answers, scores, 99).tolist() == list(range(10))
+
+
+def test_pictures_go_to_the_first_mistakes_and_then_in_turns_to_every_pair():
+    labels, answers = np.zeros(70, int), np.array([1] * 64 + [2, 3, 2, 3, 3, 2])
+    assert to_picture(labels, answers, 65).tolist() == [*range(60), 64, 65, 66, 67, 68]
+    assert sorted(to_picture(labels, answers, 99).tolist()) == list(range(70))
+
+
+def test_mistakes_can_be_narrowed_to_the_classes_that_occur_and_name_their_paths(insight):
+    page = render_page(insight).decode()
+    dump = insight.run.predictions
+    hit = dump.predicted != dump.labels
+    wrong = list(zip(dump.labels[hit].tolist(), dump.predicted[hit].tolist(), strict=True))
+    shown = re.findall(r'<li data-true="(\d)" data-predicted="(\d)"', page)
+    assert sorted((int(true), int(answer)) for true, answer in shown) == sorted(wrong)
+    choices = re.search('<select id="true-class".*?</select>', page)[0]
+    assert re.findall('value="([0-9]+)"', choices) == [
+        str(label) for label in sorted({true for true, _ in wrong}, key=lambda label: NAMES[label])
+    ]
+    assert all(f'data-path="{dump.paths[place]}"' in page for place in np.flatnonzero(hit))
+    assert all_figures.build_figures(insight)['confusion']['classes']['lift'] == '0'
+
+
+def test_a_page_of_106_classes_with_all_pictures_stays_below_5_mb(tmp_path, monkeypatch):
+    names = tuple(f'class number {label}' for label in range(106))
+    write_history(tmp_path / 'class_history.jsonl', 100, [600 - 5 * label for label in range(106)], names)
+    samples = make_samples(count=6000, num_classes=106)
+    assert sum(int(sample['pred_label']) != int(sample['gt_label']) for sample in samples) > 1500
+    write_dump(tmp_path / 'predictions.pkl', samples)
+    frame = np.random.default_rng(0).integers(0, 255, (64, 85, 3)).astype(np.uint8)  # which no JPEG makes small
+    pictures = ClipPictures([frame] * 6)
+    monkeypatch.setattr('cdb_video.report.insight.mistakes.pictures_of', lambda *_: pictures)
+    page = render_page(build_insight(read_run(tmp_path), QUICK))
+    assert page.count(b'<img src="data:image/jpeg;base64,') > 50
+    assert page.count(b'<li data-true=') == 1500
+    assert len(page) < 5_000_000
 
 
 def test_tiles_of_harmonic_mean_and_worst_class_stand_beside_the_mean(insight):
@@ -221,6 +278,36 @@ def test_files_agree_with_each_other_and_can_be_read_again(insight, tmp_path):
     for name, label in {'top1': 'Top-1', 'hmean': 'Harmonic mean', 'worst': 'Worst class'}.items():
         assert f'| {label} | {100 * insight.metrics[name]:.1f} |' in text.read_text()
         assert json.loads(document.read_text())['metrics'][f'acc/{name}'] == insight.metrics[name]
+
+
+def test_what_the_page_lacks_stands_at_its_foot_and_what_concerns_the_numbers_at_its_head(insight):
+    page = render_page(insight).decode()
+    head, foot = page[: page.index('id="classes"')], page[page.index('id="mistakes"') :]
+    assert 'so the means are over the others: never.' in head
+    assert 'What this page lacks' not in head
+    assert 'No frames are at hand' in foot
+    assert '--head-threshold divides head and tail elsewhere' in foot
+    assert 'What this page lacks' in foot
+    whole = replace(insight, mute_groups=frozenset(), options=Options(repeats=0, thumbnails=False))
+    assert 'What this page lacks' not in render_page(whole).decode()
+
+
+def test_a_group_of_which_nothing_is_right_has_an_interval_and_the_page_says_whose(work_dir):
+    samples = make_samples()
+    samples = [one for one in samples if int(one['gt_label']) != 3 or one['pred_score'].argmax() != 3]
+    number = sum(int(sample['gt_label']) == 3 for sample in samples)
+    write_dump(work_dir / 'predictions.pkl', samples)
+    write_json(work_dir / 'class_report.json', samples)
+    insight = build_insight(read_run(work_dir), QUICK)
+    assert insight.metrics['few_shot'] == 0
+    low, high = wilson_interval([0], [number])
+    assert insight.intervals['few_shot'] == (low[0], high[0])
+    sentence = "All draws are alike of Few-shot: its range is Wilson's, which takes the clips as independent."
+    assert insight.sentence_on_wilson == sentence
+    written = write_report(insight, work_dir / 'out')
+    assert sentence in written[2].read_text()
+    assert json.loads(written[1].read_text())['wilson'] == ['acc/few_shot']
+    assert sentence in html.unescape(written[3].read_text())
 
 
 def test_live_page_needs_the_history_alone(tmp_path):

@@ -225,6 +225,7 @@ def test_a_table_of_something_else_that_lies_in_the_folder_is_left_out_and_named
 
 def test_a_table_without_names_is_told_which_column_it_needs(folder):
     write_all(folder / 'predictions.csv', {'label': LABELS, 'predicted': PREDICTED})
-    notes = ' '.join(build_insight(read_run(folder), Options(repeats=0)).notes)
+    insight = build_insight(read_run(folder), Options(repeats=0))
+    notes = ' '.join([*insight.notes, *insight.lacks])
     assert 'Give the table a column name, or path.' in notes
     assert 'custom_imports' not in notes

@@ -48,11 +48,6 @@ def test_page_of_training_batches_speaks_of_no_validation(history):
     assert 'alidation' not in text
 
 
-def test_one_epoch_of_training_batches_is_no_validation(history):
-    notes = notes_of(history(epochs=1, sources=['train']))
-    assert 'There is one epoch only: curves have one point.' in notes
-
-
 def test_accuracies_of_the_replayed_run_are_not_those_of_this_one(history):
     insight = build_insight(read_run(history(sources=['replay'] * 3)), QUICK)
     assert (insight.split, insight.epoch, insight.metrics) == ('none', None, {})

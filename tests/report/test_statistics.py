@@ -16,6 +16,7 @@ from cdb_video.report.insight.statistics import (
     rank_correlation,
     summarise,
     top_confusions,
+    wilson_in_place,
     wilson_interval,
 )
 
@@ -184,3 +185,19 @@ def test_confusions_are_listed_by_clips_then_class_and_without_the_diagonal():
     confusion = np.array([[9, 2, 0], [3, 9, 2], [0, 0, 9]])
     assert top_confusions(confusion, 2) == [(1, 0, 3), (0, 1, 2)]
     assert top_confusions(confusion, 10)[2:] == [(1, 2, 2)]
+
+
+def test_an_interval_without_width_becomes_wilsons_of_the_clips_and_others_stay():
+    labels = np.repeat([0, 1, 2], [18, 6, 6])
+    outcomes = Outcomes(labels, np.where(labels == 0, 1, labels), 3, groups=np.arange(30) % 5)
+    groups = {'few_shot': np.array([True, False, False]), 'many_shot': np.array([False, True, True])}
+    values = summarise(outcomes, groups)
+    draws = bootstrap(outcomes, groups, repeats=50)
+    intervals = {name: percentile_interval(column) for name, column in draws.items()}
+    found = wilson_in_place(outcomes, groups, values, intervals)
+    assert found.keys() == {name for name, (low, high) in intervals.items() if low == high} >= {'few_shot', 'many_shot'}
+    assert 'top1' not in found
+    assert found['few_shot'] == tuple(float(end[0]) for end in wilson_interval([0], [18]))  # (0, 0.176)
+    assert found['few_shot'][1] == pytest.approx(0.1759, abs=1e-4)
+    assert found['many_shot'] == tuple(float(end[0]) for end in wilson_interval([12], [12]))
+    assert wilson_in_place(outcomes, groups, values, {'macro_f1': (0.3, 0.3)}) == {'macro_f1': None}

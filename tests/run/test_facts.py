@@ -1,12 +1,17 @@
 """A training says in ten lines what it is made of, in the log and on the console."""
 
+import re
+import subprocess
+import sys
 import uuid
 
 import pytest
 
 import cdb_video
+from cdb_video.difficulty.history import read_history
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.reporting.facts import described, log_test_facts
+from cdb_video.run.reporting.repository import commit_of
 from cdb_video.samplers.class_sampler import ClassSampler
 from tests.support.runs import make_runner
 from tests.support.toys import LabelsOnly
@@ -117,3 +122,42 @@ def test_a_part_is_described_by_what_is_not_the_default():
     sampler = ClassSampler(LabelsOnly([0, 1]), frequency_power=0.5)
     assert described(sampler) == 'ClassSampler(frequency_power=0.5)'
     assert described([0, 1]) == 'list'
+
+
+def test_the_history_says_how_the_run_was_started_and_once_unless_that_changes(tmp_path, monkeypatch):
+    for argument in (
+        ['init', '-q'],
+        ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '--allow-empty', '-m', 'x'],
+    ):
+        subprocess.run(['git', '-C', str(tmp_path), *argument], check=True)
+    monkeypatch.chdir(tmp_path)
+    make_runner(tmp_path / 'run', uuid.uuid4().hex, train_cfg={'max_epochs': 1}).train()
+    path = tmp_path / 'run/class_history.jsonl'
+    facts = read_history(path).header.facts
+    assert facts['seed'] == '7'
+    assert facts['config'] == 'not from a file'
+    assert facts['commit'] == f'{commit_of(tmp_path).split(",")[0]}, unchanged'
+    assert re.fullmatch('75 clips, hash [0-9a-f]{16}', facts['train list'])
+    assert re.fullmatch('30 clips, hash [0-9a-f]{16}', facts['val list'])
+    assert 'pytest' in facts['command']
+    monkeypatch.setattr(sys, 'orig_argv', ['train.py', '--resume'])
+    make_runner(tmp_path / 'run', uuid.uuid4().hex, train_cfg={'max_epochs': 2}, resume=True).train()
+    assert sum('"header"' in line for line in path.read_text().splitlines()) == 2  # which plans more validations
+    make_runner(tmp_path / 'run', uuid.uuid4().hex, train_cfg={'max_epochs': 2}, resume=True).train()
+    assert sum('"header"' in line for line in path.read_text().splitlines()) == 2
+    assert len(read_history(path).records) == 2
+
+
+def test_a_commit_says_whether_tracked_files_were_changed_and_nothing_is_said_without_a_repository(tmp_path):
+    assert commit_of(tmp_path) is None
+    for argument in (
+        ['init', '-q'],
+        ['add', '.'],
+        ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '-m', 'x'],
+    ):
+        (tmp_path / 'a.py').write_text('a = 1')
+        subprocess.run(['git', '-C', str(tmp_path), *argument], check=True)
+    (tmp_path / 'other').write_text('not tracked')
+    assert re.fullmatch('[0-9a-f]{40}, unchanged', commit_of(tmp_path))
+    (tmp_path / 'a.py').write_text('a = 2')
+    assert re.fullmatch('[0-9a-f]{40}, changed since', commit_of(tmp_path))

@@ -28,6 +28,8 @@ class CourseOfTraining:
         settings: What the difficulty is, see `Header`; None = not known.
         planned: Validations of the whole training; None = not known.
         knows_counts: Whether the training counts are known; else they are 0, and only their number is.
+        facts: How the training was started, see `Header`; another command alone, as one that resumes, is no reason for
+            another header. None = not known.
     """
 
     class_names: tuple[str, ...] | None
@@ -36,6 +38,7 @@ class CourseOfTraining:
     settings: Mapping[str, Any] | None = None
     planned: int | None = None
     knows_counts: bool = True
+    facts: Mapping[str, str] | None = None
 
     def begin(self, path: Path, iteration: int | None) -> Path | None:
         """Keep aside what this training does not continue, and write the header where there is none, or another one.
@@ -56,8 +59,9 @@ class CourseOfTraining:
         header = read_history(path).header if path.exists() else None
         now = (counts, self.settings, self.planned, images)
         known = header and (header.train_counts, header.settings, header.planned_validations, header.train_images)
-        if known != now:
-            append_lines(path, Header(uuid.uuid4().hex, len(self.train_counts), self.class_names, *now))
+        is_same_start = header is not None and _lasting(header.facts) == _lasting(self.facts)
+        if known != now or not is_same_start:
+            append_lines(path, Header(uuid.uuid4().hex, len(self.train_counts), self.class_names, *now, self.facts))
         return aside
 
     def _goes_on_in(self, path: Path) -> bool:
@@ -69,6 +73,11 @@ class CourseOfTraining:
         except ValueError:
             return False
         return header is None or (header.num_classes, header.class_names) == (len(self.train_counts), self.class_names)
+
+
+def _lasting(facts: Mapping[str, str] | None) -> dict[str, str]:
+    """The facts that a resumed training shares with the one before."""
+    return {name: fact for name, fact in (facts or {}).items() if name != 'command'}
 
 
 def record_of(

@@ -82,9 +82,10 @@ class Analysis:
         intervals: Key of a metric -> its 95 % interval.
         resampled: 'sessions' or 'clips', what the bootstrap drew; None without it.
         rank_correlation: Of training clips and accuracy; None = not known.
-        notes: What the report lacks.
+        notes: What a reader must know of the numbers, and what the report lacks.
         restlessness: How much the classes change from validation to validation, see
             `cdb_video.difficulty.diagnosis.restlessness`; None = not known.
+        wilson: Keys of the metrics whose interval is not of the bootstrap, whose draws were all alike, but Wilson's.
     """
 
     intervals: Mapping[str, tuple[float, float]]
@@ -92,6 +93,7 @@ class Analysis:
     rank_correlation: float | None
     notes: Sequence[str]
     restlessness: Mapping[str, float] | None = None
+    wilson: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,7 @@ def _summary(report: ClassReport) -> dict[str, Any]:
     return evaluated | {
         'intervals': analysis.intervals,
         'resampled': analysis.resampled,
+        **({'wilson': list(analysis.wilson)} if analysis.wilson else {}),
         'shot_thresholds': report.shot_thresholds,
         'head_threshold': report.head_threshold,
         'rank_correlation': analysis.rank_correlation,

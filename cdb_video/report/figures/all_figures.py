@@ -10,6 +10,7 @@ from __future__ import annotations
 from cdb_video.report.figures.confusion import confusion_matrix
 from cdb_video.report.figures.course import consumer_figures, course, learning_curves
 from cdb_video.report.figures.frequency import accuracy_by_count, class_histogram
+from cdb_video.report.figures.losses import loss_figures
 from cdb_video.report.figures.parts import Figure, display_names
 from cdb_video.report.insight.insight import Insight
 
@@ -27,6 +28,8 @@ def build_figures(insight: Insight) -> dict[str, Figure]:
         difficulties = [record.difficulty for record in insight.run.records]
         figures['difficulty'] = course(insight, names, difficulties, 'difficulty')
         figures |= consumer_figures(insight, names)
+    if insight.run.scalars is not None:
+        figures |= loss_figures(insight.run.scalars)
     if insight.confusion is not None:
         figures['confusion'] = confusion_matrix(insight, names)
     return figures

@@ -14,6 +14,8 @@ from cdb_video.report.insight.insight import Insight
 from cdb_video.report.insight.statistics import IntMatrix
 
 SHOWN_CLASSES = 100
+MISSED = 'missed'
+"""In place of the label of the class that an object was taken for."""
 _LIGHT_TO_DARK = [[0, '--heat0'], [0.5, '--heat1'], [1, '--heat2']]
 
 
@@ -21,7 +23,7 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
     """What every class is taken for, in shares of its clips; of objects a last column has those that were missed.
 
     Above `MAX_CELLS` classes, the `SHOWN_CLASSES` with the most mistakes are shown and the others are added up in one
-    row and column.
+    row and column. Beside the figure stand 'orders' of the axes, and 'classes': the label of each name on them.
     """
     assert insight.outcomes is not None
     cells, labels = _shown(insight.outcomes.answers, by_frequency(insight), names)
@@ -49,7 +51,9 @@ def confusion_matrix(insight: Insight, names: Sequence[str]) -> Figure:
     if len(labels) <= LABELLED:
         heat_map |= {'text': _texts(cells), 'texttemplate': '%{text}', 'textfont': {'size': 11}}
     alike = [labels[place] for place in similar_order(cells[:, : len(labels)])]
-    return {'data': [heat_map], 'layout': _layout(labels), 'orders': {'frequency': labels, 'similar': alike}}
+    classes = {name: str(label) for label, name in enumerate(names)} | dict.fromkeys(answers[len(labels) :], MISSED)
+    orders = {'frequency': labels, 'similar': alike}
+    return {'data': [heat_map], 'layout': _layout(labels), 'orders': orders, 'classes': classes}
 
 
 def _missed_label(labels: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows
 from cdb_video.report.insight.evaluation import Evaluation, evaluation_of, outcomes_of
 from cdb_video.report.insight.hard_classes import sentences_on
-from cdb_video.report.insight.remarks import remarks_on
+from cdb_video.report.insight.remarks import lacks_of, remarks_on
 from cdb_video.report.insight.restless_runs import restless_sentence, restlessness_of
 from cdb_video.report.insight.statistics import (
     IntMatrix,
@@ -36,6 +36,7 @@ from cdb_video.report.insight.statistics import (
     rank_correlation,
     summarise,
     top_confusions,
+    wilson_in_place,
 )
 from cdb_video.report.sources.run_data import RunData
 
@@ -90,7 +91,9 @@ class Insight:
         confusions: The most frequent mistakes: (true, predicted, clips).
         correlation: Rank correlation of training clips and accuracy; None = not known.
         restlessness: How much the classes change from validation to validation; None = not known.
-        notes: What the report lacks.
+        notes: What a reader must know of the numbers, and `lacks`.
+        lacks: What the report cannot say, with what would let it.
+        wilson: The metrics whose interval is Wilson's, since all draws of the bootstrap are alike.
     """
 
     run: RunData
@@ -111,6 +114,8 @@ class Insight:
     correlation: float | None
     restlessness: Restlessness | None
     notes: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
+    wilson: frozenset[str] = frozenset()
 
     @property
     def all_metrics(self) -> dict[str, Any]:
@@ -142,6 +147,20 @@ class Insight:
     def shown_notes(self) -> list[str]:
         """The notes, and which groups are not shown."""
         return [*self.notes, *notes_on_mute(self.mute_groups)]
+
+    @property
+    def remarks(self) -> list[str]:
+        """The notes without `lacks`."""
+        return [note for note in self.notes if note not in self.lacks]
+
+    @property
+    def sentence_on_wilson(self) -> str | None:
+        """Which metrics have an interval of Wilson's, and why; None = none has."""
+        names = [metric_label(name) for name in METRIC_LABELS if name in self.wilson - self.mute_groups]
+        if not names:
+            return None
+        whose = 'its range is' if len(names) == 1 else 'their ranges are'
+        return f"All draws are alike of {', '.join(names)}: {whose} Wilson's, which takes the {units()} as independent."
 
     @property
     def sentences_on_classes(self) -> list[str]:
@@ -202,6 +221,8 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
     groups = class_groups(run.group_counts, thresholds, _head_threshold(run, options))
     metrics = _metrics(found, _stale_groups(run, options), outcomes, groups)
     intervals, resampled = _intervals(outcomes, groups, options.repeats, metrics)
+    in_place = {} if outcomes is None else wilson_in_place(outcomes, groups, metrics, intervals)
+    lacks = (*run.lacks, *lacks_of(run, found.split, outcomes))
     confusion = None if outcomes is None else outcomes.confusion
     unseen = [row.name for row in rows if row.num_clips == 0]
     restlessness = restlessness_of(run.records)
@@ -212,7 +233,7 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         epoch=found.epoch,
         metrics=metrics,
         recorded=found.recorded,
-        intervals=intervals,
+        intervals={name: interval for name, interval in (intervals | in_place).items() if interval is not None},
         resampled=resampled,
         shot_thresholds=thresholds,
         group_sizes={name: int(mask.sum()) for name, mask in groups.items()},
@@ -223,7 +244,9 @@ def build_insight(run: RunData, options: Options | None = None) -> Insight:
         confusions=() if confusion is None else tuple(top_confusions(confusion, 50)),
         correlation=_correlation(run, rows),
         restlessness=restlessness,
-        notes=(*run.notes, *remarks_on(run, found.split, outcomes, unseen, restlessness)),
+        notes=(*run.notes, *remarks_on(run, found.split, outcomes, unseen, restlessness), *lacks),
+        lacks=lacks,
+        wilson=frozenset(name for name, interval in in_place.items() if interval is not None),
     )
 
 

@@ -1,23 +1,23 @@
-"""The most confident mistakes: which clip, what it is, what it was taken for, and some of its frames."""
+"""The mistakes, the surest first: which clip, what it is, what it was taken for, its video, and some of its frames."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
-from cdb_video.class_names import counted
 from cdb_video.host_words import sample, samples
 from cdb_video.report.insight.insight import Insight
-from cdb_video.report.sources.clip_pictures import ClipPictures, Image, pictures_of
+from cdb_video.report.insight.mistake_choice import LISTED, MAX_BYTES, PICTURED, to_list, to_picture
+from cdb_video.report.sources.clip_pictures import ClipPictures, Image, pictures_of, playable_video
 
-NUMBER = 100
 _HEIGHT = 64
 _QUALITY = 60
-MAX_BYTES = 3_000_000
-"""Of all pictures of a page together."""
+_ABSENT = 20
+"""Of clips in a row that are nowhere: then the others are not looked for either."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Mistake:
 
     Attributes:
         clip: Its name.
+        label: Of its class.
+        answer: Label of the class that it was taken for; None = it was missed.
         truth: Name of its class.
         predicted: Name of the class that it was taken for; None = it was missed.
         score: Of the predicted class; None = it was missed, or there are no scores.
@@ -33,18 +35,31 @@ class Mistake:
             scores.
         strip: Frames side by side, or the object in its image, as a ``data:image/jpeg`` address; None where there are
             none at hand.
+        path: As the dump names the sample; None = it names none.
+        video: Its file, of a kind that browsers play; None = it is not one, or not found.
     """
 
     clip: str
+    label: int
+    answer: int | None
     truth: str
     predicted: str | None
     score: float | None
     true_score: float | None
     strip: str | None = None
+    path: str | None = None
+    video: Path | None = None
 
 
-def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake], list[str]]:
-    """The mistakes with the highest scores, the surest first; without scores the first ones of the dump.
+def worst_mistakes(insight: Insight, number: int = LISTED, pictured: int = PICTURED) -> tuple[list[Mistake], list[str]]:
+    """The mistakes, the surest first: those with the highest scores, and the surest of every pair of classes.
+
+    Without scores, as of a table of predicted classes, they stand in the order of the dump.
+
+    Args:
+        insight: What the report says.
+        number: Of mistakes, at most.
+        pictured: Of those whose frames are looked for, at most.
 
     Returns:
         The mistakes, and what the list lacks, in sentences.
@@ -54,17 +69,22 @@ def worst_mistakes(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake
         return [], []
     confidence, predicted = dump.confidence, dump.predicted
     wrong = np.flatnonzero(predicted != dump.labels)
-    wrong = wrong[np.argsort(-confidence[wrong], kind='stable')][:number]
+    wrong = wrong[to_list(dump.labels[wrong], predicted[wrong], confidence[wrong], number)]
     clips = dump.distinct_names or dump.clip_names or [f'{sample()} {index}' for index in range(len(dump.labels))]
-    strips, notes = _strips(insight, wrong.tolist())
+    strips, notes = _strips(insight, wrong[to_picture(dump.labels[wrong], predicted[wrong], pictured)].tolist())
+    videos = _videos(insight, wrong.tolist())
     mistakes = [
         Mistake(
-            clips[index],
-            insight.name_of(int(dump.labels[index])),
-            insight.name_of(int(predicted[index])),
-            float(confidence[index]) if dump.has_scores else None,
-            float(dump.scores[index, dump.labels[index]]) if dump.has_scores else None,
-            strips.get(index),
+            clip=clips[index],
+            label=int(dump.labels[index]),
+            answer=int(predicted[index]),
+            truth=insight.name_of(int(dump.labels[index])),
+            predicted=insight.name_of(int(predicted[index])),
+            score=float(confidence[index]) if dump.has_scores else None,
+            true_score=float(dump.scores[index, dump.labels[index]]) if dump.has_scores else None,
+            strip=strips.get(index),
+            path=None if dump.paths is None else dump.paths[index],
+            video=videos.get(index),
         )
         for index in wrong.tolist()
     ]
@@ -88,23 +108,36 @@ def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], list[
         strip = _joined(pictures.frames)
         size += len(strip)
         if size > MAX_BYTES:
-            lacking.notes.append(
-                f'Frames are shown for the first {counted(len(strips), sample())}, to bound the size of the page.'
-            )
             break
         strips[index] = strip
     return strips, lacking.sentences()
 
 
+def _videos(insight: Insight, indices: list[int]) -> dict[int, Path]:
+    """The files that can be played, by clip."""
+    dump = insight.run.predictions
+    if dump is None or dump.paths is None or not insight.options.thumbnails:
+        return {}
+    videos: dict[int, Path] = {}
+    absent = 0
+    for index in indices:
+        found = playable_video(insight.run.folder, dump.paths[index])
+        if isinstance(found, Path):
+            videos[index] = found
+        absent = 0 if found else absent + 1
+        if absent == _ABSENT:
+            break
+    return videos
+
+
 @dataclass
 class _Lacking:
-    """The clips without frames, or without some, by what is wrong; and other notes on what is not shown."""
+    """The clips without frames, or without some, by what is wrong."""
 
     number: int
     missing: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def add(self, path: str, pictures: ClipPictures) -> None:
         if pictures.is_missing:
@@ -128,7 +161,7 @@ class _Lacking:
             )
         if self.partial:
             notes.append(f'Some frames could not be read of {len(self.partial)} {of} (the first: {self.partial[0]}).')
-        return notes + self.notes
+        return notes
 
 
 def _joined(frames: list[Image]) -> str:

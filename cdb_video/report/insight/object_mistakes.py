@@ -8,10 +8,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from cdb_video.class_names import counted
 from cdb_video.difficulty.formulas import IntVector
 from cdb_video.report.insight.insight import Insight
-from cdb_video.report.insight.mistakes import MAX_BYTES, NUMBER, Mistake
+from cdb_video.report.insight.mistake_choice import LISTED, MAX_BYTES, PICTURED
+from cdb_video.report.insight.mistakes import Mistake
 from cdb_video.report.insight.object_crops import crop_address
 from cdb_video.report.sources.clip_pictures import pictures_of
 from cdb_video.report.sources.object_dump import ObjectPredictions
@@ -20,8 +20,10 @@ MISSED_SHARE = 0.4
 """Of the mistakes that are shown, at most, where there are others."""
 
 
-def worst_objects(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake], list[str]]:
+def worst_objects(insight: Insight, number: int = LISTED) -> tuple[list[Mistake], list[str]]:
     """The confused objects with the highest scores, and then the largest of those that were missed.
+
+    The first `PICTURED` are both, and pictured; the others follow in the same order.
 
     Returns:
         The mistakes, and what the list lacks, in sentences.
@@ -29,20 +31,25 @@ def worst_objects(insight: Insight, number: int = NUMBER) -> tuple[list[Mistake]
     dump = insight.run.objects
     if dump is None:
         return [], []
-    chosen = _chosen(dump, number).tolist()
+    pictured = _chosen(dump, min(number, PICTURED)).tolist()
+    chosen = [*pictured, *[index for index in _chosen(dump, number).tolist() if index not in set(pictured)]][:number]
+    paths = dump.image_paths
     names = dump.clip_names or [
         f'image {image}, object {place + 1}' for image, place in zip(*_where(dump), strict=True)
     ]
-    crops, notes = _crops(insight, dump, chosen)
+    crops, notes = _crops(insight, dump, pictured)
     missed = dump.is_missed
     return [
         Mistake(
             clip=names[index],
+            label=int(dump.labels[index]),
+            answer=None if missed[index] else int(dump.predicted[index]),
             truth=insight.name_of(int(dump.labels[index])),
             predicted=None if missed[index] else insight.name_of(int(dump.predicted[index])),
             score=None if missed[index] else float(dump.confidence[index]),
             true_score=None,
             strip=crops.get(index),
+            path=None if paths is None else paths[dump.images[index]],
         )
         for index in chosen
     ], notes
@@ -88,9 +95,6 @@ def _crops(insight: Insight, dump: ObjectPredictions, indices: list[int]) -> tup
             continue
         size += len(crop)
         if size > MAX_BYTES:
-            lacking.notes.append(
-                f'Pictures are shown for the first {counted(len(crops), "object")}, to bound the size of the page.'
-            )
             break
         crops[index] = crop
     return crops, lacking.sentences()
@@ -98,12 +102,11 @@ def _crops(insight: Insight, dump: ObjectPredictions, indices: list[int]) -> tup
 
 @dataclass
 class _Lacking:
-    """The objects without a picture by what is wrong, and other notes."""
+    """The objects without a picture, by what is wrong."""
 
     number: int
     missing: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def add(self, path: str, fault: str | None) -> None:
         if fault is None:
@@ -115,13 +118,13 @@ class _Lacking:
         notes = []
         if self.missing:
             notes.append(
-                f'No picture is at hand of {len(self.missing)} of the {self.number} objects that are shown, whose '
+                f'No picture is at hand of {len(self.missing)} of the {self.number} objects looked at, whose '
                 f'image is missing (the first is {self.missing[0]}): there is no such file, seen from the current '
                 'folder, the work directory, or up to four folders above it.'
             )
         if self.unreadable:
             notes.append(
-                f'No picture is at hand of {len(self.unreadable)} of the {self.number} objects that are shown, whose '
+                f'No picture is at hand of {len(self.unreadable)} of the {self.number} objects looked at, whose '
                 f'image cannot be shown (the first: {self.unreadable[0]}).'
             )
-        return notes + self.notes
+        return notes

@@ -39,7 +39,6 @@ _NAMELESS_IMAGES = (
 _NAMELESS_ROWS = 'Give the table a column name, or path.'
 _DUMPS = {False: 'mim test --dump', True: 'cdb-video test --dump'}
 """Which command writes one, of samples and of objects."""
-_OF_RECORD = {'val': 'validation', 'train': 'epoch', 'replay': 'record', 'cross-fit': 'measurement'}
 
 
 def remarks_on(
@@ -49,7 +48,7 @@ def remarks_on(
     unseen: Sequence[str],
     restlessness: Restlessness | None = None,
 ) -> list[str]:
-    """What a reader must know of the numbers, and what the report cannot say, with what would let it.
+    """What a reader must know of the numbers.
 
     Args:
         run: Where they come from; its own notes are not repeated.
@@ -58,19 +57,11 @@ def remarks_on(
         unseen: The names of the classes without evaluated clips.
         restlessness: How much the classes change from validation to validation; None = not known.
     """
-    notes = (
-        restless_remarks(restlessness, run.records)
-        + _of_difficulty(run)
-        + _of_evaluation(split, outcomes)
-        + _of_course(run)
-    )
+    notes = restless_remarks(restlessness, run.records) + _of_difficulty(run) + _of_evaluation(split)
     if run.predictions is not None:
-        notes += _of_dump(run.predictions, of_table=run.dump is not None and is_table(run.dump))
+        notes += _of_dump(run.predictions)
     elif run.objects is not None:
         notes += _of_object_dump(run.objects)
-    elif outcomes is not None:
-        what = 'missed and misclassified objects' if outcomes.of_objects else f'misclassified {units()}'
-        notes.append(f'{what.capitalize()} need a dump: {_DUMPS[outcomes.of_objects]}.')
     if outcomes is not None and outcomes.num_units < _FEW_UNITS:
         notes.append(_of_few(outcomes))
     if len(unseen) == run.num_classes and split != 'none':
@@ -86,6 +77,29 @@ def remarks_on(
             'the others.'
         )
     return notes
+
+
+def lacks_of(run: RunData, split: str, outcomes: Outcomes | None) -> list[str]:
+    """What the report cannot say, each with what would let it; arguments as for `remarks_on`."""
+    lacks = []
+    if outcomes is None and split not in ('none', 'train'):
+        lacks.append(_unpredicted())
+    lacks += _of_course(run)
+    if run.predictions is not None and run.predictions.clip_names is None:
+        of_table = run.dump is not None and is_table(run.dump)
+        lacks.append(
+            f'The dump does not name every {unit()}, so mistakes have numbers in place of names and pictures. '
+            + (_NAMELESS_ROWS if of_table else _NAMELESS_IMAGES if words_now() is IMAGES else _NAMELESS_CLIPS)
+        )
+    elif run.objects is not None and run.objects.image_paths is None:
+        lacks.append(
+            'The dump does not name every image, so mistakes have no pictures: PackDetInputs keeps the names, unless '
+            "its meta_keys lack 'img_path'."
+        )
+    elif run.dumped is None and outcomes is not None:
+        what = 'missed and misclassified objects' if outcomes.of_objects else f'misclassified {units()}'
+        lacks.append(f'{what.capitalize()} need a dump: {_DUMPS[outcomes.of_objects]}.')
+    return lacks
 
 
 def _of_few(outcomes: Outcomes) -> str:
@@ -110,7 +124,7 @@ def _of_difficulty(run: RunData) -> list[str]:
     return notes
 
 
-def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
+def _of_evaluation(split: str) -> list[str]:
     if split == 'none':
         return ['Nothing was evaluated yet.']
     if split == 'train':
@@ -118,35 +132,35 @@ def _of_evaluation(split: str, outcomes: Outcomes | None) -> list[str]:
             'Nothing was evaluated yet: the accuracy here is that of the training batches, as the model was while it '
             f'learned from them. It is no estimate of how the model does on other {units()}; run mim test.'
         ]
-    if outcomes is not None:
-        return []
+    return []
+
+
+def _unpredicted() -> str:
     if words_now().has_objects:
-        return [f'What is missed and what confused, and intervals of the metrics, need a test: {_DUMPS[True]}.']
-    return [f'Precision, confusions and intervals of the metrics need predictions: {_DUMPS[True]}, or {_DUMPS[False]}.']
+        return f'What is missed and what confused, and intervals of the metrics, need a test: {_DUMPS[True]}.'
+    return f'Precision, confusions and intervals of the metrics need predictions: {_DUMPS[True]}, or {_DUMPS[False]}.'
 
 
 def _of_course(run: RunData) -> list[str]:
     if run.history is None:
-        return [f'Made with no {HISTORY_NAME}, so nothing is known of the course of training.']
+        return [
+            f'Made with no {HISTORY_NAME}, so nothing is known of the course of training: ClassDifficultyHook writes '
+            'one, with observe_only=True too, and a report of the work directory shows it.'
+        ]
     if not run.records:
-        return [f'{HISTORY_NAME} has no validation yet, so nothing is known of the course of training.']
-    if len(run.records) == 1:
-        what = _OF_RECORD[run.sources[0]]
-        return [f'There is one {what} only: curves have one point.']
+        return [
+            f'{HISTORY_NAME} has no validation yet, so nothing is known of the course of training: let the run get to '
+            'its first one.'
+        ]
     return []
 
 
-def _of_dump(dump: Predictions, *, of_table: bool) -> list[str]:
+def _of_dump(dump: Predictions) -> list[str]:
     notes = []
     if not dump.has_scores:
         notes.append('The table has no scores: the first mistakes are shown, not the surest, and there is no top-5.')
     elif not dump.are_probabilities:
         notes.append('The scores of the dump are not probabilities: they rank the mistakes, and no more.')
-    if dump.clip_names is None:
-        notes.append(
-            f'The dump does not name every {unit()}, so mistakes have numbers in place of names and pictures. '
-            + (_NAMELESS_ROWS if of_table else _NAMELESS_IMAGES if words_now() is IMAGES else _NAMELESS_CLIPS)
-        )
     again, shared = dump.repeated_paths, dump.shared_names
     if again:
         notes.append(
@@ -162,12 +176,7 @@ def _of_dump(dump: Predictions, *, of_table: bool) -> list[str]:
 
 
 def _of_object_dump(dump: ObjectPredictions) -> list[str]:
-    if dump.image_paths is None:
-        return [
-            'The dump does not name every image, so mistakes have no pictures: PackDetInputs keeps the names, unless '
-            "its meta_keys lack 'img_path'."
-        ]
-    again = dump.repeated_images
+    again = dump.repeated_images if dump.image_paths is not None else ()
     if again:
         return [
             f'Images of the dump that have the path of an earlier one: {len(again)}, such as {_listed(again, 3)}. '

@@ -212,7 +212,7 @@ def wilson_interval(correct: ArrayLike, total: ArrayLike) -> tuple[FloatVector, 
     """Wilson's 95 % interval of a share, for clips that are independent of each other.
 
     Args:
-        correct: (C,) int, 0 <= correct <= total.
+        correct: (C,) 0 <= correct <= total; a mean over classes need not be of whole clips.
         total: (C,) int >= 0.
 
     Returns:
@@ -225,6 +225,33 @@ def wilson_interval(correct: ArrayLike, total: ArrayLike) -> tuple[FloatVector, 
     centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def wilson_in_place(
+    outcomes: Outcomes,
+    groups: Mapping[str, NDArray[np.bool_]],
+    values: Mapping[str, float],
+    intervals: Mapping[str, tuple[float, float]],
+) -> dict[str, tuple[float, float] | None]:
+    """What takes the place of intervals without width: Wilson's of as many clips as the metric is of.
+
+    All draws are alike where none of 18 clips is right, and that tells nothing of the next one. Of a mean over classes
+    the clips of all of them count. The metrics that are no share of clips get None: hmean, mean_precision, macro_f1.
+
+    Args:
+        outcomes: Of the clips.
+        groups: Masks, (C,) bool, see `class_groups`.
+        values: The metrics, in [0, 1].
+        intervals: Their intervals of the bootstrap.
+    """
+    sizes = dict.fromkeys(('top1', 'top5', 'mean1', 'missed', 'confused'), len(outcomes.labels))
+    sizes |= {name: int(outcomes.num_clips[mask].sum()) for name, mask in groups.items()}
+    found: dict[str, tuple[float, float] | None] = {}
+    for name in [name for name, (low, high) in intervals.items() if low == high]:
+        number = sizes.get(name, 0)
+        low, high = wilson_interval([values[name] * number], [number])
+        found[name] = (float(low[0]), float(high[0])) if number else None
+    return found
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatVector:

@@ -38,7 +38,7 @@ def write_report(insight: Insight, directory: Path, *, page: bool = True) -> lis
     paths = write_class_report(directory, class_report_of(insight, directory))
     paths.append(write_atomically(directory / MARKDOWN_NAME, markdown(insight).encode()))
     if page:
-        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight)))
+        paths.append(write_atomically(directory / PAGE_NAME, render_page(insight, directory)))
     return paths
 
 
@@ -114,6 +114,7 @@ def class_report_of(insight: Insight, directory: Path) -> ClassReport:
             restlessness=None
             if insight.restlessness is None
             else asdict(insight.restlessness) | {'is_restless': insight.restlessness.is_restless},
+            wilson=[f'{words_now().prefix}/{name}' for name in insight.intervals if name in insight.wilson],
         ),
     )
 
@@ -134,6 +135,7 @@ def markdown(insight: Insight) -> str:
     if insight.resampled:
         drawn = units() if insight.resampled == 'clips' else insight.resampled
         lines += [f'Intervals: bootstrap over {drawn}; of single classes: Wilson.', '']
+        lines += [insight.sentence_on_wilson, ''] if insight.sentence_on_wilson else []
     if insight.correlation is not None:
         lines += [f'Rank correlation of training {units()} and accuracy (Spearman): {insight.correlation:+.2f}', '']
     if insight.sentence_on_restlessness:

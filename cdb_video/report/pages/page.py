@@ -6,23 +6,31 @@ the script is used. A policy in the page forbids the browser to load anything fr
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import os
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cdb_video.class_names import counted
-from cdb_video.difficulty.counts import SHOT_GROUPS, shot_group
+from cdb_video.difficulty.counts import shot_group
 from cdb_video.host_words import unit, units, worded
-from cdb_video.report.class_report.metrics import AP_LABELS, metric_label
+from cdb_video.report.class_report.metrics import AP_LABELS
 from cdb_video.report.class_report.rows import DetailedRow
 from cdb_video.report.figures.all_figures import build_figures
-from cdb_video.report.figures.confusion import SHOWN_CLASSES
+from cdb_video.report.figures.confusion import MISSED, SHOWN_CLASSES
+from cdb_video.report.figures.losses import num_not_finite
 from cdb_video.report.figures.parts import MAX_CELLS, Figure
-from cdb_video.report.insight.insight import Insight
+from cdb_video.report.insight.insight import Insight, notes_on_mute
 from cdb_video.report.insight.mistakes import worst_mistakes
 from cdb_video.report.insight.object_mistakes import worst_objects
+from cdb_video.report.pages.tiles import GROUPS, OVERALL, tiles
 
 TEMPLATES = Path(__file__).parent / 'templates'
 PACKAGES = ('jinja2', 'plotly')
@@ -40,8 +48,6 @@ _COURSES = {
 # Escaped text has no such bracket, so this stands in the template alone.
 _PLACE_OF_PLOTLY = '<!-- plotly -->'
 _NOTHING = '\N{EN DASH}'
-_OVERALL = ('top1', 'top5', 'missed', 'confused', 'mean1', 'hmean', 'worst', 'mean_precision', 'macro_f1')
-_GROUPS = (*SHOT_GROUPS, 'head', 'tail')
 
 
 class MissingPackagesError(ImportError):
@@ -61,8 +67,12 @@ def require_packages() -> None:
         )
 
 
-def render_page(insight: Insight) -> bytes:
+def render_page(insight: Insight, directory: Path | None = None) -> bytes:
     """The page, in UTF-8.
+
+    Args:
+        insight: What it says.
+        directory: Where it is to lie, so that it finds videos beside it; None = it plays none.
 
     Raises:
         MissingPackagesError: If jinja2 or plotly is not installed.
@@ -74,9 +84,9 @@ def render_page(insight: Insight) -> bytes:
         figures,
         insight=insight,
         subtitle=_subtitle(insight),
-        overall=_tiles(insight, _OVERALL),
-        groups=_tiles(insight, _GROUPS),
-        precisions=_tiles(insight, tuple(AP_LABELS)),
+        overall=tiles(insight, OVERALL),
+        groups=tiles(insight, GROUPS),
+        precisions=tiles(insight, tuple(AP_LABELS)),
         grouped_by='images' if insight.run.counts_objects else units(),
         has_objects=insight.run.counts_objects,
         columns=_known_columns(insight, ('num_missed', 'ap', 'precision')),
@@ -85,13 +95,18 @@ def render_page(insight: Insight) -> bytes:
         has_signs=bool(_known_columns(insight, ('signed_difficulty',))),
         has_driver=_known_columns(insight, ('weight', 'probability')),
         consumers=[name for name in figures if name.startswith(('weight-', 'probability-'))],
+        num_not_finite=0 if insight.run.scalars is None else num_not_finite(insight.run.scalars),
         constant_taus=_constant_taus(insight),
         pairs=_pairs(insight),
         aggregated=SHOWN_CLASSES if insight.run.num_classes > MAX_CELLS else None,
         mistakes=mistakes,
         has_scores=insight.run.predictions is None or insight.run.predictions.has_scores,
+        num_mistakes=_num_mistakes(insight),
+        videos=[_address(item.video, directory) for item in mistakes],
+        true_classes=_choices([(str(item.label), item.truth) for item in mistakes]),
+        answers=_choices([(MISSED if item.answer is None else str(item.answer), item.predicted) for item in mistakes]),
         course=tuple(map(worded, _COURSES[_source_of_course(insight)])),
-        notes=insight.shown_notes + lacking,
+        lacks=[*insight.lacks, *notes_on_mute(insight.mute_groups & {'head', 'tail'}), *lacking],
     )
 
 
@@ -123,7 +138,7 @@ def render(template: str, figures: dict[str, Figure], **values: Any) -> bytes:
             **values,
         )
     )
-    # Five megabytes need no way through the template engine.
+    # Two megabytes need no way through the template engine.
     before, _, after = text.partition(_PLACE_OF_PLOTLY)
     return b''.join((before.encode(), _plotly_script(), after.encode()))
 
@@ -147,10 +162,10 @@ def _environment() -> Any:
 
 @cache
 def _plotly_script() -> bytes:
-    """plotly.js, some 5 MB; kept, since a training writes the page after every validation."""
+    """plotly.js, packed, some 2 MB in place of 5; kept, since a training writes the page after every validation."""
     from plotly.offline import get_plotlyjs
 
-    return str(get_plotlyjs()).encode()
+    return base64.b64encode(gzip.compress(str(get_plotlyjs()).encode(), 6, mtime=0))
 
 
 def _subtitle(insight: Insight) -> str:
@@ -166,55 +181,28 @@ def _source_of_course(insight: Insight) -> str:
     return 'several' if len(sources) > 1 else next(iter(sources), 'val')
 
 
-def _tiles(insight: Insight, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What the head of the page shows: label, value, interval and a word on what it is."""
-    few, many = insight.shot_thresholds
-    head = insight.options.head_threshold
-    of_groups = 'images' if insight.run.counts_objects else units()
-    words = {
-        'missed': 'no detection overlaps them enough',
-        'confused': 'found, and called by another name',
-        'mean1': 'every class counts the same',
-        'hmean': f'low classes count most; depends on the {units()} per class, compare on this set alone',
-        'worst': _about_worst(insight),
-        'mean_precision': 'of what is predicted, how much is right',
-        'macro_f1': 'recall and precision in one',
-        'many_shot': f'more than {many} training {of_groups}',
-        'medium_shot': f'{few} to {many}',
-        'few_shot': f'fewer than {few}',
-        'head': f'more than {head} training {units()}',
-        'tail': f'up to {head}',
-    }
-    tiles = []
-    for name in (name for name in names if name not in insight.mute_groups):
-        size = insight.group_sizes.get(name)
-        if name in insight.metrics or size is not None:
-            low, high = _interval(insight, name)
-            about = words.get(name, '') + ('' if size is None else f' · {counted(size, "class", "classes")}')
-            tile = {'label': metric_label(name), 'value': insight.metrics.get(name), 'about': about}
-            tiles.append(tile | {'low': low, 'high': high})
-    return tiles
+def _num_mistakes(insight: Insight) -> int:
+    """All of them, whether the page lists them or not."""
+    dump = insight.run.dumped
+    return 0 if dump is None else int((dump.predicted != dump.labels).sum())
 
 
-def _worst(insight: Insight) -> DetailedRow | None:
-    """The row of the worst class; None where no class has clips."""
-    return next((row for row in insight.rows if row.accuracy is not None), None)
+def _address(video: Path | None, directory: Path | None) -> str | None:
+    """The address of a video, as a page in the directory has it; None where there is none."""
+    if video is None or directory is None:
+        return None
+    try:
+        return quote(Path(os.path.relpath(video, directory)).as_posix())
+    except ValueError:  # on another drive
+        return None
 
 
-def _about_worst(insight: Insight) -> str:
-    """Which class it is, and its training clips."""
-    row = _worst(insight)
-    if row is None or row.train_count is None:
-        return '' if row is None else row.name
-    return f'{row.name} · {counted(row.train_count, f"training {unit()}")}'
-
-
-def _interval(insight: Insight, name: str) -> tuple[float | None, float | None]:
-    """Of a metric; of the worst class it is Wilson's, as in its row."""
-    row = _worst(insight) if name == 'worst' else None
-    if row is not None:
-        return row.accuracy_low, row.accuracy_high
-    return insight.intervals.get(name, (None, None))
+def _choices(classes: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None, int]]:
+    """What a list can be narrowed to: value, name, and how often it occurs; by name, and last what has none."""
+    counts = Counter(classes)
+    return [
+        (*one, counts[one]) for one in sorted(counts, key=lambda one: (one[1] is None, (one[1] or '').lower(), one))
+    ]
 
 
 def _table(insight: Insight) -> list[tuple[DetailedRow, str]]:
@@ -247,6 +235,8 @@ def _pairs(insight: Insight) -> list[dict[str, Any]]:
     total = {row.label: row.num_clips for row in insight.rows}
     return [
         {
+            'label': true,
+            'answer': other,
             'truth': insight.name_of(true),
             'predicted': insight.name_of(other),
             'clips': clips,

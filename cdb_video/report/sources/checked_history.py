@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ class CheckedHistory:
         train_images: (C,) int64, training images that show each class; None = not known, or no objects are counted.
         records: Whole records of the newest run, in order.
         notes: What was left out, in sentences.
+        facts: How the run was started last, text by name; empty = not known.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class CheckedHistory:
     train_images: IntVector | None
     records: tuple[Record, ...]
     notes: tuple[str, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_checked_history(path: Path) -> CheckedHistory:
@@ -75,6 +77,7 @@ def read_checked_history(path: Path) -> CheckedHistory:
         train_images=_whole(header.train_images),
         records=records,
         notes=tuple(f'{path.name}{note}' for note in (*_lacks(history, len(whole)), *left_out)),
+        facts=header.facts or {},
     )
 
 

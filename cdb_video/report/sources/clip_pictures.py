@@ -19,6 +19,7 @@ from cdb_video_files.video.errors import first_line
 Image = NDArray[np.uint8]
 NUMBER = 6
 """Of frames that are shown of a clip."""
+_PLAYED = ('.mp4', '.m4v', '.webm', '.mov', '.mkv', '.ogv')
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def pictures_of(folder: Path, path: str) -> ClipPictures:
             has the sample counts. In it a folder with images goes before a pack.
     """
     fault = None
-    for root in (Path(), folder, *list(folder.resolve().parents)[:4]):
+    for root in _roots(folder):
         for place, read in _places(root / path):
             pictures = _read(place, read)
             fault = fault or pictures.fault
@@ -59,6 +60,27 @@ def pictures_of(folder: Path, path: str) -> ClipPictures:
         if fault is not None:
             break
     return ClipPictures(fault=fault)
+
+
+def playable_video(folder: Path, path: str) -> Path | bool:
+    """Where a clip lies as a video of a kind that browsers play.
+
+    Args:
+        folder: The work directory.
+        path: As for `pictures_of`, which looks in the same order.
+
+    Returns:
+        The file; else whether there is a clip of another kind.
+    """
+    for root in _roots(folder):
+        for place, read in _places(root / path):
+            return place if read is _video and place.suffix.lower() in _PLAYED else True
+    return False
+
+
+def _roots(folder: Path) -> Iterator[Path]:
+    """The folders that a relative path is taken from."""
+    yield from (Path(), folder, *list(folder.resolve().parents)[:4])
 
 
 # Yields frames, and sentences on those that cannot be had.

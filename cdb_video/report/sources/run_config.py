@@ -51,6 +51,13 @@ def seed_of(work_dir: Path) -> int | None:
     return None
 
 
+def facts_of_configs(work_dir: Path) -> dict[str, str]:
+    """What the configs tell of how a training was started, where its history does not: 'config' and 'seed'."""
+    own, seed = sorted(work_dir.glob('*.py')), seed_of(work_dir)
+    facts = {'config': str(own[0])} if len(own) == 1 else {}
+    return facts if seed is None else facts | {'seed': str(seed)}
+
+
 def words_of_run(path: Path) -> HostWords | None:
     """The words of the host that a work directory, or the folder of a file in one, is of; None = not known."""
     folder = path if path.is_dir() else path.parent

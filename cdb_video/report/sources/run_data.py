@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cdb_video.difficulty.formulas import IntVector
@@ -11,6 +12,7 @@ from cdb_video.host_words import words_now
 from cdb_video.report.class_report.file import ClassReport
 from cdb_video.report.sources.dump import Predictions
 from cdb_video.report.sources.object_dump import ObjectPredictions
+from cdb_video.report.sources.scalars import Scalars
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,10 @@ class RunData:
         objects: The dump of objects; None if there is none, or it is of samples.
         dump: Where the dump is; None if there is none.
         history: Where the history is; None if none was read.
-        notes: What is missing or was left out, in sentences.
+        notes: What was left out or must be known of the files, in sentences.
+        lacks: What is not known that a reader can add, in sentences.
+        facts: How the training was started, text by name; empty = not known.
+        scalars: Losses and learning rate of the training; None = not known.
     """
 
     name: str
@@ -46,6 +51,9 @@ class RunData:
     dump: Path | None = None
     history: Path | None = None
     notes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    scalars: Scalars | None = None
 
     @property
     def dumped(self) -> Predictions | ObjectPredictions | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,10 @@ from cdb_video.report.sources.dump import DumpError, ForeignDumpError, Predictio
 from cdb_video.report.sources.evaluation_lists import read_evaluation_lists
 from cdb_video.report.sources.object_dump import ObjectPredictions
 from cdb_video.report.sources.prediction_table import is_table, read_table
+from cdb_video.report.sources.run_config import facts_of_configs
 from cdb_video.report.sources.run_data import RunData
 from cdb_video.report.sources.run_files import DUMP_NAME, RunFiles, find_files
+from cdb_video.report.sources.scalars import read_scalars
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,15 @@ def _joined(files: RunFiles, parts: _Parts) -> RunData:
         dump=None if predictions is None else parts.dump,
         history=history.path if history else None,
         notes=history.notes if history else (),
+        facts=(history.facts if history else {}) or (facts_of_configs(files.folder) if files.is_folder else {}),
+        scalars=read_scalars(files.folder) if files.is_folder or history else None,
     )
-    lacking = {'names': names, f'training {units()}': counts}
-    run = run.noted(*left_out)
-    return run.noted(*(f'The {what} of the classes are not known.' for what, it in lacking.items() if it is None))
+    lacking = {
+        'The names of the classes are not known: --classes takes a file of them, one a line, for a dump.': names,
+        f'The training {units()} of the classes are not known: {HISTORY_NAME} has them, where it lies in the work '
+        'directory.': counts,
+    }
+    return replace(run.noted(*left_out), lacks=tuple(what for what, found in lacking.items() if found is None))
 
 
 def _read_dump_of(parts: _Parts) -> tuple[Predictions | ObjectPredictions | None, *tuple[str, ...]]:

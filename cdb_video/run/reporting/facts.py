@@ -1,10 +1,11 @@
-"""The facts of a training in about ten lines, of a test in fewer, in the log before the first step."""
+"""The facts of a training, for its history and in ten lines of the log before the first step; of a test in fewer."""
 
 from __future__ import annotations
 
 import inspect
 import logging
 import platform
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,16 +16,18 @@ from torch import nn
 
 from cdb_video.class_names import counted
 from cdb_video.head_loss import head_losses
-from cdb_video.host_words import sample, samples, units
+from cdb_video.host_words import sample, samples, unit, units
 from cdb_video.hosts.host import applied_mends, hosts
 from cdb_video.processes import get_world_size
 from cdb_video.run.checkpoint_entry import CheckpointEntry
 from cdb_video.run.handover import Handover
 from cdb_video.run.loop import Loop
 from cdb_video.run.parts import RunParts
+from cdb_video.run.reporting.repository import commit_of
 from cdb_video.version import __version__
 
 _SCALARS = (bool, int, float, str, tuple, Path)
+_LONGEST = 2000
 _SHOWN = ('tau', 'strength', 'val_subset')
 """Of these a value is told wherever there is one."""
 
@@ -37,6 +40,38 @@ def log_facts(handover: Handover, hook: Any) -> None:
         hook: The one that owns the difficulty.
     """
     _log(handover.parts.logger, 'this training', _facts(handover, hook))
+
+
+def run_facts(handover: Handover, hook: Any) -> dict[str, str]:
+    """How a training was started, for its history: what is needed to start it again, and to see what it came of.
+
+    The same for every start of an undisturbed run, but for the command.
+
+    Args:
+        handover: Of the training, with its lists of clips.
+        hook: The one that owns the difficulty.
+    """
+    facts = dict(_facts(handover, hook))
+    config = facts['config']
+    folder = Path(config).parent
+    command = shlex.join(sys.orig_argv)
+    found = {
+        'command': command if len(command) <= _LONGEST else f'{command[:_LONGEST]} ...',
+        'config': config,
+        'commit': commit_of(Path()) or (commit_of(folder) if folder.is_dir() else None),
+        **{name: facts[name] for name in ('seed', 'method', 'data')},
+        **{f'{role} list': _list(handover, role) for role in handover.lists},
+        **{name: facts[name] for name in ('batch', 'device', 'versions')},
+    }
+    return {name: fact for name, fact in found.items() if fact is not None}
+
+
+def _list(handover: Handover, role: str) -> str:
+    """A list of clips by its file, where it has one, its length and the hash of what it holds."""
+    file = getattr(handover.parts.counted_sets[role], 'ann_file', None)
+    listed = handover.lists[role]
+    named = f'{file}: ' if isinstance(file, str | Path) and str(file) else ''
+    return f'{named}{counted(sum(listed.per_class), unit())}, hash {listed.digest}'
 
 
 def log_test_facts(runner: Any, entry: CheckpointEntry, num_classes: int | None) -> None:

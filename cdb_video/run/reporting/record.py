@@ -27,7 +27,11 @@ Vectors = Mapping[str, Derived]
 
 
 def start_history(
-    parts: RunParts, state: DifficultyState, settings: Mapping[str, Any] | None = None, planned: int | None = None
+    parts: RunParts,
+    state: DifficultyState,
+    settings: Mapping[str, Any] | None = None,
+    planned: int | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Keep aside what this run does not continue, and write the header where there is none, or another one.
 
@@ -36,8 +40,11 @@ def start_history(
         state: The difficulty that it starts from.
         settings: What its difficulty is, see `Header`.
         planned: Validations of the whole run; None = not known.
+        facts: How it was started, see `Header`; another command alone, as one that resumes, is no reason for another
+            header.
     """
-    course = CourseOfTraining(state.class_names, state.train_counts, state.train_images, settings, planned)
+    counts, images = state.train_counts, state.train_images
+    course = CourseOfTraining(state.class_names, counts, images, settings, planned, facts=facts)
 
     def start() -> None:
         aside = course.begin(parts.work_dir / HISTORY_NAME, state.iteration if parts.loop.is_resumed else None)
