@@ -76,12 +76,16 @@ def test_the_note_on_clips_without_frames_says_which_are_missing_which_damaged_a
     flip(packs[6], -30)  # within the last frame, 8 of 8, which is shown
     mistakes, (missing, unreadable, damaged) = worst_mistakes(insight, number=8)
     assert [mistake.strip is None for mistake in mistakes] == [False, True, True, True, True, True, False, False]
-    assert missing.startswith('No frames are at hand of 2 of the 8 misclassified clips, which are missing')
+    assert missing.startswith(
+        'No frames are at hand of 2 of the 8 misclassified clips that were looked for, which are missing'
+    )
     assert f'(the first is data/frames/P/{surest[1].clip})' in missing
-    assert unreadable.startswith('No frames are at hand of 3 of the 8 misclassified clips, which cannot be read')
+    assert unreadable.startswith(
+        'No frames are at hand of 3 of the 8 misclassified clips that were looked for, which cannot be read'
+    )
     assert f'{packs[3]} has' in unreadable
     assert 'its index says' in unreadable
-    assert damaged.startswith('Some frames could not be read of 1 of the 8 misclassified clips')
+    assert damaged.startswith('Some frames could not be read of 1 of the 8 misclassified clips that were')
     assert f'{packs[6]}: frame 7 is damaged' in damaged
 
 

@@ -303,6 +303,9 @@ def test_the_page_speaks_of_objects_and_shows_all_of_it(insight, images, run):
     assert 'class="crop"' in text
     assert 'images, since objects of one image are not independent' in text
     assert '<strong class="wrong">missed</strong>' in text
+    assert build_figures(insight)['confusion']['classes']['missed'] == 'missed'
+    assert text.count('data-predicted="missed"') == sum(counts_of(images)[2])
+    assert f'<option value="missed">missed ({sum(counts_of(images)[2])})</option>' in text
     assert 'Mean class accuracy by training images' in text
 
 

@@ -173,7 +173,7 @@ def test_mistakes_are_the_most_confident_first(insight):
     )
     assert [mistake.score for mistake in mistakes] == pytest.approx(scores[:5])
     assert all(mistake.truth != mistake.predicted and mistake.strip is None for mistake in mistakes)
-    assert 'No frames are at hand of 5 of the 5 misclassified clips' in notes[0]
+    assert 'No frames are at hand of 5 of the 5 misclassified clips that were looked for' in notes[0]
 
 
 def test_mistakes_show_frames_from_folders_and_from_videos(insight, work_dir):

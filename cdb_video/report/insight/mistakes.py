@@ -99,7 +99,7 @@ def _strips(insight: Insight, indices: list[int]) -> tuple[dict[int, str], list[
     if find_spec('cv2') is None:
         return {}, [f'Frames of the misclassified {samples()} need OpenCV: pip install opencv-python-headless.']
     strips: dict[int, str] = {}
-    size, lacking = 0, _Lacking(len(indices))
+    size, lacking = 0, _Lacking(len(indices), int((dump.predicted != dump.labels).sum()))
     for index in indices:
         pictures = pictures_of(insight.run.folder, dump.paths[index])
         lacking.add(dump.paths[index], pictures)
@@ -135,6 +135,7 @@ class _Lacking:
     """The clips without frames, or without some, by what is wrong."""
 
     number: int
+    num_mistakes: int
     missing: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
@@ -146,7 +147,8 @@ class _Lacking:
             (self.partial if pictures.frames else self.unreadable).append(pictures.fault)
 
     def sentences(self) -> list[str]:
-        of = f'of the {self.number} misclassified {samples()}'
+        looked_for = '' if self.number == self.num_mistakes else ' that were looked for'
+        of = f'of the {self.number} misclassified {samples()}{looked_for}'
         notes = []
         if self.missing:
             notes.append(
