@@ -81,7 +81,7 @@ def test_a_page_is_made_of_a_history_and_the_table_beside_it(folder, capsys):
     assert main([str(folder), '--no-thumbnails', '--bootstrap', '0']) == 0
     assert 'another' not in capsys.readouterr().out  # the counts are those of the last validation
     page = (folder / 'report.html').read_text()
-    assert 'The most confident mistakes' in page
+    assert '<h2>Mistakes</h2>' in page
     assert 'score 0.600, own class 0.300' in page
     assert read_class_report(folder / 'class_report.json').dump == 'predictions.csv'
     assert main([str(folder), '--no-thumbnails', '--bootstrap', '0']) == 0  # finds it again
