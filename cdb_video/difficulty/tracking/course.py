@@ -28,8 +28,8 @@ class CourseOfTraining:
         settings: What the difficulty is, see `Header`; None = not known.
         planned: Validations of the whole training; None = not known.
         knows_counts: Whether the training counts are known; else they are 0, and only their number is.
-        facts: How the training was started, see `Header`; another command alone, as one that resumes, is no reason for
-            another header. None = not known.
+        facts: How the training was started, see `Header`; another command or seed alone, as of one that resumes, is no
+            reason for another header. None = not known.
     """
 
     class_names: tuple[str, ...] | None
@@ -76,8 +76,8 @@ class CourseOfTraining:
 
 
 def _lasting(facts: Mapping[str, str] | None) -> dict[str, str]:
-    """The facts that a resumed training shares with the one before."""
-    return {name: fact for name, fact in (facts or {}).items() if name != 'command'}
+    """The facts that a resumed training shares with the one before; a seed that is drawn is another each time."""
+    return {name: fact for name, fact in (facts or {}).items() if name not in ('command', 'seed')}
 
 
 def record_of(
