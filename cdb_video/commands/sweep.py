@@ -108,7 +108,7 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
     """
     from mmengine.config import DictAction
 
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = CommandParser(add_help=False)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     try:
         found: dict[str, Any] = parser.parse_args(['--cfg-options', *words] if words else []).cfg_options

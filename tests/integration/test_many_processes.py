@@ -67,7 +67,7 @@ def steps_of(rank):
     return steps
 
 
-@pytest.mark.parametrize('processes', [2, 3, 4])
+@pytest.mark.parametrize('processes', [2, 3, pytest.param(4, marks=pytest.mark.long)])
 def test_every_step_takes_the_clips_that_one_process_would_take(processes):
     expected, ranks = steps_of(0), in_processes(processes, steps_of)
     for case, whole in expected.items():
@@ -118,7 +118,7 @@ def counts_of(rank, round_up, shuffle, batch_size=3):
     return seen
 
 
-@pytest.mark.parametrize('processes', [2, 3, 4])
+@pytest.mark.parametrize('processes', [2, 3, pytest.param(4, marks=pytest.mark.long)])
 def test_every_clip_counts_once_whatever_the_remainder(processes):
     for round_up, shuffle in itertools.product((True, False), repeat=2):
         expected = counts_of(0, round_up, shuffle)

@@ -167,6 +167,7 @@ def test_timelines_are_drawn_without_error_or_request(browser, tmp_path):
     assert_clean(browser, page)
 
 
+@pytest.mark.long
 def test_a_thousand_classes_are_drawn_sorted_and_filtered_without_error_or_request(browser, tmp_path):
     size = 1000
     counts = [max(3, 2000 // place) for place in range(1, size + 1)]

@@ -131,6 +131,7 @@ def test_the_history_says_how_the_run_was_started_and_once_unless_that_changes(t
     ):
         subprocess.run(['git', '-C', str(tmp_path), *argument], check=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'orig_argv', ['python', 'my train.py', 'config.py'])
     make_runner(tmp_path / 'run', uuid.uuid4().hex, train_cfg={'max_epochs': 1}).train()
     path = tmp_path / 'run/class_history.jsonl'
     facts = read_history(path).header.facts
@@ -139,7 +140,7 @@ def test_the_history_says_how_the_run_was_started_and_once_unless_that_changes(t
     assert facts['commit'] == f'{commit_of(tmp_path).split(",")[0]}, unchanged'
     assert re.fullmatch('75 clips, hash [0-9a-f]{16}', facts['train list'])
     assert re.fullmatch('30 clips, hash [0-9a-f]{16}', facts['val list'])
-    assert 'pytest' in facts['command']
+    assert facts['command'] == "python 'my train.py' config.py"
     monkeypatch.setattr(sys, 'orig_argv', ['train.py', '--resume'])
     make_runner(tmp_path / 'run', uuid.uuid4().hex, train_cfg={'max_epochs': 2}, resume=True).train()
     assert sum('"header"' in line for line in path.read_text().splitlines()) == 2  # which plans more validations

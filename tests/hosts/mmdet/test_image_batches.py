@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from mmengine.hooks import Hook
 
-from cdb_video.hosts.mmdet.object_accuracy import ObjectAccuracy
 from tests.support.shapes import CONFIG, make_shapes
+
+pytest.importorskip('mmdet', reason='needs mmdet, mmcv-lite and lvis: docs/use/hosts.md says which')
+from cdb_video.hosts.mmdet.object_accuracy import ObjectAccuracy
 
 pytestmark = pytest.mark.training
 NUM_IMAGES, BATCH = 14, 4
