@@ -30,11 +30,11 @@ from prep.check.report import SOURCES, check_writable, clip_findings, print_chec
 from prep.check.sizes import size_findings
 from prep.command import whole_number
 from prep.workers.pool import Lost, PoolError, run_tasks
-from prep.workers.signals import count_cores
 from tqdm import tqdm
 
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.cores import count_cores
 
 _CLIPS_A_TASK = 16
 IMAGES = 'images'

@@ -27,12 +27,12 @@ from prep.cut.writer import PART_SUFFIX, CutOptions
 from prep.frames.data_root import CLIPS, CUT_RECORD, clips_folder
 from prep.frames.video_tree import read_video_tree
 from prep.workers.pool import Lost, PoolError, run_tasks
-from prep.workers.signals import count_cores
 from tqdm import tqdm
 
 from cdb_video_files.commands.folder_lock import lock_folder
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.cores import count_cores
 
 ANNOTATIONS = 'action_annotation'
 RAW = f'{ANNOTATIONS}/raw_annotations/action_labels.csv'

@@ -18,10 +18,10 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from prep.mini.clip import MAX_FRAMES, MIN_FRAMES, Options, pick_codec
-from prep.workers.signals import count_cores
 
 from cdb_video_files.commands.parser import CommandParser
 from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
+from cdb_video_files.cores import count_cores
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,11 +25,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from prep.workers.signals import count_cores
-
 from benchmarks.harness import data_prep
 from benchmarks.harness.egtea_clips import MEAN_FRAMES, NUM_CLIPS, group_lengths, lay_out, make_pool, read_names
 from benchmarks.harness.results import RESULTS, add_common_arguments, command_parser, markdown_table, write_results
+from cdb_video_files.cores import count_cores
 
 ESTIMATE = RESULTS / 'extraction.json'
 FORMS: dict[str, list[str]] = {'packs': ['--pack'], 'frames': []}

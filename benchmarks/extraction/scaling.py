@@ -22,11 +22,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from prep.workers.signals import count_cores
-
 from benchmarks.harness import data_prep
 from benchmarks.harness.egtea_clips import group_lengths, lay_out, make_pool, read_names
 from benchmarks.harness.results import add_common_arguments, command_parser, markdown_table, write_results
+from cdb_video_files.cores import count_cores
 
 FORMS: dict[str, list[str]] = {'packs': ['--pack'], 'folders': []}
 _TINY_FRAMES = 2

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from prep.workers.signals import count_cores
 
 from benchmarks.gpu.variants import Plan, batch_shape
 from benchmarks.harness.egtea_clips import MEAN_FRAMES, make_pool
+from cdb_video_files.cores import count_cores
 
 CLASSES, TINY_CLASSES = 19, 2
 """As many as the verbs of EGTEA."""

@@ -26,13 +26,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cdb_video.commands.host_command import say_failure
+from cdb_video.commands.host_command import run_trainings
 from cdb_video.host_words import samples, speaking, words_now
 from cdb_video_files.commands.parser import CommandParser
-from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 from cdb_video_files.configs.shipped import SCOPE, find_config
 
-_INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
 _GROWING = {'type': 'CDBLoss', 'tau': None, 'law': 'accumulated', 'strength': 3, 'logit_adjustment': 1.0}
 _MOST_SEEDS = 2**32
 
@@ -42,24 +40,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     if isinstance(args, int):
         return args
+    return run_trainings('cross-fit', lambda: _with_failed_steps(args))
+
+
+def _with_failed_steps(args: argparse.Namespace) -> int:
+    """The work, and the exit status where a training or a test of it failed."""
     from cdb_video.launch.steps import RunError
-    from cdb_video_files.commands.folder_lock import LockedError
 
     try:
-        with sigterm_as_ctrl_c():
-            return _cross_fit(args)
-    except KeyboardInterrupt:
-        print('\ncross-fit: stopped; the same command goes on from here', file=sys.stderr)
-        return _INTERRUPTED
-    except LockedError as error:
-        return _refuse(f'{error}; trainings that a killed cross-fit has left behind are runs too')
+        return _cross_fit(args)
     except RunError as error:
         print(f'cross-fit: {error}', file=sys.stderr)
         return 2 if error.status == 2 else 1
-    except OSError as error:
-        return _refuse(error)
-    except Exception as error:
-        return say_failure('cross-fit', error)
 
 
 def _cross_fit(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""A command of a host in this process: the words it takes, and what is said last if it fails."""
+"""A command of a host in this process, or one that starts trainings: what is said last if it fails, exit statuses."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 from cdb_video.launch.commands import end_process
+from cdb_video_files.commands.folder_lock import LockedError
+from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 from cdb_video_files.configs.shipped import PACKAGE
 from cdb_video_files.video.errors import ClipError
 
 _OURS = (PACKAGE, f'{PACKAGE}_files')
+_INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
 _HOSTS = ('mmengine', 'mmaction', 'mmpretrain', 'mmdet', 'mmcv')
 
 
@@ -41,6 +44,33 @@ def run_host_command(name: str, work: Callable[[], None], argv: Sequence[str] | 
         sys.argv = outer
     end_process()
     return 0
+
+
+def run_trainings(name: str, work: Callable[[], int]) -> int:
+    """Run a command that starts trainings in processes of their own, and goes on where it was stopped.
+
+    Args:
+        name: Of the command, for messages.
+        work: Does it; returns the exit status.
+
+    Returns:
+        That status; 130 if it was stopped; 2 if its folder is in use, or something cannot be read or written; else as
+        `say_failure` has it.
+    """
+    try:
+        with sigterm_as_ctrl_c():
+            return work()
+    except KeyboardInterrupt:
+        print(f'\n{name}: stopped; the same command goes on from here', file=sys.stderr)
+        return _INTERRUPTED
+    except LockedError as error:
+        print(f'{name}: {error}; trainings that a killed {name} has left behind are runs too', file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f'{name}: {error}', file=sys.stderr)
+        return 2
+    except Exception as error:
+        return say_failure(name, error)
 
 
 def say_failure(name: str, error: Exception) -> int:

@@ -25,33 +25,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdb_video.commands.compare import add_options, compare_runs
-from cdb_video.commands.host_command import say_failure
+from cdb_video.commands.host_command import run_trainings
 from cdb_video_files.commands.parser import CommandParser
-from cdb_video_files.commands.stop_signal import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from cdb_video.sweep.plan import SweptRun
 
-_INTERRUPTED = 130  # as the shell has it for a program that Ctrl-C ends
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; see the module docstring."""
-    from cdb_video_files.commands.folder_lock import LockedError
-
     args = _parser().parse_args(argv)
-    try:
-        with sigterm_as_ctrl_c():
-            return _sweep(args)
-    except KeyboardInterrupt:
-        print('\nsweep: stopped; the same command goes on from here', file=sys.stderr)
-        return _INTERRUPTED
-    except LockedError as error:
-        return _refuse(f'{error}; trainings that a killed sweep has left behind are runs too')
-    except OSError as error:
-        return _refuse(error)
-    except Exception as error:
-        return say_failure('sweep', error)
+    return run_trainings('sweep', lambda: _sweep(args))
 
 
 def _sweep(args: argparse.Namespace) -> int:

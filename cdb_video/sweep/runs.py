@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from cdb_video.launch.steps import Machine, RunError, Runner, Step, StoppedError, run_all
 from cdb_video.sweep.plan import SweptConfig, SweptRun
+from cdb_video_files.cores import count_cores
 
 _BY_CTRL_C = (-signal.SIGINT, 128 + signal.SIGINT)
 _TAIL = 16_384
@@ -149,6 +149,5 @@ def machine_for(devices: Sequence[str], jobs: int | None, lock: int) -> Machine:
         jobs: Runs side by side, >= 1; None = one a GPU.
         lock: Descriptor of the folder's lock, which trainings keep that outlive the sweep.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    share = None if devices or jobs in (None, 1) else max(1, cores // int(jobs or 1))
+    share = None if devices or jobs in (None, 1) else max(1, count_cores() // int(jobs or 1))
     return Machine(devices, parallel=jobs, handed_on=(lock,), to_files=True, threads=share)

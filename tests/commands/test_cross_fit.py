@@ -1,10 +1,7 @@
 """The command cross-fit on toys: what it leaves, what it refuses, and how it goes on after a kill."""
 
-import contextlib
-import io
 import json
 import pickle
-import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +17,7 @@ from cdb_video.difficulty.history import read_history
 from cdb_video.difficulty.schedule import read_schedule
 from tests.integration.video_runs import CLASSES, RECOGNIZER_3D, pipeline, write_lists
 from tests.support import forked_steps
+from tests.support.made_once import made_once
 from tests.support.runs import merged
 from tests.support.toys import CLASS_NAMES
 
@@ -88,14 +86,7 @@ def _kept(tmp_path_factory):
 @pytest.fixture
 def finished(desk, _kept):
     """The same with a finished cross-fit in `out`, made once; what it said."""
-    if not (_kept / 'said').exists():
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            assert run() == 0
-        shutil.copytree('out', _kept / 'out')
-        (_kept / 'said').write_text(printed.getvalue())
-    shutil.copytree(_kept / 'out', 'out', dirs_exist_ok=True)
-    return (_kept / 'said').read_text()
+    return made_once(_kept, run)
 
 
 def run(*words):

@@ -1,8 +1,6 @@
 """The command sweep on toys: what it leaves and compares, what it refuses, and how it goes on after a kill."""
 
-import contextlib
 import csv
-import io
 import json
 import os
 import shutil
@@ -13,6 +11,7 @@ import pytest
 
 from cdb_video.commands import sweep
 from tests.support import forked_steps
+from tests.support.made_once import made_once
 
 pytest.importorskip('mmaction')
 pytestmark = pytest.mark.training
@@ -64,14 +63,7 @@ def _kept(tmp_path_factory):
 @pytest.fixture
 def finished(desk, _kept):
     """The same with a finished sweep in `out`, made once; what it said."""
-    if not (_kept / 'said').exists():
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            assert run('--no-html') == 0
-        shutil.copytree('out', _kept / 'out')
-        (_kept / 'said').write_text(printed.getvalue())
-    shutil.copytree(_kept / 'out', 'out', dirs_exist_ok=True)
-    return (_kept / 'said').read_text()
+    return made_once(_kept, lambda: run('--no-html'))
 
 
 def run(*words, configs=('ce.py', 'cdb.py'), seeds='0-1'):

@@ -19,9 +19,9 @@ from cdb_video.report.figures.confusion import similar_order
 from cdb_video.report.figures.frequency import label_places
 from cdb_video.report.figures.parts import display_names
 from cdb_video.report.insight.insight import Options, build_insight
+from cdb_video.report.insight.intervals import wilson_interval
 from cdb_video.report.insight.mistake_choice import to_list, to_picture
 from cdb_video.report.insight.mistakes import worst_mistakes
-from cdb_video.report.insight.statistics import wilson_interval
 from cdb_video.report.pages.files import write_live_page, write_report
 from cdb_video.report.pages.page import MissingPackagesError, render_page
 from cdb_video.report.sources.clip_pictures import ClipPictures

@@ -5,19 +5,21 @@ import pytest
 from scipy.stats import binomtest, spearmanr
 from sklearn import metrics as sk
 
-from cdb_video.report.insight import statistics
-from cdb_video.report.insight.statistics import (
-    Outcomes,
+from cdb_video.report.insight import intervals
+from cdb_video.report.insight.intervals import (
     bootstrap,
-    class_groups,
-    count_metrics,
     moved_interval,
     percentile_interval,
+    wilson_in_place,
+    wilson_interval,
+)
+from cdb_video.report.insight.statistics import (
+    Outcomes,
+    class_groups,
+    count_metrics,
     rank_correlation,
     summarise,
     top_confusions,
-    wilson_in_place,
-    wilson_interval,
 )
 
 CLOSE = {'rtol': 0, 'atol': 1e-12}
@@ -101,7 +103,7 @@ def test_bootstrap_draws_whole_sessions():
 
 @pytest.mark.parametrize('of_objects', [False, True])
 def test_bootstrap_equals_a_slow_loop_over_resampled_clips(of_objects, monkeypatch):
-    monkeypatch.setattr(statistics, '_AT_ONCE', 700)  # several blocks of draws
+    monkeypatch.setattr(intervals, '_AT_ONCE', 700)  # several blocks of draws
     outcomes, _ = random_outcomes(3)
     if of_objects:
         missed = np.where(np.arange(90) % 5 == 0, 7, outcomes.predicted)

@@ -14,7 +14,8 @@ from cdb_video.difficulty.formulas import FloatVector
 from cdb_video.host_words import units
 from cdb_video.report.class_report.metrics import AP_LABELS
 from cdb_video.report.compare.runs import ComparedRun, Method
-from cdb_video.report.insight.statistics import Outcomes, bootstrap, class_groups, percentile_interval
+from cdb_video.report.insight.intervals import bootstrap, percentile_interval
+from cdb_video.report.insight.statistics import Outcomes, class_groups
 
 REPEATS = 2000
 _ROUNDING = 1e-12

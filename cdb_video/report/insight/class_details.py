@@ -13,7 +13,8 @@ from cdb_video.difficulty.records import Derived
 from cdb_video.report.class_report.rows import ClassRow, Confused, DetailedRow, class_rows
 from cdb_video.report.insight.evaluation import Evaluation
 from cdb_video.report.insight.hard_classes import Sign, signs_of
-from cdb_video.report.insight.statistics import IntMatrix, Outcomes, ratio, wilson_interval
+from cdb_video.report.insight.intervals import wilson_interval
+from cdb_video.report.insight.statistics import IntMatrix, Outcomes, ratio
 from cdb_video.report.sources.run_data import RunData
 
 

@@ -22,21 +22,23 @@ from cdb_video.report.class_report.rows import ClassRow, DetailedRow
 from cdb_video.report.insight.class_details import detailed_rows
 from cdb_video.report.insight.evaluation import Evaluation, evaluation_of, outcomes_of
 from cdb_video.report.insight.hard_classes import sentences_on
+from cdb_video.report.insight.intervals import (
+    bootstrap,
+    moved_interval,
+    percentile_interval,
+    wilson_in_place,
+)
 from cdb_video.report.insight.remarks import lacks_of, remarks_on
 from cdb_video.report.insight.restless_runs import restless_sentence, restlessness_of
 from cdb_video.report.insight.statistics import (
     IntMatrix,
     Outcomes,
-    bootstrap,
     class_groups,
     count_metrics,
-    moved_interval,
     mute_groups,
-    percentile_interval,
     rank_correlation,
     summarise,
     top_confusions,
-    wilson_in_place,
 )
 from cdb_video.report.sources.run_data import RunData
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cdb_video_files.commands.parser import CommandParser
+from cdb_video_files.cores import count_cores
 from prep.extract.plan import Shard
 from prep.frames.manifest import H264, JPEG, MPEG4, Options
 from prep.workers.pool import STALL_SECONDS
-from prep.workers.signals import count_cores
 
 # codec -> quality that is used without --quality, best and worst
 _QUALITY = {JPEG: (90, 1, 100), MPEG4: (3, 1, 31), H264: (20, 0, 51)}

@@ -16,10 +16,10 @@ import cv2
 import simplejpeg
 from tqdm import tqdm
 
+from cdb_video_files.cores import count_cores
 from cdb_video_files.images.faults import JPEG, PNG, UNDECODABLE, picture_fault, stored_picture
 from prep.command import first_few
 from prep.images.source import ImagesError
-from prep.workers.signals import count_cores
 
 _PNG_KINDS = {0: 'grey', 2: 'colour', 3: 'palette', 4: 'transparent', 6: 'transparent'}
 _SMALLEST = {'min_height': 1, 'min_width': 1, 'min_factor': 8}

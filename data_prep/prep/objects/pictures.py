@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from cdb_video_files.cores import count_cores
 from prep.images.picture_files import PictureError, picture_kind
 from prep.objects.findings import Findings
 from prep.objects.part import Part
-from prep.workers.signals import count_cores
 
 
 def check_pictures(part: Part, folders: Sequence[Path], findings: Findings) -> None:

@@ -13,13 +13,6 @@ _LOADED = ('av', 'cv2', 'numpy')
 """What all workers import: the process that they are forked from has it, and does nothing with it."""
 
 
-def count_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def worker_context() -> BaseContext:
     """How worker processes are started: not forked from this one, whose decoders and encoders may hold locks.
 
